@@ -1,0 +1,302 @@
+"""A chat: a private chat, the saved messages, or a group of up to 200 members.
+
+Owns the members with their rights and marks, and the message log, numbered from 1 without holes in
+the order in which the messages came; this is the order for everybody. A message is durable before
+it is answered or shown to anybody. A send is remembered by (sender, random_id): repeated, it is
+answered with the first's result. Under overload, sends are refused before they get here. When the
+host dies, what was acknowledged is there, and what was not is repeated by the client.
+
+This module holds the state, sending and marks; `actors.group` holds membership of groups, and
+`actors.chat_reads` the reads.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from actors.messages import MarkDelivered, MarksChanged, NewMessage, OpenChat, SetBlock, ShowEvent
+from actors.runtime import refs
+from actors.runtime.kind import Kind
+from actors.runtime.rows import U64, U64_PAIR, Table, View, head_table
+from actors.runtime.turn import Turn
+from api import limits
+from api import types as t
+from api.errors import ApiError
+from api.frames import encode as to_json
+from api.frames import event_frame
+from api.methods import MarkRead, SendMessage, SetTyping
+
+MARK_ROWS_MAX = 200
+"""Whose messages a mark covers is looked up in at most this many latest messages."""
+UNREAD_ROWS_MAX = 1_000
+
+
+class ChatHead(Struct, frozen=True, array_like=True):
+    """`created_ms` 0: the chat is not open yet, only a block is known."""
+
+    kind: str
+    title: str
+    created_ms: int
+    last_id: int = 0
+    blocked_by: tuple[int, ...] = ()
+
+
+class MemberRow(Struct, frozen=True, array_like=True):
+    """`first_id`: the first message that this member may read. `left_id`: the last one, of a
+    member who left; 0 while in the chat."""
+
+    role: str
+    joined_ms: int
+    first_id: int
+    left_id: int = 0
+    delivered_id: int = 0
+    read_id: int = 0
+
+
+class MessageRow(Struct, frozen=True, array_like=True):
+    from_id: int
+    date_ms: int
+    text: str
+    random_id: int = 0
+    reply_to: int = 0
+    action: tuple[str, int, str] | None = None
+
+
+class SendRow(Struct, frozen=True, array_like=True):
+    """What a `random_id` of a sender became."""
+
+    message_id: int
+    date_ms: int
+
+
+HEAD = head_table(ChatHead)
+MEMBERS: Table[int, MemberRow] = Table(1, MemberRow, U64)
+MESSAGES: Table[int, MessageRow] = Table(2, MessageRow, U64)
+SENDS: Table[tuple[int, int], SendRow] = Table(3, SendRow, U64_PAIR)
+
+MEMBER_ROWS_MAX = 100_000
+"""Rows of members, past ones included."""
+
+
+class Chat:
+    """In memory: the head (None: nothing is known of this chat) and those who are members now."""
+
+    __slots__ = ("head", "id", "members")
+
+    def __init__(self, view: View) -> None:
+        self.id = str(view.ref.key)
+        self.head = HEAD.get(view, None)
+        self.members: dict[int, MemberRow] = {}
+        if self.head is not None and self.head.created_ms:
+            rows = MEMBERS.scan(view, limit=MEMBER_ROWS_MAX)
+            self.members = {user_id: row for user_id, row in rows if not row.left_id}
+
+    def access(self, user_id: int) -> tuple[ChatHead, MemberRow]:
+        """The gate of a chat: only members pass, and others cannot tell whether it exists."""
+        member = self.members.get(user_id)
+        if self.head is None or member is None:
+            raise ApiError("chat_not_found")
+        return self.head, member
+
+    def put(self, turn: Turn, head: ChatHead) -> None:
+        self.head = head
+        HEAD.put(turn, None, head)
+
+    def put_member(self, turn: Turn, user_id: int, row: MemberRow) -> None:
+        if row.left_id:
+            self.members.pop(user_id, None)
+        else:
+            self.members[user_id] = row
+        MEMBERS.put(turn, user_id, row)
+
+    def append(self, turn: Turn, row: MessageRow, *, gone: int = 0) -> int:
+        """Store the next message and tell every member, the one who waits for an answer first.
+        `gone` is somebody who is no member any more but is told this last message."""
+        head = self.head
+        assert head is not None
+        message_id = head.last_id + 1
+        self.put(
+            turn,
+            ChatHead(head.kind, head.title, head.created_ms, message_id, head.blocked_by),
+        )
+        MESSAGES.put(turn, message_id, row)
+        sender = row.from_id
+        update = to_json(t.MessageNew(shown(self.id, message_id, row)))
+        own = update
+        if row.random_id:
+            own = to_json(t.MessageNew(shown(self.id, message_id, row, sender)))
+            message = NewMessage(self.id, message_id, sender, row.date_ms, own)
+            turn.send(refs.user(sender), message, answer=True)
+        message = NewMessage(self.id, message_id, sender, row.date_ms, update)
+        for user_id in self.members:
+            if user_id != sender or not row.random_id:
+                turn.send(refs.user(user_id), message)
+        if gone:
+            turn.send(refs.user(gone), replace(message, left=True))
+        return message_id
+
+
+chat = Kind("chat", Chat)
+
+
+def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.Message:
+    """A message as `viewer` sees it."""
+    action = None if row.action is None else t.Action(*row.action)  # type: ignore[arg-type]
+    return t.Message(
+        chat_id,
+        message_id,
+        row.from_id,
+        row.date_ms,
+        row.text,
+        action,
+        row.reply_to,
+        row.random_id if viewer == row.from_id else 0,
+    )
+
+
+def view_of(state: Chat) -> t.Chat:
+    """The chat as its members see it."""
+    head = state.head
+    assert head is not None
+    members = [
+        t.Member(user_id, row.role, row.joined_ms, row.delivered_id, row.read_id)  # type: ignore[arg-type]
+        for user_id, row in sorted(state.members.items())
+    ]
+    return t.Chat(state.id, head.kind, head.title, head.created_ms, head.last_id, members)  # type: ignore[arg-type]
+
+
+# --- private chats ----------------------------------------------------------------------------
+
+
+@chat.on(OpenChat)
+def open_chat(state: Chat, message: OpenChat, turn: Turn) -> t.Chat:
+    """Both users exist. Opening an open chat changes nothing."""
+    head = state.head
+    if head is None or not head.created_ms:
+        saved = message.opener_id == message.peer_id
+        blocked_by = () if head is None else head.blocked_by
+        state.put(turn, ChatHead("saved" if saved else "private", "", turn.now_ms, 0, blocked_by))
+        for user_id in {message.opener_id, message.peer_id}:
+            state.put_member(turn, user_id, MemberRow("member", turn.now_ms, 1))
+    return view_of(state)
+
+
+@chat.on(SetBlock)
+def set_block(state: Chat, message: SetBlock, turn: Turn) -> None:
+    """Where the chat is not open yet, the block is kept for when it is."""
+    head = state.head or ChatHead("private", "", 0)
+    others = tuple(user_id for user_id in head.blocked_by if user_id != message.blocker_id)
+    blocked_by = (*others, message.blocker_id) if message.blocked else others
+    state.put(turn, replace(head, blocked_by=blocked_by))
+
+
+# --- sending ----------------------------------------------------------------------------------
+
+
+@chat.on(SendMessage)
+def send(state: Chat, message: SendMessage, turn: Turn) -> t.Sent | None:
+    sender = turn.caller.user_id
+    head, _ = state.access(sender)
+    known = SENDS.get(turn, (sender, message.random_id))
+    if known is not None:
+        return t.Sent(state.id, known.message_id, known.date_ms)
+    if head.blocked_by:
+        if sender in head.blocked_by:
+            raise ApiError("blocked", "you block this user; take the block back to write to them")
+        raise ApiError("blocked")
+    if message.reply_to > head.last_id:
+        raise ApiError("message_not_found", "the message to reply to is not there")
+    SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.now_ms))
+    _forget_old_send(state, head.last_id + 1 - limits.RANDOM_IDS_PER_CHAT_MAX, turn)
+    row = MessageRow(sender, turn.now_ms, message.text, message.random_id, message.reply_to)
+    state.append(turn, row)
+    return None
+
+
+def _forget_old_send(state: Chat, message_id: int, turn: Turn) -> None:
+    if message_id > 0:
+        old = MESSAGES.get(turn, message_id)
+        if old is not None and old.random_id:
+            SENDS.delete(turn, (old.from_id, old.random_id))
+
+
+@chat.on(SetTyping)
+def typing(state: Chat, message: SetTyping, turn: Turn) -> t.Ok:
+    user_id = turn.caller.user_id
+    head, _ = state.access(user_id)
+    if not head.blocked_by:
+        frame = event_frame(t.Typing(state.id, user_id))
+        for other in state.members:
+            if other != user_id:
+                turn.tell(refs.user(other), ShowEvent(frame))
+    return t.Ok()
+
+
+# --- marks ------------------------------------------------------------------------------------
+
+
+@chat.on(MarkRead)
+def mark_read(state: Chat, message: MarkRead, turn: Turn) -> t.ReadMark:
+    user_id = turn.caller.user_id
+    head, member = state.access(user_id)
+    max_id = min(message.max_id, head.last_id)
+    if max_id <= member.read_id:
+        return t.ReadMark(member.read_id, _unread(user_id, member.read_id, head, turn))
+    unread = _unread(user_id, max_id, head, turn)
+    senders = _senders(user_id, member.read_id, max_id, turn)
+    old = _seen_by_others(state, senders, user_id, "read_id")
+    state.put_member(turn, user_id, replace(member, read_id=max_id))
+    reader = refs.user(user_id)
+    turn.send(reader, MarksChanged(state.id, "read_inbox", max_id, user_id, unread))
+    _tell_senders(state, old, "read_outbox", max_id, user_id, turn)
+    return t.ReadMark(max_id, unread)
+
+
+@chat.on(MarkDelivered)
+def mark_delivered(state: Chat, message: MarkDelivered, turn: Turn) -> None:
+    member = state.members.get(message.user_id)
+    if state.head is None or member is None:
+        return
+    max_id = min(message.max_id, state.head.last_id)
+    if max_id <= member.delivered_id:
+        return
+    senders = _senders(message.user_id, member.delivered_id, max_id, turn)
+    old = _seen_by_others(state, senders, message.user_id, "delivered_id")
+    state.put_member(turn, message.user_id, replace(member, delivered_id=max_id))
+    _tell_senders(state, old, "delivered", max_id, message.user_id, turn)
+
+
+def _senders(user_id: int, after_id: int, max_id: int, turn: Turn) -> set[int]:
+    """Who else wrote what lies in (after_id, max_id]."""
+    rows = MESSAGES.scan(turn, after_id + 1, max_id + 1, limit=MARK_ROWS_MAX, reverse=True)
+    return {row.from_id for _, row in rows} - {user_id}
+
+
+def _seen_by_others(state: Chat, senders: set[int], user_id: int, mark: str) -> dict[int, int]:
+    """Per sender, how far anybody (but the sender) had already seen the chat."""
+    return {
+        sender: max(
+            (getattr(row, mark) for other, row in state.members.items() if other != sender),
+            default=0,
+        )
+        for sender in senders
+        if sender in state.members
+    }
+
+
+def _tell_senders(
+    state: Chat, old: dict[int, int], kind: str, max_id: int, user_id: int, turn: Turn
+) -> None:
+    """Tell those for whom the mark of the chat moves: the first to see a message counts."""
+    for sender, seen_id in old.items():
+        if max_id > seen_id:
+            turn.send(refs.user(sender), MarksChanged(state.id, kind, max_id, user_id))
+
+
+def _unread(user_id: int, read_id: int, head: ChatHead, turn: Turn) -> int:
+    """How many messages of others lie after `read_id`; exact up to `UNREAD_ROWS_MAX`."""
+    if read_id >= head.last_id:
+        return 0
+    rows = MESSAGES.scan(turn, read_id + 1, head.last_id + 1, limit=UNREAD_ROWS_MAX)
+    return sum(row.from_id != user_id for _, row in rows)

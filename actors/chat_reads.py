@@ -1,0 +1,71 @@
+"""What can be read of a chat. Part of the chat actor (see `actors.chat`).
+
+One gate mediates every read: a member reads from the message with which they joined; a past member
+reads up to the message with which they left; to anybody else the chat does not exist.
+"""
+
+from __future__ import annotations
+
+from actors.chat import (
+    HEAD,
+    MEMBERS,
+    MESSAGES,
+    Chat,
+    ChatHead,
+    MemberRow,
+    MessageRow,
+    chat,
+    shown,
+    view_of,
+)
+from actors.runtime.rows import View
+from api import types as t
+from api.errors import ApiError
+from api.methods import GetChat, GetHistory, GetMessages
+
+
+def _access(view: View) -> tuple[ChatHead, range]:
+    """The head, and the ids of the messages that the caller may read."""
+    head = HEAD.get(view, None)
+    member: MemberRow | None = MEMBERS.get(view, view.caller.user_id)
+    if head is None or member is None:
+        raise ApiError("chat_not_found")
+    return head, range(member.first_id, (member.left_id or head.last_id) + 1)
+
+
+def _page(view: View, rows: list[tuple[int, MessageRow]], more: bool) -> t.History:
+    chat_id, viewer = str(view.ref.key), view.caller.user_id
+    return t.History([shown(chat_id, number, row, viewer) for number, row in rows], more)
+
+
+@chat.reads(GetHistory)
+def history(view: View, message: GetHistory) -> t.History:
+    _, readable = _access(view)
+    limit = message.limit
+    if message.after_id is not None:
+        first = max(readable.start, message.after_id + 1)
+        rows = MESSAGES.scan(view, first, max(first, readable.stop), limit=limit + 1)
+        return _page(view, rows[:limit], len(rows) > limit)
+    stop = min(readable.stop, message.before_id or readable.stop)
+    start = min(readable.start, stop)
+    rows = MESSAGES.scan(view, start, stop, limit=limit + 1, reverse=True)
+    return _page(view, rows[:limit][::-1], len(rows) > limit)
+
+
+@chat.reads(GetMessages)
+def messages(view: View, message: GetMessages) -> t.History:
+    _, readable = _access(view)
+    found: list[tuple[int, MessageRow]] = []
+    for number in sorted(set(message.ids)):
+        if number in readable:
+            row = MESSAGES.get(view, number)
+            if row is not None:
+                found.append((number, row))
+    return _page(view, found, False)
+
+
+@chat.reads(GetChat)
+def get(view: View, message: GetChat) -> t.Chat:
+    state = Chat(view)
+    state.access(view.caller.user_id)
+    return view_of(state)

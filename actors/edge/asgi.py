@@ -1,0 +1,104 @@
+"""The one-port fallback: the same connections over an ASGI WebSocket, behind the HTTP front."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from actors.edge.connection import Connection
+from actors.edge.gateway import Gateway
+from api import limits
+from api.frames import Close
+
+TICK_S = 5.0
+Message = MutableMapping[str, Any]
+
+
+class AsgiSocket:
+    """Frames to send wait in a queue, bounded in bytes by `Connection.push`."""
+
+    def __init__(self) -> None:
+        self._frames: list[bytes] = []
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._close: tuple[int, str] | None = None
+
+    def send(self, frame: bytes) -> None:
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        self._wake.set()
+
+    def close(self, code: int, reason: str) -> None:
+        self._close = (code, reason)
+        self._wake.set()
+
+    def buffered(self) -> int:
+        return self._bytes
+
+    async def write(self, send: Callable[[Message], Awaitable[None]]) -> None:
+        """Send what is queued until closed."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            frames, self._frames = self._frames, []
+            if self._close is None or self._close[0] != Close.TOO_SLOW:
+                for frame in frames:
+                    await send({"type": "websocket.send", "text": frame.decode()})
+                    self._bytes -= len(frame)
+            if self._close is not None:
+                code, reason = self._close
+                await send({"type": "websocket.close", "code": code, "reason": reason})
+                return
+
+
+async def websocket(
+    gateway: Gateway,
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+) -> None:
+    """Serve one WebSocket connection until it ends."""
+    first = await receive()
+    assert first["type"] == "websocket.connect"
+    await send({"type": "websocket.accept"})
+    socket = AsgiSocket()
+    connection = Connection(gateway, socket, time.monotonic())
+    writer = asyncio.create_task(socket.write(send))
+    ticker = asyncio.create_task(_tick(connection))
+    try:
+        await _read(connection, receive, writer)
+    finally:
+        connection.lost()
+        ticker.cancel()
+        writer.cancel()
+        await asyncio.gather(ticker, writer, return_exceptions=True)
+
+
+async def _read(
+    connection: Connection,
+    receive: Callable[[], Awaitable[Message]],
+    writer: asyncio.Task[None],
+) -> None:
+    while True:
+        reading = asyncio.ensure_future(receive())
+        await asyncio.wait({reading, writer}, return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            reading.cancel()
+            return
+        message = reading.result()
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text")
+        if text is None:
+            connection.close(Close.BAD_FRAME, "frames are JSON in text messages")
+        elif len(text) > limits.FRAME_BYTES_MAX:
+            connection.close(Close.TOO_LARGE, "the message is too large")
+        else:
+            connection.received(text.encode(), time.monotonic())
+
+
+async def _tick(connection: Connection) -> None:
+    while not connection.closed:
+        await asyncio.sleep(TICK_S)
+        connection.tick(time.monotonic())

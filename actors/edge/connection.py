@@ -1,0 +1,271 @@
+"""The core of a live connection: what a client may say, and what is said back. It knows nothing of
+sockets: the picows listener (`actors.edge.listener`) and the ASGI adapter (`actors.edge.asgi`)
+drive the same code through `Socket`.
+
+A connection is bounded in everything: size and rate of frames, requests in flight, bytes waiting
+to be sent, silence. What breaks a bound is closed with a code that says why; nothing is lost by
+it, because the client comes back and asks for the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+import msgspec
+
+from actors import messages as i
+from actors.edge.gateway import Gateway
+from actors.runtime import refs, wire
+from actors.runtime.link import Answer, Link
+from actors.runtime.refs import NOBODY, ActorRef, Caller
+from actors.tokens import parse_token
+from api import limits
+from api import methods as m
+from api import types as t
+from api.errors import ApiError
+from api.frames import ClientFrame, Close, decode_client_frame, error_frame, result_frame
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_S = 240.0
+_ACK = m.Ack.method.name
+_decode_hello = msgspec.json.Decoder(t.Hello).decode
+_tasks: set[asyncio.Task[None]] = set()
+
+
+class Socket(Protocol):
+    """The transport under a connection."""
+
+    def send(self, frame: bytes) -> None: ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame and hang up; nothing is sent after."""
+
+    def buffered(self) -> int:
+        """Bytes that wait to be sent."""
+
+
+class Connection:
+    """One live connection. `received` takes a text frame; `lost` says that the socket is gone;
+    `tick` is called every few seconds."""
+
+    __slots__ = (
+        "_attached",
+        "_caller",
+        "_gateway",
+        "_in_flight",
+        "_kept_s",
+        "_number",
+        "_session",
+        "_socket",
+        "_token_hash",
+        "_tokens",
+        "_tokens_s",
+        "closed",
+        "heard_s",
+        "opened_s",
+    )
+
+    def __init__(self, gateway: Gateway, socket: Socket, now_s: float) -> None:
+        self._gateway = gateway
+        self._socket = socket
+        self._caller = NOBODY
+        self._session: ActorRef | None = None
+        self._token_hash = b""
+        self._number = 0
+        self._attached = False
+        self._in_flight = 0
+        self._tokens = float(limits.FRAMES_BURST_MAX)
+        self._tokens_s = now_s
+        self._kept_s = now_s
+        self.opened_s = now_s
+        self.heard_s = now_s
+        self.closed = False
+
+    # --- what the socket tells ----------------------------------------------------------------
+
+    def received(self, frame: bytes, now_s: float) -> None:
+        """A text frame came."""
+        if self.closed:
+            return
+        self.heard_s = now_s
+        if not self._within_rate(now_s):
+            self.close(Close.FLOOD, "too many frames; come back slower")
+            return
+        try:
+            said = decode_client_frame(frame)
+        except msgspec.MsgspecError as error:
+            self.close(Close.BAD_FRAME, f"not a frame: {error}")
+            return
+        if said.ping is not None:
+            self.push(b'{"pong":%d}' % said.ping)
+        elif said.ack is not None:
+            self._acknowledge(said.ack)
+        elif said.method is not None and said.id is not None:
+            self._request(said, said.id, said.method)
+        else:
+            self.close(Close.BAD_FRAME, "a frame holds id and method, or ack, or ping")
+
+    def lost(self) -> None:
+        """The socket is gone."""
+        self.closed = True
+        if self._session is not None:
+            self._gateway.connections.remove(self._number)
+            gone = i.Detach(self._gateway.front, self._number)
+            self._gateway.link(self._session).tell(self._session, gone)
+            self._session = None
+
+    def tick(self, now_s: float) -> None:
+        """Close what is silent; keep the session informed that this connection lives."""
+        if self._session is None:
+            if now_s - self.opened_s > limits.HELLO_DEADLINE_S:
+                self.close(Close.HELLO_EXPECTED, "no session.hello came")
+        elif now_s - self.heard_s > limits.CONNECTION_SILENCE_S_MAX:
+            self.close(Close.SILENT, "no heartbeat came")
+        elif self._attached and now_s - self._kept_s > KEEP_ALIVE_S:
+            self._kept_s = now_s
+            here = i.KeepAlive(self._gateway.front, self._number)
+            self._gateway.link(self._session).tell(self._session, here)
+
+    # --- what is said back --------------------------------------------------------------------
+
+    def push(self, frame: bytes) -> None:
+        """Send a frame; a client that does not read is closed, and resumes later."""
+        if self.closed:
+            return
+        self._socket.send(frame)
+        if self._socket.buffered() > limits.SEND_BUFFER_BYTES_MAX:
+            self.close(Close.TOO_SLOW, "you read too slowly; come back and resume")
+
+    def close(self, code: int, reason: str = "") -> None:
+        if not self.closed:
+            self.closed = True
+            self._socket.close(code, reason[:120])
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _within_rate(self, now_s: float) -> bool:
+        filled = self._tokens + (now_s - self._tokens_s) * limits.FRAMES_PER_SECOND_MAX
+        self._tokens_s = now_s
+        self._tokens = min(filled, limits.FRAMES_BURST_MAX) - 1.0
+        return self._tokens >= 0.0
+
+    def _acknowledge(self, pts: int) -> None:
+        if self._session is None:
+            self.close(Close.HELLO_EXPECTED, "say session.hello first")
+            return
+        body = b'{"pts":%d}' % pts
+        self._gateway.link(self._session).request(self._session, _ACK, body, self._caller, _ignore)
+
+    def _request(self, said: ClientFrame, number: int, name: str) -> None:
+        try:
+            if self._in_flight >= limits.REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX:
+                raise ApiError("overloaded", "too many requests without an answer", 0.1)
+            method = m.METHODS.get(name)
+            if method is None:
+                raise ApiError("unknown_method", f"there is no method {name!r}")
+            if method.wire == "http":
+                raise ApiError("unknown_method", f"{name} is called by POST /api/{name}")
+            body = bytes(said.params)
+            params = _decode(method, body)
+            if isinstance(params, m.SayHello):
+                self._hello(params, number)
+                return
+            if method.auth and self._caller is NOBODY:
+                self.close(Close.HELLO_EXPECTED, "say session.hello first")
+                return
+            if not self._gateway.simple(params, body, self._caller, self._answerer(number)):
+                task = asyncio.create_task(self._complete(params, number))
+                _tasks.add(task)
+                task.add_done_callback(_tasks.discard)
+            self._in_flight += 1
+        except ApiError as error:
+            self.push(error_frame(number, error))
+
+    def _answerer(self, number: int) -> Answer:
+        def answer(result: bytes | None, error: ApiError | None) -> None:
+            self._in_flight -= 1
+            if result is not None:
+                self.push(result_frame(number, result))
+            elif error is not None:
+                self.push(error_frame(number, error))
+
+        return answer
+
+    async def _complete(self, params: m.Params, number: int) -> None:
+        answer = self._answerer(number)
+        try:
+            answer(await self._gateway.call(params, self._caller), None)
+        except ApiError as error:
+            answer(None, error)
+        except Exception:
+            log.exception("%s failed", params.method.name)
+            answer(None, ApiError("internal", "the server failed at this; it was logged"))
+
+    # --- hello --------------------------------------------------------------------------------
+
+    def _hello(self, params: m.SayHello, number: int) -> None:
+        if self._session is not None:
+            raise ApiError("bad_request", "this connection has said hello already")
+        user_id, session_id, self._token_hash = parse_token(params.token)
+        self._number = self._gateway.connections.add(self.push, self._closed_by_host, self._renewed)
+        self._session = refs.session(user_id, session_id)
+        caller = Caller(user_id, session_id, self._number)
+
+        def answer(result: bytes | None, error: ApiError | None) -> None:
+            if error is not None:
+                self._forget()
+                self.push(error_frame(number, error))
+            elif result is not None:
+                self._caller = caller
+                self._attached = True
+                self.push(result_frame(number, result))
+
+        self._attach(answer)
+
+    def _attach(self, answer: Answer) -> None:
+        assert self._session is not None
+        message = i.Attach(self._gateway.front, self._number, self._token_hash)
+        try:
+            self._gateway.link(self._session).request(
+                self._session, "", wire.encode(message), NOBODY, answer
+            )
+        except ApiError as error:
+            answer(None, error)
+
+    def _renewed(self, link: Link) -> None:
+        """A host is in a new life: if it is this session's, attach again, and tell the client where
+        the mailbox is, so that it fetches what it missed."""
+        session = self._session
+        if not self._attached or session is None or self._gateway.link(session) is not link:
+            return
+
+        def answer(result: bytes | None, error: ApiError | None) -> None:
+            if result is not None:
+                self.push(b'{"pts":%d}' % _decode_hello(result).pts)
+            elif error is not None and error.code == "unauthorized":
+                self.close(Close.SESSION_ENDED, "the session has ended")
+            else:
+                self.close(Close.GOING_AWAY, "come back and resume")
+
+        self._attach(answer)
+
+    def _closed_by_host(self, code: int) -> None:
+        self.close(code, "the session has ended" if code == Close.SESSION_ENDED else "")
+
+    def _forget(self) -> None:
+        self._gateway.connections.remove(self._number)
+        self._session = None
+
+
+def _decode(method: m.Method, body: bytes) -> m.Params:
+    try:
+        return m.decode_params(method, body)
+    except msgspec.MsgspecError as error:
+        raise ApiError("invalid_params", str(error)) from error
+
+
+def _ignore(result: bytes | None, error: ApiError | None) -> None:
+    """An acknowledgement needs no answer: the next one says more."""

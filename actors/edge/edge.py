@@ -1,0 +1,69 @@
+"""An edge: the Ray actor that holds live connections, and nothing durable."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+from actors.edge.gateway import Gateway
+from actors.edge.listener import Listener
+from actors.runtime.logs import log_to
+from actors.runtime.placement import Placement
+from actors.runtime.settings import Settings, decode_settings
+from actors.runtime.transport import RayHost
+from api import limits
+from api import types as t
+
+
+def make_gateway(settings: Settings) -> Gateway:
+    """A gateway that reaches hosts through Ray."""
+    placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
+    config = t.Config(
+        version=settings.version,
+        ws_url=settings.ws_url,
+        ws_fallback_path="/ws",
+        registration=settings.registration,
+        heartbeat_s=limits.HEARTBEAT_S,
+    )
+    return Gateway(placement, RayHost, config)
+
+
+class Edge:
+    """See the module. Ray makes it and restarts it; clients come back by themselves."""
+
+    async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
+        config = decode_settings(settings)
+        log_to(Path(config.data), name)
+        self._name = name
+        self._started_s = time.monotonic()
+        self.gateway = make_gateway(config)
+        await self.gateway.start()
+        self.listener = Listener(self.gateway)
+        await self.listener.start(config.ws_host, config.ws_port)
+
+    async def ready(self) -> bool:
+        """Comes back when every host answers."""
+        await self.gateway.ready()
+        return True
+
+    async def stats(self) -> bytes:
+        """Figures of this edge as JSON: name to number, and `edge`."""
+        return msgspec.json.encode(
+            {
+                "edge": self._name,
+                "pid": os.getpid(),
+                "uptime_s": round(time.monotonic() - self._started_s, 1),
+                "connections": len(self.listener.sockets),
+                "connections_refused_total": self.listener.refused,
+                "requests_waiting": len(self.gateway.desk.waiting),
+                "requests_queued": self.gateway.queued,
+            }
+        )
+
+    async def drain(self) -> None:
+        """Ask all clients to come back later, and close."""
+        await self.listener.drain()
+        await self.gateway.close()

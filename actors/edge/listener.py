@@ -1,0 +1,156 @@
+"""The picows listener of an edge: sockets under connections."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+from picows import (
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    ws_create_server,
+)
+
+from actors.edge.connection import Connection
+from actors.edge.gateway import Gateway
+from api import limits
+from api.frames import Close
+
+TICK_S = 5.0
+DRAIN_S = 2.0
+
+
+class PicowsSocket(WSListener):
+    """One socket. Text frames go to the connection; anything else but control frames ends it."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._transport: WSTransport | None = None
+        self._parts: list[bytes] = []
+        self.connection = Connection(listener.gateway, self, time.monotonic())
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(
+            high=4 * limits.SEND_BUFFER_BYTES_MAX
+        )
+        self._listener.sockets.add(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind == WSMsgType.TEXT and frame.fin and not self._parts:
+            self.connection.received(frame.get_payload_as_bytes(), time.monotonic())
+        elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
+            self._part(kind, frame)
+        elif kind == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif kind == WSMsgType.BINARY:
+            self.connection.close(Close.BAD_FRAME, "frames are JSON in text messages")
+        else:
+            self.connection.heard_s = time.monotonic()
+
+    def _part(self, kind: WSMsgType, frame: WSFrame) -> None:
+        """A message in several frames."""
+        if (kind == WSMsgType.TEXT) == bool(self._parts):
+            self.connection.close(Close.BAD_FRAME, "a continuation out of place")
+            return
+        self._parts.append(frame.get_payload_as_bytes())
+        if sum(map(len, self._parts)) > limits.FRAME_BYTES_MAX:
+            self.connection.close(Close.TOO_LARGE, "the message is too large")
+        elif len(self._parts) > 64:
+            self.connection.close(Close.BAD_FRAME, "a message in too many parts")
+        elif frame.fin:
+            whole, self._parts = b"".join(self._parts), []
+            self.connection.received(whole, time.monotonic())
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._listener.sockets.discard(self)
+        self.connection.lost()
+
+    def pause_writing(self) -> None:
+        """Bounds are kept by `Connection.push`."""
+
+    def resume_writing(self) -> None:
+        """See `pause_writing`."""
+
+    # --- actors.edge.connection.Socket ---
+
+    def send(self, frame: bytes) -> None:
+        if self._transport is not None:
+            self._transport.send(WSMsgType.TEXT, frame)
+
+    def close(self, code: int, reason: str) -> None:
+        transport = self._transport
+        if transport is not None:
+            transport.send_close(WSCloseCode(code), reason.encode()[:120])
+            # A client that does not read must not keep its buffer alive.
+            if self.buffered() > limits.SEND_BUFFER_BYTES_MAX:
+                transport.disconnect(False)
+            else:
+                transport.disconnect()
+
+    def buffered(self) -> int:
+        if self._transport is None:
+            return 0
+        size: int = self._transport.underlying_transport.get_write_buffer_size()
+        return size
+
+
+class Listener:
+    """All sockets of an edge."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.sockets: set[PicowsSocket] = set()
+        self.refused = 0
+        self._server: asyncio.Server | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; edges of one node share the port (SO_REUSEPORT)."""
+        sock = socket.create_server((host, port), reuse_port=True, backlog=1024)
+        sock.setblocking(False)
+        self._server = await ws_create_server(
+            self._accept,
+            sock=sock,
+            max_frame_size=limits.FRAME_BYTES_MAX,
+            websocket_handshake_timeout=limits.HELLO_DEADLINE_S,
+            read_buffer_init_size=2048,
+        )
+        self._ticker = asyncio.create_task(self._tick())
+
+    def _accept(self, request: WSUpgradeRequest) -> PicowsSocket | None:
+        if request.path.partition(b"?")[0] not in (b"/ws", b"/"):
+            return None
+        if len(self.sockets) >= limits.CONNECTIONS_PER_EDGE_MAX:
+            self.refused += 1
+            return None
+        return PicowsSocket(self)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_s = time.monotonic()
+            for index, sock in enumerate(list(self.sockets)):
+                sock.connection.tick(now_s)
+                if index % 1000 == 999:
+                    await asyncio.sleep(0)
+
+    async def drain(self) -> None:
+        """Stop listening; ask all clients to come back, spread over some seconds."""
+        if self._server is not None:
+            self._server.close()
+        if self._ticker is not None:
+            self._ticker.cancel()
+        sockets = list(self.sockets)
+        pause_s = DRAIN_S / max(len(sockets), 1)
+        for index, sock in enumerate(sockets):
+            sock.connection.close(Close.GOING_AWAY, "the server restarts")
+            if pause_s > 0.001 or index % 50 == 49:
+                await asyncio.sleep(min(pause_s, 0.01))

@@ -1,0 +1,176 @@
+"""Membership of groups: create, add, remove, leave, rename, owner and admins.
+
+Part of the chat actor (see `actors.chat`). Every change is a service message in the log, so all
+members see all changes in one order. Adding somebody takes three turns: the group checks the right
+to add, the user exists and does not block, the group takes them in.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from actors.chat import MEMBERS, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
+from actors.messages import Invite, Joined
+from actors.runtime import refs
+from actors.runtime.turn import Turn
+from api import limits
+from api import types as t
+from api.errors import ApiError
+from api.methods import (
+    AddMember,
+    CreateGroup,
+    LeaveGroup,
+    RemoveMember,
+    RenameGroup,
+    SetAdmin,
+    TransferOwnership,
+)
+
+
+def _note(
+    state: Chat, turn: Turn, by: int, kind: str, user_id: int = 0, text: str = "", gone: int = 0
+) -> int:
+    """Write a service message."""
+    row = MessageRow(by, turn.now_ms, "", action=(kind, user_id, text))
+    return state.append(turn, row, gone=gone)
+
+
+def _manager(state: Chat, turn: Turn) -> tuple[ChatHead, MemberRow]:
+    """The gate of managing: owner and admins."""
+    head, member = state.access(turn.caller.user_id)
+    if member.role == "member":
+        raise ApiError("forbidden", "only the owner and admins may do this")
+    return head, member
+
+
+def _owner(state: Chat, turn: Turn) -> tuple[ChatHead, MemberRow]:
+    head, member = state.access(turn.caller.user_id)
+    if member.role != "owner":
+        raise ApiError("forbidden", "only the owner may do this")
+    return head, member
+
+
+def _other(state: Chat, turn: Turn, user_id: int) -> MemberRow:
+    """Another member than the caller."""
+    row = state.members.get(user_id)
+    if row is None or user_id == turn.caller.user_id:
+        raise ApiError("not_member", "this needs another member of the group")
+    return row
+
+
+def _room(state: Chat) -> None:
+    if len(state.members) >= limits.GROUP_MEMBERS_MAX:
+        raise ApiError("group_full", f"a group has at most {limits.GROUP_MEMBERS_MAX} members")
+
+
+@chat.on(CreateGroup)
+def create(state: Chat, message: CreateGroup, turn: Turn) -> t.Chat:
+    """Routed to the id that creator and `random_id` make: repeated, it finds the group there."""
+    creator = turn.caller.user_id
+    if state.head is not None:
+        state.access(creator)
+        return view_of(state)
+    state.put(turn, ChatHead("group", message.title, turn.now_ms))
+    state.put_member(turn, creator, MemberRow("owner", turn.now_ms, 1))
+    _note(state, turn, creator, "group_created", text=message.title)
+    for user_id in dict.fromkeys(message.user_ids):
+        if user_id != creator:
+            turn.send(refs.user(user_id), Invite(state.id, creator))
+    return view_of(state)
+
+
+@chat.on(AddMember)
+def add(state: Chat, message: AddMember, turn: Turn) -> t.Ok | None:
+    state.access(turn.caller.user_id)
+    if message.user_id in state.members:
+        return t.Ok()
+    _room(state)
+    invite = Invite(state.id, turn.caller.user_id)
+    turn.send(refs.user(message.user_id), invite, answer=True)
+    return None
+
+
+@chat.on(Joined)
+def joined(state: Chat, message: Joined, turn: Turn) -> t.Ok:
+    """The invited user agrees; whoever invited them must still be in the group."""
+    state.access(message.by)
+    if message.user_id in state.members:
+        return t.Ok()
+    _room(state)
+    head = state.head
+    assert head is not None
+    past = MEMBERS.get(turn, message.user_id) or MemberRow("member", 0, 0)
+    row = MemberRow(
+        "member",
+        turn.now_ms,
+        head.last_id + 1,
+        delivered_id=max(past.delivered_id, head.last_id),
+        read_id=max(past.read_id, head.last_id),
+    )
+    state.put_member(turn, message.user_id, row)
+    _note(state, turn, message.by, "member_added", message.user_id)
+    return t.Ok()
+
+
+@chat.on(RemoveMember)
+def remove(state: Chat, message: RemoveMember, turn: Turn) -> t.Ok:
+    head, member = _manager(state, turn)
+    row = _other(state, turn, message.user_id)
+    if row.role == "owner" or (row.role == "admin" and member.role != "owner"):
+        raise ApiError("forbidden", "only the owner may remove an admin")
+    _take_out(state, head, message.user_id, row, turn)
+    by = turn.caller.user_id
+    _note(state, turn, by, "member_removed", message.user_id, gone=message.user_id)
+    return t.Ok()
+
+
+@chat.on(LeaveGroup)
+def leave(state: Chat, message: LeaveGroup, turn: Turn) -> t.Ok:
+    user_id = turn.caller.user_id
+    head, row = state.access(user_id)
+    if row.role == "owner" and len(state.members) > 1:
+        raise ApiError("forbidden", "hand the group to another member before you leave")
+    _take_out(state, head, user_id, row, turn)
+    _note(state, turn, user_id, "member_left", user_id, gone=user_id)
+    return t.Ok()
+
+
+def _take_out(state: Chat, head: ChatHead, user_id: int, row: MemberRow, turn: Turn) -> None:
+    """The message that tells of it, the next one, is the last that they may read."""
+    state.put_member(turn, user_id, replace(row, role="member", left_id=head.last_id + 1))
+
+
+@chat.on(RenameGroup)
+def rename(state: Chat, message: RenameGroup, turn: Turn) -> t.Ok:
+    head, _ = _manager(state, turn)
+    if head.title != message.title:
+        state.put(turn, replace(head, title=message.title))
+        _note(state, turn, turn.caller.user_id, "renamed", text=message.title)
+    return t.Ok()
+
+
+@chat.on(SetAdmin)
+def set_admin(state: Chat, message: SetAdmin, turn: Turn) -> t.Ok:
+    _owner(state, turn)
+    row = _other(state, turn, message.user_id)
+    role = "admin" if message.admin else "member"
+    if row.role == role:
+        return t.Ok()
+    admins = sum(member.role == "admin" for member in state.members.values())
+    if message.admin and admins >= limits.GROUP_ADMINS_MAX:
+        raise ApiError("too_many", f"a group has at most {limits.GROUP_ADMINS_MAX} admins")
+    state.put_member(turn, message.user_id, replace(row, role=role))
+    kind = "admin_added" if message.admin else "admin_removed"
+    _note(state, turn, turn.caller.user_id, kind, message.user_id)
+    return t.Ok()
+
+
+@chat.on(TransferOwnership)
+def transfer(state: Chat, message: TransferOwnership, turn: Turn) -> t.Ok:
+    _, member = _owner(state, turn)
+    row = _other(state, turn, message.user_id)
+    caller = turn.caller.user_id
+    state.put_member(turn, caller, replace(member, role="admin"))
+    state.put_member(turn, message.user_id, replace(row, role="owner"))
+    _note(state, turn, caller, "owner_changed", message.user_id)
+    return t.Ok()

@@ -1,0 +1,100 @@
+"""What chats tell a user: new messages and marks, and what the user's devices confirm.
+
+Part of the user actor (see `actors.user`).
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from actors.messages import (
+    Invite,
+    Joined,
+    MailEntry,
+    MarkDelivered,
+    MarksChanged,
+    NewMessage,
+    Received,
+)
+from actors.runtime import refs
+from actors.runtime.turn import Turn
+from actors.user import BLOCKED, DIALOGS, MAILBOX, DialogRow, User, user
+from api import types as t
+from api.errors import ApiError
+from api.frames import encode as to_json
+
+RECEIVED_ROWS_MAX = 1_000
+"""Of what a device confirms at once, at most this many latest updates are looked at."""
+
+
+@user.on(NewMessage)
+def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
+    """An event of a chat: number it, move the dialog up. If the sender waits, answer."""
+    row = DIALOGS.get(turn, message.chat_id) or DialogRow()
+    own = message.from_id == state.id
+    unread = row.unread + (1 if message.notify and not own else 0)
+    DIALOGS.put(
+        turn,
+        message.chat_id,
+        DialogRow(
+            message.message_id,
+            message.date_ms,
+            unread,
+            row.read_inbox_id,
+            row.read_outbox_id,
+            row.delivered_id,
+            message.left,
+        ),
+    )
+    entry = MailEntry("message", message.chat_id, message.message_id, 1 if own else 0)
+    answering = turn.answer_to is not None
+    pts = state.record(turn, entry, message.update, skip=answering)
+    if not answering:
+        return None
+    return t.Sent(message.chat_id, message.message_id, message.date_ms, pts)
+
+
+@user.on(MarksChanged)
+def marks_changed(state: User, message: MarksChanged, turn: Turn) -> None:
+    row = DIALOGS.get(turn, message.chat_id) or DialogRow()
+    kind, chat_id, max_id = message.kind, message.chat_id, message.max_id
+    update: t.Update
+    if kind == "read_inbox":
+        row = replace(row, read_inbox_id=max_id, unread=message.unread)
+        update = t.ReadInbox(chat_id, max_id, message.unread)
+        entry = MailEntry(kind, chat_id, max_id, message.unread)
+    else:
+        entry = MailEntry(kind, chat_id, max_id, message.user_id)
+        if kind == "read_outbox":
+            row = replace(row, read_outbox_id=max(row.read_outbox_id, max_id))
+            update = t.ReadOutbox(chat_id, max_id, message.user_id)
+        else:
+            row = replace(row, delivered_id=max(row.delivered_id, max_id))
+            update = t.Delivered(chat_id, max_id, message.user_id)
+    DIALOGS.put(turn, chat_id, row)
+    state.record(turn, entry, to_json(update))
+
+
+@user.on(Received)
+def received(state: User, message: Received, turn: Turn) -> None:
+    """A device has everything up to `pts`: tell the chats, each once."""
+    head = state.access()
+    pts = message.pts
+    if not head.delivered_pts < pts <= head.pts:
+        return
+    first = max(head.delivered_pts + 1, pts - RECEIVED_ROWS_MAX + 1)
+    delivered: dict[str, int] = {}
+    for _, entry in MAILBOX.scan(turn, first, pts + 1, limit=RECEIVED_ROWS_MAX):
+        if entry.kind == "message" and not entry.second:
+            delivered[entry.chat_id] = entry.first
+    state.put(turn, replace(head, delivered_pts=pts))
+    for chat_id, max_id in delivered.items():
+        turn.send(refs.chat(chat_id), MarkDelivered(state.id, max_id))
+
+
+@user.on(Invite)
+def invite(state: User, message: Invite, turn: Turn) -> None:
+    state.access()
+    if BLOCKED.get(turn, message.by) is not None:
+        raise ApiError("blocked", "this user does not let you add them to groups")
+    turn.send(refs.chat(message.chat_id), Joined(state.id, message.by), answer=True)

@@ -1,0 +1,314 @@
+"""What actors say to each other (clients' commands are in `api.methods`).
+
+Each message is an immutable, tagged, array-encoded struct: compact in the outbox, and newer
+versions may append fields with defaults. Messages marked ephemeral are never stored.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from api import types as t
+
+
+class Internal(Struct, frozen=True, array_like=True, tag=True):
+    """Base of all messages between actors."""
+
+
+# --- registration and login: front -> handle -> user -> session --------------------------------
+
+
+class NewAccount(Internal, frozen=True):
+    """To a handle: claim it for a new user, create the user and its first session. Answered with
+    `Authorization` (without the token, which only the front knows). Repeating it with the same
+    ids is answered alike; a handle that another user holds answers `username_taken`."""
+
+    user_id: int
+    session_id: int
+    username: str
+    name: str
+    password_hash: str
+    token_hash: bytes
+    device: str
+    invitation: str = ""
+
+
+class CreateUser(Internal, frozen=True):
+    """From the handle to the new user."""
+
+    account: NewAccount
+
+
+class LookUp(Internal, frozen=True):
+    """To a handle (a read): who holds it? Answered with `Holder`, user_id 0 for nobody."""
+
+
+class Holder(Struct, frozen=True, array_like=True):
+    user_id: int
+
+
+class GetCredentials(Internal, frozen=True):
+    """To a user (a read): answered with `Credentials`."""
+
+
+class Credentials(Struct, frozen=True, array_like=True):
+    user_id: int
+    password_hash: str
+
+
+class NewLogin(Internal, frozen=True):
+    """To a user whose password was checked against `password_hash`: create a session. Answered
+    with `Authorization`; refused as `wrong_credentials` if the password has changed since."""
+
+    session_id: int
+    token_hash: bytes
+    device: str
+    password_hash: str
+
+
+class CreateSession(Internal, frozen=True):
+    """From the user to the new session."""
+
+    token_hash: bytes
+    device: str
+    user: t.User
+
+
+class NewPassword(Internal, frozen=True):
+    """To a user: the old password was checked against `old_hash`; set the new one and end the
+    other sessions. Answered with `Ok`."""
+
+    old_hash: str
+    new_hash: str
+
+
+class CheckToken(Internal, frozen=True):
+    """To a session (a read): `Ok` if this is its token, `unauthorized` if not."""
+
+    token_hash: bytes
+
+
+class EndThisSession(Internal, frozen=True):
+    """From the user to a session: you are over."""
+
+
+class ClaimUsername(Internal, frozen=True):
+    """To a handle: from a user who wants to be called so. Goes on to the user as `Claimed`."""
+
+    username: str
+
+
+class Claimed(Internal, frozen=True):
+    """From the handle to the user: it is yours; give the old one back."""
+
+    username: str
+
+
+class ReleaseHandle(Internal, frozen=True):
+    """To a handle: its holder gives it back."""
+
+    user_id: int
+
+
+# --- connections: front -> session -> user -----------------------------------------------------
+
+
+class Attach(Internal, frozen=True):
+    """To a session: this connection has said hello with this token. Answered with `Hello`."""
+
+    front: str
+    connection: int
+    token_hash: bytes
+
+
+class KeepAlive(Internal, frozen=True):
+    """To a session, every so often: this connection is still there (the host may have forgotten it
+    by restarting). Ephemeral."""
+
+    front: str
+    connection: int
+
+
+class Detach(Internal, frozen=True):
+    """To a session: this connection is gone. Ephemeral."""
+
+    front: str
+    connection: int
+
+
+class SessionOnline(Internal, frozen=True):
+    """From a session to its user: it has a live connection. Answered, if there is somebody to
+    answer, with `Hello`. Ephemeral."""
+
+    session_id: int
+    connections: int
+
+
+class SessionOffline(Internal, frozen=True):
+    """From a session to its user: its last connection is gone."""
+
+    session_id: int
+
+
+class PushFrame(Internal, frozen=True):
+    """From a user to one of its online sessions: send these bytes to the device's connections, but
+    not to the one that caused them and was answered. Ephemeral."""
+
+    frame: bytes
+    skip_connection: int = 0
+
+
+class Received(Internal, frozen=True):
+    """From a session to its user: the device has everything up to `pts`."""
+
+    pts: int
+
+
+class ExpireSession(Internal, frozen=True):
+    """A session's timer: has it been used lately?"""
+
+
+class ForgetSession(Internal, frozen=True):
+    """From a session to its user: unused for so long that it is over."""
+
+    session_id: int
+
+
+# --- reads of a user that the gateway completes ------------------------------------------------
+
+
+class GetProfile(Internal, frozen=True):
+    """To a user (a read): answered with `User`."""
+
+
+class MailEntry(Struct, frozen=True, array_like=True):
+    """A row of the mailbox: what happened, where, and two numbers that depend on `kind`:
+    message - message id, 1 if it is the user's own; read_inbox - max id, unread; read_outbox and
+    delivered - max id, user id; contact - user id, 1 contact + 2 blocked; profile - 0, 0."""
+
+    kind: str
+    chat_id: str
+    first: int
+    second: int
+    text: str = ""
+
+
+class MailSlice(Struct, frozen=True, array_like=True):
+    """What a user's `GetDifference` read answers: pointers, for the gateway to resolve. `kind` and
+    `pts` as in `api.types.Difference`."""
+
+    kind: str
+    pts: int
+    entries: list[tuple[int, MailEntry]]
+    user: t.User
+
+
+# --- chats and their members -------------------------------------------------------------------
+
+
+class OpenChat(Internal, frozen=True):
+    """From a user to the private chat with `opener_id`, who wants it: the user exists. Answered
+    with `Chat`."""
+
+    opener_id: int
+    peer_id: int
+
+
+class Invite(Internal, frozen=True):
+    """From a group to a user who shall become a member: goes back as `Joined`, or is refused."""
+
+    chat_id: str
+    by: int
+
+
+class Joined(Internal, frozen=True):
+    """From an invited user to the group: yes."""
+
+    user_id: int
+    by: int
+
+
+class NewMessage(Internal, frozen=True):
+    """From a chat to a member: an event for the mailbox. `update` is the JSON of `MessageNew`, made
+    once for all members; the mailbox stores only the pointer."""
+
+    chat_id: str
+    message_id: int
+    from_id: int
+    date_ms: int
+    update: bytes
+    notify: bool = True
+    left: bool = False
+
+
+class MarksChanged(Internal, frozen=True):
+    """From a chat to a member: `kind` is one of read_inbox, read_outbox, delivered."""
+
+    chat_id: str
+    kind: str
+    max_id: int
+    user_id: int
+    unread: int = 0
+
+
+class MarkDelivered(Internal, frozen=True):
+    """From a member to a chat: one of the member's devices has everything up to `max_id`."""
+
+    user_id: int
+    max_id: int
+
+
+class SetBlock(Internal, frozen=True):
+    """From a user to the private chat with somebody whom they block or no longer block."""
+
+    blocker_id: int
+    blocked: bool
+
+
+class ShowEvent(Internal, frozen=True):
+    """To a user: push these bytes to all online sessions. Ephemeral."""
+
+    frame: bytes
+
+
+# --- guarding passwords ------------------------------------------------------------------------
+
+
+class Admit(Internal, frozen=True):
+    """To a throttle, before a password is checked: may `address` try now? Answered with
+    `Verdict`."""
+
+    address: str
+
+
+class Verdict(Struct, frozen=True, array_like=True):
+    """`wait_s` 0: go on. Else: refuse with `flood` and this `retry_after`."""
+
+    wait_s: float
+
+
+class TryFailed(Internal, frozen=True):
+    """To a throttle: the password was wrong."""
+
+    address: str
+
+
+class TrySucceeded(Internal, frozen=True):
+    """To a throttle: the password was right; forget the failures of this address."""
+
+    address: str
+
+
+# --- invitations to the server -----------------------------------------------------------------
+
+
+class MakeInvitation(Internal, frozen=True):
+    """To an invitation (by an administrator): exist, for `uses` registrations."""
+
+    uses: int
+
+
+class UseInvitation(Internal, frozen=True):
+    """To an invitation: count one registration, then pass `account` on to its handle."""
+
+    account: NewAccount

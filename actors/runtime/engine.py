@@ -1,0 +1,320 @@
+"""The engine: executes turns for the partitions that this host leads, and collects what they want
+to happen. Synchronous and pure: no clock, no I/O but reads of the store, no Ray. The host
+(`actors.runtime.pipeline`), the unit tests and the simulator drive the same engine.
+
+A command and everything that it causes within this host (a cascade) is executed whole before the
+next one, and a layer is only cut between cascades: what a cascade wrote becomes durable in one
+batch, so messages within the host need no outbox. Messages to partitions of other hosts go into
+the outbox rows of the sender's partition (`actors.runtime.streams`).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from storage.keys import actor_prefix
+from storage.port import CorruptRow
+
+from actors.runtime import wire
+from actors.runtime.kind import Kind
+from actors.runtime.layers import Committed, Layer, Pending, StoreReads
+from actors.runtime.placement import Placement
+from actors.runtime.refs import ActorRef
+from actors.runtime.streams import Streams
+from actors.runtime.timers import Timers
+from actors.runtime.turn import Message, ReadView, Turn
+from actors.runtime.wire import REFUSE, REPLY, Out, Refusal, ReplyTo, Request
+from api.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+CASCADE_TURNS_MAX = 100_000
+_json = msgspec.json.Encoder().encode
+
+
+class Resident:
+    """An actor in memory."""
+
+    __slots__ = ("kind", "partition", "prefix", "state")
+
+    def __init__(self, kind: Kind, partition: int, prefix: bytes) -> None:
+        self.kind = kind
+        self.partition = partition
+        self.prefix = prefix
+        self.state: Any = None
+
+
+class Engine:
+    """See the module. `clock` gives Unix milliseconds; `resident_max` bounds the actors in memory:
+    beyond it those unused for longest are dropped, their rows being all there is to them."""
+
+    def __init__(
+        self,
+        *,
+        kinds: Mapping[str, Kind],
+        placement: Placement,
+        led: Iterable[int],
+        store: StoreReads,
+        clock: Callable[[], int],
+        rng: random.Random,
+        resident_max: int = 100_000,
+    ) -> None:
+        self.kinds = kinds
+        self.placement = placement
+        self.led = frozenset(led)
+        self.clock = clock
+        self.rng = rng
+        self.resident_max = resident_max
+        self.pending = Pending(store)
+        self.committed = Committed(store)
+        self.residents: OrderedDict[ActorRef, Resident] = OrderedDict()
+        self.volatile: dict[ActorRef, dict[Any, Any]] = {}
+        self.streams = Streams(self.pending, placement)
+        self.timers = Timers(self.pending, self.led)
+        self.read_only = False
+        self.turns = self.refusals = self.failures = 0
+        self._queue: deque[Message] = deque()
+        self._partition = lru_cache(maxsize=65_536)(placement.partition)
+
+    # --- what comes in ------------------------------------------------------------------------
+
+    def command(self, front: str, request: Request) -> None:
+        """Execute a front's request, with its cascade. The answer is among the outs."""
+        reply_to = ReplyTo(front, request.number)
+        try:
+            message = wire.decode_request_message(request)
+        except (msgspec.MsgspecError, KeyError) as error:
+            self._refuse(reply_to, ApiError("bad_request", f"{error}"))
+            return
+        if self._partition(request.target) not in self.led:
+            self._refuse(reply_to, ApiError("unavailable", "this partition has moved", 0.1))
+        elif request.read:
+            self._read(request.target, message, request, reply_to)
+        else:
+            self._queue.append(Message(request.target, message, request.caller, reply_to))
+            self._drain()
+
+    def receive(self, shipment: wire.Shipment) -> wire.Receipt:
+        """Execute messages of another host's partition, each once; what came before is skipped.
+        The receipt holds once the current layer is durable."""
+        source, target = shipment.source, shipment.target
+        mark = self.streams.watermark(source, target)
+        number = shipment.first
+        if target in self.led and not self.read_only and number <= mark + 1:
+            for raw in shipment.envelopes:
+                if number > mark:
+                    self._queue.append(_message(raw))
+                    self._drain()
+                    mark = number
+                number += 1
+            self.streams.advance(source, target, mark)
+        return wire.Receipt(source, target, mark)
+
+    def receive_ephemeral(self, raw: msgspec.Raw) -> None:
+        """Execute an ephemeral message of another host."""
+        message = _message(raw)
+        if self._partition(message.target) in self.led:
+            self._queue.append(message)
+            self._drain()
+
+    def fire_timers(self) -> None:
+        """Execute what is due."""
+        if self.read_only:
+            return
+        for ref, content in self.timers.take_due(self.clock()):
+            self._queue.append(Message(ref, content))
+            self._drain()
+
+    def forget_front(self, front: str) -> None:
+        """A front is gone: tell the actors that knew connections of it."""
+        for ref, facts in list(self.volatile.items()):
+            lost = self.kinds[ref.kind].front_lost
+            if lost is not None:
+                self._queue.extend(Message(ref, content) for content in lost(front, facts))
+        self._drain()
+
+    # --- layers -------------------------------------------------------------------------------
+
+    def cut(self) -> Layer | None:
+        """The layer to be made durable next; None if there is nothing, or one is on its way."""
+        pending = self.pending
+        if pending.flying is not None or not pending.open:
+            return None
+        pending.flying, pending.open = pending.open, Layer()
+        return pending.flying
+
+    def settle(self) -> None:
+        """The flying layer is durable and the store shows it."""
+        self.pending.flying = None
+
+    def give_up(self, error: ApiError) -> list[tuple[str, Out]]:
+        """Nothing of the flying layer could be made durable (the disk is full), so nothing that
+        was built upon it holds either: forget both layers, and refuse whoever waits for them."""
+        refusal = wire.encode(Refusal(error.code, error.detail, error.retry_after))
+        layers = [layer for layer in (self.pending.flying, self.pending.open) if layer]
+        outs = [
+            (front, Out(REFUSE, out.number, refusal))
+            for layer in layers
+            for front, out in layer.outs
+            if out.op in (REPLY, REFUSE)
+        ]
+        self.pending.flying, self.pending.open = None, Layer()
+        self.residents.clear()
+        self.streams.forget()
+        self.timers.forget()
+        return outs
+
+    # --- turns --------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        queue = self._queue
+        turns = 0
+        while queue:
+            self._turn(queue.popleft())
+            turns += 1
+            assert turns < CASCADE_TURNS_MAX, "a cascade that does not end"
+        self.turns += turns
+        self.pending.open.turns += turns
+
+    def _activate(self, ref: ActorRef) -> Resident:
+        resident = self.residents.get(ref)
+        if resident is not None:
+            self.residents.move_to_end(ref)
+            return resident
+        kind = self.kinds[ref.kind]
+        resident = Resident(kind, self._partition(ref), actor_prefix(kind.number, ref.key))
+        return resident
+
+    def _turn(self, message: Message) -> None:
+        ref, content, caller, reply_to = message
+        resident = self._activate(ref)
+        volatile = self.volatile.get(ref)
+        facts: dict[Any, Any] = {} if volatile is None else volatile
+        turn = Turn(
+            self.pending,
+            ref,
+            resident.partition,
+            resident.prefix,
+            caller,
+            self.clock(),
+            facts,
+            self.rng,
+            reply_to,
+        )
+        try:
+            if resident.state is None:
+                resident.state = resident.kind.load(turn)
+                self._admit(ref, resident)
+            answer = resident.kind.handlers[type(content)](resident.state, content, turn)
+            if self.read_only and (turn.writes or turn.sent or turn.timers):
+                raise ApiError("storage_full", "the disk is full; nothing was changed", 1.0)
+        except ApiError as error:
+            self.residents.pop(ref, None)
+            self._refuse(reply_to, error)
+            return
+        except Exception as error:
+            self.residents.pop(ref, None)
+            self._fail(message, resident, error)
+            return
+        if volatile is None and facts:
+            self.volatile[ref] = facts
+        elif volatile is not None and not facts:
+            del self.volatile[ref]
+        self._take_effect(turn, resident, answer)
+
+    def _take_effect(self, turn: Turn, resident: Resident, answer: Any) -> None:
+        layer = self.pending.open
+        if turn.writes:
+            layer.write(resident.partition, resident.prefix, turn.writes)
+        if turn.timers:
+            self.timers.change(layer, resident.partition, turn.ref, turn.timers)
+        if answer is not None and turn.answer_to is not None:
+            front, number = turn.answer_to.front, turn.answer_to.request
+            layer.outs.append((front, Out(REPLY, number, _json(answer))))
+        if turn.outs:
+            layer.outs.extend(turn.outs)
+        led, queue = self.led, self._queue
+        for message in turn.sent:
+            target = self._partition(message.target)
+            if target in led:
+                queue.append(message)
+            else:
+                self.streams.post(layer, resident.partition, target, _envelope(message))
+        for message in turn.told:
+            target = self._partition(message.target)
+            if target in led:
+                queue.append(message)
+            else:
+                host = self.placement.host(target)
+                layer.ephemeral.setdefault(host, []).append(_envelope(message))
+
+    def _admit(self, ref: ActorRef, resident: Resident) -> None:
+        self.residents[ref] = resident
+        if len(self.residents) > self.resident_max:
+            self.residents.popitem(last=False)
+
+    def _read(self, ref: ActorRef, message: Any, request: Request, reply_to: ReplyTo) -> None:
+        kind = self.kinds[ref.kind]
+        view = ReadView(
+            self.committed,
+            ref,
+            self._partition(ref),
+            actor_prefix(kind.number, ref.key),
+            request.caller,
+            self.clock(),
+            self.volatile.get(ref, {}),
+        )
+        try:
+            answer = kind.readers[type(message)](view, message)
+        except ApiError as error:
+            self._refuse(reply_to, error)
+        except Exception as error:
+            self._refuse(reply_to, self._report(ref, message, error))
+        else:
+            out = Out(REPLY, reply_to.request, _json(answer))
+            self.pending.open.outs.append((reply_to.front, out))
+
+    # --- refusals -----------------------------------------------------------------------------
+
+    def _refuse(self, reply_to: ReplyTo | None, error: ApiError) -> None:
+        self.refusals += 1
+        if reply_to is not None:
+            payload = wire.encode(Refusal(error.code, error.detail, error.retry_after))
+            out = Out(REFUSE, reply_to.request, payload)
+            self.pending.open.outs.append((reply_to.front, out))
+
+    def _fail(self, message: Message, resident: Resident, error: Exception) -> None:
+        """A defect or a corrupt row, not a refusal: answer that, and where nobody waits, keep the
+        message as a dead letter for the administrator."""
+        refusal = self._report(message.target, message.content, error)
+        self._refuse(message.reply_to, refusal)
+        if message.reply_to is None and not self.read_only:
+            letter = _envelope(message)
+            number = self.rng.getrandbits(63)
+            self.streams.bury(self.pending.open, resident.partition, number, letter)
+
+    def _report(self, ref: ActorRef, content: Any, error: Exception) -> ApiError:
+        self.failures += 1
+        log.error("%s failed at %s", ref, type(content).__name__, exc_info=error)
+        if isinstance(error, (CorruptRow, msgspec.MsgspecError)):
+            return ApiError(
+                "storage_corrupt", f"a stored row of {ref.kind} failed its check; nothing was done"
+            )
+        return ApiError("internal", "the server failed at this; it was logged")
+
+
+def _envelope(message: Message) -> bytes:
+    raw = msgspec.Raw(wire.encode(message.content))
+    return wire.encode(wire.Envelope(message.target, message.caller, message.reply_to, raw))
+
+
+def _message(raw: msgspec.Raw) -> Message:
+    envelope = wire.decode_envelope(raw)
+    content = wire.decode_message(envelope.message)
+    return Message(envelope.target, content, envelope.caller, envelope.reply_to)

@@ -1,0 +1,246 @@
+"""A front's link to one host: requests in batches, one batch at a time while the next fills, and
+one open poll. What comes back by both ways is acted upon in the order of its numbers.
+
+When a call fails, or the host turns out to be in another life (it was restarted), requests that
+are not answered are sent again until their deadline: every request is idempotent, by its
+`random_id` or by nature. `on_renewed` lets the front attach its connections again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from actors.runtime import wire
+from actors.runtime.refs import NOBODY, ActorRef, Caller
+from actors.runtime.wire import REFUSE, REPLY, Out, Request
+from api import limits
+from api.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES_MAX = 80 * 1024
+QUEUED_REQUESTS_MAX = 50_000
+ATTEMPT_S = 5.0
+"""A request that is unanswered for so long is sent again."""
+RETRY_S_MIN, RETRY_S_MAX = 0.02, 0.5
+
+
+class HostCalls(Protocol):
+    """The calls of a host that a front makes."""
+
+    def submit(self, front: str, payload: bytes) -> Awaitable[bytes]: ...
+
+    def poll(self, front: str) -> Awaitable[bytes]: ...
+
+
+Answer = Callable[[bytes | None, ApiError | None], None]
+"""Called once with the JSON of the answer, or with an error."""
+
+
+class Waiting(NamedTuple):
+    """A request that is not answered yet."""
+
+    request: Request
+    answer: Answer
+    deadline_s: float
+
+
+_numbers = itertools.count(1)
+"""Request numbers of this process: one sequence over all links, because the answer to a request
+may come from another host than the one it was submitted to."""
+
+
+class Desk:
+    """The unanswered requests of a front, over all its links."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, Waiting] = {}
+
+    def settle(self, out: Out) -> None:
+        """An answer came; a second one to the same request is ignored."""
+        waiting = self.waiting.pop(out.number, None)
+        if waiting is None:
+            return
+        if out.op == REPLY:
+            waiting.answer(out.payload, None)
+        else:
+            refusal = wire.decode_refusal(out.payload)
+            error = ApiError(refusal.code, refusal.detail, refusal.retry_after)
+            waiting.answer(None, error)
+
+    def expire(self, now_s: float) -> None:
+        """Answer what is past its deadline."""
+        late = [n for n, waiting in self.waiting.items() if waiting.deadline_s <= now_s]
+        for number in late:
+            waiting = self.waiting.pop(number)
+            waiting.answer(
+                None, ApiError("unavailable", "a part of the server does not answer; repeat", 1.0)
+            )
+
+
+class Link:
+    """See the module. `on_out` takes pushes and closes."""
+
+    def __init__(
+        self,
+        name: str,
+        front: str,
+        host: HostCalls,
+        desk: Desk,
+        on_out: Callable[[Out], None],
+        on_renewed: Callable[[Link], None],
+    ) -> None:
+        self.name = name
+        self._front = front
+        self._host = host
+        self._desk = desk
+        self._on_out = on_out
+        self._on_renewed = on_renewed
+        self._queue: list[Request] = []
+        self._sent: dict[int, float] = {}
+        self._wake = asyncio.Event()
+        self._incarnation = ""
+        self._next = 1
+        self._early: dict[int, list[Out]] = {}
+        self.connected = asyncio.Event()
+        self._tasks = [
+            asyncio.create_task(self._pump()),
+            asyncio.create_task(self._poll()),
+            asyncio.create_task(self._watch()),
+        ]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def queued(self) -> int:
+        return len(self._queue)
+
+    def request(
+        self,
+        target: ActorRef,
+        method: str,
+        body: bytes,
+        caller: Caller,
+        answer: Answer,
+        *,
+        read: bool = False,
+        deadline_s: float = limits.REQUEST_DEADLINE_S,
+    ) -> None:
+        """Queue a request. `answer` is called exactly once. Raises `overloaded`, at no cost to the
+        host, when too many are queued."""
+        if len(self._queue) >= QUEUED_REQUESTS_MAX:
+            raise ApiError("overloaded", "the server is busy; repeat in a moment", 1.0)
+        number = next(_numbers)
+        request = Request(number, target, caller, method, body, read)
+        self._desk.waiting[number] = Waiting(request, answer, time.monotonic() + deadline_s)
+        self._sent[number] = 0.0
+        self._queue.append(request)
+        self._wake.set()
+
+    def tell(self, target: ActorRef, message: Any) -> None:
+        """Queue an internal message whose answer does not matter."""
+        if len(self._queue) < QUEUED_REQUESTS_MAX:
+            self._queue.append(Request(next(_numbers), target, NOBODY, "", wire.encode(message)))
+            self._wake.set()
+
+    # --- calls --------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        delay_s = RETRY_S_MIN
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                batch, self._queue = _cut(self._queue)
+                now_s = time.monotonic()
+                for request in batch:
+                    if request.number in self._sent:
+                        self._sent[request.number] = now_s
+                payload = wire.encode(batch)
+                try:
+                    packet = await self._host.submit(self._front, payload)
+                except Exception as error:
+                    log.info("%s does not take requests: %s", self.name, error)
+                    self.connected.clear()
+                    self._queue = batch + self._queue
+                    # It is unknown whether the batch arrived, and repeating it is harmless.
+                    await asyncio.sleep(delay_s)
+                    delay_s = min(2 * delay_s, RETRY_S_MAX)
+                    continue
+                delay_s = RETRY_S_MIN
+                self._take(wire.decode_packet(packet))
+
+    async def _poll(self) -> None:
+        delay_s = RETRY_S_MIN
+        while True:
+            try:
+                packet = await self._host.poll(self._front)
+            except Exception as error:
+                log.info("%s does not answer: %s", self.name, error)
+                self.connected.clear()
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, RETRY_S_MAX)
+                continue
+            delay_s = RETRY_S_MIN
+            self._take(wire.decode_packet(packet))
+            self.connected.set()
+
+    async def _watch(self) -> None:
+        """Send again what is unanswered for too long."""
+        while True:
+            await asyncio.sleep(1.0)
+            now_s = time.monotonic()
+            self._resend(now_s - ATTEMPT_S)
+
+    def _resend(self, sent_before_s: float) -> None:
+        waiting = self._desk.waiting
+        for number, sent_s in list(self._sent.items()):
+            if number not in waiting:
+                del self._sent[number]
+            elif 0.0 < sent_s <= sent_before_s:
+                self._sent[number] = 0.0
+                self._queue.append(waiting[number].request)
+        if self._queue:
+            self._wake.set()
+
+    # --- packets ------------------------------------------------------------------------------
+
+    def _take(self, packet: wire.Packet) -> None:
+        if packet.incarnation != self._incarnation:
+            renewed = self._incarnation != ""
+            self._incarnation = packet.incarnation
+            self._next = 1
+            self._early.clear()
+            if renewed:
+                log.info("%s is in a new life", self.name)
+                self._resend(time.monotonic())
+                self._on_renewed(self)
+        if packet.number == 0:
+            return
+        self._early[packet.number] = packet.outs
+        while (outs := self._early.pop(self._next, None)) is not None:
+            self._next += 1
+            for out in outs:
+                if out.op <= REFUSE:
+                    self._sent.pop(out.number, None)
+                    self._desk.settle(out)
+                else:
+                    self._on_out(out)
+
+
+def _cut(queue: list[Request]) -> tuple[list[Request], list[Request]]:
+    """The first requests that fit one batch, and the rest."""
+    size = 0
+    for index, request in enumerate(queue):
+        size += len(request.body) + 64
+        if size > BATCH_BYTES_MAX and index:
+            return queue[:index], queue[index:]
+    return queue, []

@@ -1,0 +1,52 @@
+"""Logs: JSON lines, one file per process, in the data folder's `logs`."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+BYTES_MAX, FILES_MAX = 20 * 1024 * 1024, 3
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "process": self._process,
+            "pid": os.getpid(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def log_to(data: Path, process: str) -> None:
+    """Send this process's logs to `data`/logs/`process`.jsonl. Where there is no room for a log
+    line, the line is dropped rather than the work."""
+    logging.raiseExceptions = False
+    folder = data / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(
+        folder / f"{process}.jsonl", maxBytes=BYTES_MAX, backupCount=FILES_MAX, delay=True
+    )
+    handler.setFormatter(JsonLines(process))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    for noisy in ("httpx2", "httpcore2", "asyncio", "ray"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

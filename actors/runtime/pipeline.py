@@ -1,0 +1,259 @@
+"""The commit pipeline of a host: turns, group commit, release. asyncio, but no Ray.
+
+Requests are executed as they come. A committer takes the layer of all turns since the last cut,
+has a writer thread make it durable (one append with fsync), and meanwhile the loop goes on with
+the next turns. When it is durable, its rows become visible to reads, its outs are released in
+order, and its outbox rows are shipped. Nothing leaves before.
+
+When an append fails because the disk is full, everything that was not durable is refused and
+forgotten, and for a moment the host only reads; then it tries again. When it fails otherwise, the
+host stops rather than guess, and goes on from what is durable when it is restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from actors.runtime import wire
+from actors.runtime.engine import Engine
+from actors.runtime.fronts import FrontQueue, Fronts
+from actors.runtime.layers import Layer
+from actors.runtime.shipper import Shipper
+from api.errors import ApiError
+from storage.port import Checkpoint, StorageFull, Store
+
+log = logging.getLogger(__name__)
+
+POLL_S = 10.0
+READ_ONLY_S = 1.0
+CHECKPOINT_SLICE_ROWS = 256
+HOUSEKEEPING_S = 0.25
+
+PeerCall = Callable[[str, bytes], Awaitable[bytes]]
+"""Calls `receive` of the host of that name with an encoded parcel; answers encoded receipts."""
+
+
+class Pipeline:
+    """See the module. `peers` reaches other hosts; `stop` is called once, when the host must not
+    go on."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        peers: PeerCall,
+        stop: Callable[[BaseException], None],
+    ) -> None:
+        self.engine = engine
+        self.store = store
+        self.incarnation = secrets.token_hex(8)
+        self.fronts = Fronts()
+        self.shipper = Shipper(engine, peers, self.kick)
+        self.commits = 0
+        self.commit_s = 0.0
+        self.commit_s_max = 0.0
+        self._stop = stop
+        self._writer = ThreadPoolExecutor(1, "writer")
+        self._checkpointer = ThreadPoolExecutor(1, "checkpointer")
+        self._work = asyncio.Event()
+        self._durable = asyncio.Event()
+        self._sequence = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self._read_only_until_s = 0.0
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to commit, to ship what the outbox still holds, and to fire timers."""
+        self._tasks = [
+            asyncio.create_task(self._guard(self._commit_forever())),
+            asyncio.create_task(self._guard(self._housekeep())),
+        ]
+        self.shipper.start()
+
+    async def drain(self) -> None:
+        """Refuse what comes now, finish what was begun, move everything to the store, close."""
+        self._closing = True
+        self.fronts.wake_all()
+        await self.flush()
+        await self.shipper.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._checkpoint()
+        self._writer.shutdown()
+        self._checkpointer.shutdown()
+        self.store.close()
+
+    async def _guard(self, forever: Awaitable[None]) -> None:
+        try:
+            await forever
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            log.critical("the host stops: %s", error, exc_info=error)
+            self._stop(error)
+
+    # --- calls from fronts and peers ----------------------------------------------------------
+
+    async def submit(self, front: str, payload: bytes) -> bytes:
+        """Execute a front's batch of requests; comes back when it is durable, with a packet of
+        what there is for this front."""
+        if self._closing:
+            raise ApiError("unavailable", "the host is stopping", 0.5)
+        queue = self.fronts.queue(front, time.monotonic())
+        command = self.engine.command
+        for request in wire.decode_requests(payload):
+            command(front, request)
+        await self.flush()
+        return self._packet(queue)
+
+    async def poll(self, front: str) -> bytes:
+        """A packet for this front, as soon as there is something, at the latest after `POLL_S`. The
+        first poll is answered at once: the front knows then that this host is there."""
+        queue = self.fronts.queue(front, time.monotonic())
+        known, queue.polled = queue.polled, True
+        if known and not queue.outs and not self._closing:
+            queue.wake()
+            waiter = queue.waiter = asyncio.get_running_loop().create_future()
+            handle = asyncio.get_running_loop().call_later(POLL_S, queue.wake)
+            try:
+                await waiter
+            finally:
+                handle.cancel()
+        return self._packet(queue)
+
+    async def receive(self, payload: bytes) -> bytes:
+        """Execute another host's parcel; comes back with receipts when it is durable."""
+        if self._closing:
+            raise ApiError("unavailable", "the host is stopping", 0.5)
+        parcel = wire.decode_parcel(payload)
+        receipts = [self.engine.receive(shipment) for shipment in parcel.shipments]
+        for raw in parcel.ephemeral:
+            self.engine.receive_ephemeral(raw)
+        full = self.engine.read_only
+        await self.flush()
+        if full or self.engine.read_only:
+            # What was executed may have been given up: say only what is known to be durable.
+            marks = self.engine.streams.watermark
+            receipts = [
+                wire.Receipt(r.source, r.target, marks(r.source, r.target)) for r in receipts
+            ]
+        return wire.encode(receipts)
+
+    def _packet(self, queue: FrontQueue) -> bytes:
+        outs = queue.take()
+        if outs:
+            queue.number += 1
+        if queue.outs:
+            queue.wake()
+        number = queue.number if outs else 0
+        return wire.encode(wire.Packet(f"{self.incarnation}.{queue.birth}", number, outs))
+
+    # --- commit -------------------------------------------------------------------------------
+
+    def kick(self) -> None:
+        """There is something to commit or to release."""
+        self._work.set()
+
+    async def flush(self) -> None:
+        """Wait until everything executed so far is durable and released."""
+        pending = self.engine.pending
+        if not pending.open and pending.flying is None:
+            return
+        # The flying layer first, then the open one.
+        goal = self._sequence + (2 if pending.flying is not None and pending.open else 1)
+        self._work.set()
+        while self._sequence < goal:
+            await self._durable.wait()
+
+    async def _commit_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while (layer := self.engine.cut()) is not None:
+                writes = layer.writes()
+                if writes:
+                    begun_s = time.perf_counter()
+                    try:
+                        await loop.run_in_executor(self._writer, self.store.append, writes)
+                    except StorageFull as error:
+                        self._become_read_only(error)
+                        continue
+                    self.store.install(writes)
+                    took_s = time.perf_counter() - begun_s
+                    self.commits += 1
+                    self.commit_s += took_s
+                    self.commit_s_max = max(self.commit_s_max, took_s)
+                self.engine.settle()
+                self._release(layer)
+
+    def _release(self, layer: Layer) -> None:
+        touched = self.fronts.release(layer.outs)
+        self._sequence += 1
+        durable, self._durable = self._durable, asyncio.Event()
+        durable.set()
+        if touched:
+            # Whoever waits for this commit in `submit` takes its packet first; polls take the rest.
+            asyncio.get_running_loop().call_soon(_wake_unfetched, touched)
+        if layer.streams or layer.ephemeral:
+            self.shipper.ship(layer.streams, layer.ephemeral)
+
+    def _become_read_only(self, error: StorageFull) -> None:
+        log.error("the disk is full, only reading for %s s: %s", READ_ONLY_S, error)
+        self._read_only_until_s = time.monotonic() + READ_ONLY_S
+        self.engine.read_only = True
+        refusal = ApiError("storage_full", "the disk is full; nothing was changed", READ_ONLY_S)
+        touched = self.fronts.release(self.engine.give_up(refusal))
+        self._sequence += 2
+        durable, self._durable = self._durable, asyncio.Event()
+        durable.set()
+        asyncio.get_running_loop().call_soon(_wake_unfetched, touched)
+
+    # --- housekeeping -------------------------------------------------------------------------
+
+    async def _housekeep(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            now_s = time.monotonic()
+            if self.engine.read_only and now_s >= self._read_only_until_s:
+                self.engine.read_only = False
+                self.shipper.retry_all()
+            if self.engine.timers.next_ms <= self.engine.clock():
+                self.engine.fire_timers()
+                self.kick()
+            for name in self.fronts.drop_silent(now_s):
+                log.warning("front %s went silent", name)
+                self.engine.forget_front(name)
+                self.kick()
+            if self.store.due(now_s):
+                await self._checkpoint()
+
+    async def _checkpoint(self) -> None:
+        """Move what is durable in the log into the store: begun and committed in a thread, filled
+        in slices on the loop (see storage.port.Checkpoint)."""
+        loop = asyncio.get_running_loop()
+        checkpoint: Checkpoint = self.store.begin_checkpoint()
+        try:
+            await loop.run_in_executor(self._checkpointer, checkpoint.open)
+            while checkpoint.step(CHECKPOINT_SLICE_ROWS):  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0)
+            await loop.run_in_executor(self._checkpointer, checkpoint.commit)
+        except StorageFull as error:
+            await loop.run_in_executor(self._checkpointer, checkpoint.abort)
+            log.error("no room to move the log into the store: %s", error)
+            return
+        checkpoint.finish()
+
+
+def _wake_unfetched(touched: set[FrontQueue]) -> None:
+    for queue in touched:
+        if queue.outs:
+            queue.wake()

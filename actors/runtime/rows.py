@@ -1,0 +1,107 @@
+"""Typed tables of an actor's rows, and the view through which handlers read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from actors.runtime.refs import ActorRef, Caller
+
+K = TypeVar("K")
+R = TypeVar("R")
+
+HEAD = 0
+"""Every kind's table 0 is its head: one row with an empty key."""
+
+
+class View(Protocol):
+    """An actor's rows to read, and who is asking when."""
+
+    ref: ActorRef
+    caller: Caller
+    now_ms: int
+    volatile: dict[Any, Any]
+    """Facts that live as long as the host's process and are never stored (live connections)."""
+
+    def get_row(self, table: int, suffix: bytes) -> bytes | None:
+        """The row, or None."""
+
+    def scan_rows(
+        self, table: int, start: bytes, stop: bytes | None, limit: int, reverse: bool
+    ) -> Sequence[tuple[bytes, bytes]]:
+        """Up to `limit` (suffix, row) with start <= suffix < stop (None: to the table's end)."""
+
+
+class Writer(View, Protocol):
+    """A view that can also change the actor's rows."""
+
+    def put_row(self, table: int, suffix: bytes, row: bytes) -> None: ...
+
+    def delete_row(self, table: int, suffix: bytes) -> None: ...
+
+
+class KeyCodec(NamedTuple):
+    """How a table's keys become bytes whose order is the keys' order."""
+
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+def _u64(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+U64 = KeyCodec(_u64, lambda raw: int.from_bytes(raw, "big"))
+U64_PAIR = KeyCodec(
+    lambda pair: _u64(pair[0]) + _u64(pair[1]),
+    lambda raw: (int.from_bytes(raw[:8], "big"), int.from_bytes(raw[8:], "big")),
+)
+TEXT = KeyCodec(lambda text: text.encode(), lambda raw: raw.decode())
+SINGLE = KeyCodec(lambda _: b"", lambda _: None)
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Table(Generic[K, R]):
+    """Rows of one type, ordered by key."""
+
+    def __init__(self, number: int, row: type[R], key: KeyCodec) -> None:
+        self.number = number
+        self.row = row
+        self.key = key
+        self._decode = msgspec.msgpack.Decoder(row).decode
+
+    def get(self, view: View, key: K) -> R | None:
+        raw = view.get_row(self.number, self.key.encode(key))
+        return None if raw is None else self._decode(raw)
+
+    def put(self, turn: Writer, key: K, row: R) -> None:
+        turn.put_row(self.number, self.key.encode(key), _encode(row))
+
+    def delete(self, turn: Writer, key: K) -> None:
+        turn.delete_row(self.number, self.key.encode(key))
+
+    def scan(
+        self,
+        view: View,
+        start: K | None = None,
+        stop: K | None = None,
+        *,
+        limit: int,
+        reverse: bool = False,
+    ) -> list[tuple[K, R]]:
+        """Up to `limit` rows with start <= key < stop, from the end if `reverse`."""
+        first = b"" if start is None else self.key.encode(start)
+        last = None if stop is None else self.key.encode(stop)
+        decode_key, decode = self.key.decode, self._decode
+        return [
+            (decode_key(suffix), decode(raw))
+            for suffix, raw in view.scan_rows(self.number, first, last, limit, reverse)
+        ]
+
+
+def head_table(row: type[R]) -> Table[None, R]:
+    """The one head row of an actor."""
+    return Table(HEAD, row, SINGLE)

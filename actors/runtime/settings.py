@@ -1,0 +1,36 @@
+"""What the processes of a server are told at start: one frozen value, passed on as JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """The runtime's part of a server's configuration. `data`: the data folder. `resident_max`:
+    actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`: how clients
+    reach them."""
+
+    data: str
+    cluster_id: str
+    partitions: int = 64
+    hosts: int = 1
+    edges: int = 1
+    fronts: int = 1
+    dedicated: tuple[str, ...] = ()
+    resident_max: int = 100_000
+    ws_host: str = "127.0.0.1"
+    ws_port: int = 8001
+    ws_url: str = "ws://127.0.0.1:8001/ws"
+    registration: Literal["open", "invitation", "closed"] = "open"
+    version: str = "0.1.0"
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self)
+
+
+def decode_settings(raw: bytes) -> Settings:
+    """The settings that `Settings.encode` encoded."""
+    return msgspec.json.decode(raw, type=Settings)

@@ -1,0 +1,181 @@
+"""A session: one login of one device.
+
+Owns the hash of the session's token, the device's name, how far the device has received updates,
+and (not stored) the live connections it has on which fronts. Frames reach a connection in the
+order in which the user sent them. Its end is durable before it is answered, and its connections
+are closed with it. When its host dies, fronts attach their connections again.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from msgspec import Struct
+
+from actors.messages import (
+    Attach,
+    CheckToken,
+    CreateSession,
+    Detach,
+    EndThisSession,
+    ExpireSession,
+    ForgetSession,
+    KeepAlive,
+    PushFrame,
+    Received,
+    SessionOffline,
+    SessionOnline,
+)
+from actors.runtime import refs
+from actors.runtime.kind import Kind
+from actors.runtime.rows import View, head_table
+from actors.runtime.turn import Turn
+from api import limits
+from api import types as t
+from api.errors import ApiError
+from api.frames import Close
+from api.methods import Ack
+
+ACTIVE_STEP_MS = 3_600_000
+"""Last activity is stored at most this often."""
+IDLE_MS_MAX = 180 * 24 * 3_600_000
+"""A session that was not used for this long ends."""
+
+
+class SessionHead(Struct, frozen=True, array_like=True):
+    token_hash: bytes
+    device: str
+    created_ms: int
+    active_ms: int
+    received_pts: int = 0
+
+
+HEAD = head_table(SessionHead)
+
+
+class Session:
+    """In memory: the head (None: there is no such session), and whose session it is."""
+
+    __slots__ = ("head", "session_id", "user_id")
+
+    def __init__(self, view: View) -> None:
+        user_id, _, session_id = str(view.ref.key).partition(".")
+        self.user_id = int(user_id)
+        self.session_id = int(session_id)
+        self.head = HEAD.get(view, None)
+
+    def put(self, turn: Turn, head: SessionHead) -> None:
+        self.head = head
+        HEAD.put(turn, None, head)
+
+
+def _front_lost(front: str, volatile: dict[Any, Any]) -> list[Any]:
+    return [Detach(front, connection) for name, connection in volatile if name == front]
+
+
+session = Kind("session", Session, _front_lost)
+
+
+def _access(head: SessionHead | None, token_hash: bytes) -> SessionHead:
+    """The gate of a session: its token."""
+    if head is None or not hmac.compare_digest(head.token_hash, token_hash):
+        raise ApiError("unauthorized", "the token is not, or no longer, valid; log in again")
+    return head
+
+
+@session.on(CreateSession)
+def create(state: Session, message: CreateSession, turn: Turn) -> t.Authorization:
+    if state.head is None:
+        now_ms = turn.now_ms
+        state.put(turn, SessionHead(message.token_hash, message.device, now_ms, now_ms))
+        turn.set_timer("expire", now_ms + IDLE_MS_MAX, ExpireSession())
+    return t.Authorization(token="", session_id=state.session_id, user=message.user)
+
+
+@session.reads(CheckToken)
+def check(view: View, message: CheckToken) -> t.Ok:
+    _access(HEAD.get(view, None), message.token_hash)
+    return t.Ok()
+
+
+@session.on(Attach)
+def attach(state: Session, message: Attach, turn: Turn) -> None:
+    head = _access(state.head, message.token_hash)
+    if turn.now_ms - head.active_ms > ACTIVE_STEP_MS:
+        head = SessionHead(
+            head.token_hash, head.device, head.created_ms, turn.now_ms, head.received_pts
+        )
+        state.put(turn, head)
+    connections = turn.volatile
+    connections[(message.front, message.connection)] = True
+    while len(connections) > limits.CONNECTIONS_PER_SESSION_MAX:
+        front, connection = next(iter(connections))
+        del connections[(front, connection)]
+        turn.close(front, connection, Close.GOING_AWAY)
+    online = SessionOnline(state.session_id, len(connections))
+    turn.send(refs.user(state.user_id), online, answer=True)
+
+
+@session.on(KeepAlive)
+def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
+    if state.head is None:
+        turn.close(message.front, message.connection, Close.SESSION_ENDED)
+        return
+    turn.volatile[(message.front, message.connection)] = True
+    turn.tell(refs.user(state.user_id), SessionOnline(state.session_id, len(turn.volatile)))
+
+
+@session.on(Detach)
+def detach(state: Session, message: Detach, turn: Turn) -> None:
+    if turn.volatile.pop((message.front, message.connection), None) is None:
+        return
+    owner = refs.user(state.user_id)
+    if turn.volatile:
+        turn.tell(owner, SessionOnline(state.session_id, len(turn.volatile)))
+    else:
+        turn.send(owner, SessionOffline(state.session_id))
+
+
+@session.on(PushFrame)
+def push(state: Session, message: PushFrame, turn: Turn) -> None:
+    for front, connection in turn.volatile:
+        if connection != message.skip_connection:
+            turn.push(front, connection, message.frame)
+
+
+@session.on(Ack)
+def acknowledge(state: Session, message: Ack, turn: Turn) -> t.Ok:
+    head = state.head
+    if head is not None and message.pts != head.received_pts:
+        state.put(
+            turn,
+            SessionHead(head.token_hash, head.device, head.created_ms, head.active_ms, message.pts),
+        )
+        turn.send(refs.user(state.user_id), Received(message.pts))
+    return t.Ok()
+
+
+@session.on(EndThisSession)
+def end(state: Session, message: EndThisSession, turn: Turn) -> None:
+    if state.head is None:
+        return
+    state.head = None
+    HEAD.delete(turn, None)
+    turn.cancel_timer("expire")
+    for front, connection in turn.volatile:
+        turn.close(front, connection, Close.SESSION_ENDED)
+    if turn.volatile:
+        turn.volatile.clear()
+        turn.send(refs.user(state.user_id), SessionOffline(state.session_id))
+
+
+@session.on(ExpireSession)
+def expire(state: Session, message: ExpireSession, turn: Turn) -> None:
+    if state.head is None:
+        return
+    last_ms = turn.now_ms if turn.volatile else state.head.active_ms
+    if turn.now_ms - last_ms >= IDLE_MS_MAX:
+        turn.send(refs.user(state.user_id), ForgetSession(state.session_id))
+    else:
+        turn.set_timer("expire", last_ms + IDLE_MS_MAX, ExpireSession())

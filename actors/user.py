@@ -1,0 +1,397 @@
+"""A user: profile, credentials, sessions, contacts, dialogs and the mailbox.
+
+Owns everything that one person has. The mailbox is an ordered log of updates, numbered by `pts`
+without holes; each number is given once. It points at what happened in chats and never copies a
+text. An update is durable before it is pushed. Reads see what is committed. When the host dies,
+nothing durable is lost; who is online is told again when fronts attach their connections.
+
+This module holds the state and what concerns the account; `actors.mailbox` holds what comes from
+chats, and `actors.user_reads` the reads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from actors.messages import (
+    Claimed,
+    CreateSession,
+    CreateUser,
+    EndThisSession,
+    ForgetSession,
+    MailEntry,
+    NewLogin,
+    NewPassword,
+    OpenChat,
+    PushFrame,
+    ReleaseHandle,
+    SessionOffline,
+    SessionOnline,
+    SetBlock,
+    ShowEvent,
+)
+from actors.runtime import refs
+from actors.runtime.kind import Kind
+from actors.runtime.rows import TEXT, U64, Table, View, head_table
+from actors.runtime.turn import Turn
+from api import limits
+from api import types as t
+from api.errors import ApiError
+from api.frames import encode as to_json
+from api.frames import event_frame, update_frame
+from api.methods import (
+    AddContact,
+    Block,
+    EndOtherSessions,
+    EndSession,
+    Logout,
+    OpenPrivate,
+    RemoveContact,
+    Unblock,
+    UpdateProfile,
+)
+
+TRIM_STEP = 256
+"""Old mailbox rows are deleted this many at a time."""
+ACTIVE_STEP_MS = 3_600_000
+ONLINE_MS_MAX = 900_000
+"""A session that was not heard of for so long is not online (its host may have been restarted)."""
+
+
+class UserHead(Struct, frozen=True, array_like=True):
+    username: str
+    name: str
+    bio: str
+    password_hash: str
+    created_ms: int
+    pts: int = 0
+    delivered_pts: int = 0
+    last_seen_ms: int = 0
+    contacts: int = 0
+
+
+class SessionRow(Struct, frozen=True, array_like=True):
+    device: str
+    created_ms: int
+    active_ms: int
+
+
+class ContactRow(Struct, frozen=True, array_like=True):
+    name: str
+
+
+class BlockRow(Struct, frozen=True, array_like=True):
+    since_ms: int
+
+
+class DialogRow(Struct, frozen=True, array_like=True):
+    top_id: int = 0
+    top_date_ms: int = 0
+    unread: int = 0
+    read_inbox_id: int = 0
+    read_outbox_id: int = 0
+    delivered_id: int = 0
+    left: bool = False
+
+
+HEAD = head_table(UserHead)
+SESSIONS: Table[int, SessionRow] = Table(1, SessionRow, U64)
+CONTACTS: Table[int, ContactRow] = Table(2, ContactRow, U64)
+BLOCKED: Table[int, BlockRow] = Table(3, BlockRow, U64)
+DIALOGS: Table[str, DialogRow] = Table(4, DialogRow, TEXT)
+MAILBOX: Table[int, MailEntry] = Table(5, MailEntry, U64)
+
+
+class User:
+    """In memory: the head (None: there is no such user)."""
+
+    __slots__ = ("head", "id")
+
+    def __init__(self, view: View) -> None:
+        self.id = int(view.ref.key)
+        self.head = HEAD.get(view, None)
+
+    def access(self) -> UserHead:
+        """The gate of a user: they exist."""
+        if self.head is None:
+            raise ApiError("user_not_found")
+        return self.head
+
+    def put(self, turn: Turn, head: UserHead) -> None:
+        self.head = head
+        HEAD.put(turn, None, head)
+
+    def record(self, turn: Turn, entry: MailEntry, update: bytes, skip: bool = False) -> int:
+        """Number an update, put it into the mailbox and push it to the devices that are online;
+        with `skip`, not to the connection that this turn answers. Returns its pts."""
+        head = self.access()
+        pts = head.pts + 1
+        self.put(turn, replace(head, pts=pts))
+        MAILBOX.put(turn, pts, entry)
+        if pts % TRIM_STEP == 0 and pts > limits.MAILBOX_EVENTS_MAX:
+            oldest = pts - limits.MAILBOX_EVENTS_MAX
+            for number in range(max(1, oldest - TRIM_STEP + 1), oldest + 1):
+                MAILBOX.delete(turn, number)
+        if turn.volatile:
+            self.show(turn, update_frame(pts, update), skip)
+        return pts
+
+    def show(self, turn: Turn, frame: bytes, skip: bool = False) -> None:
+        """Push a frame to the sessions that are online."""
+        caller = turn.caller
+        for session_id, (connections, _) in turn.volatile.items():
+            skipped = 0
+            if skip and session_id == caller.session_id:
+                skipped = caller.connection
+                if skipped and connections == 1:
+                    continue
+            turn.tell(refs.session(self.id, session_id), PushFrame(frame, skipped))
+
+
+user = Kind("user", User)
+
+
+def profile(user_id: int, head: UserHead, status: t.Status | None = None) -> t.User:
+    """What others see of a user."""
+    return t.User(user_id, head.username, head.name, head.bio, status)
+
+
+def status_of(head: UserHead, volatile: dict[Any, Any], now_ms: int) -> t.Status:
+    """Online while a session with a live connection was heard of lately."""
+    online = any(now_ms - heard_ms < ONLINE_MS_MAX for _, heard_ms in volatile.values())
+    return t.Status(online, now_ms if online else head.last_seen_ms)
+
+
+# --- account and sessions ---------------------------------------------------------------------
+
+
+def _log_in(
+    state: User, head: UserHead, turn: Turn, session_id: int, token_hash: bytes, device: str
+) -> None:
+    """Add a session; beyond the limit, the oldest one ends."""
+    rows = SESSIONS.scan(turn, limit=limits.SESSIONS_PER_USER_MAX + 1)
+    if len(rows) >= limits.SESSIONS_PER_USER_MAX and session_id not in dict(rows):
+        oldest = min(rows, key=lambda item: item[1].created_ms)[0]
+        _end(state, turn, oldest)
+    SESSIONS.put(turn, session_id, SessionRow(device, turn.now_ms, turn.now_ms))
+    message = CreateSession(token_hash, device, profile(state.id, head))
+    turn.send(refs.session(state.id, session_id), message, answer=True)
+
+
+def _end(state: User, turn: Turn, session_id: int) -> None:
+    SESSIONS.delete(turn, session_id)
+    turn.send(refs.session(state.id, session_id), EndThisSession())
+
+
+def _end_others(state: User, turn: Turn) -> int:
+    rows = SESSIONS.scan(turn, limit=limits.SESSIONS_PER_USER_MAX + 1)
+    others = [number for number, _ in rows if number != turn.caller.session_id]
+    for number in others:
+        _end(state, turn, number)
+    return len(others)
+
+
+@user.on(CreateUser)
+def create(state: User, message: CreateUser, turn: Turn) -> None:
+    account = message.account
+    head = state.head
+    if head is not None and head.password_hash != account.password_hash:
+        raise ApiError("unavailable", "this id was taken by chance; register again", 0.1)
+    if head is None:
+        head = UserHead(
+            account.username,
+            account.name,
+            "",
+            account.password_hash,
+            turn.now_ms,
+            last_seen_ms=turn.now_ms,
+        )
+        state.put(turn, head)
+        SESSIONS.put(turn, account.session_id, SessionRow(account.device, turn.now_ms, turn.now_ms))
+    created = CreateSession(account.token_hash, account.device, profile(state.id, head))
+    turn.send(refs.session(state.id, account.session_id), created, answer=True)
+
+
+@user.on(NewLogin)
+def log_in(state: User, message: NewLogin, turn: Turn) -> None:
+    head = state.head
+    if head is None or head.password_hash != message.password_hash:
+        raise ApiError("wrong_credentials")
+    _log_in(state, head, turn, message.session_id, message.token_hash, message.device)
+
+
+@user.on(Logout)
+def log_out(state: User, message: Logout, turn: Turn) -> t.Ok:
+    _end(state, turn, turn.caller.session_id)
+    return t.Ok()
+
+
+@user.on(EndSession)
+def end_session(state: User, message: EndSession, turn: Turn) -> t.Ok:
+    if SESSIONS.get(turn, message.session_id) is None:
+        raise ApiError("session_not_found")
+    _end(state, turn, message.session_id)
+    return t.Ok()
+
+
+@user.on(EndOtherSessions)
+def end_other_sessions(state: User, message: EndOtherSessions, turn: Turn) -> t.Ended:
+    return t.Ended(_end_others(state, turn))
+
+
+@user.on(ForgetSession)
+def forget_session(state: User, message: ForgetSession, turn: Turn) -> None:
+    _end(state, turn, message.session_id)
+
+
+@user.on(NewPassword)
+def new_password(state: User, message: NewPassword, turn: Turn) -> t.Ok:
+    head = state.access()
+    if head.password_hash == message.new_hash:
+        return t.Ok()
+    if head.password_hash != message.old_hash:
+        raise ApiError("wrong_credentials")
+    _end_others(state, turn)
+    state.put(turn, replace(head, password_hash=message.new_hash))
+    return t.Ok()
+
+
+@user.on(SessionOnline)
+def session_online(state: User, message: SessionOnline, turn: Turn) -> t.Hello | None:
+    head = state.access()
+    appeared = not turn.volatile
+    row = SESSIONS.get(turn, message.session_id)
+    if row is None:
+        # The session ended while its connection was being attached.
+        turn.send(refs.session(state.id, message.session_id), EndThisSession())
+        return None
+    turn.volatile[message.session_id] = (message.connections, turn.now_ms)
+    if appeared:
+        _show_presence(state, turn, t.Status(True, turn.now_ms))
+    if turn.now_ms - row.active_ms > ACTIVE_STEP_MS:
+        SESSIONS.put(turn, message.session_id, replace(row, active_ms=turn.now_ms))
+    return t.Hello(state.id, message.session_id, head.pts, limits.HEARTBEAT_S)
+
+
+@user.on(SessionOffline)
+def session_offline(state: User, message: SessionOffline, turn: Turn) -> None:
+    head = state.access()
+    if turn.volatile.pop(message.session_id, None) is None or turn.volatile:
+        return
+    _show_presence(state, turn, t.Status(False, turn.now_ms))
+    state.put(turn, replace(head, last_seen_ms=turn.now_ms))
+
+
+def _show_presence(state: User, turn: Turn, status: t.Status) -> None:
+    """Tell those whom this user has a private chat with, and does not block."""
+    rows = DIALOGS.scan(turn, "p", "q", limit=limits.PRESENCE_PEERS_MAX)
+    frame = event_frame(t.Presence(state.id, status))
+    for chat_id, _ in rows:
+        low, high = refs.private_peers(chat_id) or (0, 0)
+        peer = high if low == state.id else low
+        if peer != state.id and BLOCKED.get(turn, peer) is None:
+            turn.tell(refs.user(peer), ShowEvent(frame))
+
+
+@user.on(ShowEvent)
+def show_event(state: User, message: ShowEvent, turn: Turn) -> None:
+    state.show(turn, message.frame)
+
+
+# --- profile, contacts, blocks ----------------------------------------------------------------
+
+
+def _profile_changed(state: User, turn: Turn, head: UserHead) -> t.User:
+    state.put(turn, head)
+    shown = profile(state.id, head)
+    state.record(turn, MailEntry("profile", "", 0, 0), to_json(t.ProfileChanged(shown)))
+    return shown
+
+
+@user.on(UpdateProfile)
+def update_profile(state: User, message: UpdateProfile, turn: Turn) -> t.User:
+    head = state.access()
+    name = head.name if message.name is None else message.name
+    bio = head.bio if message.bio is None else message.bio
+    if (name, bio) == (head.name, head.bio):
+        return profile(state.id, head)
+    return _profile_changed(state, turn, replace(head, name=name, bio=bio))
+
+
+@user.on(Claimed)
+def claimed(state: User, message: Claimed, turn: Turn) -> t.User:
+    head = state.access()
+    if head.username == message.username:
+        return profile(state.id, head)
+    if head.username.lower() != message.username.lower():
+        turn.send(refs.username(head.username), ReleaseHandle(state.id))
+    return _profile_changed(state, turn, replace(head, username=message.username))
+
+
+def _contact_changed(state: User, turn: Turn, user_id: int) -> t.Ok:
+    contact = CONTACTS.get(turn, user_id)
+    blocked = BLOCKED.get(turn, user_id) is not None
+    name = contact.name if contact else ""
+    entry = MailEntry("contact", "", user_id, (1 if contact else 0) + (2 if blocked else 0), name)
+    update = t.ContactChanged(user_id, name, contact is not None, blocked)
+    state.record(turn, entry, to_json(update))
+    return t.Ok()
+
+
+@user.on(AddContact)
+def add_contact(state: User, message: AddContact, turn: Turn) -> t.Ok:
+    head = state.access()
+    old = CONTACTS.get(turn, message.user_id)
+    if old is None:
+        if head.contacts >= limits.CONTACTS_MAX:
+            raise ApiError("too_many", f"you have {limits.CONTACTS_MAX} contacts already")
+        state.put(turn, replace(head, contacts=head.contacts + 1))
+    elif old.name == message.name:
+        return t.Ok()
+    CONTACTS.put(turn, message.user_id, ContactRow(message.name))
+    return _contact_changed(state, turn, message.user_id)
+
+
+@user.on(RemoveContact)
+def remove_contact(state: User, message: RemoveContact, turn: Turn) -> t.Ok:
+    head = state.access()
+    if CONTACTS.get(turn, message.user_id) is None:
+        return t.Ok()
+    state.put(turn, replace(head, contacts=head.contacts - 1))
+    CONTACTS.delete(turn, message.user_id)
+    return _contact_changed(state, turn, message.user_id)
+
+
+@user.on(Block)
+def block(state: User, message: Block, turn: Turn) -> t.Ok:
+    if message.user_id == state.id:
+        raise ApiError("forbidden", "you cannot block yourself")
+    if BLOCKED.get(turn, message.user_id) is not None:
+        return t.Ok()
+    BLOCKED.put(turn, message.user_id, BlockRow(turn.now_ms))
+    return _block_changed(state, turn, message.user_id, True)
+
+
+@user.on(Unblock)
+def unblock(state: User, message: Unblock, turn: Turn) -> t.Ok:
+    if BLOCKED.get(turn, message.user_id) is None:
+        return t.Ok()
+    BLOCKED.delete(turn, message.user_id)
+    return _block_changed(state, turn, message.user_id, False)
+
+
+def _block_changed(state: User, turn: Turn, user_id: int, blocked: bool) -> t.Ok:
+    chat = refs.chat(refs.private_chat_id(state.id, user_id))
+    turn.send(chat, SetBlock(state.id, blocked))
+    return _contact_changed(state, turn, user_id)
+
+
+@user.on(OpenPrivate)
+def open_private(state: User, message: OpenPrivate, turn: Turn) -> None:
+    """Routed to the one whom the caller wants to talk to: they exist, so there can be a chat."""
+    state.access()
+    chat_id = refs.private_chat_id(turn.caller.user_id, state.id)
+    turn.send(refs.chat(chat_id), OpenChat(turn.caller.user_id, state.id), answer=True)

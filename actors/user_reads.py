@@ -1,0 +1,132 @@
+"""What can be read of a user. Part of the user actor (see `actors.user`).
+
+Reads run on committed rows. The gateway completes what lies in other actors: the texts of messages
+in a difference and in the list of dialogs.
+"""
+
+from __future__ import annotations
+
+from actors.messages import Credentials, GetCredentials, GetProfile, MailSlice
+from actors.runtime.rows import View
+from actors.user import (
+    BLOCKED,
+    CONTACTS,
+    DIALOGS,
+    HEAD,
+    MAILBOX,
+    SESSIONS,
+    UserHead,
+    profile,
+    status_of,
+    user,
+)
+from api import limits
+from api import types as t
+from api.errors import ApiError
+from api.methods import (
+    GetBlocked,
+    GetContacts,
+    GetDialogs,
+    GetDifference,
+    GetMe,
+    GetSessions,
+    GetState,
+)
+
+
+def _access(view: View) -> UserHead:
+    head = HEAD.get(view, None)
+    if head is None:
+        raise ApiError("user_not_found")
+    return head
+
+
+@user.reads(GetCredentials)
+def credentials(view: View, message: GetCredentials) -> Credentials:
+    return Credentials(int(view.ref.key), _access(view).password_hash)
+
+
+@user.reads(GetMe)
+def me(view: View, message: GetMe) -> t.User:
+    return profile(int(view.ref.key), _access(view))
+
+
+@user.reads(GetProfile)
+def others_view(view: View, message: GetProfile) -> t.User:
+    head = _access(view)
+    user_id = int(view.ref.key)
+    caller = view.caller.user_id
+    if caller != user_id and BLOCKED.get(view, caller) is not None:
+        return profile(user_id, head)
+    return profile(user_id, head, status_of(head, view.volatile, view.now_ms))
+
+
+@user.reads(GetSessions)
+def sessions(view: View, message: GetSessions) -> t.Sessions:
+    now_ms, current = view.now_ms, view.caller.session_id
+    rows = SESSIONS.scan(view, limit=limits.SESSIONS_PER_USER_MAX + 1)
+    shown = [
+        t.Session(
+            number,
+            row.device,
+            row.created_ms,
+            now_ms if number == current or number in view.volatile else row.active_ms,
+            number == current,
+        )
+        for number, row in rows
+    ]
+    return t.Sessions(sorted(shown, key=lambda session: -session.active_ms))
+
+
+@user.reads(GetContacts)
+def contacts(view: View, message: GetContacts) -> t.Contacts:
+    rows = CONTACTS.scan(view, limit=limits.CONTACTS_MAX)
+    return t.Contacts([t.Contact(user_id, row.name) for user_id, row in rows])
+
+
+@user.reads(GetBlocked)
+def blocked(view: View, message: GetBlocked) -> t.UserIds:
+    return t.UserIds([user_id for user_id, _ in BLOCKED.scan(view, limit=limits.CONTACTS_MAX)])
+
+
+@user.reads(GetDialogs)
+def dialogs(view: View, message: GetDialogs) -> t.Dialogs:
+    rows = DIALOGS.scan(view, limit=limits.DIALOGS_MAX)
+    rows.sort(key=lambda item: item[1].top_date_ms, reverse=True)
+    end = message.offset + message.limit
+    page = [
+        t.Dialog(
+            chat_id,
+            row.top_id,
+            row.top_date_ms,
+            row.unread,
+            row.read_inbox_id,
+            row.read_outbox_id,
+            row.delivered_id,
+            row.left,
+        )
+        for chat_id, row in rows[message.offset : end]
+    ]
+    return t.Dialogs(page, end if end < len(rows) else 0, _access(view).pts)
+
+
+@user.reads(GetState)
+def state(view: View, message: GetState) -> t.State:
+    return t.State(_access(view).pts, view.now_ms)
+
+
+@user.reads(GetDifference)
+def difference(view: View, message: GetDifference) -> MailSlice:
+    head = _access(view)
+    user_id, pts = int(view.ref.key), head.pts
+    shown = profile(user_id, head)
+    if message.pts == pts:
+        return MailSlice("empty", pts, [], shown)
+    if message.pts > pts or pts - message.pts > limits.MAILBOX_EVENTS_MAX:
+        # Ahead of the server: it was restored from a backup, or the client is confused.
+        return MailSlice("too_long", pts, [], shown)
+    rows = MAILBOX.scan(view, message.pts + 1, pts + 1, limit=message.limit)
+    if not rows or rows[0][0] != message.pts + 1:
+        return MailSlice("too_long", pts, [], shown)
+    last = rows[-1][0]
+    return MailSlice("full" if last == pts else "slice", last, rows, shown)

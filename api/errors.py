@@ -1,0 +1,118 @@
+"""Every error that a client can see, in one registry.
+
+    ApiError
+    ├── 400  bad_request, unknown_method, invalid_params
+    ├── 401  unauthorized, wrong_credentials
+    ├── 403  forbidden, blocked, registration_closed, invitation_invalid
+    ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found, not_found
+    ├── 405  method_not_allowed
+    ├── 409  username_taken, already_member, not_member, group_full, too_many
+    ├── 413  too_large
+    ├── 415  unsupported_media_type
+    ├── 429  flood
+    ├── 500  internal, storage_corrupt
+    └── 503  overloaded, storage_full, unavailable
+
+An error is answered as an RFC 9457 problem document: `type` is the URN of its code, `code` is
+stable and meant for programs, `detail` says what is wrong and what to do, `retry_after` (seconds)
+is there where waiting helps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+
+class ErrorKind(NamedTuple):
+    """One row of the registry: the HTTP status, a title, and whether the same call may be
+    repeated unchanged later."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+ERRORS: dict[str, ErrorKind] = {
+    "bad_request": ErrorKind(400, "The request is malformed"),
+    "unknown_method": ErrorKind(404, "There is no such method"),
+    "invalid_params": ErrorKind(400, "The parameters do not fit the method"),
+    "unauthorized": ErrorKind(401, "A valid token is needed"),
+    "wrong_credentials": ErrorKind(401, "User name or password is wrong"),
+    "forbidden": ErrorKind(403, "You may not do this"),
+    "blocked": ErrorKind(403, "You cannot write to this user"),
+    "registration_closed": ErrorKind(403, "Registration is closed on this server"),
+    "invitation_invalid": ErrorKind(403, "The invitation is missing, used up or unknown"),
+    "chat_not_found": ErrorKind(404, "There is no such chat, or you are not in it"),
+    "user_not_found": ErrorKind(404, "There is no such user"),
+    "session_not_found": ErrorKind(404, "There is no such session"),
+    "not_found": ErrorKind(404, "There is nothing at this address"),
+    "method_not_allowed": ErrorKind(405, "This address does not take this HTTP method"),
+    "username_taken": ErrorKind(409, "This user name is taken"),
+    "already_member": ErrorKind(409, "The user is a member already"),
+    "not_member": ErrorKind(409, "The user is not a member"),
+    "group_full": ErrorKind(409, "The group has as many members as it may have"),
+    "too_many": ErrorKind(409, "A limit of this account or chat is reached"),
+    "too_large": ErrorKind(413, "The request is larger than allowed"),
+    "unsupported_media_type": ErrorKind(415, "The body must be application/json"),
+    "flood": ErrorKind(429, "Too many requests", retryable=True),
+    "internal": ErrorKind(500, "The server made a mistake"),
+    "storage_corrupt": ErrorKind(500, "Stored data failed its check"),
+    "overloaded": ErrorKind(503, "The server is busy", retryable=True),
+    "storage_full": ErrorKind(503, "The server's disk is full", retryable=True),
+    "unavailable": ErrorKind(503, "A part of the server is restarting", retryable=True),
+}
+
+
+class Problem(msgspec.Struct, omit_defaults=True, frozen=True):
+    """RFC 9457 problem document."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    retry_after: float | None = None
+
+
+class ApiError(Exception):
+    """A refusal that the client is told: `code` from `ERRORS`, a detail, and where waiting helps
+    the seconds to wait."""
+
+    def __init__(self, code: str, detail: str = "", retry_after: float | None = None) -> None:
+        if code not in ERRORS:
+            raise KeyError(f"error code {code!r} is not in the registry")
+        super().__init__(code, detail, retry_after)
+        self.code = code
+        self.detail = detail or ERRORS[code].title
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+    @property
+    def status(self) -> int:
+        return ERRORS[self.code].status
+
+    @property
+    def retryable(self) -> bool:
+        return ERRORS[self.code].retryable
+
+    def problem(self) -> Problem:
+        kind = ERRORS[self.code]
+        return Problem(
+            type=f"urn:heliograph:error:{self.code}",
+            title=kind.title,
+            status=kind.status,
+            code=self.code,
+            detail=self.detail,
+            retry_after=self.retry_after,
+        )
+
+    @classmethod
+    def from_problem(cls, problem: Problem) -> ApiError:
+        """The error a problem document stands for; an unknown code (a newer server) becomes
+        `internal` and keeps its detail."""
+        code = problem.code if problem.code in ERRORS else "internal"
+        return cls(code, problem.detail, problem.retry_after)

@@ -1,0 +1,81 @@
+"""Frames of a live connection: one JSON object per WebSocket text message.
+
+From the client: a request `{"id": 7, "method": "messages.send", "params": {...}}`, an
+acknowledgement `{"ack": 120}` (this device has all updates up to pts 120), a heartbeat
+`{"ping": 1}`. The first request is `session.hello`.
+
+From the server: `{"id": 7, "result": {...}}` or `{"id": 7, "error": {problem}}`, updates
+`{"pts": 121, "update": {...}}`, ephemeral `{"event": {...}}`, and `{"pong": 1}`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from api import limits
+from api import types as t
+from api.errors import ApiError, Problem
+
+JsonInt = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)]
+
+
+class ClientFrame(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What a client sends: exactly one of `method` (with `id`), `ack` and `ping`."""
+
+    id: JsonInt | None = None
+    method: Annotated[str, Meta(max_length=64)] | None = None
+    params: Raw = Raw(b"{}")
+    ack: JsonInt | None = None
+    ping: JsonInt | None = None
+
+
+class ServerFrame(Struct, omit_defaults=True):
+    """What a server sends, for clients to decode."""
+
+    id: int | None = None
+    result: Raw = Raw(b"")
+    error: Problem | None = None
+    pts: int = 0
+    update: t.Update | None = None
+    event: t.Event | None = None
+    pong: int | None = None
+
+
+decode_client_frame = msgspec.json.Decoder(ClientFrame).decode
+decode_server_frame = msgspec.json.Decoder(ServerFrame).decode
+encode = msgspec.json.Encoder().encode
+
+
+def result_frame(request_id: int, result: bytes) -> bytes:
+    """The answer to a request; `result` is JSON already."""
+    return b'{"id":%d,"result":%b}' % (request_id, result)
+
+
+def error_frame(request_id: int, error: ApiError) -> bytes:
+    return b'{"id":%d,"error":%b}' % (request_id, encode(error.problem()))
+
+
+def update_frame(pts: int, update: bytes) -> bytes:
+    """A durable update; `update` is JSON already."""
+    return b'{"pts":%d,"update":%b}' % (pts, update)
+
+
+def event_frame(event: Any) -> bytes:
+    return b'{"event":%b}' % encode(event)
+
+
+class Close:
+    """Close codes of a live connection. All but `SESSION_ENDED` are resumable: connect again, say
+    hello, ask for the difference."""
+
+    GOING_AWAY = 1001
+    TOO_LARGE = 1009
+    BAD_FRAME = 4000
+    TOO_SLOW = 4001
+    FLOOD = 4002
+    SESSION_ENDED = 4003
+    HELLO_EXPECTED = 4004
+    SILENT = 4005

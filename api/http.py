@@ -1,0 +1,240 @@
+"""The HTTP front as an ASGI application, independent of what serves it.
+
+    POST /api/<method>       every method of the contract, JSON in and out
+    GET  /api/openapi.json   the OpenAPI document;  /api/docs  the same to read
+    GET  /healthz /readyz    is this process alive; do all hosts answer
+    GET  /metrics            Prometheus
+    WS   /ws                 live connections through this port
+
+Errors are RFC 9457 problem documents. What is not expected is logged with a trace id, and only the
+id is told.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+import msgspec
+
+from api import limits
+from api import methods as m
+from api.errors import ApiError
+from api.openapi import document
+from api.page import HOME, docs_page
+
+log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+HTML = b"text/html; charset=utf-8"
+TEXT = b"text/plain; charset=utf-8"
+SAFE_HEADERS = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    ),
+]
+
+
+class Backend(Protocol):
+    """What the front needs of the server behind it."""
+
+    async def call(self, params: m.Params, token: str, address: str) -> bytes:
+        """Carry out a method: the JSON of its result. Raises ApiError."""
+
+    async def ready(self) -> bool:
+        """Whether all hosts answer."""
+
+    async def metrics(self) -> bytes:
+        """Prometheus text."""
+
+    async def websocket(self, receive: Receive, send: Send) -> None:
+        """Serve a live connection."""
+
+
+class App:
+    """The application. `start` makes the backend, in the process and on the loop that serve."""
+
+    def __init__(self, start: Callable[[], Awaitable[Backend]]) -> None:
+        self._start = start
+        self._backend: Backend | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await _answer(send, *await self._safely(scope, receive), scope["method"] == "HEAD")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._backend = await self._start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/ws":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        assert self._backend is not None
+        await self._backend.websocket(receive, send)
+
+    async def _safely(self, scope: Message, receive: Receive) -> Reply:
+        try:
+            return await self._route(scope, receive)
+        except ApiError as error:
+            return _problem(error)
+        except Exception:
+            trace = secrets.token_hex(8)
+            log.exception("request failed, trace %s", trace)
+            return _problem(ApiError("internal", f"the server failed; trace {trace}"))
+
+    async def _route(self, scope: Message, receive: Receive) -> Reply:
+        path, verb = scope["path"], scope["method"]
+        if path.startswith("/api/"):
+            name = path.removeprefix("/api/")
+            if name == "openapi.json":
+                return _page(verb, JSON, document())
+            if name in ("docs", "docs/"):
+                return _page(verb, HTML, docs_page())
+            return await self._method(name, verb, scope, receive)
+        assert self._backend is not None
+        if path == "/healthz":
+            return _page(verb, TEXT, b"ok\n")
+        if path == "/readyz":
+            if not await self._backend.ready():
+                raise ApiError("unavailable", "not all hosts answer", 1.0)
+            return _page(verb, TEXT, b"ready\n")
+        if path == "/metrics":
+            return _page(verb, TEXT, await self._backend.metrics())
+        if path == "/":
+            return _page(verb, HTML, HOME)
+        raise ApiError("not_found", f"nothing is at {path[:100]}")
+
+    async def _method(self, name: str, verb: str, scope: Message, receive: Receive) -> Reply:
+        method = m.METHODS.get(name)
+        if method is None or method.wire == "ws":
+            raise ApiError("unknown_method", f"there is no method {name[:64]!r} over HTTP")
+        if verb != "POST":
+            return _wrong_verb(b"POST")
+        headers = _headers(scope)
+        body = await _body(headers, receive)
+        if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON:
+            raise ApiError("unsupported_media_type")
+        token = _token(headers)
+        if method.auth and not token:
+            raise ApiError("unauthorized", "send the header Authorization: Bearer <token>")
+        try:
+            params = m.decode_params(method, body or b"{}")
+        except msgspec.MsgspecError as error:
+            raise ApiError("invalid_params", str(error)) from error
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise ApiError("invalid_params", "the body is not JSON") from error
+        assert self._backend is not None
+        address = caller_address(headers, scope.get("client"))
+        result = await self._backend.call(params, token if method.auth else "", address)
+        return 200, JSON, result, []
+
+
+Reply = tuple[int, bytes, bytes, list[tuple[bytes, bytes]]]
+"""Status, media type, body, further headers."""
+
+
+def _headers(scope: Message) -> dict[bytes, bytes]:
+    return {name.lower(): value for name, value in scope["headers"]}
+
+
+def _token(headers: dict[bytes, bytes]) -> str:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
+
+
+def caller_address(headers: dict[bytes, bytes], client: Any) -> str:
+    """Who calls, for throttling: the last entry of X-Forwarded-For (the proxy in front of this
+    server writes it), else the peer. IPv6 addresses count by /64, which is what one customer has.
+    """
+    forwarded = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip()
+    text = forwarded.decode("latin-1") or (client[0] if client else "unknown")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address), 64), strict=False))
+    return str(address)
+
+
+async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    too_large = ApiError("too_large", f"a body has at most {limits.HTTP_BODY_BYTES_MAX} bytes")
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > limits.HTTP_BODY_BYTES_MAX:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ApiError("bad_request", "the client went away")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limits.HTTP_BODY_BYTES_MAX:
+            raise too_large
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _page(verb: str, media_type: bytes, body: bytes) -> Reply:
+    if verb not in ("GET", "HEAD"):
+        return _wrong_verb(b"GET, HEAD")
+    return 200, media_type, body, []
+
+
+def _wrong_verb(allowed: bytes) -> Reply:
+    status, media_type, body, headers = _problem(ApiError("method_not_allowed"))
+    return status, media_type, body, [*headers, (b"allow", allowed)]
+
+
+def _problem(error: ApiError) -> Reply:
+    headers: list[tuple[bytes, bytes]] = []
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
+    return error.status, PROBLEM, msgspec.json.encode(error.problem()), headers
+
+
+async def _answer(
+    send: Send,
+    status: int,
+    media_type: bytes,
+    body: bytes,
+    headers: list[tuple[bytes, bytes]],
+    head_only: bool = False,
+) -> None:
+    shown = [
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % len(body)),
+        *SAFE_HEADERS,
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": shown})
+    await send({"type": "http.response.body", "body": b"" if head_only else body})

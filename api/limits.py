@@ -1,0 +1,75 @@
+"""Every limit of the public interface, in one place, with the relations between them.
+
+Units stand at the end of the names. `help.limits` answers with `as_dict()`.
+"""
+
+from __future__ import annotations
+
+USERNAME_CHARS_MIN = 5
+USERNAME_CHARS_MAX = 32
+NAME_CHARS_MAX = 64
+BIO_CHARS_MAX = 70
+PASSWORD_CHARS_MIN = 8
+PASSWORD_CHARS_MAX = 256
+DEVICE_CHARS_MAX = 64
+
+TITLE_CHARS_MAX = 255
+GROUP_MEMBERS_MAX = 200
+GROUP_ADMINS_MAX = 50
+GROUP_INVITES_PER_CREATE_MAX = 100
+
+TEXT_CHARS_MAX = 4096
+HISTORY_PAGE_MAX = 100
+DIALOGS_PAGE_MAX = 100
+DIFFERENCE_PAGE_MAX = 100
+USERS_PER_REQUEST_MAX = 100
+MESSAGES_PER_REQUEST_MAX = 100
+
+SESSIONS_PER_USER_MAX = 50
+CONNECTIONS_PER_SESSION_MAX = 8
+CONTACTS_MAX = 5_000
+DIALOGS_MAX = 5_000
+PRESENCE_PEERS_MAX = 500
+
+# A device that is further behind than this is answered `too_long` and starts afresh.
+MAILBOX_EVENTS_MAX = 10_000
+# How many of the latest sends of a chat are remembered for resends by `random_id`.
+RANDOM_IDS_PER_CHAT_MAX = 10_000
+
+JSON_INT_MAX = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact."""
+
+HTTP_BODY_BYTES_MAX = 64 * 1024
+FRAME_BYTES_MAX = 64 * 1024
+FRAMES_PER_SECOND_MAX = 1_000
+FRAMES_BURST_MAX = 2_000
+REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX = 64
+SEND_BUFFER_BYTES_MAX = 1024 * 1024
+CONNECTIONS_PER_EDGE_MAX = 50_000
+CONNECTIONS_PER_ADDRESS_MAX = 20_000
+
+HEARTBEAT_S = 30
+CONNECTION_SILENCE_S_MAX = 75
+HELLO_DEADLINE_S = 10
+REQUEST_DEADLINE_S = 15
+POLL_TIMEOUT_S_MAX = 50
+TYPING_S = 6
+
+PASSWORD_HASHES_QUEUED_MAX = 32
+
+assert TEXT_CHARS_MAX * 6 + 4096 <= FRAME_BYTES_MAX, "the longest escaped text fits one frame"
+assert FRAME_BYTES_MAX <= HTTP_BODY_BYTES_MAX, "what a frame carries, a body carries"
+assert CONNECTION_SILENCE_S_MAX > 2 * HEARTBEAT_S, "one lost heartbeat ends no connection"
+assert GROUP_ADMINS_MAX < GROUP_MEMBERS_MAX
+assert GROUP_INVITES_PER_CREATE_MAX < GROUP_MEMBERS_MAX
+assert FRAMES_PER_SECOND_MAX <= FRAMES_BURST_MAX
+assert POLL_TIMEOUT_S_MAX < CONNECTION_SILENCE_S_MAX
+
+
+def as_dict() -> dict[str, int]:
+    """All limits by their lower-case names, as `help.limits` shows them."""
+    return {
+        name.lower(): value
+        for name, value in sorted(globals().items())
+        if name.isupper() and isinstance(value, int)
+    }

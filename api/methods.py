@@ -1,0 +1,434 @@
+"""The contract: every method with its parameters, its result and who may call it.
+
+The parameter types are the messages that actors handle, the HTTP bodies, the frames' parameters
+and the source of the OpenAPI document. A method is declared by decorating its parameters with
+`@method(name, result=...)`; `METHODS` is the registry by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from api import limits
+from api import types as t
+
+END = "(?![\\s\\S])"
+"""End of input, alike for Python and ECMAScript ('$' would let a newline pass in Python)."""
+
+UserId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a user.")]
+SessionId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a session.")]
+MessageId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id in its chat.")]
+MessageIdOrZero = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)]
+Pts = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX, description="Number of a mailbox update.")]
+RandomId = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=limits.JSON_INT_MAX,
+        description="Chosen by the client; repeating a call with the same one has no new effect.",
+    ),
+]
+ChatId = Annotated[
+    str,
+    Meta(
+        pattern=f"^(p[1-9][0-9]{{0,15}}-[1-9][0-9]{{0,15}}|g[1-9][0-9]{{0,15}}){END}",
+        max_length=40,
+        description="`p<low>-<high>` for a private chat, `g<number>` for a group.",
+    ),
+]
+GroupId = Annotated[str, Meta(pattern=f"^g[1-9][0-9]{{0,15}}{END}", max_length=40)]
+Username = Annotated[
+    str,
+    Meta(
+        pattern=f"^[A-Za-z][A-Za-z0-9_]{{{limits.USERNAME_CHARS_MIN - 1},"
+        f"{limits.USERNAME_CHARS_MAX - 1}}}{END}",
+        description="Letters, digits and underscore, beginning with a letter; case is kept but "
+        "does not tell names apart.",
+    ),
+]
+Name = Annotated[
+    str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX, pattern="\\S", description="A name.")
+]
+Bio = Annotated[str, Meta(max_length=limits.BIO_CHARS_MAX)]
+Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARS_MAX, pattern="\\S")]
+Device = Annotated[str, Meta(max_length=limits.DEVICE_CHARS_MAX, description="Shown in the list.")]
+NewPassword = Annotated[
+    str, Meta(min_length=limits.PASSWORD_CHARS_MIN, max_length=limits.PASSWORD_CHARS_MAX)
+]
+Password = Annotated[str, Meta(min_length=1, max_length=limits.PASSWORD_CHARS_MAX)]
+Text = Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX, pattern="\\S")]
+Token = Annotated[str, Meta(min_length=1, max_length=128)]
+UserIds = Annotated[list[UserId], Meta(min_length=1, max_length=limits.USERS_PER_REQUEST_MAX)]
+
+
+class Method(NamedTuple):
+    """A row of the registry. `auth`: a token is needed. `read`: changes nothing, and runs on what
+    is committed. `wire`: may be called through `http`, live connections (`ws`) or both."""
+
+    name: str
+    params: type[Params]
+    result: Any
+    auth: bool
+    read: bool
+    wire: Literal["both", "http", "ws"]
+    doc: str
+
+
+METHODS: dict[str, Method] = {}
+P = TypeVar("P", bound="Params")
+
+
+class Params(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all parameter types."""
+
+    method: ClassVar[Method]
+
+
+def method(
+    name: str,
+    result: Any = t.Ok,
+    auth: bool = True,
+    read: bool = False,
+    wire: Literal["both", "http", "ws"] = "both",
+) -> Callable[[type[P]], type[P]]:
+    """Declare a method by its parameter type."""
+
+    def declare(params: type[P]) -> type[P]:
+        doc = " ".join((params.__doc__ or "").split())
+        params.method = METHODS[name] = Method(name, params, result, auth, read, wire, doc)
+        return params
+
+    return declare
+
+
+# --- auth -------------------------------------------------------------------------------------
+
+
+@method("auth.register", result=t.Authorization, auth=False, wire="http")
+class Register(Params, frozen=True):
+    """Create an account and log its first device in."""
+
+    username: Username
+    password: NewPassword
+    name: Name
+    device: Device = ""
+    invitation: Annotated[str, Meta(max_length=64)] = ""
+
+
+@method("auth.login", result=t.Authorization, auth=False, wire="http")
+class Login(Params, frozen=True):
+    """Log a device in. A wrong user name and a wrong password are answered alike."""
+
+    username: Username
+    password: Password
+    device: Device = ""
+
+
+@method("auth.logout")
+class Logout(Params, frozen=True):
+    """End this session; its token is void and its connections close."""
+
+
+@method("auth.sessions", result=t.Sessions, read=True)
+class GetSessions(Params, frozen=True):
+    """All logins of this account."""
+
+
+@method("auth.end_session")
+class EndSession(Params, frozen=True):
+    """End one other session of this account."""
+
+    session_id: SessionId
+
+
+@method("auth.end_other_sessions", result=t.Ended)
+class EndOtherSessions(Params, frozen=True):
+    """End all sessions of this account but this one."""
+
+
+@method("auth.change_password", wire="http")
+class ChangePassword(Params, frozen=True):
+    """Change the password; all other sessions end."""
+
+    old_password: Password
+    new_password: NewPassword
+
+
+# --- help -------------------------------------------------------------------------------------
+
+
+@method("help.limits", result=t.LimitTable, auth=False, read=True)
+class GetLimits(Params, frozen=True):
+    """The limits of this server."""
+
+
+@method("help.config", result=t.Config, auth=False, read=True)
+class GetConfig(Params, frozen=True):
+    """Where live connections go, and what this server is."""
+
+
+# --- users ------------------------------------------------------------------------------------
+
+
+@method("users.me", result=t.User, read=True)
+class GetMe(Params, frozen=True):
+    """Your own profile."""
+
+
+@method("users.get", result=t.Users, read=True)
+class GetUsers(Params, frozen=True):
+    """Profiles and presence of users; unknown ids are left out."""
+
+    user_ids: UserIds
+
+
+@method("users.resolve", result=t.User, read=True)
+class ResolveUsername(Params, frozen=True):
+    """The user who holds a user name."""
+
+    username: Username
+
+
+@method("users.update_profile", result=t.User)
+class UpdateProfile(Params, frozen=True):
+    """Change name or bio; what is left out stays."""
+
+    name: Name | None = None
+    bio: Bio | None = None
+
+
+@method("users.set_username", result=t.User)
+class SetUsername(Params, frozen=True):
+    """Take another user name; the old one becomes free."""
+
+    username: Username
+
+
+# --- contacts ---------------------------------------------------------------------------------
+
+
+@method("contacts.add")
+class AddContact(Params, frozen=True):
+    """Put a user into your contacts, with a name of your own for them if you like."""
+
+    user_id: UserId
+    name: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] = ""
+
+
+@method("contacts.remove")
+class RemoveContact(Params, frozen=True):
+    """Take a user out of your contacts."""
+
+    user_id: UserId
+
+
+@method("contacts.list", result=t.Contacts, read=True)
+class GetContacts(Params, frozen=True):
+    """Your contacts."""
+
+
+@method("contacts.block")
+class Block(Params, frozen=True):
+    """Stop a user from writing to you, adding you to groups and seeing when you are online."""
+
+    user_id: UserId
+
+
+@method("contacts.unblock")
+class Unblock(Params, frozen=True):
+    """Take a block back."""
+
+    user_id: UserId
+
+
+@method("contacts.blocked", result=t.UserIds, read=True)
+class GetBlocked(Params, frozen=True):
+    """Whom you block."""
+
+
+# --- chats ------------------------------------------------------------------------------------
+
+
+@method("chats.open_private", result=t.Chat)
+class OpenPrivate(Params, frozen=True):
+    """Open the private chat with a user (with yourself: the saved messages)."""
+
+    user_id: UserId
+
+
+@method("chats.create_group", result=t.Chat)
+class CreateGroup(Params, frozen=True):
+    """Create a group you own. Each of `user_ids` who exists and does not block you is added, told
+    by a service message."""
+
+    title: Title
+    random_id: RandomId
+    user_ids: Annotated[list[UserId], Meta(max_length=limits.GROUP_INVITES_PER_CREATE_MAX)] = []
+
+
+@method("chats.get", result=t.Chat, read=True)
+class GetChat(Params, frozen=True):
+    """A chat you are in, with its members."""
+
+    chat_id: ChatId
+
+
+@method("chats.add_member")
+class AddMember(Params, frozen=True):
+    """Add a user to a group."""
+
+    chat_id: GroupId
+    user_id: UserId
+
+
+@method("chats.remove_member")
+class RemoveMember(Params, frozen=True):
+    """Remove a member from a group (owner and admins)."""
+
+    chat_id: GroupId
+    user_id: UserId
+
+
+@method("chats.leave")
+class LeaveGroup(Params, frozen=True):
+    """Leave a group. The owner hands the group over first, unless alone in it."""
+
+    chat_id: GroupId
+
+
+@method("chats.rename")
+class RenameGroup(Params, frozen=True):
+    """Change the title of a group (owner and admins)."""
+
+    chat_id: GroupId
+    title: Title
+
+
+@method("chats.set_admin")
+class SetAdmin(Params, frozen=True):
+    """Make a member an admin, or an admin a member (owner)."""
+
+    chat_id: GroupId
+    user_id: UserId
+    admin: bool
+
+
+@method("chats.transfer_ownership")
+class TransferOwnership(Params, frozen=True):
+    """Make another member the owner; you stay as an admin."""
+
+    chat_id: GroupId
+    user_id: UserId
+
+
+@method("chats.dialogs", result=t.Dialogs, read=True)
+class GetDialogs(Params, frozen=True):
+    """Your chats, latest first, with their top messages."""
+
+    offset: Annotated[int, Meta(ge=0, le=limits.DIALOGS_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1, le=limits.DIALOGS_PAGE_MAX)] = 50
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+@method("messages.send", result=t.Sent)
+class SendMessage(Params, frozen=True):
+    """Send a text. Answered when it is durable; repeat with the same `random_id` until it is
+    answered: it is stored once."""
+
+    chat_id: ChatId
+    text: Text
+    random_id: RandomId
+    reply_to: MessageIdOrZero = 0
+
+
+@method("messages.history", result=t.History, read=True)
+class GetHistory(Params, frozen=True):
+    """Messages of a chat by range of ids, in ascending order: the `limit` messages before
+    `before_id` (0: the latest), or those after `after_id`, if that is given."""
+
+    chat_id: ChatId
+    before_id: MessageIdOrZero = 0
+    after_id: MessageIdOrZero | None = None
+    limit: Annotated[int, Meta(ge=1, le=limits.HISTORY_PAGE_MAX)] = 50
+
+
+@method("messages.get", result=t.History, read=True)
+class GetMessages(Params, frozen=True):
+    """Messages by their ids; those that are not there or not yours to read are left out."""
+
+    chat_id: ChatId
+    ids: Annotated[list[MessageId], Meta(min_length=1, max_length=limits.MESSAGES_PER_REQUEST_MAX)]
+
+
+@method("messages.read", result=t.ReadMark)
+class MarkRead(Params, frozen=True):
+    """You have read a chat up to `max_id`. Marks only move forward."""
+
+    chat_id: ChatId
+    max_id: MessageId
+
+
+@method("messages.typing")
+class SetTyping(Params, frozen=True):
+    """Tell the others that you are typing; it fades after `typing_s`."""
+
+    chat_id: ChatId
+
+
+# --- updates ----------------------------------------------------------------------------------
+
+
+@method("updates.state", result=t.State, read=True)
+class GetState(Params, frozen=True):
+    """The number of the last update in your mailbox."""
+
+
+@method("updates.difference", result=t.Difference, read=True)
+class GetDifference(Params, frozen=True):
+    """What happened after `pts`."""
+
+    pts: Pts
+    limit: Annotated[int, Meta(ge=1, le=limits.DIFFERENCE_PAGE_MAX)] = 100
+
+
+@method("updates.poll", result=t.Difference, read=True, wire="http")
+class Poll(Params, frozen=True):
+    """The difference after `pts`; when it is empty, wait up to `timeout_s` for it not to be."""
+
+    pts: Pts
+    timeout_s: Annotated[int, Meta(ge=0, le=limits.POLL_TIMEOUT_S_MAX)] = 25
+
+
+@method("updates.ack")
+class Ack(Params, frozen=True):
+    """This device has everything up to `pts`: senders see their messages as delivered."""
+
+    pts: Pts
+
+
+# --- session ----------------------------------------------------------------------------------
+
+
+@method("session.hello", result=t.Hello, auth=False, wire="ws")
+class SayHello(Params, frozen=True):
+    """The first request on a live connection: authenticate it, and let updates flow."""
+
+    token: Token
+
+
+_decoders: dict[str, Callable[[bytes | msgspec.Raw], Any]] = {}
+
+
+def decode_params(method: Method, body: bytes | msgspec.Raw) -> Params:
+    """The parameters in a JSON body. Raises `msgspec.ValidationError` or `msgspec.DecodeError`."""
+    decode = _decoders.get(method.name)
+    if decode is None:
+        decode = _decoders[method.name] = msgspec.json.Decoder(method.params).decode
+    params: Params = decode(body)
+    return params

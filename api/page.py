@@ -1,0 +1,142 @@
+"""The API to read: one page rendered from the OpenAPI document, with no script and no network."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from typing import Any
+
+from api.openapi import tree
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#5c6675;--line:#e2e6ec;--ground:#fbfcfd;
+--card:#fff;--accent:#b3541e;--code:#f2f4f7}
+@media(prefers-color-scheme:dark){:root{--ink:#e4e8ee;--soft:#98a2b0;--line:#2b323c;--ground:#14181d;
+--card:#1b2027;--accent:#f0a35e;--code:#232a33}}
+*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);
+font:16px/1.55 system-ui,sans-serif}
+main{max-width:58rem;margin:0 auto;padding:3rem 1.25rem 6rem}
+h1{font-size:2rem;margin:0 0 .25rem}h2{margin:3rem 0 .5rem;font-size:1.3rem}
+p.lead,.soft{color:var(--soft)}a{color:var(--accent)}
+nav{columns:14rem;margin:1.5rem 0;font-size:.92rem}nav a{display:block;text-decoration:none}
+article{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem 1.25rem;
+margin:.8rem 0}article h3{margin:0;font:600 1rem ui-monospace,monospace}
+article p{margin:.35rem 0 .6rem}
+code{font:.9em ui-monospace,monospace;background:var(--code);padding:.05em .35em;border-radius:4px}
+table{border-collapse:collapse;width:100%;font-size:.92rem}
+td{border-top:1px solid var(--line);padding:.35rem .8rem .35rem 0;vertical-align:top}
+td:first-child{white-space:nowrap}.tag{font-size:.75rem;color:var(--soft);
+border:1px solid var(--line);border-radius:99px;padding:.1em .6em;margin-left:.5em}
+"""
+
+
+def _shell(title: str, body: str) -> bytes:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{body}</main></body></html>"
+    ).encode()
+
+
+HOME = _shell(
+    "Heliograph",
+    "<h1>Heliograph</h1><p class=lead>This server is running.</p>"
+    "<p>In a terminal: <code>heliograph chat --url</code> and this address. "
+    "For programs: <a href=/api/docs>the API</a>, "
+    "<a href=/api/openapi.json>its OpenAPI document</a>.</p>",
+)
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """A schema in a few words."""
+    if "$ref" in schema:
+        name = escape(_name(schema))
+        return f"<a href=#type-{name}>{name}</a>"
+    if "anyOf" in schema:
+        return " or ".join(_type(part) for part in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if "enum" in schema:
+        return " | ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    if schema.get("type") == "object" and "additionalProperties" in schema:
+        return f"map to {_type(schema['additionalProperties'])}"
+    return escape(str(schema.get("type", "any")))
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    words = {
+        "minLength": "at least {} characters",
+        "maxLength": "at most {} characters",
+        "minimum": "from {}",
+        "maximum": "to {}",
+        "maxItems": "at most {} entries",
+        "default": "default {}",
+    }
+    found = [
+        text.format(f"<code>{escape(str(schema[key]))}</code>")
+        for key, text in words.items()
+        if key in schema and schema[key] not in ("", None)
+    ]
+    if "description" in schema:
+        found.append(escape(schema["description"]))
+    return ", ".join(found)
+
+
+def _fields(schema: dict[str, Any]) -> str:
+    required = set(schema.get("required", ()))
+    rows = [
+        f"<tr><td><code>{escape(name)}</code>{'' if name in required else ' <small>?</small>'}"
+        f"</td><td>{_type(field)}</td><td class=soft>{_bounds(field)}</td></tr>"
+        for name, field in schema.get("properties", {}).items()
+    ]
+    return f"<table>{''.join(rows)}</table>" if rows else ""
+
+
+def _method(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
+    name = operation["operationId"]
+    params = operation["requestBody"]["content"]["application/json"]["schema"]
+    result = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    open_tag = "" if operation["security"] else "<span class=tag>no token</span>"
+    return (
+        f'<article id="{escape(name)}"><h3>POST {escape(path)}{open_tag}</h3>'
+        f"<p>{escape(operation['description'])}</p>{_fields(schemas[_name(params)])}"
+        f"<p class=soft>answers {_type(result)}</p></article>"
+    )
+
+
+@cache
+def docs_page() -> bytes:
+    """The page."""
+    spec = tree()
+    schemas = spec["components"]["schemas"]
+    parts = [f"<h1>{spec['info']['title']} API</h1><p class=lead>{spec['info']['description']}</p>"]
+    parts.append("<nav>")
+    parts += [
+        f'<a href="#{escape(name)}">{escape(name)}</a>'
+        for name in (path.removeprefix("/api/") for path in spec["paths"])
+    ]
+    parts.append("</nav>")
+    for tag in spec["tags"]:
+        parts.append(f"<h2>{escape(tag['name'])} <span class=tag>{tag['description']}</span></h2>")
+        parts += [
+            _method(path, item["post"], schemas)
+            for path, item in spec["paths"].items()
+            if tag["name"] in item["post"]["tags"]
+        ]
+    parts.append("<h2>types</h2>")
+    used = {
+        _name(item["post"]["requestBody"]["content"]["application/json"]["schema"])
+        for item in spec["paths"].values()
+    }
+    parts += [
+        f"<article id=type-{escape(name)}><h3>{escape(name)}</h3>"
+        f"<p>{escape(schema.get('description', ''))}</p>{_fields(schema)}</article>"
+        for name, schema in schemas.items()
+        if name not in used
+    ]
+    return _shell("Heliograph API", "".join(parts))

@@ -1,0 +1,1 @@
+"""Heliograph: the Python client and the command line of a cloud messenger."""

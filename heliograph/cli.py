@@ -1,0 +1,89 @@
+"""The command line: `heliograph up`, `load`, `chat`, `admin`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sim.load import command as load_command
+
+app = typer.Typer(
+    help="A cloud messenger that anyone can run.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("load")(load_command)
+
+DATA = Path("heliograph-data")
+
+
+class Registration(StrEnum):
+    """Who may register."""
+
+    open = "open"
+    invitation = "invitation"
+    closed = "closed"
+
+
+def fail(message: str) -> typer.Exit:
+    """Print what is wrong; `raise fail(...)` ends with exit code 2."""
+    Console(stderr=True, highlight=False).print(f"heliograph: {message}", markup=False)
+    return typer.Exit(2)
+
+
+@app.command()
+def up(
+    data: Annotated[Path, typer.Option(help="The data folder; made if it is not there.")] = DATA,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65534, help="The HTTP port.")] = 8000,
+    ws_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="The port of live connections [default: port + 1]."),
+    ] = None,
+    hosts: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Host processes; fixed when the folder is made."),
+    ] = None,
+    edges: Annotated[int, typer.Option(min=1, max=64, help="Edge processes.")] = 1,
+    registration: Annotated[
+        Registration, typer.Option(help="Who may register.")
+    ] = Registration.open,
+    dedicated: Annotated[
+        list[str] | None,
+        typer.Option(help="Kind (session, chat) whose actors get a Ray actor each. Repeatable."),
+    ] = None,
+    resident: Annotated[
+        int, typer.Option(min=100, help="Actors each host keeps in memory.")
+    ] = 100_000,
+) -> None:
+    """Run a server in the foreground. Ctrl-C stops it."""
+    from heliograph.server.up import UpError
+    from heliograph.server.up import up as run
+
+    try:
+        code = run(
+            data=data,
+            host=host,
+            port=port,
+            ws_port=ws_port,
+            hosts=hosts,
+            edges=edges,
+            registration=registration.value,
+            dedicated=tuple(dedicated or ()),
+            resident_max=resident,
+            console=Console(highlight=False),
+        )
+    except UpError as error:
+        raise fail(str(error)) from error
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(app())

@@ -1,0 +1,60 @@
+"""How a server is started: what `heliograph up` passes to the process that runs it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+
+class ServerConfig(Struct, frozen=True):
+    """`data`: absolute path of the data folder. `ports`: further ports that this server uses on
+    loopback, chosen when it starts."""
+
+    data: str
+    cluster_id: str
+    host: str
+    port: int
+    ws_port: int
+    hosts: int
+    edges: int
+    partitions: int
+    registration: Literal["open", "invitation", "closed"]
+    dedicated: tuple[str, ...]
+    resident_max: int
+    temporary: str
+    version: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.shown_host}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://{self.shown_host}:{self.ws_port}/ws"
+
+    @property
+    def shown_host(self) -> str:
+        """The address to reach this server at from this machine."""
+        if self.host in ("0.0.0.0", "::"):
+            return "127.0.0.1"
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+
+def decode_config(text: str) -> ServerConfig:
+    return msgspec.json.decode(text, type=ServerConfig)
+
+
+class RunFile(Struct, frozen=True):
+    """`run.json` in the data folder: where the running server is."""
+
+    url: str
+    ws_url: str
+    pid: int
+    ray_address: str
+    cluster_id: str
+    temporary: str

@@ -1,0 +1,101 @@
+"""`heliograph up`: check what can be checked before anything starts, then supervise a server."""
+
+from __future__ import annotations
+
+import socket
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.panel import Panel
+
+from heliograph.server.config import ServerConfig
+from heliograph.server.supervisor import Supervisor
+from storage.folder import DataFolder
+from storage.port import DataFolderError
+
+PARTITIONS = 64
+
+
+class UpError(Exception):
+    """The server cannot be started like this; the message says what to do."""
+
+
+def check_port(host: str, port: int, option: str) -> None:
+    """Raises UpError if the port cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((host, port))
+    except OSError as error:
+        raise UpError(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another with {option}"
+        ) from error
+
+
+def up(
+    *,
+    data: Path,
+    host: str,
+    port: int,
+    ws_port: int | None,
+    hosts: int | None,
+    edges: int,
+    registration: Literal["open", "invitation", "closed"],
+    dedicated: tuple[str, ...],
+    resident_max: int,
+    console: Console,
+) -> int:
+    """Run a server in the foreground; returns the exit code. Raises UpError."""
+    data = data.resolve()
+    ws_port = port + 1 if ws_port is None else ws_port
+    check_port(host, port, "--port")
+    check_port(host, ws_port, "--ws-port")
+    try:
+        count = hosts if hosts is not None else DataFolder.hosts_of(data) or 1
+        folder = DataFolder.open(data, partitions=PARTITIONS, hosts=count)
+    except DataFolderError as error:
+        raise UpError(str(error)) from error
+    (data / "logs").mkdir(exist_ok=True)
+    config = ServerConfig(
+        data=str(data),
+        cluster_id=folder.description.cluster_id,
+        host=host,
+        port=port,
+        ws_port=ws_port,
+        hosts=count,
+        edges=edges,
+        partitions=folder.description.partitions,
+        registration=registration,
+        dedicated=dedicated,
+        resident_max=resident_max,
+        temporary="",
+        version=version("heliograph"),
+    )
+    try:
+        console.print("Starting Heliograph ...")
+        supervisor = Supervisor(config, console.print)
+        return supervisor.run(lambda ready: announce(ready, console))
+    finally:
+        folder.close()
+
+
+def announce(config: ServerConfig, console: Console) -> None:
+    """Tell the user that and where the server is."""
+    if config.host not in ("127.0.0.1", "::1", "localhost"):
+        console.print(
+            "[yellow]Anybody who reaches this machine can reach this server, without TLS: put a "
+            "proxy in front (docs/operations.md).[/yellow]"
+        )
+    lines = [
+        f"[bold]{config.url}[/bold]   the server; {config.url}/api/docs is its API",
+        f"{config.data}   its data",
+        "",
+        "Open a second terminal and talk:",
+        f"  [bold].venv/bin/heliograph chat --url {config.url}[/bold]",
+        "",
+        "Ctrl-C stops it; nothing is lost by that.",
+    ]
+    console.print(Panel("\n".join(lines), title="Heliograph is ready", expand=False))

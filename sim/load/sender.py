@@ -1,0 +1,228 @@
+"""The sending half of a user: numbers messages, keeps what is unanswered, repeats it in order.
+
+Messages leave in the order of their numbers, at most `IN_FLIGHT_MAX` unanswered on a connection
+and within the frames per second that a server lets one connection have; what can't leave yet
+waits, its latency counting from when it was due. After a lost connection or a retryable refusal
+everything unanswered is sent again with the same `random_id`, from the lowest number: a refusal
+first waits for the other answers, so that order is broken by nobody but the server.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Protocol
+
+from api import limits
+from api.errors import ERRORS, Problem
+from sim.load.ledger import REFUSED, Stream
+from sim.load.meter import Meter
+from sim.load.wire import send_template
+
+IN_FLIGHT_MAX = limits.REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX - 4
+BUDGETS_PER_S = 4
+FRAMES_PER_BUDGET = limits.FRAMES_PER_SECOND_MAX // BUDGETS_PER_S - 10
+FRAMES_PER_BUDGET_FREE = 1 << 60
+"""For a server without such a limit."""
+RETRY_AFTER_S = 0.2
+REFUSED_PAUSE_S = 0.1
+
+assert IN_FLIGHT_MAX > 0
+
+
+class Line(Protocol):
+    """What a sender needs of its user's connection."""
+
+    online: bool
+
+    def write(self, frame: bytes) -> None: ...
+
+
+def _nothing() -> None:
+    pass
+
+
+class Sender:
+    __slots__ = (
+        "_answered_below",
+        "_frames",
+        "_go_back_at",
+        "_later",
+        "_meter",
+        "_parts",
+        "_random_base",
+        "_template",
+        "budget",
+        "chat_id",
+        "holding",
+        "in_flight",
+        "last_ack",
+        "last_answer",
+        "line",
+        "next_out",
+        "on_free",
+        "prefix",
+        "stream",
+        "times",
+        "waits",
+        "worst_gap",
+    )
+
+    def __init__(
+        self,
+        line: Line,
+        chat_id: str,
+        prefix: str,
+        random_base: int,
+        receivers: int,
+        meter: Meter,
+        frames_per_budget: int,
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self.line = line
+        self.chat_id = chat_id
+        self.prefix = prefix
+        self.stream = Stream()
+        self.times = array("d", [0.0])
+        """When each message was due."""
+        self.waits = array("H", [0])
+        """Per message: how many receipts and acknowledgements are still missing."""
+        self.in_flight = 0
+        self.next_out = 1
+        self.holding = False
+        self.budget = self._frames = frames_per_budget
+        self.last_ack = 0.0
+        self.last_answer = 0.0
+        self.worst_gap = 0.0
+        self.on_free: Callable[[], None] = _nothing
+        self._later = later
+        self._go_back_at = 0.0
+        self._answered_below = 1
+        self._parts = receivers + 1
+        self._random_base = random_base
+        self._template = send_template(chat_id, prefix)
+        self._meter = meter
+
+    def send(self, due: float) -> None:
+        """One more message; it leaves at once if it may."""
+        self.times.append(due)
+        self.waits.append(self._parts)
+        seq = self.stream.open()
+        if (
+            seq == self.next_out
+            and self.in_flight < IN_FLIGHT_MAX
+            and self.budget > 0
+            and not self.holding
+            and self.line.online
+        ):
+            self.next_out = seq + 1
+            self.in_flight += 1
+            self.budget -= 1
+            self.line.write(self._template % (seq, seq, self._random_base + seq))
+
+    def flush(self) -> None:
+        """Send what had to wait, as far as it may leave now."""
+        ids = self.stream.ids
+        last = len(ids) - 1
+        while (
+            self.next_out <= last
+            and self.in_flight < IN_FLIGHT_MAX
+            and self.budget > 0
+            and not self.holding
+            and self.line.online
+        ):
+            seq = self.next_out
+            self.next_out = seq + 1
+            if ids[seq] == 0:
+                self.in_flight += 1
+                self.budget -= 1
+                self.line.write(self._template % (seq, seq, self._random_base + seq))
+
+    def refill(self) -> None:
+        """A new stretch of the second: the frames of the next one may leave."""
+        if self.budget <= 0 and self.next_out <= self.stream.last:
+            self._meter.paced += self.stream.last + 1 - self.next_out
+        self.budget = self._frames
+        self.flush()
+
+    def on_sent(self, seq: int, message_id: int, now: float) -> None:
+        self.in_flight -= 1
+        self.last_answer = now
+        if self.stream.acknowledge(seq, message_id):
+            meter = self._meter
+            meter.acks.append(now - self.times[seq])
+            meter.mark_ack(now)
+            gap = now - self.last_ack
+            if gap > self.worst_gap:
+                self.worst_gap = gap
+            self.last_ack = now
+            self.part_done(seq)
+        if self.holding:
+            self._go_back_when_settled(now)
+        elif self.next_out <= self.stream.last:
+            self.flush()
+
+    def on_error(self, seq: int, problem: Problem, now: float) -> None:
+        self.in_flight -= 1
+        self.last_answer = now
+        self._meter.errors[problem.code] += 1
+        kind = ERRORS.get(problem.code)
+        if problem.status >= 500 or (kind is not None and kind.retryable):
+            self.stream.retried.add(seq)
+            self.holding = True
+            self._go_back_at = max(self._go_back_at, now + (problem.retry_after or RETRY_AFTER_S))
+        elif self.stream.ids[seq] == 0:
+            self.stream.ids[seq] = REFUSED
+            self.waits[seq] = 0
+            self._later(REFUSED_PAUSE_S, self.on_free)
+        if self.holding:
+            self._go_back_when_settled(now)
+
+    def _go_back_when_settled(self, now: float) -> None:
+        if self.in_flight == 0:
+            self._later(max(0.0, self._go_back_at - now), self._go_back)
+
+    def _go_back(self) -> None:
+        if self.holding and self.in_flight == 0:
+            self.resume(self._go_back_at)
+
+    def part_done(self, seq: int) -> None:
+        """One receipt or acknowledgement of a message; with the last its slot is free."""
+        waits = self.waits
+        left = waits[seq]
+        if left > 1:
+            waits[seq] = left - 1
+        elif left:
+            waits[seq] = 0
+            self.on_free()
+
+    def resume(self, now: float) -> None:
+        """Everything unanswered goes out again: on a fresh connection, or after refusals."""
+        self.in_flight = 0
+        self.last_answer = now
+        self.holding = False
+        self.next_out = self.lowest_unanswered()
+        self.flush()
+
+    def lowest_unanswered(self) -> int:
+        ids = self.stream.ids
+        try:
+            self._answered_below = ids.index(0, self._answered_below)
+        except ValueError:
+            self._answered_below = len(ids)
+        return self._answered_below
+
+    def waited_s(self, now: float) -> float:
+        """How long nothing has been answered although something is in flight."""
+        if self.in_flight == 0:
+            self.last_answer = now
+        return now - self.last_answer
+
+    def awaits_receipt(self) -> bool:
+        """Some message is acknowledged, but not received everywhere."""
+        ids = self.stream.ids
+        return any(left and ids[seq] > 0 for seq, left in enumerate(self.waits))
+
+    def unfinished(self) -> int:
+        """Messages that are not acknowledged and received everywhere."""
+        return len(self.waits) - self.waits.count(0)

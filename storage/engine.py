@@ -1,0 +1,242 @@
+"""The store of a host: a log for what is new, LMDB for what is settled.
+
+A batch is durable when its record in the log is synced. Its rows are then shown from a memtable,
+and moved to LMDB by a checkpoint, in one transaction for some seconds of batches: LMDB writes whole
+pages along the path to each row, and a row that changes with every message (a head, a counter) is
+written once instead of a hundred times. See docs/adr/0002-log-first.md for the measurement.
+
+py-lmdb releases the interpreter lock around every put, so a thread that puts beside a busy loop
+loses it to the loop at each row. LMDB's write lock, though, belongs to the thread that begins and
+ends the transaction; the puts in between may be made by another, if it is strictly one at a time.
+So a checkpoint is begun and committed (with its sync) in a thread, and filled on the loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import msgspec
+
+from storage.codec import seal, unseal
+from storage.log import SEGMENT_BYTES, Log
+from storage.memtable import Memtable
+from storage.port import CorruptRow, StorageFailed, StorageFull, Writes
+
+MAP_BYTES = 1 << 40
+CHECKPOINT_BYTES = 24 * 1024 * 1024
+CHECKPOINT_S = 2.0
+_META = b"meta"
+_APPLIED = b"applied"
+_MISSING = object()
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode
+
+
+def database_name(partition: int) -> bytes:
+    """The named database of a partition."""
+    return b"p%x" % partition
+
+
+class LmdbStore:
+    """See the module, and `storage.port.Store`. `folder` is this store's alone."""
+
+    def __init__(
+        self,
+        folder: Path,
+        partitions: Iterable[int],
+        *,
+        map_bytes: int = MAP_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        partitions = sorted(partitions)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._env = _open(folder, len(partitions), map_bytes)
+        self._meta = self._env.open_db(_META)
+        self._databases = {p: self._env.open_db(database_name(p)) for p in partitions}
+        self._log = Log(folder / "log", segment_bytes)
+        self._active = Memtable()
+        self._frozen: Memtable | None = None
+        self._since_s = 0.0
+        self._reader = self._env.begin(buffers=False)
+        applied = int(self._reader.get(_APPLIED, b"0", db=self._meta))
+        for _, payload in self._log.replay(applied):
+            self._active.install(_decode(payload))
+        self.installed = self._log.last
+        """The number of the last record whose rows reads see: what a checkpoint may claim to hold.
+        The log itself may be one ahead, while its writer waits to be heard."""
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        value: object
+        for table in (self._active, self._frozen):
+            if table is not None:
+                rows = table.rows.get(partition)
+                if rows is not None:
+                    value = rows.get(key, _MISSING)
+                    if value is not _MISSING:
+                        return value  # type: ignore[return-value]
+        sealed = self._reader.get(key, db=self._databases[partition])
+        if sealed is None:
+            return None
+        row = unseal(key, sealed)
+        if row is None:
+            raise CorruptRow(partition, key)
+        return row
+
+    def scan(
+        self, partition: int, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        newer: dict[bytes, bytes | None] = {}
+        for table in (self._frozen, self._active):
+            if table is not None:
+                newer.update(table.scan(partition, start, stop))
+        if not newer:
+            return list(islice(self._stored(partition, start, stop, reverse), limit))
+        found: dict[bytes, bytes] = {}
+        for key, row in self._stored(partition, start, stop, reverse):
+            if key not in newer:
+                found[key] = row
+                if len(found) >= limit:
+                    break
+        found.update((key, row) for key, row in newer.items() if row is not None)
+        return sorted(found.items(), reverse=reverse)[:limit]
+
+    def _stored(
+        self, partition: int, start: bytes, stop: bytes, reverse: bool
+    ) -> Iterator[tuple[bytes, bytes]]:
+        cursor = self._reader.cursor(db=self._databases[partition])
+        if reverse:
+            positioned = cursor.prev() if cursor.set_range(stop) else cursor.last()
+            entries = cursor.iterprev()
+        else:
+            positioned = cursor.set_range(start)
+            entries = cursor.iternext()
+        if not positioned:
+            return
+        for key, sealed in entries:
+            if not start <= key < stop:
+                return
+            row = unseal(key, sealed)
+            if row is None:
+                raise CorruptRow(partition, key)
+            yield key, row
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def append(self, writes: Writes) -> None:
+        self._log.append(_encode(writes))
+
+    def install(self, writes: Writes) -> None:
+        if not self._active.rows:
+            self._since_s = time.monotonic()
+        self._active.install(writes)
+        self.installed += 1
+
+    def due(self, now_s: float) -> bool:
+        active = self._active
+        return bool(active.rows) and (
+            active.bytes >= CHECKPOINT_BYTES or now_s - self._since_s >= CHECKPOINT_S
+        )
+
+    def begin_checkpoint(self) -> LmdbCheckpoint:
+        """Freeze what is installed. After a checkpoint that was given up, what it held is part of
+        the next one."""
+        if self._frozen is None:
+            self._frozen, self._active = self._active, Memtable()
+        else:
+            self._frozen.install(self._active.rows)
+            self._active = Memtable()
+        return LmdbCheckpoint(self, self._frozen, self._env, self._meta, self._databases)
+
+    def finish_checkpoint(self, applied: int) -> None:
+        """What was frozen is in LMDB: read it there, and cut the log."""
+        self._reader.abort()
+        self._reader = self._env.begin(buffers=False)
+        self._frozen = None
+        self._log.cut(applied)
+
+    def close(self) -> None:
+        self._reader.abort()
+        self._log.close()
+        self._env.close()
+
+
+class LmdbCheckpoint:
+    """See `storage.port.Checkpoint`."""
+
+    def __init__(
+        self,
+        store: LmdbStore,
+        frozen: Memtable,
+        env: lmdb.Environment,
+        meta: Any,
+        databases: dict[int, Any],
+    ) -> None:
+        self._store = store
+        self._env = env
+        self._meta = meta
+        self._databases = databases
+        self._applied = store.installed
+        self._txn: lmdb.Transaction | None = None
+        self._rows = (
+            (partition, key, row)
+            for partition, rows in frozen.rows.items()
+            for key, row in sorted(rows.items())
+        )
+
+    def open(self) -> None:
+        self._txn = self._env.begin(write=True)
+
+    def step(self, rows_max: int) -> bool:
+        put, delete = self._txn.put, self._txn.delete  # type: ignore[union-attr]
+        count = 0
+        try:
+            for partition, key, row in islice(self._rows, rows_max):
+                count += 1
+                if row is None:
+                    delete(key, db=self._databases[partition])
+                else:
+                    put(key, seal(key, row), db=self._databases[partition])
+        except lmdb.Error as error:
+            raise _translate(error) from error
+        return count == rows_max
+
+    def commit(self) -> None:
+        assert self._txn is not None
+        try:
+            self._txn.put(_APPLIED, b"%d" % self._applied, db=self._meta)
+            self._txn.commit()
+        except lmdb.Error as error:
+            raise _translate(error) from error
+
+    def abort(self) -> None:
+        if self._txn is not None:
+            self._txn.abort()
+
+    def finish(self) -> None:
+        self._store.finish_checkpoint(self._applied)
+
+
+def _open(folder: Path, partitions: int, map_bytes: int) -> lmdb.Environment:
+    return lmdb.open(
+        str(folder / "rows"),
+        map_size=map_bytes,
+        max_dbs=partitions + 4,
+        max_spare_txns=4,
+        meminit=False,
+    )
+
+
+def _translate(error: lmdb.Error) -> StorageFull | StorageFailed:
+    full = isinstance(error, (lmdb.MapFullError, lmdb.DiskError)) or any(
+        words in str(error) for words in ("No space left", "quota exceeded", "MAP_FULL")
+    )
+    if full:
+        return StorageFull(f"no room for rows: {error}")
+    return StorageFailed(f"the row store failed: {error}")

@@ -1,0 +1,181 @@
+"""The data folder: what it is, in which version, and who may use it.
+
+Two locks: one on the whole folder, held by the server that runs on it, and one per host, held by
+the host's process, because a host that is being restarted may meet its dying predecessor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from storage.port import DataFolderError
+
+VERSION = 1
+_FILE = "heliograph.json"
+_LOCK = "LOCK"
+_LOCK_STEP_S = 0.05
+
+
+class Description(Struct, frozen=True):
+    """What `heliograph.json` says."""
+
+    version: int
+    cluster_id: str
+    partitions: int
+    hosts: int
+    created_ms: int
+
+
+class _Lock:
+    """An advisory lock on a file, released by the kernel when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / _LOCK
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def take(self, wait_s: float) -> bool:
+        deadline_s = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() >= deadline_s:
+                    return False
+                time.sleep(_LOCK_STEP_S)
+                continue
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+            return True
+
+    def holder(self) -> str:
+        return os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class DataFolder:
+    """A server's data folder. Raises DataFolderError where it cannot be used."""
+
+    def __init__(self, path: Path, description: Description, lock: _Lock | None) -> None:
+        self.path = path
+        self.description = description
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path, *, partitions: int, hosts: int) -> DataFolder:
+        """Lock the folder for a server; make it if it is not there. The number of partitions and
+        hosts is fixed when it is made."""
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not (path / _FILE).exists() and any(path.iterdir()):
+                known = {_LOCK, "logs", "run.json"}
+                if not {entry.name for entry in path.iterdir()} <= known:
+                    raise DataFolderError(
+                        f"{path} holds something else than Heliograph's data; choose an empty "
+                        "folder with --data"
+                    )
+            lock = _Lock(path)
+        except OSError as error:
+            raise DataFolderError(f"cannot use {path}: {error.strerror}") from error
+        if not lock.take(0.0):
+            holder = lock.holder()
+            lock.close()
+            raise DataFolderError(
+                f"{path} is in use by process {holder}; stop that server first, or choose another "
+                "folder with --data"
+            )
+        try:
+            description = _read(path) or _create(path, partitions, hosts)
+            if description.hosts != hosts:
+                raise DataFolderError(
+                    f"{path} was made for {description.hosts} hosts; start it with --hosts "
+                    f"{description.hosts}"
+                )
+        except DataFolderError:
+            lock.close()
+            raise
+        return cls(path, description, lock)
+
+    @classmethod
+    def look(cls, path: Path) -> DataFolder:
+        """Open a folder to read, without the lock."""
+        description = _read(path)
+        if description is None:
+            raise DataFolderError(f"{path} is no data folder of Heliograph")
+        return cls(path, description, None)
+
+    @classmethod
+    def hosts_of(cls, path: Path) -> int | None:
+        """For how many hosts a folder was made; None if it is new."""
+        description = _read(path)
+        return None if description is None else description.hosts
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+class HostFolder:
+    """A host's folder within the data folder, locked by the host's process."""
+
+    def __init__(self, path: Path, lock: _Lock) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def lock(cls, path: Path, wait_s: float) -> HostFolder:
+        """Lock it, waiting up to `wait_s` for a predecessor to end. Raises DataFolderError."""
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _Lock(path)
+        if not lock.take(wait_s):
+            holder = lock.holder()
+            lock.close()
+            raise DataFolderError(f"{path} is in use by process {holder}")
+        return cls(path, lock)
+
+    def close(self) -> None:
+        self._lock.close()
+
+
+def _read(path: Path) -> Description | None:
+    try:
+        raw = (path / _FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataFolderError(f"cannot read {path / _FILE}: {error.strerror}") from error
+    try:
+        version = msgspec.json.decode(raw, type=dict[str, object]).get("version")
+        if isinstance(version, int) and version > VERSION:
+            raise DataFolderError(
+                f"{path} was written by a newer Heliograph (format {version}, this one knows "
+                f"{VERSION}); install the newer one"
+            )
+        return msgspec.json.decode(raw, type=Description)
+    except msgspec.MsgspecError as error:
+        raise DataFolderError(f"{path / _FILE} is damaged: {error}") from error
+
+
+def _create(path: Path, partitions: int, hosts: int) -> Description:
+    description = Description(
+        VERSION, secrets.token_hex(8), partitions, hosts, time.time_ns() // 1_000_000
+    )
+    draft = path / f"{_FILE}.new"
+    with open(draft, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(description)))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path / _FILE)
+    with contextlib.suppress(OSError):
+        (path / "logs").mkdir(exist_ok=True)
+    return description

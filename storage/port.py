@@ -1,0 +1,101 @@
+"""What a host needs of its storage, and the errors that storage raises.
+
+    StorageError
+    ├── StorageFull      no room: nothing of the batch was kept, the store goes on working
+    ├── StorageFailed    anything else at a write: the process must stop, and recover by restarting
+    ├── CorruptRow       a row failed its check (partition, key)
+    ├── CorruptLog       the log is damaged before its end
+    └── DataFolderError  the data folder is in use, too new, or not one
+
+A batch of rows is first appended to a log with fsync (`append`, in a writer thread), then made
+visible to reads (`install`, on the loop), and from time to time moved to its final place by a
+`Checkpoint`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+Writes = dict[int, dict[bytes, bytes | None]]
+"""Partition -> key -> row; None deletes."""
+
+
+class StorageError(Exception):
+    """Base of all errors of the storage."""
+
+
+class StorageFull(StorageError):
+    """There is no room on the disk (or in the quota). Nothing of the batch was kept."""
+
+
+class StorageFailed(StorageError):
+    """The disk failed at a write or a sync; what it holds is known only after a restart."""
+
+
+class CorruptRow(StorageError):
+    """A stored row failed its check."""
+
+    def __init__(self, partition: int, key: bytes) -> None:
+        super().__init__(partition, key)
+        self.partition = partition
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"row {self.key.hex()} of partition {self.partition} failed its check"
+
+
+class CorruptLog(StorageError):
+    """A record before the end of the log failed its check."""
+
+
+class DataFolderError(StorageError):
+    """The data folder cannot be used; the message says what to do."""
+
+
+class Checkpoint(Protocol):
+    """Moves what was installed so far from the log to its final place, without holding up the
+    loop: `open` and `commit` (or `abort`) run in one and the same thread, `step` and `finish` on
+    the loop, strictly one after the other."""
+
+    def open(self) -> None:
+        """Begin the transaction. Raises StorageFull, StorageFailed."""
+
+    def step(self, rows_max: int) -> bool:
+        """Put up to `rows_max` rows; True while there are more. Raises StorageFull."""
+
+    def commit(self) -> None:
+        """Commit with fsync. Raises StorageFull, StorageFailed."""
+
+    def abort(self) -> None:
+        """Give up; the rows stay where they are."""
+
+    def finish(self) -> None:
+        """After commit: reads see the new state, and the log is cut."""
+
+
+class Store(Protocol):
+    """Ordered rows by partition. `get` and `scan` show what is installed."""
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The row, or None. Raises CorruptRow."""
+
+    def scan(
+        self, partition: int, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` rows with start <= key < stop, in order, or from the end. Raises
+        CorruptRow."""
+
+    def append(self, writes: Writes) -> None:
+        """Make a batch durable; blocks. Raises StorageFull, StorageFailed."""
+
+    def install(self, writes: Writes) -> None:
+        """Show an appended batch to reads; in the order of the appends."""
+
+    def due(self, now_s: float) -> bool:
+        """Whether it is time for a checkpoint (`now_s`: a monotonic clock)."""
+
+    def begin_checkpoint(self) -> Checkpoint:
+        """At most one at a time."""
+
+    def close(self) -> None:
+        """Release files. What was appended is durable already."""

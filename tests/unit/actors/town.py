@@ -1,0 +1,169 @@
+"""A town to test actors in: the real engines over stores in memory, without Ray, sockets or time.
+
+Everything a client could do is done by `call`; what would go to connections is collected.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any
+
+import msgspec
+
+from actors import messages as i
+from actors.edge.routes import ROUTES
+from actors.kinds import KINDS
+from actors.runtime import refs, wire
+from actors.runtime.engine import Engine
+from actors.runtime.placement import Placement
+from actors.runtime.refs import NOBODY, ActorRef, Caller
+from actors.runtime.wire import PUSH, REFUSE, REPLY, Out, Request
+from api import methods as m
+from api import types as t
+from api.errors import ApiError
+from storage.memory import MemoryStore
+from storage.port import Store
+
+FRONT = "front"
+
+
+class Town:
+    """`hosts` engines, each with a store; `settle` commits, ships between them, and releases."""
+
+    def __init__(self, hosts: int = 1, seed: int = 0, stores: list[Store] | None = None) -> None:
+        self.placement = Placement(8, hosts)
+        self.now_ms = 1_700_000_000_000
+        self.names = self.placement.pooled_hosts()
+        self.stores: dict[str, Any] = dict(
+            zip(self.names, stores or [MemoryStore() for _ in self.names], strict=True)
+        )
+        self.rng = random.Random(seed)
+        self.engines: dict[str, Engine] = {}
+        for name in self.names:
+            self.start(name)
+        self.answers: dict[int, Any] = {}
+        self.pushed: dict[int, list[Any]] = {}
+        self.closed: dict[int, int] = {}
+        self._numbers = itertools.count(1)
+
+    def start(self, name: str) -> None:
+        """Start a host (again) on what its store has."""
+        self.engines[name] = Engine(
+            kinds=KINDS,
+            placement=self.placement,
+            led=self.placement.led_by(name),
+            store=self.stores[name],
+            clock=lambda: self.now_ms,
+            rng=self.rng,
+        )
+
+    def engine(self, ref: ActorRef) -> Engine:
+        return self.engines[self.placement.host(self.placement.partition(ref))]
+
+    # --- driving ---
+
+    def post(self, ref: ActorRef, message: Any, caller: Caller = NOBODY, read: bool = False) -> int:
+        """Give a request to the host of an actor; returns its number."""
+        number = next(self._numbers)
+        if isinstance(message, m.Params):
+            name, body = message.method.name, msgspec.json.encode(message)
+            read = message.method.read
+        else:
+            name, body = "", wire.encode(message)
+        self.engine(ref).command(FRONT, Request(number, ref, caller, name, body, read))
+        return number
+
+    def settle(self) -> None:
+        """Commit, release and ship until nothing moves."""
+        while any([self.commit(name) for name in self.names] + [self.ship(n) for n in self.names]):
+            pass
+
+    def commit(self, name: str) -> bool:
+        engine, store = self.engines[name], self.stores[name]
+        layer = engine.cut()
+        if layer is None:
+            return False
+        writes = layer.writes()
+        if writes:
+            store.append(writes)
+            store.install(writes)
+        engine.settle()
+        for front, out in layer.outs:
+            assert front == FRONT
+            self.release(out)
+        for host, envelopes in layer.ephemeral.items():
+            for raw in envelopes:
+                self.engines[host].receive_ephemeral(msgspec.Raw(raw))
+        return True
+
+    def ship(self, name: str) -> bool:
+        engine, moved = self.engines[name], False
+        for source, target in engine.streams.waiting(engine.led):
+            shipment = engine.streams.shipment(source, target)
+            if shipment is None:
+                continue
+            host = self.placement.host(target)
+            receipt = self.engines[host].receive(shipment)
+            self.commit(host)
+            engine.streams.acknowledge(engine.pending.open, receipt)
+            moved = True
+        return moved
+
+    def release(self, out: Out) -> None:
+        if out.op == REPLY:
+            assert out.number not in self.answers, "answered twice"
+            self.answers[out.number] = out.payload
+        elif out.op == REFUSE:
+            assert out.number not in self.answers, "answered twice"
+            refusal = wire.decode_refusal(out.payload)
+            self.answers[out.number] = ApiError(refusal.code, refusal.detail, refusal.retry_after)
+        elif out.op == PUSH:
+            self.pushed.setdefault(out.number, []).append(msgspec.json.decode(out.payload))
+        else:
+            self.closed[out.number] = int(out.payload)
+
+    # --- as a client ---
+
+    def ask(self, ref: ActorRef, message: Any, caller: Caller = NOBODY, read: bool = False) -> Any:
+        """The decoded JSON of the answer. Raises ApiError."""
+        number = self.post(ref, message, caller, read)
+        self.settle()
+        answer = self.answers[number]
+        if isinstance(answer, ApiError):
+            raise answer
+        return msgspec.json.decode(answer)
+
+    def call(self, caller: Caller, params: m.Params) -> Any:
+        """Call a method that is one request to one actor; returns its typed result."""
+        answer = self.ask(ROUTES[type(params)](params, caller), params, caller)
+        result = params.method.result
+        return msgspec.convert(answer, result) if isinstance(result, type) else answer
+
+    def register(self, username: str) -> Caller:
+        user_id, session_id = self.rng.randrange(1, 2**48), self.rng.randrange(1, 2**53)
+        account = i.NewAccount(
+            user_id, session_id, username, username.title(), "hash", b"token", "test"
+        )
+        answer = self.ask(refs.username(username), account)
+        made = msgspec.convert(answer, t.Authorization)
+        assert made.user.id == user_id
+        return Caller(user_id, session_id)
+
+    def attach(self, caller: Caller, connection: int) -> t.Hello:
+        ref = refs.session(caller.user_id, caller.session_id)
+        return msgspec.convert(self.ask(ref, i.Attach(FRONT, connection, b"token")), t.Hello)
+
+    def private(self, a: Caller, b: Caller) -> str:
+        chat: t.Chat = self.call(a, m.OpenPrivate(b.user_id))
+        return chat.id
+
+    def send(self, caller: Caller, chat_id: str, text: str, random_id: int = 0) -> t.Sent:
+        random_id = random_id or self.rng.randrange(1, 2**53)
+        sent: t.Sent = self.call(caller, m.SendMessage(chat_id, text, random_id))
+        return sent
+
+    def mail(self, caller: Caller, pts: int = 0) -> list[tuple[int, i.MailEntry]]:
+        ref = refs.user(caller.user_id)
+        answer = self.ask(ref, m.GetDifference(pts), caller)
+        return msgspec.convert(answer, i.MailSlice).entries

@@ -1,0 +1,111 @@
+"""The floor driven by the load client in one process: an honest one loses nothing, and each way of
+cheating is caught."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sim.floor import BLOCK_BYTES, Connection, Floor, Journal
+from sim.load.endpoint import Endpoint
+from sim.load.floor_process import floor_accounts
+from sim.load.outcome import Outcome
+from sim.load.run import Plan, Run
+
+PLAN = Plan(pairs=10, window=8, seconds=0.5, verify=False, paced=False, drain_s=0.3)
+
+
+class FaultyFloor(Floor):
+    """Makes a mistake with every hundredth message."""
+
+    def __init__(self, journal: Journal, mistake: str) -> None:
+        super().__init__(journal)
+        self.mistake = mistake
+        self.made = 0
+        self.released = 0
+        self.held: dict[int, bytes] = {}
+
+    def release(self, member: Connection, message: bytes) -> None:
+        self.released += 1
+        held = self.held.pop(id(member), None)
+        if held is not None:
+            super().release(member, message)
+            super().release(member, held)
+            return
+        if self.released % 100 or self.mistake == "none":
+            super().release(member, message)
+            return
+        self.made += 1
+        if self.mistake == "double":
+            super().release(member, message)
+            super().release(member, message)
+        elif self.mistake == "repeat":
+            super().release(member, message)
+            member.pts -= 1
+            super().release(member, message)
+        elif self.mistake == "swap":
+            self.held[id(member)] = message
+
+
+def drive(folder: Path, plan: Plan, mistake: str = "none") -> tuple[Outcome, FaultyFloor]:
+    async def run() -> tuple[Outcome, FaultyFloor]:
+        floor = FaultyFloor(Journal(str(folder), BLOCK_BYTES), mistake)
+        try:
+            endpoint = Endpoint(await floor.start())
+            outcome = await Run(plan, endpoint, floor_accounts(plan), lambda _: None).drive()
+            return outcome, floor
+        finally:
+            floor.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        PLAN,
+        Plan(pairs=1, window=1, seconds=0.2, verify=False, paced=False),
+        Plan(pairs=3, window=5, seconds=0.2, verify=False),
+        Plan(pairs=4, window=8, seconds=0.3, rate=500, verify=False),
+        Plan(pairs=1, window=4, seconds=0.3, fanout=20, verify=False),
+    ],
+    ids=["pairs", "ping-pong", "odd window", "open loop", "group"],
+)
+def test_an_honest_floor_loses_nothing(tmp_path: Path, plan: Plan) -> None:
+    outcome, _ = drive(tmp_path, plan)
+    verdict = outcome.verdict
+    assert outcome.sent > 50
+    assert verdict.clean
+    assert verdict.unanswered == 0
+    assert len(outcome.deliveries) == len(outcome.acks) * max(1, plan.fanout - 1)
+    assert not outcome.errors
+    if plan.rate:
+        assert len(outcome.acks) == plan.rate * plan.seconds
+
+
+def test_a_lost_message_is_counted(tmp_path: Path) -> None:
+    outcome, floor = drive(tmp_path, PLAN, "drop")
+    assert floor.made > 0
+    assert outcome.verdict.lost == floor.made
+    assert outcome.verdict.duplicated == outcome.verdict.reordered == 0
+
+
+@pytest.mark.parametrize("mistake", ["double", "repeat"])
+def test_a_doubled_message_is_counted(tmp_path: Path, mistake: str) -> None:
+    outcome, floor = drive(tmp_path, PLAN, mistake)
+    assert floor.made > 0
+    assert outcome.verdict.duplicated == floor.made
+    assert outcome.verdict.lost == outcome.verdict.reordered == 0
+
+
+def test_a_swap_is_counted(tmp_path: Path) -> None:
+    outcome, floor = drive(tmp_path, PLAN, "swap")
+    verdict = outcome.verdict
+    assert floor.made > 0
+    # One that was held back when the run ended was never sent after all.
+    assert verdict.reordered + verdict.lost == floor.made
+    assert verdict.lost == len(floor.held)
+    assert verdict.reordered > 0
+    assert verdict.duplicated == 0

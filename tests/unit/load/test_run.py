@@ -1,0 +1,212 @@
+"""The load client against a server in memory that keeps what it says, whatever happens to the
+connections: nothing may be counted as lost, doubled or reordered, and nothing may get stuck."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api.errors import ApiError
+from sim.load.accounts import Accounts, Http
+from sim.load.cli import Target, measure
+from sim.load.endpoint import Endpoint
+from sim.load.outcome import Outcome
+from sim.load.run import Account, Plan, Run, TokensRefused
+from tests.unit.load.fake_server import FakeServer
+
+PLAN = Plan(pairs=4, window=6, seconds=0.4, drain_s=3.0)
+
+
+def drive(prepare: Callable[[FakeServer], None], plan: Plan = PLAN) -> Outcome:
+    async def run() -> Outcome:
+        async with FakeServer() as server:
+            accounts = []
+            for number in range(plan.accounts):
+                user = server.add_user(f"token-{number}")
+                accounts.append(Account(user.user_id, f"token-{number}"))
+            prepare(server)
+            return await Run(plan, Endpoint(server.ws_url), accounts, lambda _: None).drive()
+
+    return asyncio.run(run())
+
+
+def check_clean(outcome: Outcome) -> None:
+    verdict = outcome.verdict
+    assert outcome.verified
+    assert verdict.clean, verdict
+    assert verdict.unanswered == 0
+    assert len(outcome.acks) > 50
+    assert len(outcome.acks) == len(outcome.deliveries)
+
+
+def test_a_quiet_run_is_clean() -> None:
+    outcome = drive(lambda server: None)
+    check_clean(outcome)
+    assert not outcome.errors
+    assert outcome.verdict.reordered_by_retry == 0
+
+
+@pytest.mark.parametrize("code", [0, 1001, 4001])
+def test_connections_that_drop_are_taken_up_again(code: int) -> None:
+    def prepare(server: FakeServer) -> None:
+        def close(number: int) -> None:
+            if number in (50, 200):
+                server.close_connections(code)
+
+        server.after_send = close
+
+    outcome = drive(prepare)
+    check_clean(outcome)
+    assert outcome.errors["connection_lost" if code == 0 else f"closed_{code}"] >= 8
+    assert max(outcome.worst_gaps) > 0.02
+
+
+def test_a_server_that_goes_away_is_waited_for() -> None:
+    def prepare(server: FakeServer) -> None:
+        def restart(number: int) -> None:
+            if number == 50:
+                server.restart(after_s=0.2)
+
+        server.after_send = restart
+
+    outcome = drive(prepare, Plan(pairs=4, window=6, seconds=0.8, drain_s=3.0))
+    check_clean(outcome)
+    assert outcome.errors["connect"] > 0
+    assert outcome.summary()["unavailable_s"] > 0.15
+
+
+@pytest.mark.parametrize("error", ["overloaded", "unavailable", "flood", "internal"])
+def test_refused_sends_are_repeated(error: str) -> None:
+    def prepare(server: FakeServer) -> None:
+        def refuse(number: int) -> None:
+            if number % 40 == 0:
+                raise ApiError(error, retry_after=0.01)
+
+        server.before_send = refuse
+
+    outcome = drive(prepare)
+    check_clean(outcome)
+    assert outcome.errors[error] > 0
+
+
+def test_a_send_that_was_stored_and_then_refused_is_stored_once() -> None:
+    def prepare(server: FakeServer) -> None:
+        def refuse(number: int) -> None:
+            if number % 40 == 0:
+                raise ApiError("unavailable", retry_after=0.01)
+
+        server.after_send = refuse
+
+    check_clean(drive(prepare))
+
+
+def test_a_refusal_for_good_is_counted_and_not_repeated() -> None:
+    def prepare(server: FakeServer) -> None:
+        def refuse(number: int) -> None:
+            if number % 40 == 0:
+                raise ApiError("forbidden")
+
+        server.before_send = refuse
+
+    outcome = drive(prepare)
+    assert outcome.verdict.clean
+    assert outcome.errors["forbidden"] > 0
+
+
+def test_pushes_that_never_come_are_fetched() -> None:
+    def prepare(server: FakeServer) -> None:
+        server.pushes = lambda number: number % 40 != 0
+
+    outcome = drive(prepare)
+    check_clean(outcome)
+    assert outcome.gaps > 0
+
+
+def test_a_last_push_that_never_comes_is_fetched_by_a_silent_pair() -> None:
+    def prepare(server: FakeServer) -> None:
+        server.pushes = lambda number: number != 60
+
+    outcome = drive(prepare, Plan(pairs=1, window=1, seconds=0.4, drain_s=5.0))
+    check_clean(outcome)
+
+
+@pytest.mark.parametrize("fault", ["lose", "double"])
+def test_the_history_is_compared(fault: str) -> None:
+    def prepare(server: FakeServer) -> None:
+        def spoil(number: int) -> None:
+            if number == 100:
+                log = next(log for log in server.chats.values() if log)
+                log[5:6] = [] if fault == "lose" else [log[5], log[5]]
+
+        server.after_send = spoil
+
+    verdict = drive(prepare).verdict
+    assert (verdict.lost, verdict.duplicated) == ((1, 0) if fault == "lose" else (0, 1))
+
+
+def test_a_group_gets_everything() -> None:
+    plan = Plan(pairs=1, window=4, seconds=0.3, fanout=120)
+    outcome = drive(lambda server: None, plan)
+    assert outcome.verified
+    assert outcome.verdict.clean
+    assert len(outcome.deliveries) == 119 * len(outcome.acks) > 0
+
+
+def test_what_is_received_is_acknowledged() -> None:
+    servers: list[FakeServer] = []
+    drive(servers.append)
+    (server,) = servers
+    for user in server.users.values():
+        assert server.acks[user.user_id] > len(user.mailbox) // 4
+
+
+def test_refused_tokens_are_named() -> None:
+    def prepare(server: FakeServer) -> None:
+        del server.tokens["token-3"]
+
+    with pytest.raises(TokensRefused) as refused:
+        drive(prepare)
+    assert refused.value.user_ids == [4]
+
+
+def test_users_are_registered_once_and_replaced_when_refused(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with FakeServer() as server, Http(server.url) as http:
+            server.registrations_refused = 3
+            seen: list[tuple[int, int]] = []
+            first = await Accounts(http, "", tmp_path).take(6, lambda *n: seen.append(n))
+            assert len({account.user_id for account in first}) == 6
+            assert seen[-1] == (6, 6)
+            again = Accounts(http, "", tmp_path)
+            assert await again.take(6, lambda *n: pytest.fail("registered again")) == first
+            again.forget([first[2].user_id])
+            third = await Accounts(http, "", tmp_path).take(6, lambda *n: None)
+            assert first[2] not in third
+            assert await Accounts(http, "other", tmp_path).take(0, lambda *n: None) == []
+
+    asyncio.run(run())
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(("processes", "fanout"), [(1, 0), (2, 0), (1, 10)])
+def test_the_whole_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int, fanout: int
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    plan = Plan(pairs=3, window=4, seconds=0.3, fanout=fanout)
+
+    async def run() -> dict[str, object]:
+        async with FakeServer() as server:
+            return await measure(Target(server.url, tmp_path, processes, floor=True), plan)
+
+    summary = asyncio.run(run())
+    expected = {"sent_per_s", "p50_ms", "p99_ms", "ack_p50_ms", "ack_p99_ms", "floor_per_s"}
+    expected |= {"floor_ratio", "client_cpu_s", "unavailable_s"}
+    expected |= {"deliveries_per_s" if fanout else "delivered_per_s"}
+    assert all(summary[key] for key in expected)
+    assert [summary[key] for key in ("lost", "duplicated", "reordered")] == [0, 0, 0]
+    assert summary["verified"]
+    assert summary["errors"] == {}
