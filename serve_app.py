@@ -19,7 +19,7 @@ from actors.edge import asgi
 from actors.edge.edge import make_gateway
 from actors.metrics import prometheus_text
 from actors.runtime.cluster import edge_names, host_names
-from actors.runtime.logs import log_to
+from actors.runtime.process import log_to
 from actors.runtime.refs import NOBODY, Caller
 from actors.runtime.settings import Settings, decode_settings
 from actors.runtime.transport import RayHost

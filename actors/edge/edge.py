@@ -10,8 +10,8 @@ import msgspec
 
 from actors.edge.gateway import Gateway
 from actors.edge.listener import Listener
-from actors.runtime.logs import log_to
 from actors.runtime.placement import Placement
+from actors.runtime.process import log_to, tune_garbage_collection
 from actors.runtime.settings import Settings, decode_settings
 from actors.runtime.transport import RayHost
 from api import limits
@@ -37,6 +37,7 @@ class Edge:
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)
         log_to(Path(config.data), name)
+        tune_garbage_collection()
         self._name = name
         self._started_s = time.monotonic()
         self.gateway = make_gateway(config)

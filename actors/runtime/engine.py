@@ -18,8 +18,6 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from storage.keys import actor_prefix
-from storage.port import CorruptRow
 
 from actors.runtime import wire
 from actors.runtime.kind import Kind
@@ -31,6 +29,8 @@ from actors.runtime.timers import Timers
 from actors.runtime.turn import Message, ReadView, Turn
 from actors.runtime.wire import REFUSE, REPLY, Out, Refusal, ReplyTo, Request
 from api.errors import ApiError
+from storage.keys import actor_prefix
+from storage.port import CorruptRow
 
 log = logging.getLogger(__name__)
 

@@ -34,6 +34,11 @@ class FrontQueue:
         self.waiter: asyncio.Future[None] | None = None
         self.seen_s = now_s
         self.polled = False
+        self.stream = ""
+        self.executed = 0
+        """The front's stream of batches, and the number of the last one executed."""
+        self.early: dict[int, asyncio.Future[None]] = {}
+        """Batches of the stream that came before their turn."""
 
     def wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():

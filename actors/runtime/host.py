@@ -15,9 +15,9 @@ import msgspec
 
 from actors.kinds import KINDS
 from actors.runtime.engine import Engine
-from actors.runtime.logs import log_to
 from actors.runtime.pipeline import Pipeline
 from actors.runtime.placement import Placement
+from actors.runtime.process import log_to, tune_garbage_collection
 from actors.runtime.settings import decode_settings
 from actors.runtime.transport import Peers
 from storage.engine import LmdbStore
@@ -34,6 +34,7 @@ class Host:
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)
         log_to(Path(config.data), name)
+        tune_garbage_collection()
         self._name = name
         placement = Placement(config.partitions, config.hosts, config.dedicated)
         led = placement.led_by(name)
@@ -53,8 +54,8 @@ class Host:
         self.pipeline.start()
         log.info("%s leads %d partitions", name, len(led))
 
-    async def submit(self, front: str, payload: bytes) -> bytes:
-        return await self.pipeline.submit(front, payload)
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        return await self.pipeline.submit(front, stream, number, payload)
 
     async def poll(self, front: str) -> bytes:
         return await self.pipeline.poll(front)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +24,9 @@ from api.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES_MAX = 80 * 1024
+BATCH_BYTES_MAX = 40 * 1024
+FLYING_MAX = 3
+"""Batches on their way at once."""
 QUEUED_REQUESTS_MAX = 50_000
 ATTEMPT_S = 5.0
 """A request that is unanswered for so long is sent again."""
@@ -33,7 +36,7 @@ RETRY_S_MIN, RETRY_S_MAX = 0.02, 0.5
 class HostCalls(Protocol):
     """The calls of a host that a front makes."""
 
-    def submit(self, front: str, payload: bytes) -> Awaitable[bytes]: ...
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> Awaitable[bytes]: ...
 
     def poll(self, front: str) -> Awaitable[bytes]: ...
 
@@ -154,29 +157,55 @@ class Link:
     # --- calls --------------------------------------------------------------------------------
 
     async def _pump(self) -> None:
+        """Send batches; after a failure, begin another stream with what may not have arrived. It is
+        unknown whether it did, and repeating it is harmless."""
         delay_s = RETRY_S_MIN
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                batch, self._queue = _cut(self._queue)
-                now_s = time.monotonic()
-                for request in batch:
-                    if request.number in self._sent:
-                        self._sent[request.number] = now_s
+            batches, failed = await self._stream()
+            self.connected.clear()
+            self._queue = failed + self._queue
+            self._wake.set()
+            delay_s = RETRY_S_MIN if batches > FLYING_MAX else min(2 * delay_s, RETRY_S_MAX)
+            await asyncio.sleep(delay_s)
+
+    async def _stream(self) -> tuple[int, list[Request]]:
+        """Send numbered batches, a few at a time: while the host executes one, the next is on its
+        way. Comes back when a call failed, with the number of batches and the requests of those
+        that failed, in order."""
+        stream, number = secrets.token_hex(4), 0
+        slots = asyncio.Semaphore(FLYING_MAX)
+        failed: dict[int, list[Request]] = {}
+
+        async def send(number: int, batch: list[Request]) -> None:
+            try:
                 payload = wire.encode(batch)
-                try:
-                    packet = await self._host.submit(self._front, payload)
-                except Exception as error:
-                    log.info("%s does not take requests: %s", self.name, error)
-                    self.connected.clear()
-                    self._queue = batch + self._queue
-                    # It is unknown whether the batch arrived, and repeating it is harmless.
-                    await asyncio.sleep(delay_s)
-                    delay_s = min(2 * delay_s, RETRY_S_MAX)
-                    continue
-                delay_s = RETRY_S_MIN
+                packet = await self._host.submit(self._front, stream, number, payload)
+            except Exception as error:
+                log.info("%s does not take requests: %s", self.name, error)
+                failed[number] = batch
+                self._wake.set()
+            else:
                 self._take(wire.decode_packet(packet))
+            finally:
+                slots.release()
+
+        async with asyncio.TaskGroup() as tasks:
+            while not failed:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queue and not failed:
+                    await slots.acquire()
+                    batch, self._queue = _cut(self._queue)
+                    number += 1
+                    self._note_sent(batch)
+                    tasks.create_task(send(number, batch))
+        return number, [request for key in sorted(failed) for request in failed[key]]
+
+    def _note_sent(self, batch: list[Request]) -> None:
+        now_s = time.monotonic()
+        for request in batch:
+            if request.number in self._sent:
+                self._sent[request.number] = now_s
 
     async def _poll(self) -> None:
         delay_s = RETRY_S_MIN

@@ -33,6 +33,7 @@ POLL_S = 10.0
 READ_ONLY_S = 1.0
 CHECKPOINT_SLICE_ROWS = 256
 HOUSEKEEPING_S = 0.25
+BATCH_ORDER_S_MAX = 2.0
 
 PeerCall = Callable[[str, bytes], Awaitable[bytes]]
 """Calls `receive` of the host of that name with an encoded parcel; answers encoded receipts."""
@@ -102,17 +103,41 @@ class Pipeline:
 
     # --- calls from fronts and peers ----------------------------------------------------------
 
-    async def submit(self, front: str, payload: bytes) -> bytes:
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
         """Execute a front's batch of requests; comes back when it is durable, with a packet of
-        what there is for this front."""
+        what there is for this front. The batches of a stream are executed in the order of their
+        numbers, from 1: Ray promises none. After a call that failed, the front begins another
+        stream."""
         if self._closing:
             raise ApiError("unavailable", "the host is stopping", 0.5)
         queue = self.fronts.queue(front, time.monotonic())
+        await self._take_turn(queue, stream, number)
         command = self.engine.command
         for request in wire.decode_requests(payload):
             command(front, request)
         await self.flush()
         return self._packet(queue)
+
+    async def _take_turn(self, queue: FrontQueue, stream: str, number: int) -> None:
+        """Wait until it is this batch's turn. Raises `unavailable` if an earlier one is missing."""
+        if queue.stream != stream:
+            queue.stream, queue.executed = stream, 0
+            for early in queue.early.values():
+                early.cancel()
+            queue.early = {}
+        if number != queue.executed + 1:
+            early = queue.early[number] = asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.wait_for(early, BATCH_ORDER_S_MAX)
+            except (TimeoutError, asyncio.CancelledError):
+                raise ApiError("unavailable", "an earlier batch is missing", 0.05) from None
+            finally:
+                queue.early.pop(number, None)
+        assert number == queue.executed + 1
+        queue.executed = number
+        following = queue.early.get(number + 1)
+        if following is not None and not following.done():
+            following.set_result(None)
 
     async def poll(self, front: str) -> bytes:
         """A packet for this front, as soon as there is something, at the latest after `POLL_S`. The

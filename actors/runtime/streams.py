@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from storage.keys import actor_prefix
 
 from actors.runtime.layers import Layer, Pending
 from actors.runtime.placement import Placement
 from actors.runtime.wire import Receipt, Shipment
+from storage.keys import actor_prefix
 
 # Tables of the runtime's own rows (kind 0), one set per partition.
 OUTBOX, NUMBERS, WATERMARKS, DEAD = 1, 2, 3, 6

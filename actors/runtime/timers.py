@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from storage.keys import actor_prefix, prefix_end
 
 from actors.runtime import wire
 from actors.runtime.layers import Layer, Pending
 from actors.runtime.refs import KINDS, ActorRef
 from actors.runtime.streams import system_prefix
 from actors.runtime.turn import Timer
+from storage.keys import actor_prefix, prefix_end
 
 BY_TIME, BY_NAME = 4, 5
 DUE_PER_ROUND_MAX = 100

@@ -18,8 +18,8 @@ class RayHost:
         self._name = name
         self._handle: Any = None
 
-    async def submit(self, front: str, payload: bytes) -> bytes:
-        return await self._call("submit", front, payload)
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        return await self._call("submit", front, stream, number, payload)
 
     async def poll(self, front: str) -> bytes:
         return await self._call("poll", front)

@@ -10,10 +10,9 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from storage.keys import prefix_end
-
 from actors.runtime.refs import NOBODY, ActorRef, Caller
 from actors.runtime.wire import CLOSE, PUSH, Out, ReplyTo
+from storage.keys import prefix_end
 
 
 class Rows(Protocol):

@@ -181,15 +181,20 @@ def write_run_file(config: ServerConfig, ray_address: str) -> Path:
 def main() -> None:
     config = decode_config(sys.argv[1])
     os.environ.update(environment(config))
-    from actors.runtime.logs import log_to
+    from actors.runtime.process import log_to
 
     log_to(Path(config.data), "server")
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+
+    def heed_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+
+    heed_signals()
     run_file: Path | None = None
     try:
         address = start(config)
+        heed_signals()  # Ray put its own in their place
         run_file = write_run_file(config, address)
         print("ready", flush=True)
         watch(stopping)

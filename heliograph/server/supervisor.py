@@ -79,6 +79,7 @@ class Supervisor:
         temporary = tempfile.mkdtemp(prefix="hg-", dir="/tmp")
         config = replace(self._config, temporary=temporary)
         ready = False
+        (Path(config.data) / "run.json").unlink(missing_ok=True)
         try:
             with open(Path(config.data) / "logs" / "server.out", "ab") as output:
                 self._child = child = subprocess.Popen(

@@ -1,7 +1,11 @@
-"""Logs: JSON lines, one file per process, in the data folder's `logs`."""
+"""What every process of a server does at its start.
+
+Logs are JSON lines, one file per process, in the data folder's `logs`.
+"""
 
 from __future__ import annotations
 
+import gc
 import logging
 import logging.handlers
 import os
@@ -50,3 +54,11 @@ def log_to(data: Path, process: str) -> None:
     root.setLevel(logging.INFO)
     for noisy in ("httpx2", "httpcore2", "asyncio", "ray"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def tune_garbage_collection() -> None:
+    """Few of the many small objects here are in cycles: look for them seldom, and never among what
+    was there from the start."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
