@@ -126,7 +126,6 @@ class Log:
             if self._fd < 0 or self._offset + len(record) > self._size:
                 self._new_segment(number, len(record))
             self._write(record)
-            os.fdatasync(self._fd)
         except OSError as error:
             if error.errno in _NO_ROOM:
                 self._undo(len(record))
@@ -137,9 +136,11 @@ class Log:
         return number
 
     def _write(self, record: bytes) -> None:
+        """Write and sync in one call: each call that gives the interpreter lock away has to wait
+        for it again beside a busy loop."""
         view, offset = memoryview(record), self._offset
         while view:
-            written = os.pwrite(self._fd, view, offset)
+            written = os.pwritev(self._fd, [view], offset, os.RWF_DSYNC)
             view, offset = view[written:], offset + written
 
     def _undo(self, length: int) -> None:

@@ -17,7 +17,7 @@ from actors.kinds import KINDS
 from actors.runtime.engine import Engine
 from actors.runtime.pipeline import Pipeline
 from actors.runtime.placement import Placement
-from actors.runtime.process import log_to, tune_garbage_collection
+from actors.runtime.process import log_to, share_the_interpreter, tune_garbage_collection
 from actors.runtime.settings import decode_settings
 from actors.runtime.transport import Peers
 from storage.engine import LmdbStore
@@ -35,6 +35,7 @@ class Host:
         config = decode_settings(settings)
         log_to(Path(config.data), name)
         tune_garbage_collection()
+        share_the_interpreter()
         self._name = name
         placement = Placement(config.partitions, config.hosts, config.dedicated)
         led = placement.led_by(name)

@@ -34,6 +34,7 @@ READ_ONLY_S = 1.0
 CHECKPOINT_SLICE_ROWS = 256
 HOUSEKEEPING_S = 0.25
 BATCH_ORDER_S_MAX = 2.0
+COMMANDS_PER_STEP = 32
 
 PeerCall = Callable[[str, bytes], Awaitable[bytes]]
 """Calls `receive` of the host of that name with an encoded parcel; answers encoded receipts."""
@@ -113,8 +114,15 @@ class Pipeline:
         queue = self.fronts.queue(front, time.monotonic())
         await self._take_turn(queue, stream, number)
         command = self.engine.command
-        for request in wire.decode_requests(payload):
-            command(front, request)
+        try:
+            for index, request in enumerate(wire.decode_requests(payload), 1):
+                command(front, request)
+                if index % COMMANDS_PER_STEP == 0:
+                    # Let a commit that has become durable be released, and the next one begin.
+                    self._work.set()
+                    await asyncio.sleep(0)
+        finally:
+            self._end_turn(queue, stream, number)
         await self.flush()
         return self._packet(queue)
 
@@ -133,7 +141,11 @@ class Pipeline:
                 raise ApiError("unavailable", "an earlier batch is missing", 0.05) from None
             finally:
                 queue.early.pop(number, None)
-        assert number == queue.executed + 1
+
+    def _end_turn(self, queue: FrontQueue, stream: str, number: int) -> None:
+        """The batch is executed: the next one of its stream may be."""
+        if queue.stream != stream:
+            return
         queue.executed = number
         following = queue.early.get(number + 1)
         if following is not None and not following.done():

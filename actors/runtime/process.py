@@ -9,6 +9,7 @@ import gc
 import logging
 import logging.handlers
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -62,3 +63,9 @@ def tune_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def share_the_interpreter(interval_s: float = 0.0005) -> None:
+    """Let a thread that comes back from a sync take the interpreter lock from a busy loop sooner
+    than after the usual 5 ms: every acknowledgement waits for it."""
+    sys.setswitchinterval(interval_s)

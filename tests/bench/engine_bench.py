@@ -1,0 +1,136 @@
+"""What a message costs a host, without Ray, sockets or other processes: the engine, the log and
+LMDB alone. `python -m tests.bench.engine_bench [--profile]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import json
+import pstats
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from actors import messages as i
+from actors.kinds import KINDS
+from actors.runtime import refs, wire
+from actors.runtime.engine import Engine
+from actors.runtime.placement import Placement
+from actors.runtime.refs import NOBODY, Caller
+from actors.runtime.wire import Request
+from storage.engine import LmdbStore
+
+PAIRS, BATCH, FRONT = 200, 160, "front"
+TEXT = "0123456789" * 11
+
+
+class Bench:
+    """One host with `PAIRS` pairs of users whose devices are online."""
+
+    def __init__(self, folder: Path) -> None:
+        placement = Placement(64, 1)
+        led = placement.led_by("host-0")
+        self.store = LmdbStore(folder, led)
+        self.engine = Engine(
+            kinds=KINDS,
+            placement=placement,
+            led=led,
+            store=self.store,
+            clock=lambda: time.time_ns() // 1_000_000,
+            rng=random.Random(1),
+        )
+        self.numbers = iter(range(1, 10**9))
+        self.pairs: list[tuple[Caller, str]] = []
+        for pair in range(PAIRS):
+            a, b = 2 * pair + 1, 2 * pair + 2
+            for user in (a, b):
+                account = i.NewAccount(user, user, f"user{user}", "User", "hash", b"t", "bench")
+                self.post(refs.username(f"user{user}"), account)
+                self.post(refs.session(user, user), i.Attach(FRONT, user, b"t"))
+            chat = refs.private_chat_id(a, b)
+            self.post(refs.chat(chat), i.OpenChat(a, b))
+            self.pairs.append((Caller(a, a, a), chat))
+        self.commit()
+
+    def post(self, ref: refs.ActorRef, message: i.Internal) -> None:
+        request = Request(next(self.numbers), ref, NOBODY, "", wire.encode(message))
+        self.engine.command(FRONT, request)
+
+    def sends(self, count: int) -> bytes:
+        """A batch as an edge sends it."""
+        requests = []
+        for _ in range(count):
+            number = next(self.numbers)
+            caller, chat = self.pairs[number % PAIRS]
+            body = b'{"chat_id":"%b","text":"%b","random_id":%d}' % (
+                chat.encode(),
+                TEXT.encode(),
+                number,
+            )
+            requests.append(Request(number, refs.chat(chat), caller, "messages.send", body))
+        return wire.encode(requests)
+
+    def commit(self) -> None:
+        layer = self.engine.cut()
+        if layer is not None:
+            writes = layer.writes()
+            self.store.append(writes)
+            self.store.install(writes)
+            self.engine.settle()
+            wire.encode([out for _, out in layer.outs])
+
+    def run(self, batches: int) -> None:
+        payloads = [self.sends(BATCH) for _ in range(batches)]
+        begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
+        for payload in payloads:
+            for request in wire.decode_requests(payload):
+                self.engine.command(FRONT, request)
+            self.commit()
+        self.took_s = time.perf_counter() - begun_s
+        self.cpu_s = time.process_time() - begun_cpu_s
+
+    async def checkpoint(self) -> float:
+        begun_s = time.process_time()
+        checkpoint = self.store.begin_checkpoint()
+        checkpoint.open()
+        while checkpoint.step(256):
+            pass
+        checkpoint.commit()
+        checkpoint.finish()
+        return time.process_time() - begun_s
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batches", type=int, default=150)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        bench = Bench(Path(folder))
+        bench.run(20)
+        if options.profile:
+            profile = cProfile.Profile()
+            profile.runcall(bench.run, options.batches)
+            pstats.Stats(profile).sort_stats("tottime").print_stats(35)
+        else:
+            bench.run(options.batches)
+        checkpoint_s = asyncio.run(bench.checkpoint())
+        messages = options.batches * BATCH
+        result = {
+            "messages": messages,
+            "engine_us_per_message": round(bench.cpu_s / messages * 1e6, 1),
+            "messages_per_s": round(messages / bench.took_s),
+            "checkpoint_us_per_message": round(checkpoint_s / messages * 1e6, 1),
+        }
+        if options.json:
+            print(json.dumps(result))
+        else:
+            for name, value in result.items():
+                print(f"{name:28} {value:>12,}")
+
+
+if __name__ == "__main__":
+    main()
