@@ -244,7 +244,7 @@ def mark_read(state: Chat, message: MarkRead, turn: Turn) -> t.ReadMark:
     if max_id <= member.read_id:
         return t.ReadMark(member.read_id, _unread(user_id, member.read_id, head, turn))
     unread = _unread(user_id, max_id, head, turn)
-    senders = _senders(user_id, member.read_id, max_id, turn)
+    senders = _senders(state, user_id, member.read_id, max_id, turn)
     old = _seen_by_others(state, senders, user_id, "read_id")
     state.put_member(turn, user_id, replace(member, read_id=max_id))
     reader = refs.user(user_id)
@@ -261,14 +261,16 @@ def mark_delivered(state: Chat, message: MarkDelivered, turn: Turn) -> None:
     max_id = min(message.max_id, state.head.last_id)
     if max_id <= member.delivered_id:
         return
-    senders = _senders(message.user_id, member.delivered_id, max_id, turn)
+    senders = _senders(state, message.user_id, member.delivered_id, max_id, turn)
     old = _seen_by_others(state, senders, message.user_id, "delivered_id")
     state.put_member(turn, message.user_id, replace(member, delivered_id=max_id))
     _tell_senders(state, old, "delivered", max_id, message.user_id, turn)
 
 
-def _senders(user_id: int, after_id: int, max_id: int, turn: Turn) -> set[int]:
-    """Who else wrote what lies in (after_id, max_id]."""
+def _senders(state: Chat, user_id: int, after_id: int, max_id: int, turn: Turn) -> set[int]:
+    """Who else wrote what lies in (after_id, max_id]; between two there is only one to tell."""
+    if len(state.members) <= 2:
+        return set(state.members) - {user_id}
     rows = MESSAGES.scan(turn, after_id + 1, max_id + 1, limit=MARK_ROWS_MAX, reverse=True)
     return {row.from_id for _, row in rows} - {user_id}
 

@@ -49,6 +49,8 @@ def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
     entry = MailEntry("message", message.chat_id, message.message_id, 1 if own else 0)
     answering = turn.answer_to is not None
     pts = state.record(turn, entry, message.update, skip=answering)
+    if not own:
+        state.remember(pts, message.chat_id, message.message_id)
     if not answering:
         return None
     return t.Sent(message.chat_id, message.message_id, message.date_ms, pts)
@@ -82,11 +84,15 @@ def received(state: User, message: Received, turn: Turn) -> None:
     pts = message.pts
     if not head.delivered_pts < pts <= head.pts:
         return
-    first = max(head.delivered_pts + 1, pts - RECEIVED_ROWS_MAX + 1)
     delivered: dict[str, int] = {}
-    for _, entry in MAILBOX.scan(turn, first, pts + 1, limit=RECEIVED_ROWS_MAX):
-        if entry.kind == "message" and not entry.second:
-            delivered[entry.chat_id] = entry.first
+    if head.delivered_pts < state.recent_after:
+        first = max(head.delivered_pts + 1, pts - RECEIVED_ROWS_MAX + 1)
+        for _, entry in MAILBOX.scan(turn, first, pts + 1, limit=RECEIVED_ROWS_MAX):
+            if entry.kind == "message" and not entry.second:
+                delivered[entry.chat_id] = entry.first
+    while state.recent and state.recent[0][0] <= pts:
+        _, chat_id, max_id = state.recent.popleft()
+        delivered[chat_id] = max(max_id, delivered.get(chat_id, 0))
     state.put(turn, replace(head, delivered_pts=pts))
     for chat_id, max_id in delivered.items():
         turn.send(refs.chat(chat_id), MarkDelivered(state.id, max_id))

@@ -11,6 +11,7 @@ chats, and `actors.user_reads` the reads.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from msgspec import Struct
@@ -54,6 +55,7 @@ from api.methods import (
     UpdateProfile,
 )
 
+RECENT_MAX = 32
 TRIM_STEP = 256
 """Old mailbox rows are deleted this many at a time."""
 ACTIVE_STEP_MS = 3_600_000
@@ -108,11 +110,21 @@ MAILBOX: Table[int, MailEntry] = Table(5, MailEntry, U64)
 class User:
     """In memory: the head (None: there is no such user)."""
 
-    __slots__ = ("head", "id")
+    __slots__ = ("head", "id", "recent", "recent_after")
 
     def __init__(self, view: View) -> None:
         self.id = int(view.ref.key)
         self.head = HEAD.get(view, None)
+        self.recent: deque[tuple[int, str, int]] = deque()
+        """Messages of others that no device has confirmed: (pts, chat, message id); all of those
+        after `recent_after`. What is older is found in the mailbox."""
+        self.recent_after = self.head.pts if self.head else 0
+
+    def remember(self, pts: int, chat_id: str, message_id: int) -> None:
+        """Note a message of somebody else until a device confirms it."""
+        self.recent.append((pts, chat_id, message_id))
+        if len(self.recent) > RECENT_MAX:
+            self.recent_after = self.recent.popleft()[0]
 
     def access(self) -> UserHead:
         """The gate of a user: they exist."""

@@ -7,6 +7,9 @@ from itertools import islice
 
 from storage.port import Writes
 
+ROW_BYTES = 250
+"""What a row takes in memory, roughly: key, row and their objects."""
+
 
 class Memtable:
     """Rows by partition. Puts are plain dict puts; keys are sorted when a scan first needs it."""
@@ -26,9 +29,7 @@ class Memtable:
                 self.rows[partition] = dict(rows)
             else:
                 mine.update(rows)
-            self.bytes += sum(
-                len(key) + (len(row) if row else 0) + 100 for key, row in rows.items()
-            )
+            self.bytes += len(rows) * ROW_BYTES
 
     def scan(self, partition: int, start: bytes, stop: bytes) -> dict[bytes, bytes | None]:
         """All rows with start <= key < stop, deletions included, in order of keys."""

@@ -41,12 +41,13 @@ _json = msgspec.json.Encoder().encode
 class Resident:
     """An actor in memory."""
 
-    __slots__ = ("kind", "partition", "prefix", "state")
+    __slots__ = ("facts", "kind", "partition", "prefix", "state")
 
-    def __init__(self, kind: Kind, partition: int, prefix: bytes) -> None:
+    def __init__(self, kind: Kind, partition: int, prefix: bytes, facts: dict[Any, Any]) -> None:
         self.kind = kind
         self.partition = partition
         self.prefix = prefix
+        self.facts = facts
         self.state: Any = None
 
 
@@ -80,6 +81,9 @@ class Engine:
         self.read_only = False
         self.turns = self.refusals = self.failures = 0
         self._queue: deque[Message] = deque()
+        self._now_ms = 0
+        self._alone = placement.is_alone(self.led)
+        """All actors live in this host: nothing has to be routed."""
         self._partition = lru_cache(maxsize=65_536)(placement.partition)
 
     # --- what comes in ------------------------------------------------------------------------
@@ -175,6 +179,7 @@ class Engine:
     def _drain(self) -> None:
         queue = self._queue
         turns = 0
+        self._now_ms = self.clock()
         while queue:
             self._turn(queue.popleft())
             turns += 1
@@ -188,21 +193,21 @@ class Engine:
             self.residents.move_to_end(ref)
             return resident
         kind = self.kinds[ref.kind]
-        resident = Resident(kind, self._partition(ref), actor_prefix(kind.number, ref.key))
-        return resident
+        prefix = actor_prefix(kind.number, ref.key)
+        return Resident(kind, self._partition(ref), prefix, self.volatile.get(ref) or {})
 
     def _turn(self, message: Message) -> None:
         ref, content, caller, reply_to = message
         resident = self._activate(ref)
-        volatile = self.volatile.get(ref)
-        facts: dict[Any, Any] = {} if volatile is None else volatile
+        facts = resident.facts
+        had_facts = bool(facts)
         turn = Turn(
             self.pending,
             ref,
             resident.partition,
             resident.prefix,
             caller,
-            self.clock(),
+            self._now_ms,
             facts,
             self.rng,
             reply_to,
@@ -222,10 +227,11 @@ class Engine:
             self.residents.pop(ref, None)
             self._fail(message, resident, error)
             return
-        if volatile is None and facts:
-            self.volatile[ref] = facts
-        elif volatile is not None and not facts:
-            del self.volatile[ref]
+        if had_facts != bool(facts):
+            if had_facts:
+                del self.volatile[ref]
+            else:
+                self.volatile[ref] = facts
         self._take_effect(turn, resident, answer)
 
     def _take_effect(self, turn: Turn, resident: Resident, answer: Any) -> None:
@@ -239,6 +245,10 @@ class Engine:
             layer.outs.append((front, Out(REPLY, number, _json(answer))))
         if turn.outs:
             layer.outs.extend(turn.outs)
+        if self._alone:
+            self._queue.extend(turn.sent)
+            self._queue.extend(turn.told)
+            return
         led, queue = self.led, self._queue
         for message in turn.sent:
             target = self._partition(message.target)

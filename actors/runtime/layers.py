@@ -3,7 +3,7 @@ durable."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from actors.runtime.wire import Out
@@ -39,11 +39,11 @@ class Layer:
     def __bool__(self) -> bool:
         return bool(self.rows or self.outs or self.ephemeral)
 
-    def write(self, partition: int, prefix: bytes, writes: Mapping[bytes, bytes | None]) -> None:
-        """Add the rows that a turn of the actor at `prefix` wrote."""
+    def write(self, partition: int, prefix: bytes, writes: dict[bytes, bytes | None]) -> None:
+        """Add the rows that a turn of the actor at `prefix` wrote. Takes over `writes`."""
         rows = self.rows.get(prefix)
         if rows is None:
-            self.rows[prefix] = dict(writes)
+            self.rows[prefix] = writes
             self.partitions[prefix] = partition
         else:
             rows.update(writes)

@@ -44,5 +44,9 @@ class Placement:
             return [int(host.removeprefix("dedicated-"), 16)]
         return [p for p in range(self.partitions) if self.host(p) == host]
 
+    def is_alone(self, led: frozenset[int]) -> bool:
+        """Whether a host that leads these partitions leads all there can be."""
+        return not self.dedicated and len(led) == self.partitions
+
     def pooled_hosts(self) -> list[str]:
         return [f"host-{number}" for number in range(self.hosts)]

@@ -25,21 +25,21 @@ class View(Protocol):
     volatile: dict[Any, Any]
     """Facts that live as long as the host's process and are never stored (live connections)."""
 
-    def get_row(self, table: int, suffix: bytes) -> bytes | None:
-        """The row, or None."""
+    def get_row(self, table: bytes, suffix: bytes) -> bytes | None:
+        """The row, or None. `table` is one byte."""
 
     def scan_rows(
-        self, table: int, start: bytes, stop: bytes | None, limit: int, reverse: bool
+        self, table: bytes, start: bytes, stop: bytes | None, limit: int, reverse: bool
     ) -> Sequence[tuple[bytes, bytes]]:
         """Up to `limit` (suffix, row) with start <= suffix < stop (None: to the table's end)."""
 
 
 class Writer(View, Protocol):
-    """A view that can also change the actor's rows."""
+    """A view that can also change the actor's rows: `writes` maps keys, which begin with the
+    actor's `prefix`, to rows; None deletes."""
 
-    def put_row(self, table: int, suffix: bytes, row: bytes) -> None: ...
-
-    def delete_row(self, table: int, suffix: bytes) -> None: ...
+    prefix: bytes
+    writes: dict[bytes, bytes | None]
 
 
 class KeyCodec(NamedTuple):
@@ -71,17 +71,19 @@ class Table(Generic[K, R]):
         self.number = number
         self.row = row
         self.key = key
+        self._tag = bytes([number])
+        self._encode_key = key.encode
         self._decode = msgspec.msgpack.Decoder(row).decode
 
     def get(self, view: View, key: K) -> R | None:
-        raw = view.get_row(self.number, self.key.encode(key))
+        raw = view.get_row(self._tag, self._encode_key(key))
         return None if raw is None else self._decode(raw)
 
     def put(self, turn: Writer, key: K, row: R) -> None:
-        turn.put_row(self.number, self.key.encode(key), _encode(row))
+        turn.writes[turn.prefix + self._tag + self._encode_key(key)] = _encode(row)
 
     def delete(self, turn: Writer, key: K) -> None:
-        turn.delete_row(self.number, self.key.encode(key))
+        turn.writes[turn.prefix + self._tag + self._encode_key(key)] = None
 
     def scan(
         self,
@@ -98,7 +100,7 @@ class Table(Generic[K, R]):
         decode_key, decode = self.key.decode, self._decode
         return [
             (decode_key(suffix), decode(raw))
-            for suffix, raw in view.scan_rows(self.number, first, last, limit, reverse)
+            for suffix, raw in view.scan_rows(self._tag, first, last, limit, reverse)
         ]
 
 

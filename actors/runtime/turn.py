@@ -45,7 +45,7 @@ class Timer(NamedTuple):
 class ReadView:
     """The rows of one actor as somebody may see them, see `actors.runtime.rows.View`."""
 
-    __slots__ = ("_partition", "_prefix", "_rows", "caller", "now_ms", "ref", "volatile")
+    __slots__ = ("_partition", "_rows", "caller", "now_ms", "prefix", "ref", "volatile")
 
     def __init__(
         self,
@@ -59,23 +59,22 @@ class ReadView:
     ) -> None:
         self._rows = rows
         self._partition = partition
-        self._prefix = prefix
+        self.prefix = prefix
         self.ref = ref
         self.caller = caller
         self.now_ms = now_ms
         self.volatile = volatile
 
-    def get_row(self, table: int, suffix: bytes) -> bytes | None:
-        prefix = self._prefix
-        return self._rows.row(self._partition, prefix, b"%b%c%b" % (prefix, table, suffix))
+    def get_row(self, table: bytes, suffix: bytes) -> bytes | None:
+        return self._rows.row(self._partition, self.prefix, self.prefix + table + suffix)
 
     def scan_rows(
-        self, table: int, start: bytes, stop: bytes | None, limit: int, reverse: bool
+        self, table: bytes, start: bytes, stop: bytes | None, limit: int, reverse: bool
     ) -> Sequence[tuple[bytes, bytes]]:
-        base = b"%b%c" % (self._prefix, table)
+        base = self.prefix + table
         end = prefix_end(base) if stop is None else base + stop
         cut = len(base)
-        found = self._rows.rows(self._partition, self._prefix, base + start, end, limit, reverse)
+        found = self._rows.rows(self._partition, self.prefix, base + start, end, limit, reverse)
         return [(key[cut:], value) for key, value in found]
 
 
@@ -105,25 +104,19 @@ class Turn(ReadView):
         self.timers: list[Timer] = []
         self.outs: list[tuple[str, Out]] = []
 
-    def get_row(self, table: int, suffix: bytes) -> bytes | None:
-        key = b"%b%c%b" % (self._prefix, table, suffix)
+    def get_row(self, table: bytes, suffix: bytes) -> bytes | None:
+        key = self.prefix + table + suffix
         if key in self.writes:
             return self.writes[key]
-        return self._rows.row(self._partition, self._prefix, key)
+        return self._rows.row(self._partition, self.prefix, key)
 
     def scan_rows(
-        self, table: int, start: bytes, stop: bytes | None, limit: int, reverse: bool
+        self, table: bytes, start: bytes, stop: bytes | None, limit: int, reverse: bool
     ) -> Sequence[tuple[bytes, bytes]]:
         """As `ReadView.scan_rows`; a handler scans before it writes, so that what it finds is what
         was there when the message came."""
         assert not self.writes, "scan before writing"
         return super().scan_rows(table, start, stop, limit, reverse)
-
-    def put_row(self, table: int, suffix: bytes, row: bytes) -> None:
-        self.writes[b"%b%c%b" % (self._prefix, table, suffix)] = row
-
-    def delete_row(self, table: int, suffix: bytes) -> None:
-        self.writes[b"%b%c%b" % (self._prefix, table, suffix)] = None
 
     def send(self, target: ActorRef, message: Any, *, answer: bool = False) -> None:
         """Send a message: exactly once, in order per pair of partitions. With `answer`, whoever
