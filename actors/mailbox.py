@@ -91,7 +91,7 @@ def received(state: User, message: Received, turn: Turn) -> None:
             if entry.kind == "message" and not entry.second:
                 delivered[entry.chat_id] = entry.first
     while state.recent and state.recent[0][0] <= pts:
-        _, chat_id, max_id = state.recent.popleft()
+        _, chat_id, max_id = state.recent.pop(0)
         delivered[chat_id] = max(max_id, delivered.get(chat_id, 0))
     state.put(turn, replace(head, delivered_pts=pts))
     for chat_id, max_id in delivered.items():

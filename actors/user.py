@@ -11,7 +11,6 @@ chats, and `actors.user_reads` the reads.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from msgspec import Struct
@@ -115,7 +114,7 @@ class User:
     def __init__(self, view: View) -> None:
         self.id = int(view.ref.key)
         self.head = HEAD.get(view, None)
-        self.recent: deque[tuple[int, str, int]] = deque()
+        self.recent: list[tuple[int, str, int]] = []
         """Messages of others that no device has confirmed: (pts, chat, message id); all of those
         after `recent_after`. What is older is found in the mailbox."""
         self.recent_after = self.head.pts if self.head else 0
@@ -124,7 +123,7 @@ class User:
         """Note a message of somebody else until a device confirms it."""
         self.recent.append((pts, chat_id, message_id))
         if len(self.recent) > RECENT_MAX:
-            self.recent_after = self.recent.popleft()[0]
+            self.recent_after = self.recent.pop(0)[0]
 
     def access(self) -> UserHead:
         """The gate of a user: they exist."""

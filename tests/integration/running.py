@@ -1,0 +1,152 @@
+"""A real server for tests: started as a user starts it, watched, and stopped or killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+
+START_S_MAX = 120
+ROOT = Path(__file__).parents[2]
+HELIOGRAPH = Path(sys.executable).with_name("heliograph")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody uses now."""
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for sock in socks:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in socks]
+
+
+class RunningServer:
+    """`heliograph up` on a data folder and ports of its own."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data = data
+        self.options = options
+        self.port, self.ws_port = free_ports(2)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.ws_port}/ws"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> RunningServer:
+        """Start it and wait until it is ready."""
+        command = [str(HELIOGRAPH), "up", "--data", str(self.data)]
+        command += ["--port", str(self.port), "--ws-port", str(self.ws_port), *self.options]
+        self.output = self.data.parent / f"{self.data.name}.out"
+        with open(self.output, "ab") as output:
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, cwd=self.data.parent
+            )
+        self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        """Wait until `run.json` says that the server can be used, and it answers."""
+        assert self.process is not None
+        end_s = time.monotonic() + START_S_MAX
+        while time.monotonic() < end_s:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended:\n{self.logs()}")
+            if (self.data / "run.json").exists() and self.answers():
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"the server did not become ready:\n{self.logs()}")
+
+    def answers(self) -> bool:
+        with contextlib.suppress(httpx2.HTTPError):
+            return httpx2.get(f"{self.url}/readyz", trust_env=False).status_code == 200
+        return False
+
+    def logs(self) -> str:
+        """The ends of what it printed and logged."""
+        parts = [self.output, *sorted((self.data / "logs").glob("*"))]
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in parts)
+
+    def stop(self) -> None:
+        """Stop it as Ctrl-C does; it must end cleanly and leave no process behind."""
+        assert self.process is not None
+        family = self.family()
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.process = None
+        assert code == 0, f"exit code {code}\n{self.logs()}"
+        left = [process for process in family if process.is_running()]
+        _, alive = psutil.wait_procs(left, timeout=5)
+        assert not alive, f"left behind: {alive}"
+
+    def kill(self) -> None:
+        """kill -9 of everything at once, as a power cut would."""
+        assert self.process is not None
+        for process in [psutil.Process(self.process.pid), *self.family()]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+        self.process = None
+
+    def family(self) -> list[psutil.Process]:
+        """All processes of this server but the supervisor."""
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def pids(self, title: str) -> list[int]:
+        """The processes of this server whose title begins so, as `ray::Host`."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if " ".join(process.cmdline()).startswith(title):
+                    found.append(process.pid)
+        return sorted(found)
+
+    def kill_one(self, title: str) -> int:
+        """kill -9 of one process; returns its pid."""
+        pid = self.pids(title)[0]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def run(self, *arguments: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
+        """Run a `heliograph` command beside it."""
+        return subprocess.run(
+            [str(HELIOGRAPH), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            cwd=self.data.parent,
+        )
+
+    def load(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a load on it; `result_of` waits for its figures."""
+        command = [str(HELIOGRAPH), "load", "--url", self.url, "--data", str(self.data)]
+        command += ["--no-floor", "--json", *arguments]
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.data.parent,
+        )
+
+
+def result_of(load: subprocess.Popen[str]) -> dict[str, Any]:
+    """The figures of a load that was begun with `RunningServer.load`."""
+    output, _ = load.communicate(timeout=240)
+    lines = output.strip().splitlines()
+    assert lines, "the load printed nothing"
+    try:
+        figures: dict[str, Any] = json.loads(lines[-1])
+    except ValueError:
+        raise AssertionError(f"the load failed:\n{output[-3000:]}") from None
+    return figures

@@ -1,0 +1,132 @@
+"""Everything is killed once, with load running: what was acknowledged is there, once, in order.
+
+The load tool counts (see `heliograph load --help`): it resends what is unanswered with the same
+`random_id`, and at the end reads every history back and compares it with what was acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.running import RunningServer, result_of
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+LOAD = ("--pairs", "20", "--window", "4")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of this module: two hosts, two edges."""
+    folder = tmp_path_factory.mktemp("faults") / "data"
+    running = RunningServer(folder, "--hosts", "2", "--edges", "2").start()
+    yield running
+    if running.process is not None:
+        running.stop()
+
+
+def check(figures: dict[str, Any], sent_at_least: int = 100) -> None:
+    """Nothing lost, nothing doubled, nothing out of order, and all of it looked at."""
+    faults = {name: figures[name] for name in ("lost", "duplicated", "reordered", "corrupted")}
+    assert faults == dict.fromkeys(faults, 0), figures
+    assert figures["verified"], figures
+    assert figures["sent"] >= sent_at_least, figures
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    end_s = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end_s, "it did not happen"
+        time.sleep(0.05)
+
+
+def turns(server: RunningServer) -> int:
+    """How many turns the hosts have executed: the sign that a load is running."""
+    import httpx2
+
+    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    return sum(
+        int(float(line.split()[-1]))
+        for line in text.splitlines()
+        if line.startswith("heliograph_turns_total{")
+    )
+
+
+def under_load(server: RunningServer, seconds: int, fault: Callable[[], None]) -> dict[str, Any]:
+    """The figures of a load during which `fault` happens."""
+    before = turns(server)
+    load = server.load(*LOAD, "--seconds", str(seconds))
+    wait_for(lambda: turns(server) > before + 5_000)
+    fault()
+    return result_of(load)
+
+
+def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], None]:
+    def kill() -> None:
+        pid = server.pids(title)[index]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: pid not in server.pids(title) and len(server.pids(title)) > index)
+
+    return kill
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_kill_each_host(server: RunningServer, index: int) -> None:
+    check(under_load(server, 12, killed(server, "ray::Host", index)))
+
+
+def test_kill_an_edge(server: RunningServer) -> None:
+    check(under_load(server, 12, killed(server, "ray::Edge")))
+
+
+@pytest.mark.parametrize("title", ["ray::ServeReplica:heliograph:Front", "ray::ServeController"])
+def test_kill_the_front(server: RunningServer, title: str) -> None:
+    check(under_load(server, 12, killed(server, title)))
+    wait_for(server.answers)
+
+
+def test_stop_and_start(server: RunningServer) -> None:
+    def restart() -> None:
+        server.stop()
+        server.start()
+
+    check(under_load(server, 45, restart))
+
+
+def test_kill_everything_at_once(server: RunningServer) -> None:
+    """As a power cut: supervisor, Ray, hosts, edges, front."""
+
+    def cut() -> None:
+        server.kill()
+        server.start()
+
+    check(under_load(server, 45, cut))
+
+
+def test_kill_ray(server: RunningServer) -> None:
+    """The supervisor starts the server again when the cluster under it is gone."""
+
+    def kill() -> None:
+        raylets = [p for p in server.family() if "raylet" in p.name()]
+        assert raylets
+        raylets[0].kill()
+        psutil.wait_procs(raylets, timeout=10)
+        wait_for(lambda: not (server.data / "run.json").exists(), 90)
+        server.wait_ready()
+
+    check(under_load(server, 75, kill))
+
+
+def test_it_verifies_clean(server: RunningServer, tmp_path: Path) -> None:
+    """After all of the above."""
+    done = server.run("admin", "verify", "--data", str(server.data), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
