@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from heliograph.admin import app as admin_app
 from sim.load import command as load_command
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("load")(load_command)
+app.add_typer(admin_app, name="admin")
 
 DATA = Path("heliograph-data")
 
@@ -56,7 +58,10 @@ def up(
     ] = Registration.open,
     dedicated: Annotated[
         list[str] | None,
-        typer.Option(help="Kind (session, chat) whose actors get a Ray actor each. Repeatable."),
+        typer.Option(
+            help="Kind (session, chat) whose actors get a Ray actor each; fixed when the folder is "
+            "made. Repeatable."
+        ),
     ] = None,
     resident: Annotated[
         int, typer.Option(min=100, help="Actors each host keeps in memory.")
@@ -75,7 +80,7 @@ def up(
             hosts=hosts,
             edges=edges,
             registration=registration.value,
-            dedicated=tuple(dedicated or ()),
+            dedicated=tuple(dedicated) if dedicated else None,
             resident_max=resident,
             console=Console(highlight=False),
         )

@@ -13,6 +13,7 @@ So a checkpoint is begun and committed (with its sync) in a thread, and filled o
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -23,6 +24,7 @@ import lmdb
 import msgspec
 
 from storage.codec import seal, unseal
+from storage.keys import check_keys
 from storage.log import SEGMENT_BYTES, Log
 from storage.memtable import Memtable
 from storage.port import CorruptRow, StorageFailed, StorageFull, Writes
@@ -30,8 +32,9 @@ from storage.port import CorruptRow, StorageFailed, StorageFull, Writes
 MAP_BYTES = 1 << 40
 CHECKPOINT_BYTES = 24 * 1024 * 1024
 CHECKPOINT_S = 2.0
-_META = b"meta"
-_APPLIED = b"applied"
+META = b"meta"
+APPLIED = b"applied"
+SALT = b"salt"
 _MISSING = object()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode
@@ -40,6 +43,11 @@ _decode = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode
 def database_name(partition: int) -> bytes:
     """The named database of a partition."""
     return b"p%x" % partition
+
+
+def partition_of_database(name: bytes) -> int | None:
+    """The partition whose named database this is; None for another one."""
+    return int(name[1:], 16) if name.startswith(b"p") else None
 
 
 class LmdbStore:
@@ -56,19 +64,28 @@ class LmdbStore:
         partitions = sorted(partitions)
         folder.mkdir(parents=True, exist_ok=True)
         self._env = _open(folder, len(partitions), map_bytes)
-        self._meta = self._env.open_db(_META)
+        self._meta = self._env.open_db(META)
         self._databases = {p: self._env.open_db(database_name(p)) for p in partitions}
-        self._log = Log(folder / "log", segment_bytes)
+        self._log = Log(folder / "log", self._salt(), segment_bytes)
         self._active = Memtable()
         self._frozen: Memtable | None = None
         self._since_s = 0.0
         self._reader = self._env.begin(buffers=False)
-        applied = int(self._reader.get(_APPLIED, b"0", db=self._meta))
-        for _, payload in self._log.replay(applied):
+        applied = int(self._reader.get(APPLIED, b"0", db=self._meta))
+        for payload in self._log.replay(applied):
             self._active.install(_decode(payload))
         self.installed = self._log.last
         """The number of the last record whose rows reads see: what a checkpoint may claim to hold.
         The log itself may be one ahead, while its writer waits to be heard."""
+
+    def _salt(self) -> bytes:
+        """See `storage.records`; made with the store."""
+        with self._env.begin(write=True) as txn:
+            salt: bytes | None = txn.get(SALT, db=self._meta)
+            if salt is None:
+                salt = secrets.token_bytes(16)
+                txn.put(SALT, salt, db=self._meta)
+            return salt
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -92,20 +109,18 @@ class LmdbStore:
     def scan(
         self, partition: int, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:
-        newer: dict[bytes, bytes | None] = {}
-        for table in (self._frozen, self._active):
-            if table is not None:
-                newer.update(table.scan(partition, start, stop))
+        found: list[tuple[bytes, bytes]] = []
+        newer: list[dict[bytes, bytes | None]] = []
+        for table in (self._active, self._frozen):
+            if table is not None and (rows := table.rows.get(partition)):
+                found += table.scan(partition, start, stop, limit, reverse, *newer)
+                newer.append(rows)
+        stored = self._stored(partition, start, stop, reverse)
         if not newer:
-            return list(islice(self._stored(partition, start, stop, reverse), limit))
-        found: dict[bytes, bytes] = {}
-        for key, row in self._stored(partition, start, stop, reverse):
-            if key not in newer:
-                found[key] = row
-                if len(found) >= limit:
-                    break
-        found.update((key, row) for key, row in newer.items() if row is not None)
-        return sorted(found.items(), reverse=reverse)[:limit]
+            return list(islice(stored, limit))
+        found += islice((row for row in stored if not any(row[0] in n for n in newer)), limit)
+        found.sort(reverse=reverse)
+        return found[:limit]
 
     def _stored(
         self, partition: int, start: bytes, stop: bytes, reverse: bool
@@ -130,6 +145,7 @@ class LmdbStore:
     # --- writing ------------------------------------------------------------------------------
 
     def append(self, writes: Writes) -> None:
+        check_keys(writes)
         self._log.append(_encode(writes))
 
     def install(self, writes: Writes) -> None:
@@ -210,7 +226,7 @@ class LmdbCheckpoint:
     def commit(self) -> None:
         assert self._txn is not None
         try:
-            self._txn.put(_APPLIED, b"%d" % self._applied, db=self._meta)
+            self._txn.put(APPLIED, b"%d" % self._applied, db=self._meta)
             self._txn.commit()
         except lmdb.Error as error:
             raise _translate(error) from error

@@ -32,6 +32,7 @@ class Description(Struct, frozen=True):
     partitions: int
     hosts: int
     created_ms: int
+    dedicated: tuple[str, ...] = ()
 
 
 class _Lock:
@@ -71,9 +72,17 @@ class DataFolder:
         self._lock = lock
 
     @classmethod
-    def open(cls, path: Path, *, partitions: int, hosts: int) -> DataFolder:
-        """Lock the folder for a server; make it if it is not there. The number of partitions and
-        hosts is fixed when it is made."""
+    def open(
+        cls,
+        path: Path,
+        *,
+        partitions: int,
+        hosts: int | None = None,
+        dedicated: tuple[str, ...] | None = None,
+    ) -> DataFolder:
+        """Lock the folder for a server; make it if it is not there. How many partitions and hosts
+        there are, and what is dedicated, is fixed when it is made: rows lie where these say. None:
+        as it was made (one host, nothing dedicated)."""
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (path / _FILE).exists() and any(path.iterdir()):
@@ -94,12 +103,8 @@ class DataFolder:
                 "folder with --data"
             )
         try:
-            description = _read(path) or _create(path, partitions, hosts)
-            if description.hosts != hosts:
-                raise DataFolderError(
-                    f"{path} was made for {description.hosts} hosts; start it with --hosts "
-                    f"{description.hosts}"
-                )
+            description = _read(path) or _create(path, partitions, hosts or 1, dedicated or ())
+            _check_unchanged(path, description, hosts, dedicated)
         except DataFolderError:
             lock.close()
             raise
@@ -112,12 +117,6 @@ class DataFolder:
         if description is None:
             raise DataFolderError(f"{path} is no data folder of Heliograph")
         return cls(path, description, None)
-
-    @classmethod
-    def hosts_of(cls, path: Path) -> int | None:
-        """For how many hosts a folder was made; None if it is new."""
-        description = _read(path)
-        return None if description is None else description.hosts
 
     def close(self) -> None:
         if self._lock is not None:
@@ -166,9 +165,29 @@ def _read(path: Path) -> Description | None:
         raise DataFolderError(f"{path / _FILE} is damaged: {error}") from error
 
 
-def _create(path: Path, partitions: int, hosts: int) -> Description:
+def _check_unchanged(
+    path: Path, made: Description, hosts: int | None, dedicated: tuple[str, ...] | None
+) -> None:
+    if hosts not in (None, made.hosts):
+        raise DataFolderError(
+            f"{path} was made for {made.hosts} hosts; start it with --hosts {made.hosts}"
+        )
+    if dedicated is not None and set(dedicated) != set(made.dedicated):
+        options = " ".join(f"--dedicated {name}" for name in made.dedicated)
+        raise DataFolderError(
+            f"{path} was made {f'with {options}' if options else 'without --dedicated'}; "
+            "start it like that"
+        )
+
+
+def _create(path: Path, partitions: int, hosts: int, dedicated: tuple[str, ...]) -> Description:
     description = Description(
-        VERSION, secrets.token_hex(8), partitions, hosts, time.time_ns() // 1_000_000
+        version=VERSION,
+        cluster_id=secrets.token_hex(8),
+        partitions=partitions,
+        hosts=hosts,
+        created_ms=time.time_ns() // 1_000_000,
+        dedicated=dedicated,
     )
     draft = path / f"{_FILE}.new"
     with open(draft, "wb") as file:

@@ -3,15 +3,21 @@ got is visible."""
 
 from __future__ import annotations
 
+from storage.keys import check_keys
 from storage.memtable import Memtable
 from storage.port import Writes
 
+BATCHES_MAX = 1024
+"""A checkpoint is due when there are more."""
+
 
 class MemoryStore:
-    """See `storage.port.Store`. `disk` is what a crash leaves: the appended batches."""
+    """See `storage.port.Store`. `disk` is what a crash leaves: the appended batches. A store that
+    is made of it sees all of them."""
 
     def __init__(self, disk: list[Writes] | None = None) -> None:
         self.disk: list[Writes] = [] if disk is None else disk
+        self.installed = len(self.disk)
         self._table = Memtable()
         for writes in self.disk:
             self._table.install(writes)
@@ -22,28 +28,44 @@ class MemoryStore:
     def scan(
         self, partition: int, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:
-        found = self._table.scan(partition, start, stop)
-        alive = [(key, row) for key, row in found.items() if row is not None]
-        return (alive[::-1] if reverse else alive)[:limit]
+        return self._table.scan(partition, start, stop, limit, reverse)
 
     def append(self, writes: Writes) -> None:
+        check_keys(writes)
         self.disk.append({partition: dict(rows) for partition, rows in writes.items()})
 
     def install(self, writes: Writes) -> None:
         self._table.install(writes)
+        self.installed += 1
 
     def due(self, now_s: float) -> bool:
-        return False
+        return self.installed > BATCHES_MAX
 
     def begin_checkpoint(self) -> MemoryCheckpoint:
-        return MemoryCheckpoint()
+        return MemoryCheckpoint(self, self.installed)
+
+    def fold(self, batches: int) -> None:
+        """Make one batch of the oldest ones."""
+        folded = Memtable()
+        for writes in self.disk[:batches]:
+            folded.install(writes)
+        alive: Writes = {
+            partition: {key: row for key, row in rows.items() if row is not None}
+            for partition, rows in folded.rows.items()
+        }
+        self.disk[:batches] = [alive]
+        self.installed += 1 - batches
 
     def close(self) -> None:
         """There is nothing to release."""
 
 
 class MemoryCheckpoint:
-    """There is nothing to move."""
+    """See `storage.port.Checkpoint`: there is nothing to move, but batches to fold together."""
+
+    def __init__(self, store: MemoryStore, batches: int) -> None:
+        self._store = store
+        self._batches = batches
 
     def open(self) -> None: ...
 
@@ -54,4 +76,6 @@ class MemoryCheckpoint:
 
     def abort(self) -> None: ...
 
-    def finish(self) -> None: ...
+    def finish(self) -> None:
+        if self._batches:
+            self._store.fold(self._batches)

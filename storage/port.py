@@ -5,6 +5,7 @@
     ├── StorageFailed    anything else at a write: the process must stop, and recover by restarting
     ├── CorruptRow       a row failed its check (partition, key)
     ├── CorruptLog       the log is damaged before its end
+    ├── BadKey           a key that cannot be stored (also a ValueError)
     └── DataFolderError  the data folder is in use, too new, or not one
 
 A batch of rows is first appended to a log with fsync (`append`, in a writer thread), then made
@@ -48,6 +49,10 @@ class CorruptLog(StorageError):
     """A record before the end of the log failed its check."""
 
 
+class BadKey(StorageError, ValueError):
+    """A key is empty, too long, or of something that has no key."""
+
+
 class DataFolderError(StorageError):
     """The data folder cannot be used; the message says what to do."""
 
@@ -67,7 +72,8 @@ class Checkpoint(Protocol):
         """Commit with fsync. Raises StorageFull, StorageFailed."""
 
     def abort(self) -> None:
-        """Give up; the rows stay where they are."""
+        """Give up, also after an error of `open`, `step` or `commit`; the rows stay where they are,
+        and the next checkpoint takes them along."""
 
     def finish(self) -> None:
         """After commit: reads see the new state, and the log is cut."""
@@ -77,25 +83,28 @@ class Store(Protocol):
     """Ordered rows by partition. `get` and `scan` show what is installed."""
 
     def get(self, partition: int, key: bytes) -> bytes | None:
-        """The row, or None. Raises CorruptRow."""
+        """The row, or None. Loop thread. Raises CorruptRow."""
 
     def scan(
         self, partition: int, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:
-        """Up to `limit` rows with start <= key < stop, in order, or from the end. Raises
-        CorruptRow."""
+        """Up to `limit` rows with start <= key < stop, in order, or from the end. Loop thread.
+        Raises CorruptRow if one of them fails its check."""
 
     def append(self, writes: Writes) -> None:
-        """Make a batch durable; blocks. Raises StorageFull, StorageFailed."""
+        """Make a batch durable; blocks until it is synced. One writer thread calls it, one batch at
+        a time. Raises BadKey and StorageFull (nothing was kept, the store goes on working) and
+        StorageFailed (the process must stop)."""
 
     def install(self, writes: Writes) -> None:
-        """Show an appended batch to reads; in the order of the appends."""
+        """Show an appended batch to reads; loop thread, in the order of the appends."""
 
     def due(self, now_s: float) -> bool:
-        """Whether it is time for a checkpoint (`now_s`: a monotonic clock)."""
+        """Whether it is time for a checkpoint (`now_s`: a monotonic clock, in seconds). To be asked
+        every now and then: the age of what waits is counted from the first time it is asked."""
 
     def begin_checkpoint(self) -> Checkpoint:
-        """At most one at a time."""
+        """Freeze what is installed and begin to move it; loop thread, at most one at a time."""
 
     def close(self) -> None:
         """Release files. What was appended is durable already."""

@@ -6,12 +6,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import ray
 
 from actors.edge.edge import Edge
 from actors.runtime.host import Host
-from actors.runtime.settings import Settings
+from actors.runtime.settings import Settings, decode_settings
 from actors.runtime.transport import NAMESPACE
 
 log = logging.getLogger(__name__)
@@ -60,14 +59,19 @@ def start(settings: Settings) -> None:
     ray.get([edge.ready.remote() for edge in edges], timeout=START_S_MAX)
 
 
-def dedicated_host(name: str) -> Any:
-    """The host of a dedicated actor; made if there is none yet."""
+def settings() -> Settings:
+    """Those of the server that runs on this cluster. Needs a connected Ray."""
     from ray.experimental import internal_kv
 
     raw = internal_kv._internal_kv_get(SETTINGS_KEY)
     if raw is None:
         raise RuntimeError("this cluster runs no Heliograph")
-    return _actor(Host, name, msgspec.json.decode(raw, type=Settings))
+    return decode_settings(raw)
+
+
+def dedicated_host(name: str) -> Any:
+    """The host of a dedicated actor; made if there is none yet."""
+    return _actor(Host, name, settings())
 
 
 def stop(settings: Settings) -> None:

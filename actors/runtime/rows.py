@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from actors.runtime.refs import ActorRef, Caller
+from storage.keys import text_key
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -58,7 +59,8 @@ U64_PAIR = KeyCodec(
     lambda pair: _u64(pair[0]) + _u64(pair[1]),
     lambda raw: (int.from_bytes(raw[:8], "big"), int.from_bytes(raw[8:], "big")),
 )
-TEXT = KeyCodec(lambda text: text.encode(), lambda raw: raw.decode())
+TEXT = KeyCodec(text_key, lambda raw: raw.decode())
+"""Up to `storage.keys.TEXT_BYTES_MAX` bytes."""
 SINGLE = KeyCodec(lambda _: b"", lambda _: None)
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -73,11 +75,11 @@ class Table(Generic[K, R]):
         self.key = key
         self._tag = bytes([number])
         self._encode_key = key.encode
-        self._decode = msgspec.msgpack.Decoder(row).decode
+        self.decode = msgspec.msgpack.Decoder(row).decode
 
     def get(self, view: View, key: K) -> R | None:
         raw = view.get_row(self._tag, self._encode_key(key))
-        return None if raw is None else self._decode(raw)
+        return None if raw is None else self.decode(raw)
 
     def put(self, turn: Writer, key: K, row: R) -> None:
         turn.writes[turn.prefix + self._tag + self._encode_key(key)] = _encode(row)
@@ -97,7 +99,7 @@ class Table(Generic[K, R]):
         """Up to `limit` rows with start <= key < stop, from the end if `reverse`."""
         first = b"" if start is None else self.key.encode(start)
         last = None if stop is None else self.key.encode(stop)
-        decode_key, decode = self.key.decode, self._decode
+        decode_key, decode = self.key.decode, self.decode
         return [
             (decode_key(suffix), decode(raw))
             for suffix, raw in view.scan_rows(self._tag, first, last, limit, reverse)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -58,3 +61,17 @@ class RunFile(Struct, frozen=True):
     ray_address: str
     cluster_id: str
     temporary: str
+
+
+def ray_authentication(data: Path) -> dict[str, str]:
+    """What Ray must find in the environment before it is imported, in every process that is or
+    joins the cluster of this data folder: whoever has the token can run code there. It is made
+    with the first server, and only the owner of the folder can read it."""
+    path = data / "ray-token"
+    if not path.exists():
+        draft = path.with_suffix(".new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        draft.rename(path)
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from heliograph.server.config import RunFile, ServerConfig, decode_config
+from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_authentication
 
 if TYPE_CHECKING:
     from actors.runtime.settings import Settings
@@ -55,6 +55,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
     folder = Path(config.temporary) / "haproxy"
     folder.mkdir(exist_ok=True)
     return {
+        **ray_authentication(Path(config.data)),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",
         "RAY_DISABLE_IMPORT_WARNING": "1",

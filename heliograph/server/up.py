@@ -44,7 +44,7 @@ def up(
     hosts: int | None,
     edges: int,
     registration: Literal["open", "invitation", "closed"],
-    dedicated: tuple[str, ...],
+    dedicated: tuple[str, ...] | None,
     resident_max: int,
     console: Console,
 ) -> int:
@@ -54,22 +54,22 @@ def up(
     check_port(host, port, "--port")
     check_port(host, ws_port, "--ws-port")
     try:
-        count = hosts if hosts is not None else DataFolder.hosts_of(data) or 1
-        folder = DataFolder.open(data, partitions=PARTITIONS, hosts=count)
+        folder = DataFolder.open(data, partitions=PARTITIONS, hosts=hosts, dedicated=dedicated)
     except DataFolderError as error:
         raise UpError(str(error)) from error
     (data / "logs").mkdir(exist_ok=True)
+    made = folder.description
     config = ServerConfig(
         data=str(data),
-        cluster_id=folder.description.cluster_id,
+        cluster_id=made.cluster_id,
         host=host,
         port=port,
         ws_port=ws_port,
-        hosts=count,
+        hosts=made.hosts,
         edges=edges,
-        partitions=folder.description.partitions,
+        partitions=made.partitions,
         registration=registration,
-        dedicated=dedicated,
+        dedicated=made.dedicated,
         resident_max=resident_max,
         temporary="",
         version=version("heliograph"),

@@ -1,0 +1,74 @@
+"""The rows of one chat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS, ChatHead, MemberRow, MessageRow, SendRow
+from actors.runtime.rows import Table
+from actors.verify.report import ChatFacts, Facts, Report
+from api import limits
+
+ROLES = ("owner", "admin", "member")
+
+
+class ChatCheck:
+    """Fed with the rows in the order of their keys: head, members, messages, sends."""
+
+    tables: tuple[Table[Any, Any], ...] = (HEAD, MEMBERS, MESSAGES, SENDS)
+
+    def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
+        self._where = where
+        self._report = report
+        self._head = ChatHead("", "", 0)
+        self._next_id = 1
+        self._unremembered: dict[tuple[int, int], int] = {}
+        self._facts = facts.chats[key] = ChatFacts()
+
+    def row(self, key: Any, row: Any) -> None:
+        if isinstance(row, ChatHead):
+            self._head = row
+            self._facts.last_id = row.last_id
+        elif isinstance(row, MemberRow):
+            self._member(key, row)
+        elif isinstance(row, MessageRow):
+            self._message(key, row)
+        elif isinstance(row, SendRow):
+            self._send(key, row)
+
+    def end(self) -> None:
+        numbered, there = self._head.last_id, self._next_id - 1
+        self._report.counts["chats"] += 1
+        self._report.counts["messages"] += there
+        if there != numbered:
+            self._tell(f"{numbered} messages were numbered, and {there} are there")
+        for (sender, _), message_id in self._unremembered.items():
+            self._tell(f"a resend of message {message_id} of user {sender} would double it")
+
+    def _member(self, user_id: int, row: MemberRow) -> None:
+        self._facts.members[user_id] = row.left_id or self._head.last_id
+        if row.role not in ROLES:
+            self._tell(f"user {user_id} has the role {row.role!r}")
+        for name in ("left_id", "delivered_id", "read_id"):
+            if getattr(row, name) > self._head.last_id:
+                self._tell(f"{name} of user {user_id} is beyond the last message")
+
+    def _message(self, message_id: int, row: MessageRow) -> None:
+        if message_id != self._next_id:
+            self._tell(f"message {self._next_id} is missing")
+        self._next_id = message_id + 1
+        if row.from_id not in self._facts.members:
+            self._tell(f"message {message_id} is from user {row.from_id}, who was never a member")
+        if row.random_id and message_id > self._head.last_id - limits.RANDOM_IDS_PER_CHAT_MAX:
+            send = (row.from_id, row.random_id)
+            if send in self._unremembered:
+                self._tell(f"messages {self._unremembered[send]} and {message_id} are one send")
+            self._unremembered[send] = message_id
+
+    def _send(self, send: tuple[int, int], row: SendRow) -> None:
+        message_id = self._unremembered.pop(send, 0)
+        if row.message_id != message_id:
+            self._tell(f"a send of user {send[0]} points at message {row.message_id}")
+
+    def _tell(self, what: str) -> None:
+        self._report.add(self._where, what)

@@ -1,0 +1,147 @@
+"""The rows of one user, and those of one session, handle, throttle or invitation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import handle, invitation, session, throttle
+from actors.handle import HandleHead
+from actors.messages import MailEntry
+from actors.runtime.rows import Table
+from actors.session import SessionHead
+from actors.user import (
+    BLOCKED,
+    CONTACTS,
+    DIALOGS,
+    HEAD,
+    MAILBOX,
+    SESSIONS,
+    ContactRow,
+    DialogRow,
+    SessionRow,
+    UserHead,
+)
+from actors.verify.report import Facts, Report, UserFacts
+from api import limits
+
+
+class UserCheck:
+    """Fed with the rows in the order of their keys: head, sessions, contacts, blocks, dialogs,
+    mailbox."""
+
+    tables: tuple[Table[Any, Any], ...] = (HEAD, SESSIONS, CONTACTS, BLOCKED, DIALOGS, MAILBOX)
+
+    def __init__(self, key: int, where: str, facts: Facts, report: Report) -> None:
+        self._where = where
+        self._report = report
+        self._head: UserHead | None = None
+        self._contacts = 0
+        self._pts = 0
+        self._top: dict[str, int] = {}
+        self._facts = facts.users[key] = UserFacts()
+
+    def row(self, key: Any, row: Any) -> None:
+        if isinstance(row, UserHead):
+            self._head = row
+            self._facts.username = row.username
+        elif isinstance(row, SessionRow):
+            self._facts.sessions.add(key)
+        elif isinstance(row, ContactRow):
+            self._contacts += 1
+        elif isinstance(row, DialogRow):
+            self._facts.dialogs[key] = row.top_id
+            if max(row.read_inbox_id, row.read_outbox_id, row.delivered_id) > row.top_id:
+                self._tell(f"a mark of {key} is beyond its last message")
+        elif isinstance(row, MailEntry):
+            self._entry(key, row)
+
+    def end(self) -> None:
+        self._report.counts["users"] += 1
+        head = self._head
+        if head is None:
+            self._tell("there are rows of a user who does not exist")
+            return
+        if self._pts != head.pts:
+            self._tell(f"updates were numbered to {head.pts}, and the mailbox ends at {self._pts}")
+        if head.delivered_pts > head.pts:
+            self._tell("more updates are confirmed than there are")
+        if head.contacts != self._contacts:
+            self._tell(f"{head.contacts} contacts were counted, and {self._contacts} are there")
+        for chat_id, top_id in self._top.items():
+            if self._facts.dialogs.get(chat_id) != top_id:
+                self._tell(f"the dialog of {chat_id} does not end with its last message {top_id}")
+
+    def _entry(self, pts: int, entry: MailEntry) -> None:
+        self._report.counts["updates"] += 1
+        if self._pts == 0:
+            oldest = max(0, (self._head.pts if self._head else 0) - limits.MAILBOX_EVENTS_MAX)
+            if pts > oldest + 1:
+                self._tell(f"updates before {pts} are missing")
+        elif pts != self._pts + 1:
+            self._tell(f"update {self._pts + 1} is missing")
+        self._pts = pts
+        if entry.kind == "message":
+            if entry.first <= self._top.get(entry.chat_id, 0):
+                self._tell(f"message {entry.first} of {entry.chat_id} is there twice, or too late")
+            self._top[entry.chat_id] = entry.first
+
+    def _tell(self, what: str) -> None:
+        self._report.add(self._where, what)
+
+
+class SessionCheck:
+    """Fed with the head."""
+
+    tables: tuple[Table[Any, Any], ...] = (session.HEAD,)
+
+    def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
+        user_id, _, session_id = key.partition(".")
+        self._key = (int(user_id), int(session_id))
+        self._facts = facts
+        self._report = report
+
+    def row(self, key: Any, row: SessionHead) -> None:
+        self._facts.sessions.add(self._key)
+        self._report.counts["sessions"] += 1
+
+    def end(self) -> None:
+        """There is nothing more to check."""
+
+
+class HandleCheck:
+    """Fed with the head."""
+
+    tables: tuple[Table[Any, Any], ...] = (handle.HEAD,)
+
+    def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
+        self._name = key.removeprefix("username:")
+        self._facts = facts
+
+    def row(self, key: Any, row: HandleHead) -> None:
+        self._facts.holders[self._name] = row.user_id
+
+    def end(self) -> None:
+        """There is nothing more to check."""
+
+
+class PlainCheck:
+    """An actor whose rows only have to be readable."""
+
+    tables: tuple[Table[Any, Any], ...] = ()
+
+    def __init__(self, key: Any, where: str, facts: Facts, report: Report) -> None:
+        """Nothing is kept."""
+
+    def row(self, key: Any, row: Any) -> None:
+        """Reading it was the check."""
+
+    def end(self) -> None:
+        """There is nothing more to check."""
+
+
+class ThrottleCheck(PlainCheck):
+    tables = (throttle.HEAD,)
+
+
+class InvitationCheck(PlainCheck):
+    tables = (invitation.HEAD, invitation.USES)

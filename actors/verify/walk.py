@@ -1,0 +1,138 @@
+"""The way through the rows of all partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from actors.runtime.placement import Placement
+from actors.runtime.refs import KIND_NAMES, KINDS, ActorRef
+from actors.runtime.rows import Table
+from actors.runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS
+from actors.verify.across import check_across
+from actors.verify.chats import ChatCheck
+from actors.verify.report import Facts, Report
+from actors.verify.users import (
+    HandleCheck,
+    InvitationCheck,
+    PlainCheck,
+    SessionCheck,
+    ThrottleCheck,
+    UserCheck,
+)
+from storage.keys import split_key
+from storage.port import BadKey
+
+Rows = Iterator[tuple[bytes, bytes | None]]
+
+
+CHECKS: dict[int, type[UserCheck | ChatCheck | SessionCheck | HandleCheck | PlainCheck]] = {
+    KINDS["user"]: UserCheck,
+    KINDS["session"]: SessionCheck,
+    KINDS["chat"]: ChatCheck,
+    KINDS["handle"]: HandleCheck,
+    KINDS["throttle"]: ThrottleCheck,
+    KINDS["invitation"]: InvitationCheck,
+}
+
+
+class RowSource(Protocol):
+    """A host's store at one moment (`storage.snapshot.Snapshot`)."""
+
+    partitions: list[int]
+
+    def rows(self, partition: int) -> Rows: ...
+
+
+def verify(placement: Placement, hosts: Iterable[tuple[str, RowSource]]) -> Report:
+    """Check everything. `hosts`: all hosts by name."""
+    report, facts = Report(), Facts()
+    for name, source in hosts:
+        for partition in source.partitions:
+            _Walk(placement, partition, facts, report).go(source.rows(partition))
+            report.counts["partitions"] += 1
+            if placement.host(partition) != name:
+                report.add(name, f"partition {partition} belongs to {placement.host(partition)}")
+    check_across(placement, facts, report)
+    return report
+
+
+class _Walk:
+    """Through one partition."""
+
+    def __init__(self, placement: Placement, partition: int, facts: Facts, report: Report) -> None:
+        self._placement = placement
+        self._partition = partition
+        self._facts = facts
+        self._report = report
+        self._actor: tuple[int, int | str] | None = None
+        self._check: Any = None
+        self._where = ""
+        self._tables: dict[int, Table[Any, Any]] = {}
+
+    def go(self, rows: Rows) -> None:
+        for key, row in rows:
+            self._report.counts["rows"] += 1
+            try:
+                kind, actor, table, suffix = split_key(key)
+            except BadKey as error:
+                self._report.add(f"partition {self._partition}", str(error))
+                continue
+            if kind and (kind, actor) != self._actor:
+                self._begin(kind, actor)
+            if row is None:
+                where = self._where if kind else f"partition {self._partition}"
+                self._report.add(where, f"row {suffix.hex()} of table {table} fails its check")
+            elif kind == 0:
+                self._stream_row(table, suffix, row)
+            elif self._check is not None:
+                self._actor_row(table, suffix, row)
+        self._finish()
+
+    def _begin(self, kind: int, actor: Any) -> None:
+        self._finish()
+        self._actor = (kind, actor)
+        make = CHECKS.get(kind)
+        if make is None:
+            self._report.add(f"partition {self._partition}", f"actors of kind {kind} are unknown")
+            return
+        ref = ActorRef(KIND_NAMES[kind], actor)
+        self._where = str(ref)
+        self._check = make(actor, self._where, self._facts, self._report)
+        self._tables = {table.number: table for table in self._check.tables}
+        if self._placement.partition(ref) != self._partition:
+            self._report.add(self._where, f"lies in partition {self._partition}, where it is not")
+
+    def _finish(self) -> None:
+        if self._check is not None:
+            self._check.end()
+        self._check = None
+
+    def _actor_row(self, number: int, suffix: bytes, raw: bytes) -> None:
+        assert self._check is not None
+        table = self._tables.get(number)
+        if table is None:
+            self._report.add(self._where, f"has rows in table {number}, which it does not have")
+            return
+        try:
+            key, row = table.key.decode(suffix), table.decode(raw)
+        except (msgspec.MsgspecError, ValueError) as error:
+            self._report.add(self._where, f"row {suffix.hex()} of table {number}: {error}")
+        else:
+            self._check.row(key, row)
+
+    def _stream_row(self, table: int, suffix: bytes, row: bytes) -> None:
+        """The runtime's own rows; timers and dead letters only have to be readable."""
+        other = int.from_bytes(suffix[:8], "big")
+        facts, here = self._facts, self._partition
+        if table == OUTBOX:
+            number = int.from_bytes(suffix[8:], "big")
+            facts.waiting.setdefault((here, other), []).append(number)
+        elif table == NUMBERS:
+            facts.sent[(here, other)] = int.from_bytes(row, "big")
+        elif table == WATERMARKS:
+            facts.watermarks[(other, here)] = int.from_bytes(row, "big")
+        elif table == DEAD:
+            self._report.counts["dead letters"] += 1

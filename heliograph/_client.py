@@ -1,0 +1,393 @@
+"""The client: its life, its calls with their repetition, and the stream of updates."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from api import methods as m
+from api import types as t
+from api.errors import ApiError
+from heliograph._config import Backoff, Bounds, ConnectionState, Timeouts
+from heliograph._errors import (
+    ClientClosed,
+    ConnectionLost,
+    DeadlineExceeded,
+    HeliographError,
+    SessionEnded,
+    StateError,
+)
+from heliograph._http import Http, decode_result
+from heliograph._inbox import Delivery, Inbox
+from heliograph._link import Link
+from heliograph._methods import Methods
+from heliograph._state import MemoryState, Saved, State
+from heliograph._sync import Gate, own_message
+
+NOT_REPEATED = (m.Login, m.ChangePassword)
+"""Calls that must not be repeated when it is unknown whether they were carried out: a second login
+would be a second session, and the old password is wrong after the change."""
+
+DONE_BEFORE: dict[type[m.Params], str] = {
+    m.Logout: "unauthorized",
+    m.EndSession: "session_not_found",
+    m.LeaveGroup: "chat_not_found",
+    m.RemoveMember: "not_member",
+}
+"""The refusal of a repeated call that tells that the first one, whose answer was lost, was carried
+out."""
+
+
+class Client(Methods):
+    """A connection to a Heliograph server, for one login at a time.
+
+        async with heliograph.Client("https://chat.example.org", state=FileState(path)) as client:
+            if not client.logged_in:
+                await client.login("alice", "correct horse battery")
+            chat = await client.open_private("bob")
+            await client.send(chat.id, "hello")
+            async for update in client.updates():
+                print(update)
+
+    While the client is open and logged in it keeps a live connection (with `live=False` it does
+    not, and there are no updates). Calls go over it, or over HTTP while there is none. A call whose
+    connection breaks, or that the server refuses for the moment, is repeated until
+    `timeouts.call_s` have passed; every method may be repeated without a second effect, except
+    those documented otherwise.
+
+    `token` logs in with a token that is known already. `state` keeps the login and the position
+    in the updates across restarts. `on_connection` is called with each change of the live
+    connection.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        token: str | None = None,
+        state: State | None = None,
+        device: str | None = None,
+        live: bool = True,
+        timeouts: Timeouts | None = None,
+        backoff: Backoff | None = None,
+        bounds: Bounds | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        on_connection: Callable[[ConnectionState], None] | None = None,
+    ) -> None:
+        if not server.startswith(("http://", "https://")):
+            raise ValueError(f"the address begins with http:// or https://, not as in {server!r}")
+        self.server = server.rstrip("/")
+        self.connection: ConnectionState = "offline"
+        self._given_token = token
+        self._state: State = MemoryState() if state is None else state
+        self._device = device if device is not None else f"Python on {platform.node()}"[:64]
+        self._with_live = live
+        self._timeouts = timeouts or Timeouts()
+        self._backoff = backoff or Backoff()
+        self._bounds = bounds or Bounds()
+        self._context = ssl_context
+        self._on_connection = on_connection
+        self._saved = Saved(server=self.server)
+        self._saved_at = 0.0
+        self._gate = Gate(held_max=self._bounds.held_max)
+        self._inbox = Inbox(self._bounds.updates_max, self._room, self._taken, self._done)
+        self._slots = asyncio.Semaphore(self._bounds.requests_max)
+        self._link: Link | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._online = asyncio.Event()
+        self._http: Http | None = None
+        self._closed = False
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Client:
+        """Take up the saved login, if there is one. Raises `StateError`."""
+        saved = self._state.load()
+        if saved is not None and saved.token and saved.server != self.server:
+            raise StateError(
+                f"the state is that of {saved.server}; use another one for {self.server}"
+            )
+        self._http = Http(self.server, self._timeouts, self._context)
+        if saved is not None and saved.token and self._given_token in (None, saved.token):
+            self._begin(saved)
+        elif self._given_token:
+            self._begin(Saved(server=self.server, token=self._given_token))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up and save the state. The login stays valid; `logout` ends it."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._hang_up()
+        self._inbox.end()
+        if self._saved.token:
+            self._state.save(self._saved)
+        if self._http is not None:
+            await self._http.close()
+
+    @property
+    def logged_in(self) -> bool:
+        """There is a token; whether the server still takes it is seen with the first call."""
+        return bool(self._saved.token)
+
+    @property
+    def user_id(self) -> int:
+        """Who is logged in; 0 if nobody is, or (with a bare token) before the first connection."""
+        return self._saved.user_id
+
+    @property
+    def session_id(self) -> int:
+        """The login's id, as in `sessions`; 0 as with `user_id`."""
+        return self._saved.session_id
+
+    async def connected(self) -> None:
+        """Wait until the live connection is up and every update up to now is on its way."""
+        await self._online.wait()
+
+    # --- login ----------------------------------------------------------------------------------
+
+    async def register(
+        self, username: str, password: str, name: str | None = None, *, invitation: str = ""
+    ) -> t.User:
+        """Create an account and log in. Refused as `username_taken`, `registration_closed`,
+        `invitation_invalid`."""
+        params = m.Register(username, password, name or username, self._device, invitation)
+        try:
+            authorization = await self.call(params)
+        except _RepeatRefused as refused:
+            # The first attempt may be the one that took the name.
+            try:
+                authorization = await self.call(m.Login(username, password, self._device))
+            except ApiError:
+                raise refused.error from None
+        return await self._logged_in(authorization)
+
+    async def login(self, username: str, password: str) -> t.User:
+        """Log in. Refused as `wrong_credentials`. Raises `ConnectionLost` if the answer was lost:
+        log in again, and end the session that is too many."""
+        return await self._logged_in(await self.call(m.Login(username, password, self._device)))
+
+    async def logout(self) -> None:
+        """End this login; its token is void and the state is forgotten."""
+        await self.call(m.Logout())
+        await self._forget()
+        self._inbox.end()
+
+    async def _logged_in(self, authorization: t.Authorization) -> t.User:
+        await self._forget()
+        user = authorization.user
+        self._begin(
+            Saved(
+                server=self.server,
+                token=authorization.token,
+                user_id=user.id,
+                session_id=authorization.session_id,
+            )
+        )
+        self._state.save(self._saved)
+        return user
+
+    def _begin(self, saved: Saved) -> None:
+        self._saved = saved
+        self._gate = Gate(saved.pts, self._bounds.held_max)
+        self._inbox.begin()
+        if self._with_live:
+            assert self._http is not None
+            self._link = Link(
+                self._http,
+                saved.token,
+                self._gate,
+                self._inbox,
+                self._timeouts,
+                self._backoff,
+                self._context,
+                self._greeted,
+                self._connection_changed,
+            )
+            self._task = asyncio.create_task(self._link.run())
+            self._task.add_done_callback(self._link_over)
+
+    async def _forget(self) -> None:
+        """Back to nobody being logged in."""
+        await self._hang_up()
+        self._inbox.clear()
+        had_token = bool(self._saved.token)
+        self._saved = Saved(server=self.server)
+        if had_token:
+            self._state.save(self._saved)
+
+    async def _hang_up(self) -> None:
+        link, self._link = self._link, None
+        task, self._task = self._task, None
+        if link is not None:
+            link.acks.flush()
+            link.acks.stop()
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._connection_changed("offline")
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    async def call(
+        self, params: m.Params, *, timeout_s: float | None = None, attempt_s: float | None = None
+    ) -> Any:
+        """Call any method of the API by its parameters (`api.methods`), and repeat it until it is
+        answered or `timeout_s` have passed. An attempt is given up after `attempt_s`. Raises
+        `ApiError`, `DeadlineExceeded`, `ConnectionLost` (see there), `ProtocolError`."""
+        if params.method.wire == "ws":
+            raise ValueError(f"{params.method.name} is called by the client itself")
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (timeout_s or self._timeouts.call_s)
+        failures = 0
+        maybe_done = False
+        while True:
+            left_s = deadline - loop.time()
+            try:
+                return await self._attempt(
+                    params, min(max(left_s, 0.001), attempt_s or self._timeouts.attempt_s)
+                )
+            except ApiError as error:
+                if maybe_done and DONE_BEFORE.get(type(params)) == error.code:
+                    return t.Ok()
+                if maybe_done and isinstance(params, m.Register) and error.code == "username_taken":
+                    raise _RepeatRefused(error) from error
+                if not error.retryable:
+                    raise
+                failures += 1
+                wait_s = max(error.retry_after or 0.0, self._backoff.wait_s(failures))
+                if loop.time() + wait_s >= deadline:
+                    raise
+            except ConnectionLost as error:
+                failures += 1
+                maybe_done = maybe_done or error.maybe_done
+                if error.maybe_done and isinstance(params, NOT_REPEATED):
+                    raise
+                wait_s = self._backoff.wait_s(failures)
+                if loop.time() + wait_s >= deadline:
+                    name = params.method.name
+                    raise DeadlineExceeded(f"no answer to {name} in time ({error})") from error
+            await asyncio.sleep(wait_s)
+
+    async def _attempt(self, params: m.Params, timeout_s: float) -> Any:
+        if self._closed or self._http is None:
+            raise ClientClosed("the client is closed; or use it as `async with Client(...)`")
+        link = self._link
+        async with self._slots:
+            live = None if link is None else link.live
+            if live is None or params.method.wire == "http":
+                result = await self._http.call(params, self._saved.token, timeout_s)
+                return self._answered(link, params, result)
+            return await live.request(
+                params,
+                lambda body: self._answered(link, params, decode_result(params.method, body)),
+                timeout_s,
+            )
+
+    def _answered(self, link: Link | None, params: m.Params, result: Any) -> Any:
+        """Make the update that an own send is; see `messages.send`."""
+        if isinstance(result, t.Sent) and isinstance(params, m.SendMessage):
+            if link is None or link is not self._link:
+                return result
+            if result.pts:
+                update = own_message(
+                    result, self.user_id, params.text, params.reply_to, params.random_id
+                )
+                link.push(result.pts, update)
+            else:
+                link.doubt()
+        return result
+
+    # --- updates --------------------------------------------------------------------------------
+
+    async def updates(self) -> AsyncIterator[Delivery]:
+        """Everything that happens to this account: durable updates, each once and in order, across
+        reconnects and (with a `FileState`) restarts; `Typing` and `Presence`, which are only told
+        while connected; and `Resync`. One reader at a time; breaking off and coming back loses
+        nothing.
+
+        An update counts as delivered when it has been handed out, and as handled, for a restart,
+        when the next one is asked for. The iteration ends when the client is closed or logs out.
+        Raises `SessionEnded`.
+        """
+        while True:
+            try:
+                item = await self._inbox.take()
+            except StopAsyncIteration:
+                return
+            yield item
+
+    def _room(self) -> None:
+        if self._link is not None:
+            self._link.room()
+
+    def _taken(self, pts: int) -> None:
+        if self._link is not None:
+            self._link.acks.handed(pts)
+
+    def _done(self, pts: int) -> None:
+        if not self._saved.token:
+            return
+        self._remember(pts=pts)
+        now = asyncio.get_running_loop().time()
+        if now - self._saved_at >= self._timeouts.save_s:
+            self._saved_at = now
+            self._state.save(self._saved)
+
+    # --- what the link tells --------------------------------------------------------------------
+
+    def _remember(
+        self, *, user_id: int | None = None, session_id: int | None = None, pts: int | None = None
+    ) -> None:
+        old = self._saved
+        self._saved = Saved(
+            server=old.server,
+            token=old.token,
+            user_id=old.user_id if user_id is None else user_id,
+            session_id=old.session_id if session_id is None else session_id,
+            pts=old.pts if pts is None else pts,
+        )
+
+    def _greeted(self, hello: t.Hello) -> None:
+        first = self._saved.pts is None
+        self._remember(user_id=hello.user_id, session_id=hello.session_id)
+        if first:
+            self._remember(pts=hello.pts)
+            self._state.save(self._saved)
+
+    def _connection_changed(self, state: ConnectionState) -> None:
+        if state == "online":
+            self._online.set()
+        else:
+            self._online.clear()
+        if state != self.connection:
+            self.connection = state
+            if self._on_connection is not None:
+                self._on_connection(state)
+
+    def _link_over(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if task is self._task:
+            self._link = None
+            if isinstance(error, SessionEnded):
+                self._saved = Saved(server=self.server)
+                self._state.save(self._saved)
+            self._connection_changed("ended")
+            self._inbox.end(error)
+
+
+class _RepeatRefused(HeliographError):
+    """A registration whose first answer was lost was refused the second time."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error)
+        self.error = error

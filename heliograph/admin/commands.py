@@ -1,0 +1,147 @@
+"""The commands of `heliograph admin`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.errors import ApiError
+from heliograph.admin.live import NotRunning
+from storage.port import StorageError
+
+app = typer.Typer(help="Verify, watch and manage a server.", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option(help="The data folder of the server.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DATA = Path("heliograph-data")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors that the operator can do something about are told in one line."""
+    try:
+        yield
+    except (StorageError, NotRunning, OSError) as error:
+        print(f"heliograph: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    except ApiError as error:
+        print(f"heliograph: {error.detail}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def verify(data: Data = DATA, as_json: Json = False) -> None:
+    """Check everything that is stored, beside a running server or without one.
+
+    Exit code 0: all is well; 1: something was found; 2: it could not be looked at."""
+    from heliograph.admin.stored import verify_folder
+
+    with _told():
+        report = verify_folder(data)
+    if as_json:
+        findings = [{"where": f.where, "what": f.what} for f in report.findings]
+        shown = {"clean": report.clean, "findings_total": report.findings_total}
+        print(json.dumps(shown | {"findings": findings, "counts": dict(report.counts)}))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for name, count in sorted(report.counts.items()):
+            console.print(f"{count:>12,} {name}", markup=False)
+        for finding in report.findings:
+            console.print(str(finding), markup=False)
+        if report.clean:
+            console.print("Everything is as it must be.")
+        else:
+            console.print(f"{report.findings_total:,} findings.")
+    raise typer.Exit(0 if report.clean else 1)
+
+
+@app.command()
+def users(data: Data = DATA, as_json: Json = False) -> None:
+    """List all users."""
+    from heliograph.admin.stored import accounts
+
+    with _told():
+        found = sorted(accounts(data), key=lambda account: account.username.lower())
+    if as_json:
+        for account in found:
+            print(json.dumps(asdict(account)))
+        return
+    table = Table("user name", "name", "id", "since", "last seen", "sessions")
+    for account in found:
+        table.add_row(
+            account.username,
+            account.name.replace("[", "\\["),
+            str(account.id),
+            _day(account.created_ms),
+            _day(account.last_seen_ms),
+            str(account.sessions),
+        )
+    Console(highlight=False).print(table)
+    print(f"{len(found)} users")
+
+
+@app.command()
+def stats(data: Data = DATA, as_json: Json = False) -> None:
+    """Show the figures of every process of a running server."""
+    from heliograph.admin.live import figures
+
+    with _told():
+        found = figures(data)
+    if as_json:
+        print(json.dumps(found))
+        return
+    table = Table("figure", *found)
+    for name in sorted({name for values in found.values() for name in values}):
+        table.add_row(name, *(_number(values.get(name)) for values in found.values()))
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def invite(
+    data: Data = DATA,
+    uses: Annotated[int, typer.Option(min=1, help="How many people may register with it.")] = 1,
+) -> None:
+    """Make an invitation, and print its code."""
+    from heliograph.admin import live
+
+    with _told():
+        print(live.invite(data, uses))
+
+
+@app.command()
+def reset_password(username: str, data: Data = DATA) -> None:
+    """Give a user a new password, read from the terminal or from standard input; all of the user's
+    sessions end."""
+    from heliograph.admin import live
+
+    if sys.stdin.isatty():
+        password = getpass.getpass("New password: ")
+        if getpass.getpass("Again: ") != password:
+            print("heliograph: the two are not the same; nothing was changed", file=sys.stderr)
+            raise typer.Exit(2)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    with _told():
+        live.reset_password(data, username, password)
+    print(f"{username} has a new password.")
+
+
+def _day(unix_ms: int) -> str:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3f}"

@@ -1,0 +1,104 @@
+"""What the operator can see in a data folder, whether a server is running on it or not."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors.runtime.placement import Placement
+from actors.runtime.refs import KINDS
+from actors.user import HEAD, SESSIONS, UserHead
+from actors.verify import Finding, Report, verify
+from storage.folder import DataFolder
+from storage.keys import split_key
+from storage.port import StorageError
+from storage.snapshot import Snapshot
+
+LOOKS_MAX = 4
+LOOK_AGAIN_S = 1.0
+
+
+def placement_of(folder: DataFolder) -> Placement:
+    """Where the actors of a data folder are."""
+    made = folder.description
+    return Placement(made.partitions, made.hosts, made.dedicated)
+
+
+def host_folders(path: Path) -> list[Path]:
+    """The stores in a data folder."""
+    return sorted(p for p in path.iterdir() if p.name.startswith(("host-", "dedicated-")))
+
+
+def verify_folder(path: Path) -> Report:
+    """Check everything in a data folder. Beside a running server, the hosts are looked at one after
+    the other; what does not fit between them for that reason alone does on another look, so what
+    is only found once is dropped. Raises DataFolderError."""
+    placement = placement_of(DataFolder.look(path))
+    report = _verify_once(path, placement)
+    for _ in range(LOOKS_MAX - 1):
+        if report.clean:
+            break
+        time.sleep(LOOK_AGAIN_S)
+        report = _verify_once(path, placement).lasting(report)
+    return report
+
+
+def _verify_once(path: Path, placement: Placement) -> Report:
+    unreadable: list[Finding] = []
+    with contextlib.ExitStack() as stack:
+        sources = []
+        for folder in host_folders(path):
+            try:
+                sources.append((folder.name, stack.enter_context(Snapshot(folder))))
+            except StorageError as error:
+                unreadable.append(Finding(folder.name, str(error)))
+        report = verify(placement, sources)
+    for host in placement.pooled_hosts():
+        if not (path / host).exists():
+            unreadable.append(Finding(host, "its folder is missing"))
+    for finding in unreadable:
+        report.add(finding.where, finding.what)
+    return report
+
+
+@dataclass
+class Account:
+    """What `heliograph admin users` shows of a user."""
+
+    id: int
+    username: str
+    name: str
+    created_ms: int
+    last_seen_ms: int
+    sessions: int
+
+
+def accounts(path: Path) -> Iterator[Account]:
+    """All users of a data folder. Raises DataFolderError, StorageError."""
+    DataFolder.look(path)
+    for folder in host_folders(path):
+        with Snapshot(folder) as snapshot:
+            for partition in snapshot.partitions:
+                yield from _accounts_in(snapshot, partition)
+
+
+def _accounts_in(snapshot: Snapshot, partition: int) -> Iterator[Account]:
+    found: Account | None = None
+    for key, row in snapshot.rows(partition):
+        kind, actor, table, _ = split_key(key)
+        if kind != KINDS["user"] or row is None:
+            continue
+        if table == HEAD.number:
+            if found is not None:
+                yield found
+            head: UserHead = HEAD.decode(row)
+            found = Account(
+                int(actor), head.username, head.name, head.created_ms, head.last_seen_ms, 0
+            )
+        elif table == SESSIONS.number and found is not None and found.id == actor:
+            found.sessions += 1
+    if found is not None:
+        yield found
