@@ -13,6 +13,7 @@ So a checkpoint is begun and committed (with its sync) in a thread, and filled o
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
@@ -220,7 +221,7 @@ class LmdbCheckpoint:
                 else:
                     put(key, seal(key, row), db=self._databases[partition])
         except lmdb.Error as error:
-            raise _translate(error) from error
+            raise _translate(error, self._env) from error
         return count == rows_max
 
     def commit(self) -> None:
@@ -229,7 +230,7 @@ class LmdbCheckpoint:
             self._txn.put(APPLIED, b"%d" % self._applied, db=self._meta)
             self._txn.commit()
         except lmdb.Error as error:
-            raise _translate(error) from error
+            raise _translate(error, self._env) from error
 
     def abort(self) -> None:
         if self._txn is not None:
@@ -249,9 +250,13 @@ def _open(folder: Path, partitions: int, map_bytes: int) -> lmdb.Environment:
     )
 
 
-def _translate(error: lmdb.Error) -> StorageFull | StorageFailed:
-    full = isinstance(error, (lmdb.MapFullError, lmdb.DiskError)) or any(
-        words in str(error) for words in ("No space left", "quota exceeded", "MAP_FULL")
+def _translate(error: lmdb.Error, env: lmdb.Environment) -> StorageFull | StorageFailed:
+    """LMDB tells a write that the file system cut short as an input/output error."""
+    disk = os.statvfs(env.path())
+    full = (
+        isinstance(error, (lmdb.MapFullError, lmdb.DiskError))
+        or "quota exceeded" in str(error)
+        or disk.f_bavail * disk.f_frsize < CHECKPOINT_BYTES
     )
     if full:
         return StorageFull(f"no room for rows: {error}")

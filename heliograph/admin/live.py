@@ -83,7 +83,10 @@ def invite(data: Path, uses: int) -> str:
 def reset_password(data: Path, username: str, password: str) -> None:
     """Give a user a new password; all their sessions end. Raises ApiError."""
     wanted = {"old_password": password, "new_password": password}
-    m.decode_params(m.METHODS["auth.change_password"], msgspec.json.encode(wanted))
+    try:
+        m.decode_params(m.METHODS["auth.change_password"], msgspec.json.encode(wanted))
+    except msgspec.ValidationError as error:
+        raise ApiError("bad_request", f"this password cannot be set: {error}") from error
 
     async def work(gateway: Any) -> None:
         from actors.auth import HASHER
