@@ -36,7 +36,8 @@ class Timeouts:
     quiet_s: float = 900.0
     save_s: float = 1.0
 
-    __post_init__ = _check_positive
+    def __post_init__(self) -> None:
+        _check_positive(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +69,5 @@ class Bounds:
     held_max: int = 1_000
     requests_max: int = limits.REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX - 4
 
-    __post_init__ = _check_positive
+    def __post_init__(self) -> None:
+        _check_positive(self)

@@ -78,8 +78,8 @@ class Inbox:
         """The next one. Raises what `end` was given, or StopAsyncIteration."""
         if self._reader is not None:
             raise RuntimeError("updates() is being read already; it has one reader at a time")
-        if self._taken is not None:
-            self._taken, done = None, self._taken
+        done, self._taken = self._taken, None
+        if done is not None:
             self._on_done(done)
         while not self._items:
             if self._ended:

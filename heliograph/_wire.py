@@ -3,7 +3,7 @@ that this client does not know yet does not spoil the frame it comes in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import msgspec
@@ -32,8 +32,8 @@ class UnknownUpdate(t.Record, frozen=True):
 Item = t.Update | UnknownUpdate
 """A durable update."""
 
-_decode_update = msgspec.json.Decoder(t.Update).decode
-_decode_event = msgspec.json.Decoder(t.Event).decode
+_decode_update: Callable[[Raw], t.Update] = msgspec.json.Decoder(t.Update).decode
+_decode_event: Callable[[Raw], t.Event] = msgspec.json.Decoder(t.Event).decode
 
 
 class Frame(Struct):
