@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,29 @@ def result_of(load: subprocess.Popen[str]) -> dict[str, Any]:
     except ValueError:
         raise AssertionError(f"the load failed:\n{output[-3000:]}") from None
     return figures
+
+
+def check(figures: dict[str, Any], sent_at_least: int = 100) -> None:
+    """Nothing lost, nothing doubled, nothing out of order, and all of it looked at."""
+    faults = {name: figures[name] for name in ("lost", "duplicated", "reordered", "corrupted")}
+    assert faults == dict.fromkeys(faults, 0), figures
+    assert figures["verified"], figures
+    assert figures["sent"] >= sent_at_least, figures
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    end_s = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end_s, "it did not happen"
+        time.sleep(0.05)
+
+
+def turns(server: RunningServer) -> int:
+    """How many turns the hosts have executed: the sign that a load is running."""
+    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    return sum(
+        int(float(line.split()[-1]))
+        for line in text.splitlines()
+        if line.startswith("heliograph_turns_total{")
+    )

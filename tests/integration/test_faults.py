@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.integration.running import RunningServer, result_of
+from tests.integration.running import RunningServer, check, result_of, turns, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -31,34 +30,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     yield running
     if running.process is not None:
         running.stop()
-
-
-def check(figures: dict[str, Any], sent_at_least: int = 100) -> None:
-    """Nothing lost, nothing doubled, nothing out of order, and all of it looked at."""
-    faults = {name: figures[name] for name in ("lost", "duplicated", "reordered", "corrupted")}
-    assert faults == dict.fromkeys(faults, 0), figures
-    assert figures["verified"], figures
-    assert figures["sent"] >= sent_at_least, figures
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something is so."""
-    end_s = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.05)
-
-
-def turns(server: RunningServer) -> int:
-    """How many turns the hosts have executed: the sign that a load is running."""
-    import httpx2
-
-    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
-    return sum(
-        int(float(line.split()[-1]))
-        for line in text.splitlines()
-        if line.startswith("heliograph_turns_total{")
-    )
 
 
 def under_load(server: RunningServer, seconds: int, fault: Callable[[], None]) -> dict[str, Any]:
