@@ -18,6 +18,7 @@ from msgspec import Meta, Raw, Struct
 from api import limits
 from api import types as t
 from api.errors import ApiError, Problem
+from api.methods import NOT_JSON
 
 JsonInt = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)]
 
@@ -44,9 +45,17 @@ class ServerFrame(Struct, omit_defaults=True):
     pong: int | None = None
 
 
-decode_client_frame = msgspec.json.Decoder(ClientFrame).decode
+_decode_client_frame = msgspec.json.Decoder(ClientFrame).decode
 decode_server_frame = msgspec.json.Decoder(ServerFrame).decode
 encode = msgspec.json.Encoder().encode
+
+
+def decode_client_frame(frame: bytes) -> ClientFrame:
+    """A frame from a client. Raises `msgspec.MsgspecError` and nothing else."""
+    try:
+        return _decode_client_frame(frame)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(NOT_JSON[type(error)]) from error
 
 
 def result_frame(request_id: int, result: bytes) -> bytes:
@@ -69,7 +78,11 @@ def event_frame(event: Any) -> bytes:
 
 class Close:
     """Close codes of a live connection. All but `SESSION_ENDED` are resumable: connect again, say
-    hello, ask for the difference."""
+    hello, ask for the difference.
+
+    A client that breaks the WebSocket protocol itself gets the protocol's own codes (1002, 1007,
+    1009). One that does not read may not get the close frame either: its connection just ends.
+    """
 
     GOING_AWAY = 1001
     TOO_LARGE = 1009

@@ -12,8 +12,10 @@ id is told.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
@@ -126,7 +128,7 @@ class App:
             return _page(verb, TEXT, await self._backend.metrics())
         if path == "/":
             return _page(verb, HTML, HOME)
-        raise ApiError("not_found", f"nothing is at {path[:100]}")
+        raise ApiError("not_found", f"nothing is at {path[:100]!r}")
 
     async def _method(self, name: str, verb: str, scope: Message, receive: Receive) -> Reply:
         method = m.METHODS.get(name)
@@ -135,7 +137,10 @@ class App:
         if verb != "POST":
             return _wrong_verb(b"POST")
         headers = _headers(scope)
-        body = await _body(headers, receive)
+        try:
+            body = await asyncio.wait_for(_body(headers, receive), limits.HTTP_BODY_S_MAX)
+        except TimeoutError:
+            raise ApiError("bad_request", "the body came too slowly") from None
         if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON:
             raise ApiError("unsupported_media_type")
         token = _token(headers)
@@ -144,12 +149,18 @@ class App:
         try:
             params = m.decode_params(method, body or b"{}")
         except msgspec.MsgspecError as error:
-            raise ApiError("invalid_params", str(error)) from error
-        except (UnicodeDecodeError, RecursionError) as error:
-            raise ApiError("invalid_params", "the body is not JSON") from error
+            raise ApiError("invalid_params", str(error)[:200]) from error
         assert self._backend is not None
         address = caller_address(headers, scope.get("client"))
-        result = await self._backend.call(params, token if method.auth else "", address)
+        call = self._backend.call(params, token if method.auth else "", address)
+        deadline_s = limits.HTTP_ANSWER_S_MAX
+        if isinstance(params, m.Poll):
+            call = _unless_gone(call, receive)
+            deadline_s += params.timeout_s
+        try:
+            result = await asyncio.wait_for(call, deadline_s)
+        except TimeoutError:
+            raise ApiError("unavailable", "the answer took too long; repeat", 1.0) from None
         return 200, JSON, result, []
 
 
@@ -202,6 +213,25 @@ async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
             return b"".join(parts)
 
 
+async def _unless_gone(call: Awaitable[bytes], receive: Receive) -> bytes:
+    """What the call comes back with; it is given up when the client goes away."""
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    calling, going = asyncio.ensure_future(call), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({calling, going}, return_when=asyncio.FIRST_COMPLETED)
+        if not calling.done():
+            raise ApiError("bad_request", "the client went away")
+        return calling.result()
+    finally:
+        calling.cancel()
+        going.cancel()
+        await asyncio.gather(calling, going, return_exceptions=True)
+
+
 def _page(verb: str, media_type: bytes, body: bytes) -> Reply:
     if verb not in ("GET", "HEAD"):
         return _wrong_verb(b"GET, HEAD")
@@ -218,7 +248,7 @@ def _problem(error: ApiError) -> Reply:
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if error.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
     return error.status, PROBLEM, msgspec.json.encode(error.problem()), headers
 
 

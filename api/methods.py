@@ -422,13 +422,22 @@ class SayHello(Params, frozen=True):
     token: Token
 
 
+NOT_JSON = {
+    UnicodeDecodeError: "JSON is malformed: invalid UTF-8",
+    RecursionError: "JSON is malformed: nested too deeply",
+}
+"""What msgspec lets through from below, in the words of its own errors."""
+
 _decoders: dict[str, Callable[[bytes | msgspec.Raw], Any]] = {}
 
 
 def decode_params(method: Method, body: bytes | msgspec.Raw) -> Params:
-    """The parameters in a JSON body. Raises `msgspec.ValidationError` or `msgspec.DecodeError`."""
+    """The parameters in a JSON body. Raises `msgspec.MsgspecError` and nothing else."""
     decode = _decoders.get(method.name)
     if decode is None:
         decode = _decoders[method.name] = msgspec.json.Decoder(method.params).decode
-    params: Params = decode(body)
+    try:
+        params: Params = decode(body)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(NOT_JSON[type(error)]) from error
     return params

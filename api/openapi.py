@@ -13,6 +13,7 @@ from api.methods import METHODS, Method
 VERSION = "0.1.0"
 _REF = "#/components/schemas/{name}"
 
+HTTP_METHODS = [method for method in METHODS.values() if method.wire != "ws"]
 TAGS = {
     "auth": "Accounts, logins, sessions",
     "help": "What this server is",
@@ -26,7 +27,7 @@ TAGS = {
 
 def _schemas() -> tuple[dict[type, Any], dict[str, Any]]:
     types: list[Any] = [Problem]
-    for method in METHODS.values():
+    for method in HTTP_METHODS:
         types += [method.params, method.result]
     shown, components = msgspec.json.schema_components(types, ref_template=_REF)
     return dict(zip(types, shown, strict=True)), components
@@ -82,9 +83,7 @@ def tree() -> dict[str, Any]:
         },
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {
-            f"/api/{name}": {"post": _operation(method, schemas)}
-            for name, method in METHODS.items()
-            if method.wire != "ws"
+            f"/api/{method.name}": {"post": _operation(method, schemas)} for method in HTTP_METHODS
         },
         "components": {
             "schemas": components,

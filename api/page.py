@@ -6,6 +6,7 @@ from functools import cache
 from html import escape
 from typing import Any
 
+from api.errors import ERRORS
 from api.openapi import tree
 
 STYLE = """
@@ -109,6 +110,15 @@ def _method(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> st
     )
 
 
+def _errors() -> str:
+    rows = [
+        f"<tr><td><code>{escape(code)}</code></td><td>{kind.status}</td><td class=soft>"
+        f"{escape(kind.title)}{'; repeat later' if kind.retryable else ''}</td></tr>"
+        for code, kind in ERRORS.items()
+    ]
+    return f"<article><table>{''.join(rows)}</table></article>"
+
+
 @cache
 def docs_page() -> bytes:
     """The page."""
@@ -139,4 +149,5 @@ def docs_page() -> bytes:
         for name, schema in schemas.items()
         if name not in used
     ]
+    parts.append(f"<h2>errors</h2>{_errors()}")
     return _shell("Heliograph API", "".join(parts))

@@ -1,4 +1,4 @@
-"""When to acknowledge: at once if that was not done lately, otherwise together with what follows."""
+"""When to acknowledge: at once if that was not done lately, else together with what follows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 class Acks:
     """`write(pts)` sends an acknowledgement and returns whether there was a connection to send it
-    on; what could not be sent is sent again by `resume`."""
+    on; what could not be sent is sent again by `resume`. `pts` is what the application had before:
+    whether that was acknowledged is not known."""
 
-    def __init__(self, write: Callable[[int], bool], interval_s: float) -> None:
+    def __init__(self, write: Callable[[int], bool], interval_s: float, pts: int = 0) -> None:
         self._write = write
         self._interval_s = interval_s
         self._loop = asyncio.get_running_loop()
-        self._pts = 0
+        self._pts = pts
         self._sent_at = -interval_s
         self._timer: asyncio.TimerHandle | None = None
 
@@ -33,11 +34,6 @@ class Acks:
         """A new connection: say again where this device is, the last time may be lost."""
         if self._pts:
             self.handed(self._pts)
-
-    def reset(self) -> None:
-        """Another login."""
-        self._pts = 0
-        self.stop()
 
     def stop(self) -> None:
         if self._timer is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import platform
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +18,6 @@ from heliograph._errors import (
     ClientClosed,
     ConnectionLost,
     DeadlineExceeded,
-    HeliographError,
     SessionEnded,
     StateError,
 )
@@ -27,9 +28,10 @@ from heliograph._methods import Methods
 from heliograph._state import MemoryState, Saved, State
 from heliograph._sync import Gate, own_message
 
-NOT_REPEATED = (m.Login, m.ChangePassword)
+NOT_REPEATED = (m.Login, m.ChangePassword, m.TransferOwnership)
 """Calls that must not be repeated when it is unknown whether they were carried out: a second login
-would be a second session, and the old password is wrong after the change."""
+would be a second session, the old password is wrong after the change, and who handed a group over
+may not do it again."""
 
 DONE_BEFORE: dict[type[m.Params], str] = {
     m.Logout: "unauthorized",
@@ -91,13 +93,17 @@ class Client(Methods):
         self._context = ssl_context
         self._on_connection = on_connection
         self._saved = Saved(server=self.server)
-        self._saved_at = 0.0
+        self._saved_at = -math.inf
+        self._save_timer: asyncio.TimerHandle | None = None
         self._gate = Gate(held_max=self._bounds.held_max)
         self._inbox = Inbox(self._bounds.updates_max, self._room, self._taken, self._done)
         self._slots = asyncio.Semaphore(self._bounds.requests_max)
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
-        self._online = asyncio.Event()
+        self._settled = asyncio.Event()  # online, or never to be
+        self._over: BaseException | None = None
+        self._leaving = False
+        self._running: set[asyncio.Timeout] = set()
         self._http: Http | None = None
         self._closed = False
 
@@ -105,6 +111,8 @@ class Client(Methods):
 
     async def __aenter__(self) -> Client:
         """Take up the saved login, if there is one. Raises `StateError`."""
+        if self._closed:
+            raise ClientClosed("the client was closed; make another one")
         saved = self._state.load()
         if saved is not None and saved.token and saved.server != self.server:
             raise StateError(
@@ -125,12 +133,17 @@ class Client(Methods):
         if self._closed:
             return
         self._closed = True
-        await self._hang_up()
+        for running in self._running:
+            running.reschedule(0.0)
         self._inbox.end()
-        if self._saved.token:
-            self._state.save(self._saved)
-        if self._http is not None:
-            await self._http.close()
+        try:
+            await self._hang_up()
+            if self._saved.token:
+                self._save()
+        finally:
+            self._settled.set()
+            if self._http is not None:
+                await self._http.close()
 
     @property
     def logged_in(self) -> bool:
@@ -148,8 +161,15 @@ class Client(Methods):
         return self._saved.session_id
 
     async def connected(self) -> None:
-        """Wait until the live connection is up and every update up to now is on its way."""
-        await self._online.wait()
+        """Wait until the live connection is up and every update up to now is on its way. Raises
+        `SessionEnded`, `ClientClosed`."""
+        if not self._with_live:
+            raise RuntimeError("a client with live=False has no live connection to wait for")
+        await self._settled.wait()
+        if self._closed:
+            raise ClientClosed("the client was closed before it was connected")
+        if self._over is not None:
+            raise self._over
 
     # --- login ----------------------------------------------------------------------------------
 
@@ -159,15 +179,7 @@ class Client(Methods):
         """Create an account and log in. Refused as `username_taken`, `registration_closed`,
         `invitation_invalid`."""
         params = m.Register(username, password, name or username, self._device, invitation)
-        try:
-            authorization = await self.call(params)
-        except _RepeatRefused as refused:
-            # The first attempt may be the one that took the name.
-            try:
-                authorization = await self.call(m.Login(username, password, self._device))
-            except ApiError:
-                raise refused.error from None
-        return await self._logged_in(authorization)
+        return await self._logged_in(await self.call(params), pts=0)
 
     async def login(self, username: str, password: str) -> t.User:
         """Log in. Refused as `wrong_credentials`. Raises `ConnectionLost` if the answer was lost:
@@ -176,11 +188,15 @@ class Client(Methods):
 
     async def logout(self) -> None:
         """End this login; its token is void and the state is forgotten."""
-        await self.call(m.Logout())
+        self._leaving = True
+        try:
+            await self.call(m.Logout())
+        finally:
+            self._leaving = False
         await self._forget()
         self._inbox.end()
 
-    async def _logged_in(self, authorization: t.Authorization) -> t.User:
+    async def _logged_in(self, authorization: t.Authorization, pts: int | None = None) -> t.User:
         await self._forget()
         user = authorization.user
         self._begin(
@@ -189,13 +205,15 @@ class Client(Methods):
                 token=authorization.token,
                 user_id=user.id,
                 session_id=authorization.session_id,
+                pts=pts,
             )
         )
-        self._state.save(self._saved)
+        self._save()
         return user
 
     def _begin(self, saved: Saved) -> None:
         self._saved = saved
+        self._over = None
         self._gate = Gate(saved.pts, self._bounds.held_max)
         self._inbox.begin()
         if self._with_live:
@@ -221,7 +239,7 @@ class Client(Methods):
         had_token = bool(self._saved.token)
         self._saved = Saved(server=self.server)
         if had_token:
-            self._state.save(self._saved)
+            self._save()
 
     async def _hang_up(self) -> None:
         link, self._link = self._link, None
@@ -241,27 +259,45 @@ class Client(Methods):
     ) -> Any:
         """Call any method of the API by its parameters (`api.methods`), and repeat it until it is
         answered or `timeout_s` have passed. An attempt is given up after `attempt_s`. Raises
-        `ApiError`, `DeadlineExceeded`, `ConnectionLost` (see there), `ProtocolError`."""
+        `ApiError`, `DeadlineExceeded`, `ConnectionLost` (see there), `ClientClosed`,
+        `ProtocolError`."""
         if params.method.wire == "ws":
             raise ValueError(f"{params.method.name} is called by the client itself")
+        if self._closed or self._http is None:
+            raise ClientClosed("the client is closed; or use it as `async with Client(...)`")
+        total_s = self._timeouts.call_s if timeout_s is None else timeout_s
+        deadline = asyncio.get_running_loop().time() + total_s
+        try:
+            async with asyncio.timeout(None) as running:
+                self._running.add(running)
+                try:
+                    return await self._repeat(
+                        params, deadline, attempt_s or self._timeouts.attempt_s
+                    )
+                finally:
+                    self._running.discard(running)
+        except TimeoutError:
+            raise ClientClosed(f"closed before {params.method.name} was answered") from None
+
+    async def _repeat(self, params: m.Params, deadline: float, attempt_s: float) -> Any:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (timeout_s or self._timeouts.call_s)
         failures = 0
         maybe_done = False
         while True:
-            left_s = deadline - loop.time()
             try:
-                return await self._attempt(
-                    params, min(max(left_s, 0.001), attempt_s or self._timeouts.attempt_s)
-                )
+                return await self._attempt(params, deadline, attempt_s)
             except ApiError as error:
                 if maybe_done and DONE_BEFORE.get(type(params)) == error.code:
                     return t.Ok()
                 if maybe_done and isinstance(params, m.Register) and error.code == "username_taken":
-                    raise _RepeatRefused(error) from error
+                    return await self._log_in_instead(params, error, deadline, attempt_s)
                 if not error.retryable:
                     raise
                 failures += 1
+                # A part of the server that did not answer in time may have done it.
+                maybe_done = maybe_done or error.code == "unavailable"
+                if maybe_done and isinstance(params, NOT_REPEATED):
+                    raise
                 wait_s = max(error.retry_after or 0.0, self._backoff.wait_s(failures))
                 if loop.time() + wait_s >= deadline:
                     raise
@@ -276,11 +312,28 @@ class Client(Methods):
                     raise DeadlineExceeded(f"no answer to {name} in time ({error})") from error
             await asyncio.sleep(wait_s)
 
-    async def _attempt(self, params: m.Params, timeout_s: float) -> Any:
-        if self._closed or self._http is None:
-            raise ClientClosed("the client is closed; or use it as `async with Client(...)`")
-        link = self._link
-        async with self._slots:
+    async def _log_in_instead(
+        self, params: m.Register, error: ApiError, deadline: float, attempt_s: float
+    ) -> Any:
+        """A registration that was repeated found the name taken: maybe by its first attempt."""
+        login = m.Login(params.username, params.password, params.device)
+        try:
+            return await self._repeat(login, deadline, attempt_s)
+        except ApiError:
+            raise error from None
+
+    async def _attempt(self, params: m.Params, deadline: float, attempt_s: float) -> Any:
+        assert self._http is not None
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            name = params.method.name
+            raise DeadlineExceeded(f"{name} waited in vain for earlier calls to end") from error
+        try:
+            left_s = deadline - asyncio.get_running_loop().time()
+            timeout_s = min(max(left_s, 0.001), attempt_s)
+            link = self._link
             live = None if link is None else link.live
             if live is None or params.method.wire == "http":
                 result = await self._http.call(params, self._saved.token, timeout_s)
@@ -290,6 +343,8 @@ class Client(Methods):
                 lambda body: self._answered(link, params, decode_result(params.method, body)),
                 timeout_s,
             )
+        finally:
+            self._slots.release()
 
     def _answered(self, link: Link | None, params: m.Params, result: Any) -> Any:
         """Make the update that an own send is; see `messages.send`."""
@@ -336,10 +391,25 @@ class Client(Methods):
         if not self._saved.token:
             return
         self._remember(pts=pts)
-        now = asyncio.get_running_loop().time()
-        if now - self._saved_at >= self._timeouts.save_s:
-            self._saved_at = now
-            self._state.save(self._saved)
+        loop = asyncio.get_running_loop()
+        wait_s = self._saved_at + self._timeouts.save_s - loop.time()
+        if wait_s <= 0:
+            self._save()
+        elif self._save_timer is None:
+            self._save_timer = loop.call_later(wait_s, self._save_late)
+
+    def _save(self) -> None:
+        if self._save_timer is not None:
+            self._save_timer.cancel()
+            self._save_timer = None
+        self._state.save(self._saved)
+        self._saved_at = asyncio.get_running_loop().time()
+
+    def _save_late(self) -> None:
+        """What fails here is tried again, and told, with the next update or `close`."""
+        self._save_timer = None
+        with contextlib.suppress(StateError):
+            self._save()
 
     # --- what the link tells --------------------------------------------------------------------
 
@@ -360,13 +430,13 @@ class Client(Methods):
         self._remember(user_id=hello.user_id, session_id=hello.session_id)
         if first:
             self._remember(pts=hello.pts)
-            self._state.save(self._saved)
+            self._save()
 
     def _connection_changed(self, state: ConnectionState) -> None:
-        if state == "online":
-            self._online.set()
+        if state in ("online", "ended"):
+            self._settled.set()
         else:
-            self._online.clear()
+            self._settled.clear()
         if state != self.connection:
             self.connection = state
             if self._on_connection is not None:
@@ -378,16 +448,9 @@ class Client(Methods):
         error = task.exception()
         if task is self._task:
             self._link = None
+            self._over = error
+            self._inbox.end(None if self._leaving else error)
+            self._connection_changed("ended")
             if isinstance(error, SessionEnded):
                 self._saved = Saved(server=self.server)
-                self._state.save(self._saved)
-            self._connection_changed("ended")
-            self._inbox.end(error)
-
-
-class _RepeatRefused(HeliographError):
-    """A registration whose first answer was lost was refused the second time."""
-
-    def __init__(self, error: ApiError) -> None:
-        super().__init__(error)
-        self.error = error
+                self._save()

@@ -21,7 +21,7 @@ class HeliographError(Exception):
 class ConnectionLost(HeliographError):
     """The server cannot be reached, or the connection broke before the answer came. Calls are
     repeated by themselves; this is raised only by those that must not be (`auth.login`,
-    `auth.change_password`), and as the cause of `DeadlineExceeded`.
+    `auth.change_password`, `chats.transfer_ownership`), and as the cause of `DeadlineExceeded`.
 
     `maybe_done` tells whether the server may have carried the call out.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
@@ -50,13 +51,16 @@ class Http:
             headers["authorization"] = f"Bearer {token}"
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, self._connect_s))
         try:
-            answer = await self._http.post(
-                f"/api/{method.name}", content=encode(params), headers=headers, timeout=timeout
-            )
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._http.post(
+                    f"/api/{method.name}", content=encode(params), headers=headers, timeout=timeout
+                )
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             why = str(error) or "no answer"
             raise ConnectionLost(f"cannot reach {self.server}: {why}", maybe_done=False) from error
-        except httpx2.TransportError as error:
+        except TimeoutError as error:
+            raise ConnectionLost(f"no answer to {method.name} in time") from error
+        except httpx2.RequestError as error:
             raise ConnectionLost(f"the connection to {self.server} broke: {error!r}") from error
         if answer.status_code == 200:
             return decode_result(method, answer.content)
@@ -72,7 +76,9 @@ class Http:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             status = answer.status_code
         if status in (502, 503, 504):
-            return ApiError("unavailable", f"a proxy before the server answers {status}", 1.0)
+            # 503: there was no server to ask; after the others it may have been asked.
+            why = f"a proxy before {self.server} answers {status}"
+            return ConnectionLost(why, maybe_done=status != 503)
         return ProtocolError(
             f"{self.server} answers {status} and not as a Heliograph server; is the address right?"
         )

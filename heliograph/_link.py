@@ -48,7 +48,7 @@ class Link:
         on_state: Callable[[ConnectionState], None],
     ) -> None:
         self.live: Live | None = None
-        self.acks = Acks(self._write_ack, timeouts.ack_s)
+        self.acks = Acks(self._write_ack, timeouts.ack_s, gate.pts or 0)
         self._http = http
         self._token = token
         self._gate = gate
@@ -75,11 +75,13 @@ class Link:
             wait_s = 0.0
             try:
                 live, hello = await self._open(failures)
+                opened_at = self._loop.time()
                 try:
                     await self._serve(live, hello)
-                    failures = 0
                 finally:
                     self._drop(live)
+                    if self._loop.time() - opened_at > self._backoff.max_s:
+                        failures = 0
                 if live.close_code == Close.SESSION_ENDED:
                     raise SessionEnded("the session has ended; log in again")
                 if live.close_code in HURRIED_CLOSES:
@@ -132,11 +134,11 @@ class Link:
                 return live, hello
             except ConnectionLost as error:
                 lost = error
+                self._drop(live)
                 if live.close_code == Close.SESSION_ENDED:
                     raise SessionEnded("the session has ended; log in again") from error
-                live.close()
             except BaseException:
-                live.close()
+                self._drop(live)
                 raise
         raise lost or ConnectionLost("the server tells no address for live connections")
 
@@ -152,7 +154,7 @@ class Link:
         return hello
 
     async def _serve(self, live: Live, hello: t.Hello) -> None:
-        """Work on a connection until it is over."""
+        """Work on a connection until it is over. Raises what makes it useless."""
         self.acks.resume()
         self._on_state("syncing" if self._wanted.is_set() else "online")
         tasks = [
@@ -162,8 +164,9 @@ class Link:
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            if not live.closed.is_set():
+                for task in done:
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()

@@ -14,7 +14,7 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from api.errors import ApiError
 from api.methods import Params
-from heliograph._errors import ConnectionLost, ProtocolError
+from heliograph._errors import ConnectionLost
 from heliograph._wire import Frame, decode_frame, ping_frame, request_frame
 
 FRAME_BYTES_MAX = 16 * 1024 * 1024
@@ -51,6 +51,7 @@ class Live(WSListener):
                     ssl_context=secure,
                     websocket_handshake_timeout=timeout_s,
                     max_frame_size=FRAME_BYTES_MAX,
+                    max_redirects=0,  # the address is the one that was chosen as safe
                 )
         except (OSError, WSError, TimeoutError, ValueError) as error:
             raise ConnectionLost(f"cannot connect to {url}: {error}", maybe_done=False) from error
@@ -140,7 +141,7 @@ class Live(WSListener):
             if heard.error is not None:
                 raise ApiError.from_problem(heard.error)
             result = on_result(heard.result)
-        except (ApiError, ProtocolError) as error:
+        except Exception as error:
             if not future.done():
                 future.set_exception(error)
         else:

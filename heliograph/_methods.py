@@ -130,7 +130,8 @@ class Methods:
         await self.call(m.SetAdmin(chat_id, await self._id_of(user), admin))
 
     async def transfer_ownership(self, chat_id: str, user: int | str) -> None:
-        """Make another member the owner; you stay as an admin."""
+        """Make another member the owner; you stay as an admin. Not repeated: raises
+        `ConnectionLost` if it is unknown whether it was done."""
         await self.call(m.TransferOwnership(chat_id, await self._id_of(user)))
 
     async def dialogs_page(self, offset: int = 0, limit: int = PAGE) -> t.Dialogs:

@@ -3,6 +3,7 @@ have been handled."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +27,10 @@ class Saved(Struct, frozen=True, kw_only=True):
     session_id: int = 0
     pts: int | None = None
     version: int = VERSION
+
+
+class _Version(Struct):
+    version: int
 
 
 class State(Protocol):
@@ -65,26 +70,26 @@ class FileState:
 
     def load(self) -> Saved | None:
         try:
-            content = self.path.read_bytes()
+            content = self.path.read_bytes()[:STATE_BYTES_MAX]
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StateError(f"cannot read {self.path}: {error.strerror}") from error
         try:
-            saved = msgspec.json.decode(content[:STATE_BYTES_MAX], type=Saved)
+            written_by = msgspec.json.decode(content, type=_Version).version
+            if written_by > VERSION:
+                raise StateError(f"{self.path} was written by a newer client; use that one")
+            return msgspec.json.decode(content, type=Saved)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StateError(
                 f"{self.path} is damaged ({error}); delete it and log in again"
             ) from error
-        if saved.version > VERSION:
-            raise StateError(f"{self.path} was written by a newer client; use that one")
-        return saved
 
     def save(self, saved: Saved) -> None:
         new = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 os.fchmod(file.fileno(), 0o600)
                 file.write(msgspec.json.encode(saved))
@@ -92,4 +97,6 @@ class FileState:
                 os.fsync(file.fileno())
             os.replace(new, self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink()
             raise StateError(f"cannot write {self.path}: {error.strerror}") from error

@@ -13,6 +13,7 @@ from api import frames
 from api import types as t
 from api.errors import Problem
 from api.methods import Params
+from heliograph._errors import ProtocolError
 
 
 class Resync(t.Record, frozen=True):
@@ -66,7 +67,15 @@ class WireDifference(Struct):
 
 
 decode_frame = msgspec.json.Decoder(Frame).decode
-decode_difference = msgspec.json.Decoder(WireDifference).decode
+_decode_difference = msgspec.json.Decoder(WireDifference).decode
+
+
+def decode_difference(body: Raw) -> WireDifference:
+    """Raises `ProtocolError`."""
+    try:
+        return _decode_difference(body)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError(f"the difference is not understood: {error}") from error
 
 
 def update_of(raw: Raw) -> Item:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from actors.edge.connection import Connection
+from actors.edge.connection import CLOSE_S, Connection
 from actors.edge.gateway import Gateway
 from api import limits
 from api.frames import Close
+
+log = logging.getLogger(__name__)
 
 TICK_S = 5.0
 Message = MutableMapping[str, Any]
@@ -23,6 +26,7 @@ class AsgiSocket:
         self._frames: list[bytes] = []
         self._bytes = 0
         self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
         self._close: tuple[int, str] | None = None
 
     def send(self, frame: bytes) -> None:
@@ -33,6 +37,7 @@ class AsgiSocket:
     def close(self, code: int, reason: str) -> None:
         self._close = (code, reason)
         self._wake.set()
+        self._closing.set()
 
     def buffered(self) -> int:
         return self._bytes
@@ -52,6 +57,11 @@ class AsgiSocket:
                 await send({"type": "websocket.close", "code": code, "reason": reason})
                 return
 
+    async def give_up(self) -> None:
+        """Comes back when a client had its time to take the close frame."""
+        await self._closing.wait()
+        await asyncio.sleep(CLOSE_S)
+
 
 async def websocket(
     gateway: Gateway,
@@ -64,38 +74,39 @@ async def websocket(
     await send({"type": "websocket.accept"})
     socket = AsgiSocket()
     connection = Connection(gateway, socket, time.monotonic())
-    writer = asyncio.create_task(socket.write(send))
+    ends = [
+        asyncio.create_task(_read(connection, receive)),
+        asyncio.create_task(socket.write(send)),
+        asyncio.create_task(socket.give_up()),
+    ]
     ticker = asyncio.create_task(_tick(connection))
     try:
-        await _read(connection, receive, writer)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         connection.lost()
-        ticker.cancel()
-        writer.cancel()
-        await asyncio.gather(ticker, writer, return_exceptions=True)
+        for task in (ticker, *ends):
+            task.cancel()
+        results = await asyncio.gather(ticker, *ends, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            log.info("a connection ended: %r", result)
 
 
-async def _read(
-    connection: Connection,
-    receive: Callable[[], Awaitable[Message]],
-    writer: asyncio.Task[None],
-) -> None:
+async def _read(connection: Connection, receive: Callable[[], Awaitable[Message]]) -> None:
+    """Take what comes until the client is gone."""
     while True:
-        reading = asyncio.ensure_future(receive())
-        await asyncio.wait({reading, writer}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
-            reading.cancel()
-            return
-        message = reading.result()
+        message = await receive()
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
         if text is None:
             connection.close(Close.BAD_FRAME, "frames are JSON in text messages")
-        elif len(text) > limits.FRAME_BYTES_MAX:
+            continue
+        frame = text.encode()
+        if len(frame) > limits.FRAME_BYTES_MAX:
             connection.close(Close.TOO_LARGE, "the message is too large")
         else:
-            connection.received(text.encode(), time.monotonic())
+            connection.received(frame, time.monotonic())
 
 
 async def _tick(connection: Connection) -> None:

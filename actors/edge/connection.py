@@ -10,6 +10,7 @@ it, because the client comes back and asks for the difference.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Protocol
 
@@ -30,6 +31,9 @@ from api.frames import ClientFrame, Close, decode_client_frame, error_frame, res
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 240.0
+CLOSE_S = 2.0
+"""How long a client has to take a close frame. Hanging up at once would often destroy the frame on
+its way: TCP answers what a client still sends to a closed socket by a reset."""
 _ACK = m.Ack.method.name
 _decode_hello = msgspec.json.Decoder(t.Hello).decode
 _tasks: set[asyncio.Task[None]] = set()
@@ -41,15 +45,16 @@ class Socket(Protocol):
     def send(self, frame: bytes) -> None: ...
 
     def close(self, code: int, reason: str) -> None:
-        """Send a close frame and hang up; nothing is sent after."""
+        """Send a close frame, and hang up when the client has answered it or `CLOSE_S` later;
+        nothing is sent after."""
 
     def buffered(self) -> int:
         """Bytes that wait to be sent."""
 
 
 class Connection:
-    """One live connection. `received` takes a text frame; `lost` says that the socket is gone;
-    `tick` is called every few seconds."""
+    """One live connection. `received` takes a text message, `heard` notes any other frame; `lost`
+    says that the socket is gone; `tick` is called every few seconds."""
 
     __slots__ = (
         "_attached",
@@ -86,13 +91,18 @@ class Connection:
 
     # --- what the socket tells ----------------------------------------------------------------
 
-    def received(self, frame: bytes, now_s: float) -> None:
-        """A text frame came."""
+    def heard(self, now_s: float) -> bool:
+        """A frame of any kind came: whether it may be acted upon."""
         if self.closed:
-            return
+            return False
         self.heard_s = now_s
         if not self._within_rate(now_s):
             self.close(Close.FLOOD, "too many frames; come back slower")
+        return not self.closed
+
+    def received(self, frame: bytes, now_s: float) -> None:
+        """A text message came."""
+        if not self.heard(now_s):
             return
         try:
             said = decode_client_frame(frame)
@@ -136,6 +146,10 @@ class Connection:
         if self.closed:
             return
         self._socket.send(frame)
+        self.bound_buffer()
+
+    def bound_buffer(self) -> None:
+        """Close if too much waits to be sent."""
         if self._socket.buffered() > limits.SEND_BUFFER_BYTES_MAX:
             self.close(Close.TOO_SLOW, "you read too slowly; come back and resume")
 
@@ -153,11 +167,13 @@ class Connection:
         return self._tokens >= 0.0
 
     def _acknowledge(self, pts: int) -> None:
-        if self._session is None:
+        if self._session is None or self._caller is NOBODY:
             self.close(Close.HELLO_EXPECTED, "say session.hello first")
             return
         body = b'{"pts":%d}' % pts
-        self._gateway.link(self._session).request(self._session, _ACK, body, self._caller, _ignore)
+        link = self._gateway.link(self._session)
+        with contextlib.suppress(ApiError):  # overloaded: the next one says more
+            link.request(self._session, _ACK, body, self._caller, _ignore)
 
     def _request(self, said: ClientFrame, number: int, name: str) -> None:
         try:
@@ -264,7 +280,7 @@ def _decode(method: m.Method, body: bytes) -> m.Params:
     try:
         return m.decode_params(method, body)
     except msgspec.MsgspecError as error:
-        raise ApiError("invalid_params", str(error)) from error
+        raise ApiError("invalid_params", str(error)[:200]) from error
 
 
 def _ignore(result: bytes | None, error: ApiError | None) -> None:

@@ -9,6 +9,7 @@ actor must not decide alone (does that user exist?) is asked first.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 import time
@@ -29,6 +30,7 @@ from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from api.frames import Close
 
 R = TypeVar("R")
 
@@ -299,22 +301,30 @@ class Gateway:
             if frame.startswith(b'{"pts"'):
                 pushed.set()
 
-        number = self.connections.add(on_push, lambda code: pushed.set(), lambda link: pushed.set())
+        def on_close(code: int) -> None:
+            closed.append(code)
+            pushed.set()
+
+        closed: list[int] = []
+        number = self.connections.add(on_push, on_close, lambda link: pushed.set())
         session = refs.session(caller.user_id, caller.session_id)
         link = self.link(session)
         try:
             link.tell(session, i.KeepAlive(self.front, number))
-            # What came between the first look and the attachment is seen by a second look, asked
-            # of the session's host after the attachment.
+            # What came between the first look and the attachment is seen by a second look. Reads
+            # see what is committed, and are answered after the commit of what went before them:
+            # once any read that was asked for after the attachment is answered, everything that
+            # was not pushed here is there to be seen.
+            await self.ask(refs.user(caller.user_id), m.GetState(), caller, read=True)
             difference = await self._difference(question, caller)
-            if difference.kind != "empty":
-                return difference
-            pushed_or_not = asyncio.wait_for(pushed.wait(), params.timeout_s)
-            try:
-                await pushed_or_not
-            except TimeoutError:
-                return difference
-            return await self._difference(question, caller)
+            if difference.kind == "empty":
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(pushed.wait(), params.timeout_s)
+                if Close.SESSION_ENDED in closed:
+                    raise ApiError("unauthorized", "the session has ended; log in again")
+                if pushed.is_set():
+                    difference = await self._difference(question, caller)
+            return difference
         finally:
             self.connections.remove(number)
             link.tell(session, i.Detach(self.front, number))

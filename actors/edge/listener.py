@@ -16,7 +16,7 @@ from picows import (
     ws_create_server,
 )
 
-from actors.edge.connection import Connection
+from actors.edge.connection import CLOSE_S, Connection
 from actors.edge.gateway import Gateway
 from api import limits
 from api.frames import Close
@@ -26,12 +26,17 @@ DRAIN_S = 2.0
 
 
 class PicowsSocket(WSListener):
-    """One socket. Text frames go to the connection; anything else but control frames ends it."""
+    """One socket. Text frames go to the connection; anything else but control frames ends it.
+
+    Frames that are sent in one turn of the loop are written together: a packet from a host holds
+    several for the same socket, and a write to a socket is what an edge spends most time on."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []
+        self._unwritten: list[bytes] = []
+        self._unwritten_bytes = 0
         self.connection = Connection(listener.gateway, self, time.monotonic())
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -42,23 +47,36 @@ class PicowsSocket(WSListener):
         self._listener.sockets.add(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        if kind == WSMsgType.TEXT and frame.fin and not self._parts:
-            self.connection.received(frame.get_payload_as_bytes(), time.monotonic())
+        kind, connection = frame.msg_type, self.connection
+        if kind == WSMsgType.CLOSE:
+            self._close_came(transport, frame)
+        elif connection.closed:
+            return
+        elif kind == WSMsgType.TEXT and frame.fin and not self._parts:
+            connection.received(frame.get_payload_as_bytes(), time.monotonic())
         elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
             self._part(kind, frame)
-        elif kind == WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code())
-            transport.disconnect()
         elif kind == WSMsgType.BINARY:
-            self.connection.close(Close.BAD_FRAME, "frames are JSON in text messages")
-        else:
-            self.connection.heard_s = time.monotonic()
+            connection.close(Close.BAD_FRAME, "frames are JSON in text messages")
+        elif connection.heard(time.monotonic()) and kind == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+            connection.bound_buffer()
+
+    def _close_came(self, transport: WSTransport, frame: WSFrame) -> None:
+        """The client closes, or answers our close."""
+        if not self.connection.closed:
+            self.connection.closed = True
+            code = frame.get_close_code()
+            transport.send_close(WSCloseCode.OK if code == WSCloseCode.NO_INFO else code)
+        transport.disconnect()
+        self._hang_up_soon(transport)
 
     def _part(self, kind: WSMsgType, frame: WSFrame) -> None:
         """A message in several frames."""
         if (kind == WSMsgType.TEXT) == bool(self._parts):
             self.connection.close(Close.BAD_FRAME, "a continuation out of place")
+            return
+        if not frame.fin and not self.connection.heard(time.monotonic()):
             return
         self._parts.append(frame.get_payload_as_bytes())
         if sum(map(len, self._parts)) > limits.FRAME_BYTES_MAX:
@@ -82,24 +100,56 @@ class PicowsSocket(WSListener):
     # --- actors.edge.connection.Socket ---
 
     def send(self, frame: bytes) -> None:
-        if self._transport is not None:
-            self._transport.send(WSMsgType.TEXT, frame)
+        if not self._unwritten:
+            self._listener.write_soon(self)
+        self._unwritten.append(frame)
+        self._unwritten_bytes += len(frame)
+
+    def write(self) -> None:
+        """Write what was sent."""
+        frames, self._unwritten, self._unwritten_bytes = self._unwritten, [], 0
+        transport = self._transport
+        if transport is None or transport.is_disconnected:
+            return
+        if len(frames) == 1:
+            transport.send(WSMsgType.TEXT, frames[0])
+        elif frames:
+            transport.underlying_transport.write(b"".join(map(_framed, frames)))
 
     def close(self, code: int, reason: str) -> None:
+        self.write()
         transport = self._transport
         if transport is not None:
-            transport.send_close(WSCloseCode(code), reason.encode()[:120])
-            # A client that does not read must not keep its buffer alive.
+            transport.send_close(WSCloseCode(code), _reason(reason))
             if self.buffered() > limits.SEND_BUFFER_BYTES_MAX:
                 transport.disconnect(False)
             else:
-                transport.disconnect()
+                self._hang_up_soon(transport)
+
+    def _hang_up_soon(self, transport: WSTransport) -> None:
+        """A client that does not read must not keep its buffer alive."""
+        asyncio.get_running_loop().call_later(CLOSE_S, transport.disconnect, False)
 
     def buffered(self) -> int:
         if self._transport is None:
             return 0
         size: int = self._transport.underlying_transport.get_write_buffer_size()
-        return size
+        return size + self._unwritten_bytes
+
+
+def _framed(text: bytes) -> bytes:
+    """A whole text message as a server sends it (RFC 6455, section 5.2): unmasked, in one frame."""
+    size = len(text)
+    if size < 126:
+        return b"\x81%c%b" % (size, text)
+    if size < 65_536:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), text)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), text)
+
+
+def _reason(text: str) -> bytes:
+    """A reason as a close frame can carry it."""
+    return text.encode()[:120].decode(errors="ignore").encode()
 
 
 class Listener:
@@ -111,6 +161,18 @@ class Listener:
         self.refused = 0
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._unwritten: list[PicowsSocket] = []
+
+    def write_soon(self, sock: PicowsSocket) -> None:
+        """Have a socket write at the end of this turn of the loop."""
+        if not self._unwritten:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._unwritten.append(sock)
+
+    def _write(self) -> None:
+        sockets, self._unwritten = self._unwritten, []
+        for sock in sockets:
+            sock.write()
 
     async def start(self, host: str, port: int) -> None:
         """Listen; edges of one node share the port (SO_REUSEPORT)."""
@@ -122,6 +184,7 @@ class Listener:
             max_frame_size=limits.FRAME_BYTES_MAX,
             websocket_handshake_timeout=limits.HELLO_DEADLINE_S,
             read_buffer_init_size=2048,
+            enable_auto_pong=False,  # pongs count against the bounds of a connection
         )
         self._ticker = asyncio.create_task(self._tick())
 

@@ -1,0 +1,550 @@
+"""The HTTP front without Ray and without sockets: the ASGI application on a backend that is told
+what to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from api import limits
+from api import methods as m
+from api.errors import ERRORS, ApiError, Problem
+from api.http import App, Message, Receive, Send, caller_address
+
+WAIT_S = 10.0
+SECRET = "the-inside-of-the-server"
+JSON_TYPE = (b"content-type", b"application/json")
+TOKEN = (b"authorization", b"Bearer 1.2.secret")
+
+
+class FakeBackend:
+    """Answers what the test says and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[m.Params, str, str]] = []
+        self.act: Callable[[], Awaitable[bytes]] = self.succeed
+        self.is_ready = True
+        self.sockets = 0
+
+    async def succeed(self) -> bytes:
+        return b'{"ok":true}'
+
+    async def call(self, params: m.Params, token: str, address: str) -> bytes:
+        self.calls.append((params, token, address))
+        return await self.act()
+
+    async def ready(self) -> bool:
+        return self.is_ready
+
+    async def metrics(self) -> bytes:
+        return b"# TYPE heliograph_x gauge\nheliograph_x 1.0\n"
+
+    async def websocket(self, receive: Receive, send: Send) -> None:
+        self.sockets += 1
+
+    def raising(self, error: BaseException) -> FakeBackend:
+        async def fail() -> bytes:
+            raise error
+
+        self.act = fail
+        return self
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+
+    def problem(self, code: str) -> Problem:
+        """The answer is the problem document of this code, as the registry says."""
+        assert self.headers[b"content-type"] == b"application/problem+json", self
+        problem = msgspec.json.decode(self.body, type=Problem)
+        kind = ERRORS[code]
+        assert (problem.code, problem.status, problem.title) == (code, kind.status, kind.title)
+        assert problem.type == f"urn:heliograph:error:{code}"
+        assert problem.detail
+        assert self.status == kind.status
+        return problem
+
+
+class Server:
+    """An application that was started, and requests to it."""
+
+    def __init__(self, backend: FakeBackend) -> None:
+        self.backend = backend
+        self.app = App(self._start)
+
+    async def _start(self) -> FakeBackend:
+        return self.backend
+
+    async def started(self) -> Server:
+        said = await talk(self.app, {"type": "lifespan"}, [{"type": "lifespan.startup"}, STOP])
+        assert [message["type"] for message in said] == [
+            "lifespan.startup.complete",
+            "lifespan.shutdown.complete",
+        ]
+        return self
+
+    async def send(
+        self,
+        path: str,
+        body: bytes | list[bytes] = b"",
+        *headers: tuple[bytes, bytes],
+        verb: str = "POST",
+        receive: Receive | None = None,
+    ) -> Answer:
+        parts = body if isinstance(body, list) else [body]
+        scope = {
+            "type": "http",
+            "method": verb,
+            "path": path,
+            "headers": list(headers),
+            "client": ("192.0.2.7", 1234),
+        }
+        heard: list[Message] = [
+            {"type": "http.request", "body": part, "more_body": index < len(parts)}
+            for index, part in enumerate(parts, 1)
+        ]
+        said = await talk(self.app, scope, heard, receive)
+        start, end = said
+        assert (start["type"], end["type"]) == ("http.response.start", "http.response.body")
+        answer = Answer(start["status"], dict(start["headers"]), end["body"])
+        if verb != "HEAD":
+            assert int(answer.headers[b"content-length"]) == len(answer.body)
+        return answer
+
+
+STOP: Message = {"type": "lifespan.shutdown"}
+
+
+async def talk(
+    app: App, scope: Message, heard: list[Message], receive: Receive | None = None
+) -> list[Message]:
+    """What the application says to these messages; afterwards it hears nothing more."""
+    said: list[Message] = []
+    coming = iter(heard)
+
+    async def hear() -> Message:
+        for message in coming:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def say(message: Message) -> None:
+        said.append(message)
+
+    await asyncio.wait_for(app(scope, receive or hear, say), WAIT_S)
+    return said
+
+
+def ask(path: str, body: bytes | list[bytes] = b"", *headers: Any, **options: Any) -> Answer:
+    """One request to an application on its own."""
+    backend = options.pop("backend", None) or FakeBackend()
+
+    async def run() -> Answer:
+        return await (await Server(backend).started()).send(path, body, *headers, **options)
+
+    return asyncio.run(run())
+
+
+# --- right calls --------------------------------------------------------------------------------
+
+
+def test_a_call_reaches_the_backend_and_its_answer_the_caller() -> None:
+    backend = FakeBackend()
+    answer = ask("/api/users.get", b'{"user_ids":[7]}', JSON_TYPE, TOKEN, backend=backend)
+    assert (answer.status, answer.body) == (200, b'{"ok":true}')
+    assert answer.headers[b"content-type"] == b"application/json"
+    assert answer.headers[b"cache-control"] == b"no-store"
+    assert answer.headers[b"x-content-type-options"] == b"nosniff"
+    assert backend.calls == [(m.GetUsers([7]), "1.2.secret", "192.0.2.7")]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b" {} "])
+def test_parameters_that_all_have_defaults_may_be_left_out(body: bytes) -> None:
+    headers = [JSON_TYPE, TOKEN] if body else [TOKEN]
+    assert ask("/api/chats.dialogs", body, *headers).status == 200
+
+
+@pytest.mark.parametrize(
+    "value", [b"application/json; charset=utf-8", b"APPLICATION/JSON", b" application/json ;x"]
+)
+def test_the_content_type_may_carry_parameters(value: bytes) -> None:
+    assert ask("/api/help.limits", b"{}", (b"Content-Type", value)).status == 200
+
+
+def test_a_token_is_not_passed_on_where_none_is_needed() -> None:
+    backend = FakeBackend()
+    ask("/api/help.limits", b"{}", JSON_TYPE, TOKEN, backend=backend)
+    assert backend.calls[0][1] == ""
+
+
+def test_a_body_in_chunks_is_one_body() -> None:
+    backend = FakeBackend()
+    ask("/api/users.get", [b'{"user', b"", b'_ids":[7]}'], JSON_TYPE, TOKEN, backend=backend)
+    assert backend.calls[0][0] == m.GetUsers([7])
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+OVER = limits.HTTP_BODY_BYTES_MAX + 1
+
+REFUSED: dict[str, tuple[str, str, bytes | list[bytes], list[tuple[bytes, bytes]]]] = {
+    "unknown method": ("unknown_method", "/api/users.nobody", b"{}", [JSON_TYPE, TOKEN]),
+    "no method": ("unknown_method", "/api/", b"{}", [JSON_TYPE, TOKEN]),
+    "live only": ("unknown_method", "/api/session.hello", b'{"token":"x"}', [JSON_TYPE]),
+    "long name": ("unknown_method", "/api/" + "x" * 5_000, b"{}", [JSON_TYPE]),
+    "odd name": ("unknown_method", '/api/"\\\x00\ud800', b"{}", [JSON_TYPE]),
+    "no such page": ("not_found", "/nothing", b"", []),
+    "odd page": ("not_found", "/\x00\x7f\U0001f600\ud800", b"", []),
+    "no content type": ("unsupported_media_type", "/api/help.limits", b"{}", []),
+    "form": (
+        "unsupported_media_type",
+        "/api/help.limits",
+        b"a=b",
+        [(b"content-type", b"application/x-www-form-urlencoded")],
+    ),
+    "almost json": (
+        "unsupported_media_type",
+        "/api/help.limits",
+        b"{}",
+        [(b"content-type", b"application/jsonp")],
+    ),
+    "declared too large": (
+        "too_large",
+        "/api/help.limits",
+        b"{}",
+        [JSON_TYPE, (b"content-length", b"%d" % OVER)],
+    ),
+    "too large": ("too_large", "/api/help.limits", b" " * OVER, [JSON_TYPE]),
+    "too large in chunks": ("too_large", "/api/help.limits", [b" " * 4096] * 17, [JSON_TYPE]),
+    "too large, declared small": (
+        "too_large",
+        "/api/help.limits",
+        [b" " * OVER],
+        [JSON_TYPE, (b"content-length", b"2")],
+    ),
+    "no token": ("unauthorized", "/api/users.me", b"{}", [JSON_TYPE]),
+    "empty token": ("unauthorized", "/api/users.me", b"{}", [JSON_TYPE, (b"authorization", b"")]),
+    "only a scheme": (
+        "unauthorized",
+        "/api/users.me",
+        b"{}",
+        [JSON_TYPE, (b"authorization", b"Bearer ")],
+    ),
+    "another scheme": (
+        "unauthorized",
+        "/api/users.me",
+        b"{}",
+        [JSON_TYPE, (b"authorization", b"Basic MS4yLnNlY3JldA==")],
+    ),
+    "not json": ("invalid_params", "/api/users.me", b"{", [JSON_TYPE, TOKEN]),
+    "two documents": ("invalid_params", "/api/users.me", b"{}{}", [JSON_TYPE, TOKEN]),
+    "not an object": ("invalid_params", "/api/users.me", b"[]", [JSON_TYPE, TOKEN]),
+    "null": ("invalid_params", "/api/users.me", b"null", [JSON_TYPE, TOKEN]),
+    "not utf-8": (
+        "invalid_params",
+        "/api/users.resolve",
+        b'{"username":"\xff\xfe"}',
+        [JSON_TYPE, TOKEN],
+    ),
+    "half a surrogate": (
+        "invalid_params",
+        "/api/users.resolve",
+        b'{"username":"\\ud800"}',
+        [JSON_TYPE, TOKEN],
+    ),
+    "deep": (
+        "invalid_params",
+        "/api/users.get",
+        b'{"user_ids":' + b"[" * 60_000,
+        [JSON_TYPE, TOKEN],
+    ),
+    "unknown field": ("invalid_params", "/api/users.me", b'{"x":1}', [JSON_TYPE, TOKEN]),
+    "long unknown field": (
+        "invalid_params",
+        "/api/users.me",
+        b'{"' + b"x" * 50_000 + b'":1}',
+        [JSON_TYPE, TOKEN],
+    ),
+    "missing field": ("invalid_params", "/api/users.get", b"{}", [JSON_TYPE, TOKEN]),
+    "wrong type": ("invalid_params", "/api/users.get", b'{"user_ids":"7"}', [JSON_TYPE, TOKEN]),
+    "float": ("invalid_params", "/api/users.get", b'{"user_ids":[1.5]}', [JSON_TYPE, TOKEN]),
+    "bool": ("invalid_params", "/api/users.get", b'{"user_ids":[true]}', [JSON_TYPE, TOKEN]),
+    "too small": ("invalid_params", "/api/users.get", b'{"user_ids":[0]}', [JSON_TYPE, TOKEN]),
+    "huge": (
+        "invalid_params",
+        "/api/users.get",
+        b'{"user_ids":[1' + b"0" * 5_000 + b"]}",
+        [JSON_TYPE, TOKEN],
+    ),
+    "too many": (
+        "invalid_params",
+        "/api/users.get",
+        msgspec.json.encode({"user_ids": [1] * (limits.USERS_PER_REQUEST_MAX + 1)}),
+        [JSON_TYPE, TOKEN],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_wrong_is_refused_and_never_reaches_the_backend(case: str) -> None:
+    code, path, body, headers = REFUSED[case]
+    backend = FakeBackend()
+    answer = ask(path, body, *headers, backend=backend)
+    answer.problem(code)
+    assert not backend.calls
+    assert answer.headers.get(b"www-authenticate") == (b"Bearer" if answer.status == 401 else None)
+    assert len(answer.body) < 1_000, "a refusal does not echo what it refuses"
+
+
+def test_the_largest_body_is_taken() -> None:
+    body = b"{" + b" " * (limits.HTTP_BODY_BYTES_MAX - 2) + b"}"
+    assert ask("/api/help.limits", body, JSON_TYPE).status == 200
+
+
+@pytest.mark.parametrize("verb", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"])
+def test_methods_are_called_by_post_only(verb: str) -> None:
+    answer = ask("/api/users.me", b"", TOKEN, verb=verb)
+    assert answer.status == 405
+    assert answer.headers[b"allow"] == b"POST"
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/docs", "/api/docs/"]
+)
+def test_pages_are_read_only(path: str) -> None:
+    shown, head = ask(path, verb="GET"), ask(path, verb="HEAD")
+    assert (shown.status, head.status, head.body) == (200, 200, b"")
+    assert shown.body
+    assert int(head.headers[b"content-length"]) == len(shown.body)
+    refused = ask(path, verb="POST")
+    refused.problem("method_not_allowed")
+    assert refused.headers[b"allow"] == b"GET, HEAD"
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_every_error_of_the_registry_is_answered_as_it_is_registered(code: str) -> None:
+    backend = FakeBackend().raising(ApiError(code, "why", 2.5))
+    answer = ask("/api/users.me", b"{}", JSON_TYPE, TOKEN, backend=backend)
+    problem = answer.problem(code)
+    assert (problem.detail, problem.retry_after) == ("why", 2.5)
+    assert answer.headers[b"retry-after"] == b"3", "whoever heeds the header does not come too soon"
+    assert (b"www-authenticate" in answer.headers) == (answer.status == 401)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "header"), [(None, None), (0.0, b"1"), (0.1, b"1"), (1.0, b"1"), (1.2, b"2")]
+)
+def test_retry_after(retry_after: float | None, header: bytes | None) -> None:
+    backend = FakeBackend().raising(ApiError("overloaded", "", retry_after))
+    answer = ask("/api/users.me", b"{}", JSON_TYPE, TOKEN, backend=backend)
+    assert answer.problem("overloaded").retry_after == retry_after
+    assert answer.headers.get(b"retry-after") == header
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), KeyError(SECRET), AssertionError(SECRET)])
+def test_a_defect_is_logged_and_nothing_of_it_told(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        backend = FakeBackend().raising(error)
+        answer = ask("/api/users.me", b"{}", JSON_TYPE, TOKEN, backend=backend)
+    problem = answer.problem("internal")
+    assert SECRET.encode() not in answer.body
+    assert type(error).__name__.encode() not in answer.body
+    trace = problem.detail.rpartition(" ")[2]
+    assert any(trace in record.getMessage() and record.exc_info for record in caplog.records)
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_does_not_come_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_ANSWER_S_MAX", 0.01)
+    backend = FakeBackend()
+    cancelled = []
+
+    async def never() -> bytes:
+        try:
+            return await asyncio.Event().wait() and b""
+        finally:
+            cancelled.append(True)
+
+    backend.act = never
+    answer = ask("/api/users.me", b"{}", JSON_TYPE, TOKEN, backend=backend)
+    assert answer.problem("unavailable").retry_after
+    assert cancelled == [True]
+
+
+def test_a_long_poll_has_its_timeout_on_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_ANSWER_S_MAX", 0.0)
+    backend = FakeBackend()
+
+    async def soon() -> bytes:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return b"{}"
+
+    backend.act = soon
+    poll = b'{"pts":0,"timeout_s":5}'
+    assert ask("/api/updates.poll", poll, JSON_TYPE, TOKEN, backend=backend).status == 200
+    ask("/api/users.me", b"{}", JSON_TYPE, TOKEN, backend=backend).problem("unavailable")
+
+
+def test_a_body_that_does_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_BODY_S_MAX", 0.01)
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    ask("/api/users.me", b"", JSON_TYPE, TOKEN, receive=never).problem("bad_request")
+
+
+def test_a_client_that_goes_away_before_its_body_calls_nothing() -> None:
+    backend = FakeBackend()
+    coming = iter(
+        [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def hear() -> Message:
+        return next(coming)
+
+    answer = ask("/api/users.me", b"", JSON_TYPE, TOKEN, backend=backend, receive=hear)
+    answer.problem("bad_request")
+    assert not backend.calls
+
+
+@pytest.mark.parametrize("path", ["/api/updates.poll", "/api/updates.ack"])
+def test_a_client_that_goes_away_ends_its_long_poll_and_no_other_call(path: str) -> None:
+    async def run() -> None:
+        backend = FakeBackend()
+        called, let_go, went = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        ended: list[str] = []
+
+        async def wait() -> bytes:
+            called.set()
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                ended.append("given up")
+                raise
+            ended.append("done")
+            return b"{}"
+
+        backend.act = wait
+        coming: list[Message] = [{"type": "http.request", "body": b'{"pts":0}'}]
+
+        async def hear() -> Message:
+            if coming:
+                return coming.pop()
+            await went.wait()
+            return {"type": "http.disconnect"}
+
+        server = await Server(backend).started()
+        answering = asyncio.create_task(server.send(path, b"", JSON_TYPE, TOKEN, receive=hear))
+        await asyncio.wait_for(called.wait(), WAIT_S)
+        went.set()
+        if path.endswith("poll"):
+            (await asyncio.wait_for(answering, WAIT_S)).problem("bad_request")
+            assert ended == ["given up"]
+        else:
+            await asyncio.sleep(0)
+            let_go.set()
+            assert (await asyncio.wait_for(answering, WAIT_S)).status == 200
+            assert ended == ["done"]
+
+    asyncio.run(run())
+
+
+def test_a_long_poll_is_answered_while_the_client_is_there() -> None:
+    poll = b'{"pts":0,"timeout_s":50}'
+    assert ask("/api/updates.poll", poll, JSON_TYPE, TOKEN).status == 200
+    backend = FakeBackend().raising(ApiError("unauthorized"))
+    refused = ask("/api/updates.poll", poll, JSON_TYPE, TOKEN, backend=backend)
+    refused.problem("unauthorized")
+
+
+# --- health -------------------------------------------------------------------------------------
+
+
+def test_ready_only_when_all_hosts_answer() -> None:
+    backend = FakeBackend()
+    assert ask("/readyz", verb="GET", backend=backend).status == 200
+    backend.is_ready = False
+    answer = ask("/readyz", verb="GET", backend=backend)
+    assert answer.problem("unavailable").retry_after
+    assert ask("/healthz", verb="GET", backend=backend).status == 200, "alive all the same"
+
+
+def test_metrics_are_text() -> None:
+    answer = ask("/metrics", verb="GET")
+    assert answer.headers[b"content-type"].startswith(b"text/plain")
+    assert b"heliograph_x 1.0" in answer.body
+
+
+# --- live connections ---------------------------------------------------------------------------
+
+
+def test_live_connections_have_one_address() -> None:
+    async def run() -> None:
+        backend = FakeBackend()
+        server = await Server(backend).started()
+        connect: Message = {"type": "websocket.connect"}
+        said = await talk(server.app, {"type": "websocket", "path": "/other"}, [connect])
+        assert [message["type"] for message in said] == ["websocket.close"]
+        assert backend.sockets == 0
+        await talk(server.app, {"type": "websocket", "path": "/ws"}, [connect])
+        assert backend.sockets == 1
+
+    asyncio.run(run())
+
+
+# --- who calls ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client", "address"),
+    [
+        (None, ("192.0.2.7", 1), "192.0.2.7"),
+        (b"198.51.100.1", ("192.0.2.7", 1), "198.51.100.1"),
+        (b"10.0.0.1, 198.51.100.1", ("192.0.2.7", 1), "198.51.100.1"),
+        (b"10.0.0.1,", ("192.0.2.7", 1), "192.0.2.7"),
+        (b"2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::/64"),
+        (b"2001:db8:1:2:ffff::9", None, "2001:db8:1:2::/64"),
+        (b"::ffff:198.51.100.1", None, "198.51.100.1"),
+        (b"nonsense", ("192.0.2.7", 1), "unknown"),
+        (b"\xff\x00", None, "unknown"),
+        (None, None, "unknown"),
+    ],
+)
+def test_the_caller_is_whom_the_nearest_proxy_names(
+    forwarded: bytes | None, client: Any, address: str
+) -> None:
+    headers = {} if forwarded is None else {b"x-forwarded-for": forwarded}
+    assert caller_address(headers, client) == address
+
+
+def test_of_repeated_headers_the_proxys_counts() -> None:
+    backend = FakeBackend()
+    claimed, seen = (b"X-Forwarded-For", b"10.9.9.9"), (b"x-forwarded-for", b"198.51.100.1")
+    ask("/api/help.limits", b"{}", JSON_TYPE, claimed, seen, backend=backend)
+    assert backend.calls[0][2] == "198.51.100.1"
+
+
+def test_nothing_of_the_application_is_left_running() -> None:
+    async def run() -> set[asyncio.Task[Any]]:
+        server = await Server(FakeBackend()).started()
+        with contextlib.suppress(AssertionError):
+            await server.send("/api/updates.poll", b'{"pts":0}', JSON_TYPE, TOKEN)
+        return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+
+    assert asyncio.run(run()) == set()
