@@ -141,7 +141,7 @@ def application(settings: Settings) -> serve.Application:
         health_check_period_s=2,
         graceful_shutdown_timeout_s=2,
     )
-    @serve.ingress(App(start))
+    @serve.ingress(App(start, settings.proxies))
     class Front:
         """See `api.http`."""
 

@@ -66,10 +66,12 @@ class Backend(Protocol):
 
 
 class App:
-    """The application. `start` makes the backend, in the process and on the loop that serve."""
+    """The application. `start` makes the backend, in the process and on the loop that serve;
+    `proxies`: see `caller_address`."""
 
-    def __init__(self, start: Callable[[], Awaitable[Backend]]) -> None:
+    def __init__(self, start: Callable[[], Awaitable[Backend]], proxies: int = 0) -> None:
         self._start = start
+        self._proxies = proxies
         self._backend: Backend | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -151,7 +153,7 @@ class App:
         except msgspec.MsgspecError as error:
             raise ApiError("invalid_params", str(error)[:200]) from error
         assert self._backend is not None
-        address = caller_address(headers, scope.get("client"))
+        address = caller_address(headers, scope.get("client"), self._proxies)
         call = self._backend.call(params, token if method.auth else "", address)
         deadline_s = limits.HTTP_ANSWER_S_MAX
         if isinstance(params, m.Poll):
@@ -169,7 +171,12 @@ Reply = tuple[int, bytes, bytes, list[tuple[bytes, bytes]]]
 
 
 def _headers(scope: Message) -> dict[bytes, bytes]:
-    return {name.lower(): value for name, value in scope["headers"]}
+    """By lower-case name; what is repeated is one list (RFC 9110, section 5.3)."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        key = name.lower()
+        found[key] = found[key] + b", " + value if key in found else value
+    return found
 
 
 def _token(headers: dict[bytes, bytes]) -> str:
@@ -177,12 +184,15 @@ def _token(headers: dict[bytes, bytes]) -> str:
     return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
 
 
-def caller_address(headers: dict[bytes, bytes], client: Any) -> str:
-    """Who calls, for throttling: the last entry of X-Forwarded-For (the proxy in front of this
-    server writes it), else the peer. IPv6 addresses count by /64, which is what one customer has.
+def caller_address(headers: dict[bytes, bytes], client: Any, proxies: int = 0) -> str:
+    """Who calls, for throttling. The server's own HAProxy appends to X-Forwarded-For who called it;
+    each of the operator's `proxies` before it appended one more. What stands before those was
+    written by the caller, and is not believed. IPv6 addresses count by /64, which is what one
+    customer has.
     """
-    forwarded = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip()
-    text = forwarded.decode("latin-1") or (client[0] if client else "unknown")
+    forwarded = [entry.strip() for entry in headers.get(b"x-forwarded-for", b"").split(b",")]
+    trusted = forwarded[-1 - proxies :][0]
+    text = trusted.decode("latin-1") or (client[0] if client else "unknown")
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -270,8 +270,13 @@ def addresses(server: str, config: t.Config) -> list[str]:
     base = urlsplit(server)
     secure = base.scheme == "https"
     found = []
-    if config.ws_url and not (secure and urlsplit(config.ws_url).scheme != "wss"):
-        found.append(config.ws_url)
+    live = config.ws_url
+    if not live and config.ws_port:
+        host = base.hostname or ""
+        live = f"ws://[{host}]" if ":" in host else f"ws://{host}"
+        live = f"{live}:{config.ws_port}/ws"
+    if live and not (secure and urlsplit(live).scheme != "wss"):
+        found.append(live)
     if config.ws_fallback_path:
         scheme = "wss" if secure else "ws"
         found.append(f"{scheme}://{base.netloc}{base.path}{config.ws_fallback_path}")

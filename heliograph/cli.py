@@ -66,6 +66,22 @@ def up(
     resident: Annotated[
         int, typer.Option(min=100, help="Actors each host keeps in memory.")
     ] = 100_000,
+    public_url: Annotated[
+        str,
+        typer.Option(
+            help="How clients reach this server where a proxy stands before it, as "
+            "https://chat.example.org; its path /ws must lead to the port of live connections."
+        ),
+    ] = "",
+    proxies: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=8,
+            help="How many proxies of yours name the client in X-Forwarded-For "
+            "[default: 1 with --public-url, else 0].",
+        ),
+    ] = None,
 ) -> None:
     """Run a server in the foreground. Ctrl-C stops it."""
     from heliograph.server.up import UpError
@@ -82,6 +98,8 @@ def up(
             registration=registration.value,
             dedicated=tuple(dedicated) if dedicated else None,
             resident_max=resident,
+            public_url=public_url,
+            proxies=proxies,
             console=Console(highlight=False),
         )
     except UpError as error:

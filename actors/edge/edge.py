@@ -27,6 +27,8 @@ def make_gateway(settings: Settings) -> Gateway:
         ws_fallback_path="/ws",
         registration=settings.registration,
         heartbeat_s=limits.HEARTBEAT_S,
+        server_id=settings.cluster_id,
+        ws_port=settings.ws_port,
     )
     return Gateway(placement, RayHost, config)
 

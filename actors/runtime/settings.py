@@ -11,7 +11,8 @@ from msgspec import Struct
 class Settings(Struct, frozen=True):
     """The runtime's part of a server's configuration. `data`: the data folder. `resident_max`:
     actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`: how clients
-    reach them."""
+    reach them, if that can be told. `proxies`: reverse proxies of the operator's before this
+    server."""
 
     data: str
     cluster_id: str
@@ -23,7 +24,8 @@ class Settings(Struct, frozen=True):
     resident_max: int = 100_000
     ws_host: str = "127.0.0.1"
     ws_port: int = 8001
-    ws_url: str = "ws://127.0.0.1:8001/ws"
+    ws_url: str = ""
+    proxies: int = 0
     registration: Literal["open", "invitation", "closed"] = "open"
     version: str = "0.1.0"
 

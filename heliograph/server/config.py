@@ -12,8 +12,9 @@ from msgspec import Struct
 
 
 class ServerConfig(Struct, frozen=True):
-    """`data`: absolute path of the data folder. `ports`: further ports that this server uses on
-    loopback, chosen when it starts."""
+    """`data`: absolute path of the data folder. `public_url`: how clients reach this server where a
+    proxy of the operator's stands before it, else empty; `proxies`: how many do. `temporary`: a
+    folder for this run."""
 
     data: str
     cluster_id: str
@@ -26,6 +27,8 @@ class ServerConfig(Struct, frozen=True):
     registration: Literal["open", "invitation", "closed"]
     dedicated: tuple[str, ...]
     resident_max: int
+    public_url: str
+    proxies: int
     temporary: str
     version: str
 
@@ -35,12 +38,20 @@ class ServerConfig(Struct, frozen=True):
 
     @property
     def ws_url(self) -> str:
-        return f"ws://{self.shown_host}:{self.ws_port}/ws"
+        """What clients are told; empty if the server listens on all addresses and does not know by
+        which of them they come."""
+        if self.public_url:
+            return f"ws{self.public_url.removeprefix('http')}/ws"
+        return "" if self.everywhere else f"ws://{self.shown_host}:{self.ws_port}/ws"
+
+    @property
+    def everywhere(self) -> bool:
+        return self.host in ("0.0.0.0", "::")
 
     @property
     def shown_host(self) -> str:
         """The address to reach this server at from this machine."""
-        if self.host in ("0.0.0.0", "::"):
+        if self.everywhere:
             return "127.0.0.1"
         return f"[{self.host}]" if ":" in self.host else self.host
 

@@ -6,6 +6,7 @@ import socket
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.panel import Panel
@@ -35,6 +36,15 @@ def check_port(host: str, port: int, option: str) -> None:
         ) from error
 
 
+def check_public_url(url: str) -> str:
+    """The address without a slash at its end. Raises UpError."""
+    parts = urlsplit(url)
+    known = parts.scheme in ("http", "https") and parts.hostname
+    if url and (not known or parts.path.strip("/") or parts.query or parts.fragment):
+        raise UpError(f"--public-url {url} is no address like https://chat.example.org")
+    return url.rstrip("/")
+
+
 def up(
     *,
     data: Path,
@@ -46,10 +56,13 @@ def up(
     registration: Literal["open", "invitation", "closed"],
     dedicated: tuple[str, ...] | None,
     resident_max: int,
+    public_url: str,
+    proxies: int | None,
     console: Console,
 ) -> int:
     """Run a server in the foreground; returns the exit code. Raises UpError."""
     data = data.resolve()
+    public_url = check_public_url(public_url)
     ws_port = port + 1 if ws_port is None else ws_port
     check_port(host, port, "--port")
     check_port(host, ws_port, "--ws-port")
@@ -71,6 +84,8 @@ def up(
         registration=registration,
         dedicated=made.dedicated,
         resident_max=resident_max,
+        public_url=public_url,
+        proxies=int(bool(public_url)) if proxies is None else proxies,
         temporary="",
         version=version("heliograph"),
     )
@@ -84,7 +99,7 @@ def up(
 
 def announce(config: ServerConfig, console: Console) -> None:
     """Tell the user that and where the server is."""
-    if config.host not in ("127.0.0.1", "::1", "localhost"):
+    if config.host not in ("127.0.0.1", "::1", "localhost") and not config.public_url:
         console.print(
             "[yellow]Anybody who reaches this machine can reach this server, without TLS: put a "
             "proxy in front (docs/operations.md).[/yellow]"

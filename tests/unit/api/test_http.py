@@ -540,6 +540,15 @@ def test_of_repeated_headers_the_proxys_counts() -> None:
     assert backend.calls[0][2] == "198.51.100.1"
 
 
+@pytest.mark.parametrize(
+    ("proxies", "address"),
+    [(0, "10.0.0.2"), (1, "198.51.100.1"), (2, "203.0.113.9"), (8, "203.0.113.9")],
+)
+def test_each_proxy_of_the_operators_is_passed_over(proxies: int, address: str) -> None:
+    headers = {b"x-forwarded-for": b"203.0.113.9, 198.51.100.1, 10.0.0.2"}
+    assert caller_address(headers, None, proxies) == address
+
+
 def test_nothing_of_the_application_is_left_running() -> None:
     async def run() -> set[asyncio.Task[Any]]:
         server = await Server(FakeBackend()).started()

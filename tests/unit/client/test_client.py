@@ -922,3 +922,18 @@ def test_a_safe_server_is_not_left_for_an_unsafe_address(
     server: str, ws_url: str, path: str, expected: list[str]
 ) -> None:
     assert addresses(server, t.Config("", ws_url, path, "open", 30)) == expected
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("http://chat.lan:8000", ["ws://chat.lan:8001/ws", "ws://chat.lan:8000/ws"]),
+        ("http://[fd00::1]:8000", ["ws://[fd00::1]:8001/ws", "ws://[fd00::1]:8000/ws"]),
+        ("https://chat.example.org", ["wss://chat.example.org/ws"]),
+    ],
+)
+def test_a_server_that_listens_everywhere_tells_only_its_port(
+    server: str, expected: list[str]
+) -> None:
+    config = t.Config("", "", "/ws", "open", 30, ws_port=8001)
+    assert addresses(server, config) == expected
