@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from heliograph.admin import app as admin_app
+from heliograph.chat.command import command as chat_command
 from sim.load import command as load_command
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("load")(load_command)
+app.command("chat")(chat_command)
 app.add_typer(admin_app, name="admin")
 
 DATA = Path("heliograph-data")

@@ -208,6 +208,7 @@ class LmdbCheckpoint:
         )
 
     def open(self) -> None:
+        self._env.reader_check()  # a reader that was killed must not keep old pages alive
         self._txn = self._env.begin(write=True)
 
     def step(self, rows_max: int) -> bool:

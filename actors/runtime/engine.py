@@ -30,7 +30,7 @@ from actors.runtime.turn import Message, ReadView, Turn
 from actors.runtime.wire import REFUSE, REPLY, Out, Refusal, ReplyTo, Request
 from api.errors import ApiError
 from storage.keys import actor_prefix
-from storage.port import CorruptRow
+from storage.port import BadKey, CorruptRow
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +198,11 @@ class Engine:
 
     def _turn(self, message: Message) -> None:
         ref, content, caller, reply_to = message
-        resident = self._activate(ref)
+        try:
+            resident = self._activate(ref)
+        except (BadKey, KeyError) as error:
+            self._fail(message, error)
+            return
         facts = resident.facts
         had_facts = bool(facts)
         turn = Turn(
@@ -217,6 +221,7 @@ class Engine:
                 resident.state = resident.kind.load(turn)
                 self._admit(ref, resident)
             answer = resident.kind.handlers[type(content)](resident.state, content, turn)
+            payload = None if answer is None or turn.answer_to is None else _json(answer)
             if self.read_only and (turn.writes or turn.sent or turn.timers):
                 raise ApiError("storage_full", "the disk is full; nothing was changed", 1.0)
         except ApiError as error:
@@ -225,24 +230,24 @@ class Engine:
             return
         except Exception as error:
             self.residents.pop(ref, None)
-            self._fail(message, resident, error)
+            self._fail(message, error)
             return
         if had_facts != bool(facts):
             if had_facts:
                 del self.volatile[ref]
             else:
                 self.volatile[ref] = facts
-        self._take_effect(turn, resident, answer)
+        self._take_effect(turn, resident, payload)
 
-    def _take_effect(self, turn: Turn, resident: Resident, answer: Any) -> None:
+    def _take_effect(self, turn: Turn, resident: Resident, payload: bytes | None) -> None:
         layer = self.pending.open
         if turn.writes:
             layer.write(resident.partition, resident.prefix, turn.writes)
         if turn.timers:
             self.timers.change(layer, resident.partition, turn.ref, turn.timers)
-        if answer is not None and turn.answer_to is not None:
+        if payload is not None and turn.answer_to is not None:
             front, number = turn.answer_to.front, turn.answer_to.request
-            layer.outs.append((front, Out(REPLY, number, _json(answer))))
+            layer.outs.append((front, Out(REPLY, number, payload)))
         if turn.outs:
             layer.outs.extend(turn.outs)
         if self._alone:
@@ -270,24 +275,24 @@ class Engine:
             self.residents.popitem(last=False)
 
     def _read(self, ref: ActorRef, message: Any, request: Request, reply_to: ReplyTo) -> None:
-        kind = self.kinds[ref.kind]
-        view = ReadView(
-            self.committed,
-            ref,
-            self._partition(ref),
-            actor_prefix(kind.number, ref.key),
-            request.caller,
-            self.clock(),
-            self.volatile.get(ref, {}),
-        )
         try:
-            answer = kind.readers[type(message)](view, message)
+            kind = self.kinds[ref.kind]
+            view = ReadView(
+                self.committed,
+                ref,
+                self._partition(ref),
+                actor_prefix(kind.number, ref.key),
+                request.caller,
+                self.clock(),
+                self.volatile.get(ref, {}),
+            )
+            payload = _json(kind.readers[type(message)](view, message))
         except ApiError as error:
             self._refuse(reply_to, error)
         except Exception as error:
             self._refuse(reply_to, self._report(ref, message, error))
         else:
-            out = Out(REPLY, reply_to.request, _json(answer))
+            out = Out(REPLY, reply_to.request, payload)
             self.pending.open.outs.append((reply_to.front, out))
 
     # --- refusals -----------------------------------------------------------------------------
@@ -299,7 +304,7 @@ class Engine:
             out = Out(REFUSE, reply_to.request, payload)
             self.pending.open.outs.append((reply_to.front, out))
 
-    def _fail(self, message: Message, resident: Resident, error: Exception) -> None:
+    def _fail(self, message: Message, error: Exception) -> None:
         """A defect or a corrupt row, not a refusal: answer that, and where nobody waits, keep the
         message as a dead letter for the administrator."""
         refusal = self._report(message.target, message.content, error)
@@ -307,11 +312,14 @@ class Engine:
         if message.reply_to is None and not self.read_only:
             letter = _envelope(message)
             number = self.rng.getrandbits(63)
-            self.streams.bury(self.pending.open, resident.partition, number, letter)
+            partition = self._partition(message.target)
+            self.streams.bury(self.pending.open, partition, number, letter)
 
     def _report(self, ref: ActorRef, content: Any, error: Exception) -> ApiError:
         self.failures += 1
         log.error("%s failed at %s", ref, type(content).__name__, exc_info=error)
+        if isinstance(error, BadKey):
+            return ApiError("bad_request", f"{error}")
         if isinstance(error, (CorruptRow, msgspec.MsgspecError)):
             return ApiError(
                 "storage_corrupt", f"a stored row of {ref.kind} failed its check; nothing was done"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import resource
 import signal
 import socket
@@ -21,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from heliograph.server.children import adopt_orphans, end_descendants
 from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_authentication
+from heliograph.server.supervisor import FAILED, READY
 
 if TYPE_CHECKING:
     from actors.runtime.settings import Settings
@@ -182,6 +185,7 @@ def write_run_file(config: ServerConfig, ray_address: str) -> Path:
 
 def main() -> None:
     config = decode_config(sys.argv[1])
+    adopt_orphans()
     os.environ.update(environment(config))
     from actors.runtime.process import log_to
 
@@ -198,13 +202,13 @@ def main() -> None:
         address = start(config)
         heed_signals()  # Ray put its own in their place
         run_file = write_run_file(config, address)
-        print("ready", flush=True)
+        print(READY, flush=True)
         watch(stopping)
         stop(config)
-    except BaseException:
+    except BaseException as error:
         log.exception("the server failed")
-        logging.shutdown()
-        os._exit(1)
+        print(f"{FAILED}: {reason(error)}", flush=True)
+        end(1)
     finally:
         if run_file is not None:
             run_file.unlink(missing_ok=True)
@@ -212,15 +216,28 @@ def main() -> None:
 
 def stop(config: ServerConfig) -> None:
     """Stop cleanly: the clients are asked to come back, the hosts close their folders; what is
-    left of the cluster holds nothing and is ended by the supervisor."""
+    left of the cluster holds nothing and is ended."""
     from actors.runtime import cluster
 
     begun_s = time.monotonic()
     cluster.stop(settings_of(config))
     log.info("stopped cleanly after %.1f s", time.monotonic() - begun_s)
-    logging.shutdown()
     (Path(config.data) / "run.json").unlink(missing_ok=True)
-    os._exit(0)
+    end(0)
+
+
+def end(code: int) -> None:
+    """End this process and all that it started, also where nobody is left to supervise it."""
+    end_descendants()
+    logging.shutdown()
+    os._exit(code)
+
+
+def reason(error: BaseException) -> str:
+    """An error in one line. Ray tells the error of an actor as a trace in its text, whose last line
+    names it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"^[\w.]+\.\w+: ", "", lines[-1].strip())
 
 
 if __name__ == "__main__":

@@ -7,9 +7,6 @@ come to it (it is their reaper), and the server process ends when the supervisor
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import shutil
 import signal
 import subprocess
@@ -19,18 +16,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 from msgspec.structs import replace
 
+from heliograph.server.children import adopt_orphans, end_descendants, end_with_parent
 from heliograph.server.config import ServerConfig
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 START_S_MAX = 120.0
 STOP_S_MAX = 25.0
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.5, 10.0
 STEADY_S = 60.0
-
-_libc = ctypes.CDLL(None, use_errno=True)
+READY, FAILED = "ready", "failed"
+"""What the server process says on its standard output: `ready`, or `failed: why`."""
 
 
 class Supervisor:
@@ -40,11 +36,12 @@ class Supervisor:
         self._config = config
         self._say = say
         self._stops = 0
+        self._why = ""
         self._child: subprocess.Popen[str] | None = None
 
     def run(self, announce: Callable[[ServerConfig], None]) -> int:
         """Run until stopped; returns the exit code. `announce` is called when it is ready."""
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_stop)
         backoff_s = BACKOFF_S_MIN
@@ -55,8 +52,8 @@ class Supervisor:
                 return 0 if code == 0 else 1
             if not ready:
                 self._say(
-                    "The server could not be started; see "
-                    f"{self._config.data}/logs/server.jsonl and server.out"
+                    f"The server could not be started: {self._why or 'it ended'}\n"
+                    f"More is in {self._config.data}/logs/server.jsonl and server.out"
                 )
                 return 1
             if time.monotonic() - begun_s > STEADY_S:
@@ -89,17 +86,20 @@ class Supervisor:
                     stderr=output,
                     text=True,
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,  # noqa: PLW1509 - there are no threads
+                    preexec_fn=end_with_parent,  # noqa: PLW1509 - there are no threads
                 )
             assert child.stdout is not None
             for line in child.stdout:
-                if line.strip() == "ready":
+                said, _, why = line.strip().partition(": ")
+                if said == READY:
                     ready = True
                     announce(config)
+                elif said == FAILED:
+                    self._why = why
             return self._wait(child), ready
         finally:
             self._child = None
-            _end_descendants()
+            end_descendants()
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _wait(self, child: subprocess.Popen[str]) -> int:
@@ -108,23 +108,3 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             child.kill()
             return child.wait()
-
-
-def _end_with_parent() -> None:
-    """In the child: get SIGTERM when the supervisor dies, however it dies."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
-def _end_descendants() -> None:
-    """End what the server process left behind; all of it was started by it, and came to us."""
-    for _ in range(5):
-        left = psutil.Process().children(recursive=True)
-        if not left:
-            return
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(left, timeout=3)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass

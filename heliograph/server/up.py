@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import socket
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 
 from heliograph.server.config import ServerConfig
@@ -97,6 +101,17 @@ def up(
         folder.close()
 
 
+def own_command() -> str:
+    """How this program is called from the shell that it was started from."""
+    called = Path(sys.argv[0]).absolute()
+    found = shutil.which(called.name)
+    if found is not None and Path(found).absolute() == called:
+        return called.name
+    if called.is_relative_to(Path.cwd()):
+        return shlex.quote(str(called.relative_to(Path.cwd())))
+    return shlex.quote(str(called))
+
+
 def announce(config: ServerConfig, console: Console) -> None:
     """Tell the user that and where the server is."""
     if config.host not in ("127.0.0.1", "::1", "localhost") and not config.public_url:
@@ -109,7 +124,7 @@ def announce(config: ServerConfig, console: Console) -> None:
         f"{config.data}   its data",
         "",
         "Open a second terminal and talk:",
-        f"  [bold].venv/bin/heliograph chat --url {config.url}[/bold]",
+        f"  [bold]{escape(own_command())} chat --url {config.url}[/bold]",
         "",
         "Ctrl-C stops it; nothing is lost by that.",
     ]

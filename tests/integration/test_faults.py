@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -32,13 +30,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         running.stop()
 
 
-def under_load(server: RunningServer, seconds: int, fault: Callable[[], None]) -> dict[str, Any]:
-    """The figures of a load during which `fault` happens."""
+def survive(server: RunningServer, seconds: int, fault: Callable[[], None]) -> None:
+    """With load running, `fault` happens: nothing is lost, and what is stored is sound."""
     before = turns(server)
     load = server.load(*LOAD, "--seconds", str(seconds))
     wait_for(lambda: turns(server) > before + 5_000)
     fault()
-    return result_of(load)
+    check(result_of(load))
+    done = server.run("admin", "verify", "--data", str(server.data), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], None]:
@@ -52,16 +52,25 @@ def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], No
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_kill_each_host(server: RunningServer, index: int) -> None:
-    check(under_load(server, 12, killed(server, "ray::Host", index)))
+    survive(server, 12, killed(server, "ray::Host", index))
 
 
-def test_kill_an_edge(server: RunningServer) -> None:
-    check(under_load(server, 12, killed(server, "ray::Edge")))
+@pytest.mark.parametrize("index", [0, 1])
+def test_kill_each_edge(server: RunningServer, index: int) -> None:
+    survive(server, 12, killed(server, "ray::Edge", index))
 
 
-@pytest.mark.parametrize("title", ["ray::ServeReplica:heliograph:Front", "ray::ServeController"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "ray::ServeReplica:heliograph:Front",
+        "ray::ServeReplica:heliograph:Auth",
+        "ray::ServeController",
+        "ray::HAProxyManager",
+    ],
+)
 def test_kill_the_front(server: RunningServer, title: str) -> None:
-    check(under_load(server, 12, killed(server, title)))
+    survive(server, 12, killed(server, title))
     wait_for(server.answers)
 
 
@@ -70,7 +79,7 @@ def test_stop_and_start(server: RunningServer) -> None:
         server.stop()
         server.start()
 
-    check(under_load(server, 45, restart))
+    survive(server, 45, restart)
 
 
 def test_kill_everything_at_once(server: RunningServer) -> None:
@@ -80,7 +89,7 @@ def test_kill_everything_at_once(server: RunningServer) -> None:
         server.kill()
         server.start()
 
-    check(under_load(server, 45, cut))
+    survive(server, 45, cut)
 
 
 def test_kill_ray(server: RunningServer) -> None:
@@ -94,10 +103,19 @@ def test_kill_ray(server: RunningServer) -> None:
         wait_for(lambda: not (server.data / "run.json").exists(), 90)
         server.wait_ready()
 
-    check(under_load(server, 75, kill))
+    survive(server, 75, kill)
 
 
-def test_it_verifies_clean(server: RunningServer, tmp_path: Path) -> None:
-    """After all of the above."""
-    done = server.run("admin", "verify", "--data", str(server.data), "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_kill_the_supervisor(server: RunningServer) -> None:
+    """Nothing is left behind that would be in the way of the next start."""
+
+    def kill() -> None:
+        assert server.process is not None
+        family = server.family()
+        server.process.kill()
+        server.process.wait()
+        _, alive = psutil.wait_procs(family, timeout=30)
+        assert not alive, f"left behind: {alive}"
+        server.start()
+
+    survive(server, 45, kill)

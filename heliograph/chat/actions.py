@@ -1,0 +1,272 @@
+"""Commands carried out. Each returns words for the user, or a page to show."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import heliograph as h
+from heliograph.chat.commands import COMMANDS, Command, CommandError, usage
+from heliograph.chat.engine import Engine
+from heliograph.chat.model import ChatState
+from heliograph.chat.text import clock, last_seen, local, one_line, plural
+
+KEYS = (
+    ("Enter", "send"),
+    ("Ctrl+J", "a new line in the message (also Shift+Enter, where the terminal tells it)"),
+    ("Ctrl+N, Ctrl+P", "next, previous chat (with an empty line also the arrows)"),
+    ("Page up, Page down", "scroll the conversation; older messages load at its top"),
+    ("Esc", "go to the list of chats; Enter comes back"),
+    ("Tab", "from one part to the next"),
+    ("Ctrl+C", "copy what is selected with the mouse; with nothing selected, quit"),
+    ("Ctrl+Q", "quit"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows to show until the user closes them: what it is, and what there is to say about it."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+    def lines(self, width: int) -> list[str]:
+        """In two columns, or where these have no room, one below the other."""
+        left = max((len(name) for name, about in self.rows if about), default=0) + 2
+        if left + max(len(about) for _, about in self.rows) > width:
+            return [
+                line
+                for name, about in self.rows
+                for line in ([name, f"    {about}"] if about else [name])
+            ]
+        return [f"{name.ljust(left)}{about}" if about else name for name, about in self.rows]
+
+
+TEXTS = (("text", "is sent to the open chat"), ("//text", "sends a text that begins with /"))
+SIGNS = (
+    ("◷  ✗", "a message on its way; it failed"),
+    ("✓  ✓✓", "it is on the server; it was delivered, and in colour: read"),
+    ("●  #  ★", "somebody who is online; a group; your saved messages"),
+)
+GAP = ("", "")
+
+
+Answer = str | Page | None
+Action = Callable[[Engine, Command], Awaitable[Answer]]
+ACTIONS: dict[str, Action] = {}
+
+
+def action(run: Action) -> Action:
+    """Declare what carries the command of the function's name out."""
+    name = getattr(run, "__name__", "").strip("_")
+    assert name in COMMANDS, name
+    ACTIONS[name] = run
+    return run
+
+
+def _chat(engine: Engine) -> ChatState:
+    chat = engine.current()
+    if chat is None:
+        raise CommandError("open a chat first")
+    return chat
+
+
+def _group(engine: Engine) -> ChatState:
+    chat = _chat(engine)
+    if not chat.group:
+        raise CommandError("this is for groups; open one first")
+    return chat
+
+
+# --- chats ------------------------------------------------------------------------------------
+
+
+@action
+async def open_(engine: Engine, command: Command) -> Answer:
+    wanted = command.text
+    if not wanted.startswith("@"):
+        found = [
+            chat
+            for chat in engine.model.dialogs()
+            if one_line(engine.model.title(chat)).casefold() == one_line(wanted).casefold()
+        ]
+        if len(found) > 1:
+            raise CommandError(f"{len(found)} chats are called so; choose one in the list")
+        if found:
+            engine.open(found[0].id)
+            return None
+        if len(command.arguments) > 1:
+            raise CommandError("there is no chat of this title; a user is named as @user")
+    if len(command.arguments) > 1:
+        raise CommandError(f"it goes {usage('open')}: one user")
+    await engine.open_user(wanted)
+    return None
+
+
+@action
+async def saved(engine: Engine, command: Command) -> Answer:
+    await engine.open_user(engine.client.user_id)
+    return None
+
+
+@action
+async def group(engine: Engine, command: Command) -> Answer:
+    ids = [(await engine.client.user(user)).id for user in command.users]
+    chat = await engine.client.create_group(command.title, ids)
+    await engine.show(chat)
+    return None
+
+
+@action
+async def add(engine: Engine, command: Command) -> Answer:
+    chat = _group(engine)
+    for user in command.arguments:
+        await engine.client.add_member(chat.id, user)
+    return None
+
+
+@action
+async def remove(engine: Engine, command: Command) -> Answer:
+    await engine.client.remove_member(_group(engine).id, command.text)
+    return None
+
+
+@action
+async def leave(engine: Engine, command: Command) -> Answer:
+    await engine.client.leave(_group(engine).id)
+    return None
+
+
+@action
+async def rename(engine: Engine, command: Command) -> Answer:
+    await engine.client.rename(_group(engine).id, command.text)
+    return None
+
+
+@action
+async def members(engine: Engine, command: Command) -> Answer:
+    chat = await engine.client.chat(_group(engine).id)
+    engine.model.know_chat(chat)
+    users = {user.id: user for user in await engine.client.users(m.user_id for m in chat.members)}
+    engine.model.know_users(users.values())
+    rows = []
+    for member in chat.members:
+        user = users.get(member.user_id)
+        about: list[str] = [] if member.role == "member" else [member.role]
+        if user is not None and user.status is not None:
+            about.append(_presence(user.status, engine.now_ms()))
+        if chat.last_id:
+            about.append(f"read {member.read_id} of {chat.last_id}")
+        rows.append((_who(engine, user, member.user_id), ", ".join(about)))
+    return Page(plural(len(rows), "member"), tuple(rows))
+
+
+def _presence(status: h.Status, now_ms: int) -> str:
+    return "online" if status.online else last_seen(status.last_seen_ms, now_ms)
+
+
+def _who(engine: Engine, user: h.User | None, user_id: int) -> str:
+    words = one_line(engine.model.name(user_id))
+    if user is not None:
+        words += f" (@{one_line(user.username)})"
+    return words
+
+
+@action
+async def retry(engine: Engine, command: Command) -> Answer:
+    return None if engine.retry() else "nothing failed in this chat"
+
+
+@action
+async def drop(engine: Engine, command: Command) -> Answer:
+    return None if engine.drop() else "nothing failed in this chat"
+
+
+# --- people -----------------------------------------------------------------------------------
+
+
+def _user(engine: Engine, command: Command) -> int | str:
+    if command.arguments:
+        return command.arguments[0]
+    chat = _chat(engine)
+    if chat.group or engine.model.saved(chat):
+        raise CommandError(f"it goes {usage(command.name)}: name a user, or open their chat")
+    return engine.model.peer(chat)
+
+
+@action
+async def block(engine: Engine, command: Command) -> Answer:
+    await engine.client.block(_user(engine, command))
+    return "blocked; /unblock takes it back"
+
+
+@action
+async def unblock(engine: Engine, command: Command) -> Answer:
+    await engine.client.unblock(_user(engine, command))
+    return "not blocked any more"
+
+
+@action
+async def contacts(engine: Engine, command: Command) -> Answer:
+    if command.arguments:
+        what, whom = command.arguments
+        if what == "add":
+            await engine.client.add_contact(whom)
+        else:
+            await engine.client.remove_contact(whom)
+        return "added to your contacts" if what == "add" else "taken out of your contacts"
+    found = await engine.client.contacts()
+    blocked = await engine.client.blocked()
+    ids = dict.fromkeys([contact.user_id for contact in found] + blocked)
+    users = {user.id: user for user in await engine.client.users(ids)}
+    engine.model.know_users(users.values())
+    rows = []
+    for user_id in ids:
+        user = users.get(user_id)
+        about = ["blocked"] if user_id in blocked else []
+        if user is not None and user.status is not None:
+            about.append(_presence(user.status, engine.now_ms()))
+        rows.append((_who(engine, user, user_id), ", ".join(about)))
+    return Page(
+        "Contacts", tuple(rows) or (("Nobody yet. /contacts add @user adds somebody.", ""),)
+    )
+
+
+# --- logins -----------------------------------------------------------------------------------
+
+
+@action
+async def sessions(engine: Engine, command: Command) -> Answer:
+    if command.arguments and command.arguments[1] == "others":
+        ended = await engine.client.end_other_sessions()
+        return f"ended {plural(ended, 'other login')}"
+    found = sorted(await engine.client.sessions(), key=lambda session: session.created_ms)
+    if command.arguments:
+        number = int(command.arguments[1])
+        if not 1 <= number <= len(found):
+            raise CommandError(f"there are logins 1 to {len(found)}; /sessions shows them")
+        if found[number - 1].current:
+            raise CommandError("that is this login; /logout ends it")
+        await engine.client.end_session(found[number - 1].id)
+        return f"ended login {number}"
+    rows = []
+    for number, session in enumerate(found, 1):
+        when = local(session.active_ms)
+        about = f"active {when.day} {when:%b %Y} {clock(session.active_ms)}"
+        if session.current:
+            about = "this one"
+        rows.append((f"{number}  {one_line(session.device) or 'unnamed device'}", about))
+    end = ("/sessions end N ends one, /sessions end others all but this one.", "")
+    return Page("Where you are logged in", (*rows, GAP, end))
+
+
+@action
+async def logout(engine: Engine, command: Command) -> Answer:
+    await engine.client.logout()
+    return None
+
+
+@action
+async def help_(engine: Engine, command: Command) -> Answer:
+    known = [(usage(name), spec.help) for name, spec in COMMANDS.items()]
+    return Page("Help", (*known, GAP, *TEXTS, GAP, *KEYS, GAP, *SIGNS))

@@ -1,0 +1,130 @@
+"""What is typed into the input line: a text to send, or a command.
+
+A line that begins with `/` is a command; `//` at the beginning sends a text that begins with `/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class CommandError(Exception):
+    """The line is no command; the message says what would be."""
+
+
+class Spec(NamedTuple):
+    """A command: what its arguments look like, and what it does."""
+
+    usage: str
+    help: str
+    arguments_min: int = 0
+    arguments_max: int = 0
+
+
+ANY = 1_000
+
+COMMANDS: dict[str, Spec] = {
+    "open": Spec("@user", "open the chat with a user, or a group by its title", 1, ANY),
+    "saved": Spec("", "open your saved messages"),
+    "group": Spec("Title @a @b", "make a group", 1, ANY),
+    "add": Spec("@user ...", "add users to this group", 1, ANY),
+    "remove": Spec("@user", "remove a member from this group", 1, 1),
+    "leave": Spec("", "leave this group"),
+    "rename": Spec("Title", "give this group another title", 1, ANY),
+    "members": Spec("", "who is in this group, and how far they have read"),
+    "retry": Spec("", "send again what failed in this chat"),
+    "drop": Spec("", "forget what failed in this chat"),
+    "block": Spec("[@user]", "block a user: this one, or another", 0, 1),
+    "unblock": Spec("[@user]", "take a block back", 0, 1),
+    "contacts": Spec("[add|remove @user]", "show or change your contacts", 0, 2),
+    "sessions": Spec("[end N|others]", "where you are logged in; end other logins", 0, 2),
+    "logout": Spec("", "log out on this device"),
+    "help": Spec("", "show the commands and keys"),
+    "quit": Spec("", "leave the program; you stay logged in"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send this text to the open chat."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command with its arguments. `title` and `users` tell the arguments apart: users are the
+    last words that begin with `@`, the title is what comes before them."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        return tuple(word.removeprefix("@") for word in self.arguments[self._title_end() :])
+
+    @property
+    def title(self) -> str:
+        return " ".join(self.arguments[: self._title_end()])
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.arguments)
+
+    def _title_end(self) -> int:
+        end = len(self.arguments)
+        while end and self.arguments[end - 1].startswith("@") and len(self.arguments[end - 1]) > 1:
+            end -= 1
+        return end
+
+
+def usage(name: str) -> str:
+    """`/open @user`"""
+    return f"/{name} {COMMANDS[name].usage}".rstrip()
+
+
+def parse(line: str) -> Say | Command | None:
+    """What a line means; None if there is nothing in it. Raises `CommandError`."""
+    if not line.strip():
+        return None
+    if not line.startswith("/"):
+        return Say(line)
+    if line.startswith("//"):
+        return Say(line[1:])
+    name, *arguments = line[1:].split() or [""]
+    name = name.lower()
+    spec = COMMANDS.get(name)
+    if spec is None:
+        raise CommandError(
+            f"there is no command /{name}; /help shows them, and //{name} sends the text"
+        )
+    if not spec.arguments_min <= len(arguments) <= spec.arguments_max:
+        raise CommandError(f"it goes {usage(name)}: {spec.help}")
+    command = Command(name, tuple(arguments))
+    _check(command)
+    return command
+
+
+def _check(command: Command) -> None:
+    """What the number of arguments does not tell."""
+    name, arguments = command.name, command.arguments
+    wrong = (
+        (name == "group" and not command.title)
+        or (
+            name == "sessions"
+            and arguments
+            and not (
+                len(arguments) == 2
+                and arguments[0] == "end"
+                and (arguments[1] == "others" or arguments[1].isdecimal())
+            )
+        )
+        or (
+            name == "contacts"
+            and arguments
+            and not (len(arguments) == 2 and arguments[0] in ("add", "remove"))
+        )
+    )
+    if wrong:
+        raise CommandError(f"it goes {usage(name)}: {COMMANDS[name].help}")

@@ -1,0 +1,221 @@
+"""Clients on the real actors in memory (`tests.unit.actors.town`), without a server or a network.
+
+A `VillageClient` is to the chat what a `heliograph.Client` is. It can be taken offline, and its
+login can be ended from elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Literal, cast
+
+import msgspec
+
+import heliograph as h
+from actors import messages as i
+from actors.runtime import refs
+from actors.runtime.refs import Caller
+from api import methods as m
+from api import types as t
+from api.errors import ApiError
+from heliograph._methods import Methods
+from tests.unit.actors.town import Town
+
+PASSWORD = "correct horse battery"
+ENDED = object()
+Update = t.Update | t.Event
+
+
+class Village:
+    """Everybody there, and what reaches them."""
+
+    def __init__(self, registration: Literal["open", "invitation", "closed"] = "open") -> None:
+        self.town = Town()
+        self.registration = registration
+        self.people: dict[str, Caller] = {}
+        self.clients: list[VillageClient] = []
+        self._taken: dict[int, int] = {}
+
+    def register(self, username: str) -> Caller:
+        if username in self.people:
+            raise ApiError("username_taken")
+        self.people[username] = self.town.register(username)
+        return self.people[username]
+
+    def frames(self, connection: int) -> list[tuple[int, Update]]:
+        """What was pushed to a connection since the last time, with its pts (0: an event)."""
+        pushed = self.town.pushed.get(connection, [])
+        new = pushed[self._taken.get(connection, 0) :]
+        self._taken[connection] = len(pushed)
+        return [
+            (frame["pts"], msgspec.convert(frame["update"], t.Update))  # type: ignore[arg-type]
+            if "update" in frame
+            else (0, msgspec.convert(frame["event"], t.Event))  # type: ignore[arg-type]
+            for frame in new
+        ]
+
+    def call(self, caller: Caller, params: m.Params) -> Any:
+        """A method, completed as the gateway completes it."""
+        town = self.town
+        match params:
+            case m.GetUsers(user_ids=ids):
+                return t.Users([self.profile(caller, number) for number in ids])
+            case m.ResolveUsername(username=username):
+                if username not in self.people:
+                    raise ApiError("user_not_found", f"nobody is called {username}")
+                return self.profile(caller, self.people[username].user_id)
+            case m.GetDialogs():
+                answer = town.ask(refs.user(caller.user_id), params, caller)
+                page = msgspec.convert(answer, t.Dialogs)
+                shown = [
+                    msgspec.structs.replace(dialog, message=self.top(caller, dialog))
+                    for dialog in page.dialogs
+                ]
+                return msgspec.structs.replace(page, dialogs=shown)
+            case m.GetConfig():
+                return t.Config("1", "", "/ws", self.registration, 30)
+            case m.Block() | m.AddContact():
+                return town.ask(refs.user(caller.user_id), params, caller)
+        return town.call(caller, params)
+
+    def top(self, caller: Caller, dialog: t.Dialog) -> t.Message | None:
+        found = self.town.call(caller, m.GetMessages(dialog.chat_id, [dialog.top_id]))
+        return found.messages[0] if found.messages else None
+
+    def profile(self, caller: Caller, user_id: int) -> t.User:
+        answer = self.town.ask(refs.user(user_id), i.GetProfile(), caller, read=True)
+        return msgspec.convert(answer, t.User)
+
+    def client(self, username: str = "") -> VillageClient:
+        """A client, logged in if a name is given."""
+        return VillageClient(self, self.people[username] if username else None)
+
+    def connect(self, username: str = "") -> Callable[[Any], h.Client]:
+        """What a `ChatApp` is made with."""
+
+        def made(told: Callable[[h.ConnectionState], None]) -> h.Client:
+            client = self.client(username)
+            client.told = told
+            return cast(h.Client, client)
+
+        return made
+
+    def deliver(self) -> None:
+        for client in self.clients:
+            client.deliver()
+
+
+class VillageClient(Methods):
+    """See the module."""
+
+    def __init__(self, village: Village, caller: Caller | None) -> None:
+        self.village = village
+        self.server = "http://village"
+        self.caller = caller
+        self.connection: h.ConnectionState = "offline"
+        self.told: Callable[[h.ConnectionState], None] = lambda state: None
+        self.sent: list[m.Params] = []
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._online = asyncio.Event()
+        self._number = len(village.clients) + 1
+        village.clients.append(self)
+
+    # --- life ---
+
+    async def __aenter__(self) -> VillageClient:
+        if self.caller is not None:
+            self.begin(self.caller)
+        return self
+
+    async def close(self) -> None:
+        self._queue.put_nowait(None)
+
+    @property
+    def logged_in(self) -> bool:
+        return self.caller is not None
+
+    @property
+    def user_id(self) -> int:
+        return self.caller.user_id if self.caller is not None else 0
+
+    def begin(self, caller: Caller) -> None:
+        self.caller = caller
+        self._queue = asyncio.Queue()
+        self.village.town.attach(caller, self._number)
+        self.go("online")
+
+    def go(self, state: h.ConnectionState) -> None:
+        """The connection changes."""
+        self.connection = state
+        if state == "online":
+            self._online.set()
+        else:
+            self._online.clear()
+        self.told(state)
+        self.deliver()
+
+    async def connected(self) -> None:
+        await self._online.wait()
+
+    async def register(
+        self, username: str, password: str, name: str | None = None, *, invitation: str = ""
+    ) -> t.User:
+        if self.village.registration == "invitation" and invitation != "please":
+            raise ApiError("invitation_invalid")
+        caller = self.village.register(username)
+        self.begin(caller)
+        return self.village.profile(caller, caller.user_id)
+
+    async def login(self, username: str, password: str) -> t.User:
+        caller = self.village.people.get(username)
+        if caller is None or password != PASSWORD:
+            raise ApiError("wrong_credentials")
+        self.begin(caller)
+        return self.village.profile(caller, caller.user_id)
+
+    async def logout(self) -> None:
+        self.caller = None
+        self._queue.put_nowait(None)
+
+    def end(self) -> None:
+        """The login is ended from elsewhere."""
+        self.caller = None
+        self._queue.put_nowait(ENDED)
+
+    # --- calls and updates ---
+
+    async def call(
+        self, params: m.Params, *, timeout_s: float | None = None, attempt_s: float | None = None
+    ) -> Any:
+        if self.caller is None and params.method.auth:
+            raise ApiError("unauthorized")
+        if params.method.auth:
+            await self._online.wait()
+        self.sent.append(params)
+        try:
+            return self.village.call(self.caller or Caller(0, 0), params)
+        finally:
+            self.village.deliver()
+
+    def deliver(self) -> None:
+        if self.connection == "online":
+            for item in self.village.frames(self._number):
+                self._queue.put_nowait(item)
+
+    async def dialogs(self) -> AsyncIterator[t.Dialog]:
+        for dialog in (await self.dialogs_page(limit=100)).dialogs:
+            yield dialog
+
+    async def updates(self) -> AsyncIterator[h.Delivery]:
+        while True:
+            item = await self._queue.get()
+            if item is None:
+                return
+            if item is ENDED:
+                raise h.SessionEnded("ended")
+            pts, update = item
+            if pts and self.caller is not None:
+                self.village.town.call(self.caller, m.Ack(pts))
+                self.village.deliver()
+            yield update
