@@ -106,23 +106,29 @@ class Engine:
 
     def receive(self, shipment: wire.Shipment) -> wire.Receipt:
         """Execute messages of another host's partition, each once; what came before is skipped.
-        The receipt holds once the current layer is durable."""
+        One that cannot be read (a newer version sent it) waits in its outbox, and with it what
+        comes after. The receipt holds once the current layer is durable."""
         source, target = shipment.source, shipment.target
         mark = self.streams.watermark(source, target)
-        number = shipment.first
-        if target in self.led and not self.read_only and number <= mark + 1:
-            for raw in shipment.envelopes:
-                if number > mark:
-                    self._queue.append(_message(raw))
-                    self._drain()
-                    mark = number
-                number += 1
+        if target in self.led and not self.read_only and shipment.first <= mark + 1:
+            for raw in shipment.envelopes[mark + 1 - shipment.first :]:
+                try:
+                    message = _message(raw)
+                except msgspec.MsgspecError as error:
+                    log.error("message %d of %d to %d: %s", mark + 1, source, target, error)
+                    break
+                self._queue.append(message)
+                self._drain()
+                mark += 1
             self.streams.advance(source, target, mark)
         return wire.Receipt(source, target, mark)
 
     def receive_ephemeral(self, raw: msgspec.Raw) -> None:
-        """Execute an ephemeral message of another host."""
-        message = _message(raw)
+        """Execute an ephemeral message of another host, if this version can read it."""
+        try:
+            message = _message(raw)
+        except msgspec.MsgspecError:
+            return
         if self._partition(message.target) in self.led:
             self._queue.append(message)
             self._drain()

@@ -303,7 +303,7 @@ class StreamsMachine(RuleBasedStateMachine):
     def commit_sender(self) -> None:
         self.pair.rig.commit(FROM)
         for durable, sent in zip(self.durable, self.open, strict=True):
-            durable += sent
+            durable.extend(sent)
             sent.clear()
 
     @rule()
