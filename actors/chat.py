@@ -123,12 +123,11 @@ class Chat:
         MESSAGES.put(turn, message_id, row)
         sender = row.from_id
         update = to_json(t.MessageNew(shown(self.id, message_id, row)))
-        own = update
+        message = NewMessage(
+            self.id, message_id, sender, row.date_ms, update, random_id=row.random_id
+        )
         if row.random_id:
-            own = to_json(t.MessageNew(shown(self.id, message_id, row, sender)))
-            message = NewMessage(self.id, message_id, sender, row.date_ms, own)
             turn.send(refs.user(sender), message, answer=True)
-        message = NewMessage(self.id, message_id, sender, row.date_ms, update)
         for user_id in self.members:
             if user_id != sender or not row.random_id:
                 turn.send(refs.user(user_id), message)

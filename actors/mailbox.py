@@ -18,10 +18,11 @@ from actors.messages import (
 )
 from actors.runtime import refs
 from actors.runtime.turn import Turn
-from actors.user import BLOCKED, DIALOGS, MAILBOX, DialogRow, User, user
+from actors.user import BLOCKED, MAILBOX, DialogRow, User, user
 from api import types as t
 from api.errors import ApiError
 from api.frames import encode as to_json
+from api.frames import own_update
 
 RECEIVED_ROWS_MAX = 1_000
 """Of what a device confirms at once, at most this many latest updates are looked at."""
@@ -30,10 +31,10 @@ RECEIVED_ROWS_MAX = 1_000
 @user.on(NewMessage)
 def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
     """An event of a chat: number it, move the dialog up. If the sender waits, answer."""
-    row = DIALOGS.get(turn, message.chat_id) or DialogRow()
+    row = state.dialog(turn, message.chat_id)
     own = message.from_id == state.id
     unread = row.unread + (1 if message.notify and not own else 0)
-    DIALOGS.put(
+    state.put_dialog(
         turn,
         message.chat_id,
         DialogRow(
@@ -48,7 +49,10 @@ def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
     )
     entry = MailEntry("message", message.chat_id, message.message_id, 1 if own else 0)
     answering = turn.answer_to is not None
-    pts = state.record(turn, entry, message.update, skip=answering)
+    update = message.update
+    if own and message.random_id:
+        update = own_update(update, message.random_id)
+    pts = state.record(turn, entry, update, skip=answering)
     if not own:
         state.remember(pts, message.chat_id, message.message_id)
     if not answering:
@@ -58,7 +62,7 @@ def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
 
 @user.on(MarksChanged)
 def marks_changed(state: User, message: MarksChanged, turn: Turn) -> None:
-    row = DIALOGS.get(turn, message.chat_id) or DialogRow()
+    row = state.dialog(turn, message.chat_id)
     kind, chat_id, max_id = message.kind, message.chat_id, message.max_id
     update: t.Update
     if kind == "read_inbox":
@@ -73,7 +77,7 @@ def marks_changed(state: User, message: MarksChanged, turn: Turn) -> None:
         else:
             row = replace(row, delivered_id=max(row.delivered_id, max_id))
             update = t.Delivered(chat_id, max_id, message.user_id)
-    DIALOGS.put(turn, chat_id, row)
+    state.put_dialog(turn, chat_id, row)
     state.record(turn, entry, to_json(update))
 
 

@@ -137,25 +137,17 @@ class Detach(Internal, frozen=True):
 
 
 class SessionOnline(Internal, frozen=True):
-    """From a session to its user: it has a live connection. Answered, if there is somebody to
-    answer, with `Hello`. Ephemeral."""
+    """From a session to its user: these are its live connections, by front and number. Answered, if
+    there is somebody to answer, with `Hello`. Ephemeral."""
 
     session_id: int
-    connections: int
+    connections: tuple[tuple[str, int], ...]
 
 
 class SessionOffline(Internal, frozen=True):
     """From a session to its user: its last connection is gone."""
 
     session_id: int
-
-
-class PushFrame(Internal, frozen=True):
-    """From a user to one of its online sessions: send these bytes to the device's connections, but
-    not to the one that caused them and was answered. Ephemeral."""
-
-    frame: bytes
-    skip_connection: int = 0
 
 
 class Received(Internal, frozen=True):
@@ -230,7 +222,8 @@ class Joined(Internal, frozen=True):
 
 class NewMessage(Internal, frozen=True):
     """From a chat to a member: an event for the mailbox. `update` is the JSON of `MessageNew`, made
-    once for all members; the mailbox stores only the pointer."""
+    once for all members (`random_id` is told to the sender only); the mailbox stores only the
+    pointer."""
 
     chat_id: str
     message_id: int
@@ -239,6 +232,7 @@ class NewMessage(Internal, frozen=True):
     update: bytes
     notify: bool = True
     left: bool = False
+    random_id: int = 0
 
 
 class MarksChanged(Internal, frozen=True):

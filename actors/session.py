@@ -1,9 +1,9 @@
 """A session: one login of one device.
 
 Owns the hash of the session's token, the device's name, how far the device has received updates,
-and (not stored) the live connections it has on which fronts. Frames reach a connection in the
-order in which the user sent them. Its end is durable before it is answered, and its connections
-are closed with it. When its host dies, fronts attach their connections again.
+and (not stored) the live connections it has on which fronts. It tells its user of them, who pushes
+updates to them, in order. Its end is durable before it is answered, and its connections are closed
+with it. When its host dies, fronts attach their connections again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from actors.messages import (
     ExpireSession,
     ForgetSession,
     KeepAlive,
-    PushFrame,
     Received,
     SessionOffline,
     SessionOnline,
@@ -99,6 +98,10 @@ def check(view: View, message: CheckToken) -> t.Ok:
     return t.Ok()
 
 
+def _online(state: Session, turn: Turn) -> SessionOnline:
+    return SessionOnline(state.session_id, tuple(turn.volatile))
+
+
 @session.on(Attach)
 def attach(state: Session, message: Attach, turn: Turn) -> None:
     head = _access(state.head, message.token_hash)
@@ -113,8 +116,7 @@ def attach(state: Session, message: Attach, turn: Turn) -> None:
         front, connection = next(iter(connections))
         del connections[(front, connection)]
         turn.close(front, connection, Close.GOING_AWAY)
-    online = SessionOnline(state.session_id, len(connections))
-    turn.send(refs.user(state.user_id), online, answer=True)
+    turn.send(refs.user(state.user_id), _online(state, turn), answer=True)
 
 
 @session.on(KeepAlive)
@@ -123,7 +125,7 @@ def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
         turn.close(message.front, message.connection, Close.SESSION_ENDED)
         return
     turn.volatile[(message.front, message.connection)] = True
-    turn.tell(refs.user(state.user_id), SessionOnline(state.session_id, len(turn.volatile)))
+    turn.tell(refs.user(state.user_id), _online(state, turn))
 
 
 @session.on(Detach)
@@ -132,16 +134,9 @@ def detach(state: Session, message: Detach, turn: Turn) -> None:
         return
     owner = refs.user(state.user_id)
     if turn.volatile:
-        turn.tell(owner, SessionOnline(state.session_id, len(turn.volatile)))
+        turn.tell(owner, _online(state, turn))
     else:
         turn.send(owner, SessionOffline(state.session_id))
-
-
-@session.on(PushFrame)
-def push(state: Session, message: PushFrame, turn: Turn) -> None:
-    for front, connection in turn.volatile:
-        if connection != message.skip_connection:
-            turn.push(front, connection, message.frame)
 
 
 @session.on(Ack)

@@ -26,7 +26,6 @@ from actors.messages import (
     NewLogin,
     NewPassword,
     OpenChat,
-    PushFrame,
     ReleaseHandle,
     SessionOffline,
     SessionOnline,
@@ -109,7 +108,7 @@ MAILBOX: Table[int, MailEntry] = Table(5, MailEntry, U64)
 class User:
     """In memory: the head (None: there is no such user)."""
 
-    __slots__ = ("head", "id", "recent", "recent_after")
+    __slots__ = ("_latest", "head", "id", "recent", "recent_after")
 
     def __init__(self, view: View) -> None:
         self.id = int(view.ref.key)
@@ -118,6 +117,8 @@ class User:
         """Messages of others that no device has confirmed: (pts, chat, message id); all of those
         after `recent_after`. What is older is found in the mailbox."""
         self.recent_after = self.head.pts if self.head else 0
+        self._latest: tuple[str, DialogRow] = ("", DialogRow())
+        """The dialog that changed last: most likely it changes next."""
 
     def remember(self, pts: int, chat_id: str, message_id: int) -> None:
         """Note a message of somebody else until a device confirms it."""
@@ -130,6 +131,16 @@ class User:
         if self.head is None:
             raise ApiError("user_not_found")
         return self.head
+
+    def dialog(self, turn: Turn, chat_id: str) -> DialogRow:
+        latest_id, latest = self._latest
+        if latest_id == chat_id:
+            return latest
+        return DIALOGS.get(turn, chat_id) or DialogRow()
+
+    def put_dialog(self, turn: Turn, chat_id: str, row: DialogRow) -> None:
+        self._latest = (chat_id, row)
+        DIALOGS.put(turn, chat_id, row)
 
     def put(self, turn: Turn, head: UserHead) -> None:
         self.head = head
@@ -151,15 +162,12 @@ class User:
         return pts
 
     def show(self, turn: Turn, frame: bytes, skip: bool = False) -> None:
-        """Push a frame to the sessions that are online."""
-        caller = turn.caller
-        for session_id, (connections, _) in turn.volatile.items():
-            skipped = 0
-            if skip and session_id == caller.session_id:
-                skipped = caller.connection
-                if skipped and connections == 1:
-                    continue
-            turn.tell(refs.session(self.id, session_id), PushFrame(frame, skipped))
+        """Push a frame to the live connections of all sessions."""
+        skipped = turn.caller.connection if skip else 0
+        for connections, _ in turn.volatile.values():
+            for front, connection in connections:
+                if connection != skipped:
+                    turn.push(front, connection, frame)
 
 
 user = Kind("user", User)
@@ -194,6 +202,7 @@ def _log_in(
 
 def _end(state: User, turn: Turn, session_id: int) -> None:
     SESSIONS.delete(turn, session_id)
+    turn.volatile.pop(session_id, None)  # nothing more is pushed to it
     turn.send(refs.session(state.id, session_id), EndThisSession())
 
 
@@ -290,7 +299,8 @@ def session_online(state: User, message: SessionOnline, turn: Turn) -> t.Hello |
 @user.on(SessionOffline)
 def session_offline(state: User, message: SessionOffline, turn: Turn) -> None:
     head = state.access()
-    if turn.volatile.pop(message.session_id, None) is None or turn.volatile:
+    turn.volatile.pop(message.session_id, None)
+    if turn.volatile:
         return
     _show_presence(state, turn, t.Status(False, turn.now_ms))
     state.put(turn, replace(head, last_seen_ms=turn.now_ms))

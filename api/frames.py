@@ -72,6 +72,11 @@ def update_frame(pts: int, update: bytes) -> bytes:
     return b'{"pts":%d,"update":%b}' % (pts, update)
 
 
+def own_update(update: bytes, random_id: int) -> bytes:
+    """The JSON of a `MessageNew` as its sender sees it: with `random_id`, a message's last field."""
+    return b'%b,"random_id":%d}}' % (update.removesuffix(b"}}"), random_id)
+
+
 def event_frame(event: Any) -> bytes:
     return b'{"event":%b}' % encode(event)
 

@@ -202,9 +202,10 @@ class LmdbCheckpoint:
         self._applied = store.installed
         self._txn: lmdb.Transaction | None = None
         self._rows = (
-            (partition, key, row)
-            for partition, rows in frozen.rows.items()
-            for key, row in sorted(rows.items())
+            (partition, iter(sorted(rows.items()))) for partition, rows in frozen.rows.items()
+        )
+        self._partition: tuple[int, Iterator[tuple[bytes, bytes | None]]] | None = next(
+            self._rows, None
         )
 
     def open(self) -> None:
@@ -212,18 +213,23 @@ class LmdbCheckpoint:
         self._txn = self._env.begin(write=True)
 
     def step(self, rows_max: int) -> bool:
-        put, delete = self._txn.put, self._txn.delete  # type: ignore[union-attr]
-        count = 0
+        if self._partition is None:
+            return False
+        assert self._txn is not None
+        partition, rows = self._partition
+        batch = list(islice(rows, rows_max))
+        database = self._databases[partition]
         try:
-            for partition, key, row in islice(self._rows, rows_max):
-                count += 1
+            with self._txn.cursor(database) as cursor:
+                cursor.putmulti([(key, seal(key, row)) for key, row in batch if row is not None])
+            for key, row in batch:
                 if row is None:
-                    delete(key, db=self._databases[partition])
-                else:
-                    put(key, seal(key, row), db=self._databases[partition])
+                    self._txn.delete(key, db=database)
         except lmdb.Error as error:
             raise _translate(error, self._env) from error
-        return count == rows_max
+        if len(batch) < rows_max:
+            self._partition = next(self._rows, None)
+        return self._partition is not None
 
     def commit(self) -> None:
         assert self._txn is not None

@@ -110,7 +110,7 @@ class Gateway:
 
     def link(self, ref: ActorRef) -> Link:
         """The link to the host of an actor."""
-        return self._link_to(self.placement.host(self.placement.partition(ref)))
+        return self._link_to(self.placement.home(ref))
 
     def _link_to(self, name: str) -> Link:
         link = self._links.get(name)

@@ -24,7 +24,7 @@ from api.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES_MAX = 40 * 1024
+BATCH_BYTES_MAX = 64 * 1024
 FLYING_MAX = 3
 """Batches on their way at once."""
 QUEUED_REQUESTS_MAX = 50_000

@@ -32,6 +32,12 @@ class Placement:
             return DEDICATED_BASE + int.from_bytes(digest, "big")
         return partition_of(ref, self.partitions)
 
+    def home(self, ref: ActorRef) -> str:
+        """The name of the host that leads an actor's partition."""
+        if self.hosts == 1 and not self.dedicated:
+            return "host-0"
+        return self.host(self.partition(ref))
+
     def host(self, partition: int) -> str:
         """The name of the host that leads a partition."""
         if partition >= DEDICATED_BASE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -50,15 +51,10 @@ class KeyCodec(NamedTuple):
     decode: Callable[[bytes], Any]
 
 
-def _u64(number: int) -> bytes:
-    return number.to_bytes(8, "big")
+_ONE, _TWO = struct.Struct(">Q"), struct.Struct(">QQ")
 
-
-U64 = KeyCodec(_u64, lambda raw: int.from_bytes(raw, "big"))
-U64_PAIR = KeyCodec(
-    lambda pair: _u64(pair[0]) + _u64(pair[1]),
-    lambda raw: (int.from_bytes(raw[:8], "big"), int.from_bytes(raw[8:], "big")),
-)
+U64 = KeyCodec(_ONE.pack, lambda raw: _ONE.unpack(raw)[0])
+U64_PAIR = KeyCodec(lambda pair: _TWO.pack(*pair), _TWO.unpack)
 TEXT = KeyCodec(text_key, lambda raw: raw.decode())
 """Up to `storage.keys.TEXT_BYTES_MAX` bytes."""
 SINGLE = KeyCodec(lambda _: b"", lambda _: None)
