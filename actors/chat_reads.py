@@ -22,6 +22,7 @@ from actors.runtime.rows import View
 from api import types as t
 from api.errors import ApiError
 from api.methods import GetChat, GetHistory, GetMessages
+from api.pages import fitting
 
 
 def _access(view: View) -> tuple[ChatHead, range]:
@@ -33,9 +34,11 @@ def _access(view: View) -> tuple[ChatHead, range]:
     return head, range(member.first_id, (member.left_id or head.last_id) + 1)
 
 
-def _page(view: View, rows: list[tuple[int, MessageRow]], more: bool) -> t.History:
+def _page(view: View, rows: list[tuple[int, MessageRow]], limit: int) -> t.History:
+    """As many of `rows` as fit, in ascending order."""
     chat_id, viewer = str(view.ref.key), view.caller.user_id
-    return t.History([shown(chat_id, number, row, viewer) for number, row in rows], more)
+    page = fitting(shown(chat_id, number, row, viewer) for number, row in rows[:limit])
+    return t.History(sorted(page, key=lambda message: message.id), len(page) < len(rows))
 
 
 @chat.reads(GetHistory)
@@ -45,11 +48,11 @@ def history(view: View, message: GetHistory) -> t.History:
     if message.after_id is not None:
         first = max(readable.start, message.after_id + 1)
         rows = MESSAGES.scan(view, first, max(first, readable.stop), limit=limit + 1)
-        return _page(view, rows[:limit], len(rows) > limit)
+        return _page(view, rows, limit)
     stop = min(readable.stop, message.before_id or readable.stop)
     start = min(readable.start, stop)
     rows = MESSAGES.scan(view, start, stop, limit=limit + 1, reverse=True)
-    return _page(view, rows[:limit][::-1], len(rows) > limit)
+    return _page(view, rows, limit)
 
 
 @chat.reads(GetMessages)
@@ -61,7 +64,7 @@ def messages(view: View, message: GetMessages) -> t.History:
             row = MESSAGES.get(view, number)
             if row is not None:
                 found.append((number, row))
-    return _page(view, found, False)
+    return _page(view, found, len(found))
 
 
 @chat.reads(GetChat)

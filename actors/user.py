@@ -392,6 +392,8 @@ def block(state: User, message: Block, turn: Turn) -> t.Ok:
         raise ApiError("forbidden", "you cannot block yourself")
     if BLOCKED.get(turn, message.user_id) is not None:
         return t.Ok()
+    if len(BLOCKED.scan(turn, limit=limits.BLOCKED_MAX)) == limits.BLOCKED_MAX:
+        raise ApiError("too_many", f"you block {limits.BLOCKED_MAX} users already")
     BLOCKED.put(turn, message.user_id, BlockRow(turn.now_ms))
     return _block_changed(state, turn, message.user_id, True)
 

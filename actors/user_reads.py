@@ -80,13 +80,14 @@ def sessions(view: View, message: GetSessions) -> t.Sessions:
 
 @user.reads(GetContacts)
 def contacts(view: View, message: GetContacts) -> t.Contacts:
-    rows = CONTACTS.scan(view, limit=limits.CONTACTS_MAX)
-    return t.Contacts([t.Contact(user_id, row.name) for user_id, row in rows])
+    rows = CONTACTS.scan(view, message.after_id + 1, limit=message.limit + 1)
+    page = [t.Contact(user_id, row.name) for user_id, row in rows[: message.limit]]
+    return t.Contacts(page, len(rows) > message.limit)
 
 
 @user.reads(GetBlocked)
 def blocked(view: View, message: GetBlocked) -> t.UserIds:
-    return t.UserIds([user_id for user_id, _ in BLOCKED.scan(view, limit=limits.CONTACTS_MAX)])
+    return t.UserIds([user_id for user_id, _ in BLOCKED.scan(view, limit=limits.BLOCKED_MAX)])
 
 
 @user.reads(GetDialogs)

@@ -228,7 +228,10 @@ class RemoveContact(Params, frozen=True):
 
 @method("contacts.list", result=t.Contacts, read=True)
 class GetContacts(Params, frozen=True):
-    """Your contacts."""
+    """Your contacts by ascending user id, from the first one after `after_id`."""
+
+    after_id: Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1, le=limits.CONTACTS_PAGE_MAX)] = limits.CONTACTS_PAGE_MAX
 
 
 @method("contacts.block")
@@ -350,7 +353,8 @@ class SendMessage(Params, frozen=True):
 @method("messages.history", result=t.History, read=True)
 class GetHistory(Params, frozen=True):
     """Messages of a chat by range of ids, in ascending order: the `limit` messages before
-    `before_id` (0: the latest), or those after `after_id`, if that is given."""
+    `before_id` (0: the latest), or those after `after_id`, if that is given. There may be fewer
+    where they are long; `more` tells."""
 
     chat_id: ChatId
     before_id: MessageIdOrZero = 0
@@ -360,7 +364,8 @@ class GetHistory(Params, frozen=True):
 
 @method("messages.get", result=t.History, read=True)
 class GetMessages(Params, frozen=True):
-    """Messages by their ids; those that are not there or not yours to read are left out."""
+    """Messages by their ids; those that are not there or not yours to read are left out. With
+    `more`, the answer was full: ask again for the ids after the last one."""
 
     chat_id: ChatId
     ids: Annotated[list[MessageId], Meta(min_length=1, max_length=limits.MESSAGES_PER_REQUEST_MAX)]

@@ -208,7 +208,10 @@ class Users(Record, frozen=True):
 
 
 class Contacts(Record, frozen=True):
+    """A page of contacts; `more` tells whether there are others after it."""
+
     contacts: list[Contact]
+    more: bool = False
 
 
 class UserIds(Record, frozen=True):

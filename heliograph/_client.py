@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
@@ -32,6 +33,9 @@ NOT_REPEATED = (m.Login, m.ChangePassword, m.TransferOwnership)
 """Calls that must not be repeated when it is unknown whether they were carried out: a second login
 would be a second session, the old password is wrong after the change, and who handed a group over
 may not do it again."""
+
+READS_MAX = limits.READS_IN_FLIGHT_PER_CONNECTION_MAX - 1
+"""One is left for differences."""
 
 DONE_BEFORE: dict[type[m.Params], str] = {
     m.Logout: "unauthorized",
@@ -98,6 +102,7 @@ class Client(Methods):
         self._gate = Gate(held_max=self._bounds.held_max)
         self._inbox = Inbox(self._bounds.updates_max, self._room, self._taken, self._done)
         self._slots = asyncio.Semaphore(self._bounds.requests_max)
+        self._read_slots = asyncio.Semaphore(READS_MAX)
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()  # online, or never to be
@@ -324,13 +329,15 @@ class Client(Methods):
 
     async def _attempt(self, params: m.Params, deadline: float, attempt_s: float) -> Any:
         assert self._http is not None
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            name = params.method.name
-            raise DeadlineExceeded(f"{name} waited in vain for earlier calls to end") from error
-        try:
+        async with contextlib.AsyncExitStack() as taken:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    if params.method.read:
+                        await taken.enter_async_context(self._read_slots)
+                    await taken.enter_async_context(self._slots)
+            except TimeoutError as error:
+                name = params.method.name
+                raise DeadlineExceeded(f"{name} waited in vain for earlier calls to end") from error
             left_s = deadline - asyncio.get_running_loop().time()
             timeout_s = min(max(left_s, 0.001), attempt_s)
             link = self._link
@@ -343,8 +350,6 @@ class Client(Methods):
                 lambda body: self._answered(link, params, decode_result(params.method, body)),
                 timeout_s,
             )
-        finally:
-            self._slots.release()
 
     def _answered(self, link: Link | None, params: m.Params, result: Any) -> Any:
         """Make the update that an own send is; see `messages.send`."""

@@ -66,9 +66,14 @@ class Methods:
     # --- contacts -----------------------------------------------------------------------------
 
     async def contacts(self) -> list[t.Contact]:
-        """Your contacts."""
-        contacts: t.Contacts = await self.call(m.GetContacts())
-        return contacts.contacts
+        """Your contacts, by ascending user id."""
+        found: list[t.Contact] = []
+        while True:
+            after_id = found[-1].user_id if found else 0
+            page: t.Contacts = await self.call(m.GetContacts(after_id))
+            found += page.contacts
+            if not page.more:
+                return found
 
     async def add_contact(self, user: int | str, name: str = "") -> None:
         """Put a user into your contacts, with a name of your own for them if you like."""
@@ -201,9 +206,12 @@ class Methods:
         """Messages by their ids; those that are not there or not yours to read are left out."""
         wanted = sorted(set(ids))
         found: list[t.Message] = []
-        for start in range(0, len(wanted), limits.MESSAGES_PER_REQUEST_MAX):
-            page = wanted[start : start + limits.MESSAGES_PER_REQUEST_MAX]
-            found += (await self.call(m.GetMessages(chat_id, page))).messages
+        while wanted:
+            asked = wanted[: limits.MESSAGES_PER_REQUEST_MAX]
+            page: t.History = await self.call(m.GetMessages(chat_id, asked))
+            found += page.messages
+            last_id = page.messages[-1].id if page.more else asked[-1]
+            wanted = [number for number in wanted if number > last_id]
         return found
 
     async def mark_read(self, chat_id: str, max_id: int) -> t.ReadMark:

@@ -63,6 +63,7 @@ class Connection:
         "_in_flight",
         "_kept_s",
         "_number",
+        "_reads",
         "_session",
         "_socket",
         "_token_hash",
@@ -82,6 +83,7 @@ class Connection:
         self._number = 0
         self._attached = False
         self._in_flight = 0
+        self._reads = 0
         self._tokens = float(limits.FRAMES_BURST_MAX)
         self._tokens_s = now_s
         self._kept_s = now_s
@@ -184,6 +186,8 @@ class Connection:
                 raise ApiError("unknown_method", f"there is no method {name!r}")
             if method.wire == "http":
                 raise ApiError("unknown_method", f"{name} is called by POST /api/{name}")
+            if method.read:
+                self._bound_reads()
             body = bytes(said.params)
             params = _decode(method, body)
             if isinstance(params, m.SayHello):
@@ -192,17 +196,27 @@ class Connection:
             if method.auth and self._caller is NOBODY:
                 self.close(Close.HELLO_EXPECTED, "say session.hello first")
                 return
-            if not self._gateway.simple(params, body, self._caller, self._answerer(number)):
-                task = asyncio.create_task(self._complete(params, number))
+            answer = self._answerer(number, method.read)
+            if not self._gateway.simple(params, body, self._caller, answer):
+                task = asyncio.create_task(self._complete(params, answer))
                 _tasks.add(task)
                 task.add_done_callback(_tasks.discard)
             self._in_flight += 1
+            self._reads += method.read
         except ApiError as error:
             self.push(error_frame(number, error))
 
-    def _answerer(self, number: int) -> Answer:
+    def _bound_reads(self) -> None:
+        """Answers to reads may be long: so many are asked for at once that a client that takes them
+        as they come never looks like one that does not read."""
+        waiting = self._socket.buffered() > limits.SEND_BUFFER_BYTES_MAX // 2
+        if waiting or self._reads >= limits.READS_IN_FLIGHT_PER_CONNECTION_MAX:
+            raise ApiError("overloaded", "take the answers to earlier reads first", 0.1)
+
+    def _answerer(self, number: int, read: bool) -> Answer:
         def answer(result: bytes | None, error: ApiError | None) -> None:
             self._in_flight -= 1
+            self._reads -= read
             if result is not None:
                 self.push(result_frame(number, result))
             elif error is not None:
@@ -210,8 +224,7 @@ class Connection:
 
         return answer
 
-    async def _complete(self, params: m.Params, number: int) -> None:
-        answer = self._answerer(number)
+    async def _complete(self, params: m.Params, answer: Answer) -> None:
         try:
             answer(await self._gateway.call(params, self._caller), None)
         except ApiError as error:

@@ -31,6 +31,7 @@ from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from api.frames import Close
+from api.pages import fitting
 
 R = TypeVar("R")
 
@@ -264,13 +265,18 @@ class Gateway:
             msgspec.structs.replace(d, message=texts.get((d.chat_id, d.top_id)))
             for d in page.dialogs
         ]
-        return t.Dialogs(dialogs, page.next_offset, page.pts)
+        fit = fitting(dialogs)
+        cut = len(fit) < len(dialogs)
+        return t.Dialogs(fit, params.offset + len(fit) if cut else page.next_offset, page.pts)
 
     async def _difference(self, params: m.GetDifference, caller: Caller) -> t.Difference:
         part = await self._typed(i.MailSlice, refs.user(caller.user_id), params, caller)
         wanted = [(e.chat_id, e.first) for _, e in part.entries if e.kind == "message"]
         texts = await self._messages(wanted, caller)
         updates = [t.Numbered(pts, _update(entry, texts, part.user)) for pts, entry in part.entries]
+        fit = fitting(updates)
+        if len(fit) < len(updates):
+            return t.Difference("slice", fit[-1].pts, fit)
         return t.Difference(part.kind, part.pts, updates)  # type: ignore[arg-type]
 
     async def _messages(
@@ -280,14 +286,17 @@ class Gateway:
         by_chat: dict[str, list[int]] = {}
         for chat_id, message_id in wanted:
             by_chat.setdefault(chat_id, []).append(message_id)
-        reads: list[Awaitable[t.History]] = [
-            self._typed(t.History, refs.chat(chat_id), m.GetMessages(chat_id, ids), caller)
-            for chat_id, ids in by_chat.items()
-        ]
-        pages = await asyncio.gather(*reads)
-        return {
-            (message.chat_id, message.id): message for page in pages for message in page.messages
-        }
+
+        async def read(chat_id: str, ids: list[int]) -> list[t.Message]:
+            ask = m.GetMessages(chat_id, ids)
+            page = await self._typed(t.History, refs.chat(chat_id), ask, caller)
+            if not page.more:
+                return page.messages
+            last_id = page.messages[-1].id
+            return page.messages + await read(chat_id, [n for n in ids if n > last_id])
+
+        found = await asyncio.gather(*(read(chat_id, ids) for chat_id, ids in by_chat.items()))
+        return {(message.chat_id, message.id): message for part in found for message in part}
 
     async def _poll(self, params: m.Poll, caller: Caller) -> t.Difference:
         """A long poll is a short-lived connection that waits for its first push."""

@@ -12,7 +12,6 @@ from typing import Any
 from actors.runtime import refs
 from actors.runtime.refs import ActorRef, Caller
 from api import methods as m
-from api.errors import ApiError
 
 Route = Callable[[Any, Caller], ActorRef]
 
@@ -26,10 +25,7 @@ def _own_session(_: Any, caller: Caller) -> ActorRef:
 
 
 def _chat(params: Any, _: Caller) -> ActorRef:
-    chat_id: str = params.chat_id
-    if chat_id[0] == "p" and refs.private_peers(chat_id) is None:
-        raise ApiError("chat_not_found")
-    return refs.chat(chat_id)
+    return refs.chat(params.chat_id)
 
 
 ROUTES: dict[type[m.Params], Route] = {

@@ -264,3 +264,34 @@ def test_the_edge_is_killed(own_server: RunningServer) -> None:
             await device.client.connected()
 
     run(own_server, test)
+
+
+def test_the_longest_texts_get_through(server: RunningServer, tmp_path: Path) -> None:
+    """A hundred of them are more than one answer holds: pages end early, and reading many pages at
+    once is not taken for reading slowly."""
+    state = heliograph.FileState(tmp_path / "state")
+    texts = [chr(0x1F300 + number) * 4096 for number in range(100)]
+
+    async def test(people: Four) -> None:
+        writer = people.alice[0].client
+        async with heliograph.Client(server.url, state=state) as dora:
+            user = await dora.register(f"dora_{secrets.token_hex(4)}", PASSWORD)
+            chat = await writer.open_private(user.id)
+        for text in texts:
+            await writer.send(chat.id, text)
+        async with heliograph.Client(server.url, state=state) as dora:
+            device = Device(dora)
+            await device.until(lambda: len(device.texts(chat.id)) == len(texts))
+            assert device.texts(chat.id) == texts
+            histories = [read_all(dora, chat.id, oldest_first=True) for _ in range(10)]
+            assert await asyncio.gather(*histories) == [texts] * 10
+            assert await read_all(dora, chat.id, oldest_first=False) == texts[::-1]
+            found = await dora.messages(chat.id, range(1, 200))
+            assert [message.text for message in found] == texts
+
+    run(server, test)
+
+
+async def read_all(client: heliograph.Client, chat_id: str, *, oldest_first: bool) -> list[str]:
+    history = client.history(chat_id, oldest_first=oldest_first, page=100)
+    return [message.text async for message in history]
