@@ -121,7 +121,7 @@ class AuthService:
             params.device,
             params.invitation,
         )
-        self._gateway.expect_answer_from(refs.session(user_id, session_id))
+        await self._gateway.expect_answer_from(refs.session(user_id, session_id))
         first: ActorRef = handle
         message: i.Internal = account
         if self._registration == "invitation":
@@ -150,7 +150,7 @@ class AuthService:
         await self._tell(throttles, i.TrySucceeded(address))
         session_id = 1 + secrets.randbelow(MAX_ID)
         token, token_hash = new_token(known.user_id, session_id)
-        self._gateway.expect_answer_from(refs.session(known.user_id, session_id))
+        await self._gateway.expect_answer_from(refs.session(known.user_id, session_id))
         message = i.NewLogin(session_id, token_hash, params.device, known.password_hash)
         made = await self._ask(t.Authorization, refs.user(known.user_id), message)
         return t.Authorization(token, made.session_id, made.user)

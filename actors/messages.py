@@ -123,7 +123,8 @@ class Attach(Internal, frozen=True):
 
 class KeepAlive(Internal, frozen=True):
     """To a session, every so often: this connection is still there (the host may have forgotten it
-    by restarting). Ephemeral."""
+    by restarting). Answered, if there is somebody to answer, with `Hello` when updates flow to
+    it. Ephemeral."""
 
     front: str
     connection: int

@@ -122,10 +122,12 @@ def attach(state: Session, message: Attach, turn: Turn) -> None:
 @session.on(KeepAlive)
 def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
     if state.head is None:
+        if turn.answer_to is not None:
+            raise ApiError("unauthorized", "the session has ended; log in again")
         turn.close(message.front, message.connection, Close.SESSION_ENDED)
         return
     turn.volatile[(message.front, message.connection)] = True
-    turn.tell(refs.user(state.user_id), _online(state, turn))
+    turn.send(refs.user(state.user_id), _online(state, turn), answer=True)
 
 
 @session.on(Detach)

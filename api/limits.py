@@ -73,11 +73,6 @@ assert 2 * READS_IN_FLIGHT_PER_CONNECTION_MAX * ANSWER_BYTES_MAX <= SEND_BUFFER_
     "who asks for much is not taken for somebody who reads slowly"
 )
 assert READS_IN_FLIGHT_PER_CONNECTION_MAX <= REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX
-assert (
-    max(HISTORY_PAGE_MAX, DIALOGS_PAGE_MAX, DIFFERENCE_PAGE_MAX, MESSAGES_PER_REQUEST_MAX)
-    * (TEXT_CHARS_MAX * 6 + 1024)
-    <= SEND_BUFFER_BYTES_MAX // 3 * 2
-), "a page of the longest escaped texts may wait beside what is pushed meanwhile"
 assert CONNECTION_SILENCE_S_MAX > 2 * HEARTBEAT_S, "one lost heartbeat ends no connection"
 assert GROUP_ADMINS_MAX < GROUP_MEMBERS_MAX
 assert GROUP_INVITES_PER_CREATE_MAX < GROUP_MEMBERS_MAX

@@ -20,7 +20,9 @@ Message = MutableMapping[str, Any]
 
 
 class AsgiSocket:
-    """Frames to send wait in a queue, bounded in bytes by `Connection.push`."""
+    """Frames to send wait in a queue. What serves the application takes them all without limit and
+    never tells how far the client has read, so `buffered` is what was sent since the client last
+    said anything: one that reads acknowledges, asks or sends heartbeats."""
 
     def __init__(self) -> None:
         self._frames: list[bytes] = []
@@ -33,6 +35,10 @@ class AsgiSocket:
         self._frames.append(frame)
         self._bytes += len(frame)
         self._wake.set()
+
+    def heard(self) -> None:
+        """The client said something."""
+        self._bytes = 0
 
     def close(self, code: int, reason: str) -> None:
         self._close = (code, reason)
@@ -51,7 +57,6 @@ class AsgiSocket:
             if self._close is None or self._close[0] != Close.TOO_SLOW:
                 for frame in frames:
                     await send({"type": "websocket.send", "text": frame.decode()})
-                    self._bytes -= len(frame)
             if self._close is not None:
                 code, reason = self._close
                 await send({"type": "websocket.close", "code": code, "reason": reason})
@@ -75,7 +80,7 @@ async def websocket(
     socket = AsgiSocket()
     connection = Connection(gateway, socket, time.monotonic())
     ends = [
-        asyncio.create_task(_read(connection, receive)),
+        asyncio.create_task(_read(connection, socket, receive)),
         asyncio.create_task(socket.write(send)),
         asyncio.create_task(socket.give_up()),
     ]
@@ -92,12 +97,15 @@ async def websocket(
             log.info("a connection ended: %r", result)
 
 
-async def _read(connection: Connection, receive: Callable[[], Awaitable[Message]]) -> None:
+async def _read(
+    connection: Connection, socket: AsgiSocket, receive: Callable[[], Awaitable[Message]]
+) -> None:
     """Take what comes until the client is gone."""
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
             return
+        socket.heard()
         text = message.get("text")
         if text is None:
             connection.close(Close.BAD_FRAME, "frames are JSON in text messages")

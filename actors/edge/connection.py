@@ -256,11 +256,19 @@ class Connection:
 
     def _attach(self, answer: Answer) -> None:
         assert self._session is not None
-        message = i.Attach(self._gateway.front, self._number, self._token_hash)
+        session, front, number = self._session, self._gateway.front, self._number
+        link = self._gateway.link(session)
+
+        def attached(result: bytes | None, error: ApiError | None) -> None:
+            if self.closed and result is not None:
+                # A host that was restarted meanwhile was asked again, after `lost` had told it.
+                link.tell(session, i.Detach(front, number))
+            else:
+                answer(result, error)
+
+        message = i.Attach(front, number, self._token_hash)
         try:
-            self._gateway.link(self._session).request(
-                self._session, "", wire.encode(message), NOBODY, answer
-            )
+            link.request(session, "", wire.encode(message), NOBODY, attached)
         except ApiError as error:
             answer(None, error)
 

@@ -192,10 +192,15 @@ class Gateway:
         await self.ask(ref, i.CheckToken(token_hash), read=True)
         return Caller(user_id, session_id)
 
-    def expect_answer_from(self, ref: ActorRef) -> None:
-        """An answer will come from this actor, although the request goes to another."""
+    async def expect_answer_from(self, ref: ActorRef) -> None:
+        """An answer will come from this actor, although the request goes to another: where it has a
+        host of its own, that host must know this front by then. Raises `unavailable`."""
         if self.placement.partition(ref) >= DEDICATED_BASE:
-            self.link(ref)
+            try:
+                async with asyncio.timeout(limits.REQUEST_DEADLINE_S):
+                    await self.link(ref).connected.wait()
+            except TimeoutError:
+                raise ApiError("unavailable", "an actor's own host does not start", 1.0) from None
 
     async def _request(
         self,
@@ -251,6 +256,12 @@ class Gateway:
         ref = refs.username(params.username)
         answer = await self.ask(ref, i.ClaimUsername(params.username), caller)
         return msgspec.json.decode(answer, type=t.User)
+
+    async def _open_private(self, params: m.OpenPrivate, caller: Caller) -> t.Chat:
+        chat_id = refs.private_chat_id(caller.user_id, params.user_id)
+        await self.expect_answer_from(refs.chat(chat_id))
+        answer = await self.ask(refs.user(params.user_id), params, caller)
+        return msgspec.json.decode(answer, type=t.Chat)
 
     async def _about_user(self, params: m.AddContact | m.Block, caller: Caller) -> Any:
         await self.profile(params.user_id, caller)
@@ -319,12 +330,8 @@ class Gateway:
         session = refs.session(caller.user_id, caller.session_id)
         link = self.link(session)
         try:
-            link.tell(session, i.KeepAlive(self.front, number))
-            # What came between the first look and the attachment is seen by a second look. Reads
-            # see what is committed, and are answered after the commit of what went before them:
-            # once any read that was asked for after the attachment is answered, everything that
-            # was not pushed here is there to be seen.
-            await self.ask(refs.user(caller.user_id), m.GetState(), caller, read=True)
+            # What came between the first look and the attachment is seen by a second look.
+            await self.ask(session, i.KeepAlive(self.front, number))
             difference = await self._difference(question, caller)
             if difference.kind == "empty":
                 with contextlib.suppress(TimeoutError):
@@ -367,6 +374,7 @@ COMPLETED: dict[type[m.Params], Callable[[Gateway, Any, Caller], Awaitable[Any]]
     m.GetUsers: Gateway._get_users,
     m.ResolveUsername: Gateway._resolve,
     m.SetUsername: Gateway._set_username,
+    m.OpenPrivate: Gateway._open_private,
     m.AddContact: Gateway._about_user,
     m.Block: Gateway._about_user,
     m.GetDialogs: Gateway._dialogs,

@@ -41,7 +41,6 @@ ROUTES: dict[type[m.Params], Route] = {
     m.GetBlocked: _own_user,
     m.GetState: _own_user,
     m.Ack: _own_session,
-    m.OpenPrivate: lambda params, _: refs.user(params.user_id),
     m.CreateGroup: lambda params, caller: refs.chat(
         refs.group_id(caller.user_id, params.random_id)
     ),

@@ -27,7 +27,7 @@ class FakeGateway:
         self.hash = ""
         self.wait_s = 0.0
 
-    def expect_answer_from(self, ref: ActorRef) -> None:
+    async def expect_answer_from(self, ref: ActorRef) -> None:
         self.asked.append((ref.kind, "expected"))
 
     async def ask(self, ref: ActorRef, message: Any, *_: Any, **__: Any) -> bytes:

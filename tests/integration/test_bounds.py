@@ -1,0 +1,254 @@
+"""What a live connection may do, and what becomes of it when it does more: the same on the port of
+the edge and on that of HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from api import limits
+from api.frames import Close
+from tests.integration import raw_socket as ws
+from tests.integration.raw_socket import PASSWORD, Login, RawSocket, register
+from tests.integration.running import RunningServer
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+RESUMABLE = {Close.TOO_SLOW, ws.HUNG_UP}
+BATCH = 32
+BATCHES = 32
+LONG = "☀" * (limits.TEXT_CHARS_MAX - 10)
+"""All batches are 12 MiB: more than server and kernel keep for a connection."""
+
+
+@pytest.fixture(params=["edge", "fallback"])
+def port(request: pytest.FixtureRequest, server: RunningServer) -> int:
+    return server.ws_port if request.param == "edge" else server.port
+
+
+@pytest.fixture
+def alice(server: RunningServer) -> Login:
+    return register(server)
+
+
+@pytest.fixture
+def bob(server: RunningServer) -> Login:
+    return register(server)
+
+
+def padded(size: int) -> bytes:
+    """A request of so many bytes."""
+    return b'{"id":1,"method":"help.limits"}'.ljust(size)
+
+
+# --- ordinary use -----------------------------------------------------------------------------
+
+
+def test_a_message_is_sent_pushed_and_delivered(port: int, alice: Login, bob: Login) -> None:
+    chat_id = alice.call("chats.open_private", user_id=bob.user_id)["id"]
+    with alice.connect(port) as hers, bob.connect(port) as his:
+        sent = hers.ask("messages.send", chat_id=chat_id, text="hello", random_id=5)["result"]
+        assert (sent["chat_id"], sent["id"]) == (chat_id, 1)
+        pushed = his.until("update")
+        message = {"chat_id": chat_id, "id": 1, "from_id": alice.user_id, "text": "hello"}
+        assert pushed["update"]["type"] == "message_new"
+        assert message.items() <= pushed["update"]["message"].items()
+        his.send(ws.text(ack=pushed["pts"]))
+        delivered = {"type": "delivered", "chat_id": chat_id, "max_id": 1, "user_id": bob.user_id}
+        assert hers.until("update") == {"pts": sent["pts"] + 1, "update": delivered}
+        again = hers.ask("messages.send", chat_id=chat_id, text="hello", random_id=5)["result"]
+        assert (again["id"], again["date_ms"]) == (1, sent["date_ms"])
+
+
+def test_heartbeats(port: int, alice: Login) -> None:
+    with RawSocket(port) as stranger, alice.connect(port) as hers:
+        for sock in (stranger, hers):
+            sock.send(ws.text(ping=7))
+            assert sock.until("pong") == {"pong": 7}
+            sock.send(ws.framed(ws.PING, b"are you there"))
+            assert sock.receive() == (ws.PONG, b"are you there")
+
+
+def test_a_client_that_closes_is_answered(port: int, alice: Login) -> None:
+    with alice.connect(port) as hers:
+        hers.send(ws.framed(ws.CLOSE, (1000).to_bytes(2, "big")))
+        assert hers.close_code() == 1000
+
+
+@pytest.mark.parametrize(("method", "params"), [("users.me", {}), ("updates.ack", {"pts": 0})])
+def test_requests_without_an_answer_are_bounded(
+    port: int, alice: Login, method: str, params: dict[str, Any]
+) -> None:
+    count = 4 * limits.REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX
+    with alice.connect(port) as hers:
+        hers.send(b"".join(ws.request(number, method, **params) for number in range(count)))
+        answers = {said["id"]: said for said in (hers.until("id") for _ in range(count))}
+        assert answers.keys() == set(range(count))
+        refused = [said["error"] for said in answers.values() if "error" in said]
+        assert 0 < len(refused) < count
+        assert {(error["code"], error["retry_after"] > 0) for error in refused} == {
+            ("overloaded", True)
+        }
+        assert hers.ask("users.me")["result"]["id"] == alice.user_id
+
+
+# --- hello ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "frame", [ws.request(1, "users.me"), ws.text(ack=1)], ids=["request", "acknowledgement"]
+)
+def test_a_session_is_needed(port: int, frame: bytes) -> None:
+    with RawSocket(port) as sock:
+        assert sock.ask("help.config")["result"]["heartbeat_s"] == limits.HEARTBEAT_S
+        sock.send(frame)
+        assert sock.close_code() == Close.HELLO_EXPECTED
+
+
+def test_a_wrong_token_is_refused_and_a_right_one_may_follow(port: int, alice: Login) -> None:
+    with RawSocket(port) as sock:
+        for token in ("none", alice.token[:-1], alice.token + "x"):
+            assert sock.ask("session.hello", token=token)["error"]["code"] == "unauthorized"
+        assert "result" in sock.ask("session.hello", token=alice.token)
+        assert sock.ask("session.hello", token=alice.token)["error"]["code"] == "bad_request"
+        assert sock.ask("users.me")["result"]["id"] == alice.user_id
+
+
+def test_who_says_nothing_is_closed(server: RunningServer) -> None:
+    with RawSocket(server.ws_port) as edge, RawSocket(server.port) as fallback:
+        assert edge.close_code() == Close.HELLO_EXPECTED
+        assert fallback.close_code() == Close.HELLO_EXPECTED
+
+
+# --- frames -----------------------------------------------------------------------------------
+
+
+def test_the_largest_frame_is_taken(port: int) -> None:
+    with RawSocket(port) as sock:
+        sock.send(ws.framed(ws.TEXT, padded(limits.FRAME_BYTES_MAX)))
+        assert "limits" in sock.receive_json()["result"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (ws.framed(ws.TEXT, padded(limits.FRAME_BYTES_MAX + 1)), Close.TOO_LARGE),
+        (
+            ws.framed(ws.TEXT, padded(40_000), fin=False)
+            + ws.framed(ws.CONTINUATION, b" " * 40_000),
+            Close.TOO_LARGE,
+        ),
+        (ws.framed(ws.TEXT, b"hello"), Close.BAD_FRAME),
+        (ws.framed(ws.TEXT, b"{}"), Close.BAD_FRAME),
+        (ws.framed(ws.BINARY, b'{"ping":1}'), Close.BAD_FRAME),
+        (ws.framed(ws.TEXT, b'{"ping":1}', masked=False), 1002),
+        (ws.framed(11, b""), 1002),
+    ],
+    ids=["too large", "too large in parts", "no JSON", "no frame", "binary", "unmasked", "opcode"],
+)
+def test_breaches(port: int, alice: Login, raw: bytes, code: int) -> None:
+    with alice.connect(port) as hers, alice.connect(port) as other:
+        hers.send(raw)
+        assert hers.close_code() == code
+        assert other.ask("users.me")["result"]["id"] == alice.user_id
+
+
+def test_a_flood_ends_the_connection_but_not_the_session(port: int, alice: Login) -> None:
+    with alice.connect(port) as hers, alice.connect(port) as other:
+        hers.send_all([ws.text(ping=1) * (10 * limits.FRAMES_BURST_MAX)])
+        assert hers.close_code() == Close.FLOOD
+        assert other.ask("users.me")["result"]["id"] == alice.user_id
+    with alice.connect(port) as hers:
+        assert hers.ask("users.me")["result"]["id"] == alice.user_id
+
+
+# --- a reader that does not read --------------------------------------------------------------
+
+
+def take(texts: dict[int, str], pts: int, update: dict[str, Any]) -> None:
+    """Remember a message by its pts; each comes once."""
+    assert update["type"] == "message_new"
+    assert pts not in texts
+    texts[pts] = update["message"]["text"]
+
+
+def difference(sock: RawSocket, texts: dict[int, str], pts: int) -> None:
+    """Fetch everything after `pts`."""
+    kind = "slice"
+    while kind == "slice":
+        part = sock.ask("updates.difference", pts=pts)["result"]
+        for numbered in part["updates"]:
+            take(texts, numbered["pts"], numbered["update"])
+        kind, pts = part["kind"], part["pts"]
+
+
+def read_to_the_end(sock: RawSocket, texts: dict[int, str]) -> int:
+    """Take what still comes; the code with which it ends."""
+    while (frame := sock.receive()).opcode != ws.CLOSE:
+        said = json.loads(frame.payload)
+        take(texts, said["pts"], said["update"])
+    return frame.close_code
+
+
+def test_who_does_not_read_is_closed_and_resumes(
+    server: RunningServer, alice: Login, bob: Login
+) -> None:
+    """On the edge only: Ray Serve queues whatever an ASGI application sends, so that the fallback
+    does not see who reads slowly."""
+    port = server.ws_port
+    chat_id = alice.call("chats.open_private", user_id=bob.user_id)["id"]
+    start = bob.call("updates.state")["pts"]
+    texts: dict[int, str] = {}
+    with alice.connect(port) as hers, bob.connect(port) as his:
+        with bob.connect(port, receive_buffer_bytes=4096) as deaf:
+            said = [f"{number} {LONG}" for number in range(BATCH * BATCHES)]
+            for first in range(0, len(said), BATCH):
+                for n in range(first, first + BATCH):
+                    what = {"chat_id": chat_id, "text": said[n], "random_id": n + 1}
+                    hers.send(ws.request(n, "messages.send", **what))
+                for n in range(first, first + BATCH):
+                    assert his.until("update")["update"]["message"]["text"] == said[n]
+                    assert "result" in hers.until("id")
+            assert read_to_the_end(deaf, texts) in RESUMABLE
+        assert 0 < len(texts) < len(said)
+        assert list(texts) == list(range(start + 1, start + 1 + len(texts))), "holes"
+        with bob.connect(port) as back:
+            difference(back, texts, start + len(texts))
+    assert list(texts.values()) == said
+
+
+# --- sessions that end ------------------------------------------------------------------------
+
+
+def logout(alice: Login) -> None:
+    alice.call("auth.logout")
+
+
+def end_session(alice: Login) -> None:
+    alice.another().call("auth.end_session", session_id=alice.session_id)
+
+
+def end_other_sessions(alice: Login) -> None:
+    alice.another().call("auth.end_other_sessions")
+
+
+def change_password(alice: Login) -> None:
+    words = {"old_password": PASSWORD, "new_password": PASSWORD + "!"}
+    alice.another().call("auth.change_password", **words)
+
+
+@pytest.mark.parametrize("end", [logout, end_session, end_other_sessions, change_password])
+def test_a_session_that_ends_closes_its_connections(
+    port: int, alice: Login, bob: Login, end: Callable[[Login], None]
+) -> None:
+    with alice.connect(port) as one, alice.connect(port) as two, bob.connect(port) as other:
+        end(alice)
+        assert one.close_code() == Close.SESSION_ENDED
+        assert two.close_code() == Close.SESSION_ENDED
+        assert other.ask("users.me")["result"]["id"] == bob.user_id
+    with RawSocket(port) as sock:
+        refused = sock.ask("session.hello", token=alice.token)["error"]
+        assert refused["code"] == "unauthorized"

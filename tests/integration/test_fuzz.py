@@ -1,0 +1,425 @@
+"""Whatever clients send, over HTTP or live connections, is answered or refused as documented: the
+server never makes a mistake of its own, never hangs, and serves the next one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx2
+import msgspec
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode, Response
+from schemathesis.specs.openapi import checks
+
+from api import limits
+from api import methods as m
+from api.errors import ERRORS, Problem
+from api.frames import Close
+from tests.integration import raw_socket as ws
+from tests.integration.raw_socket import Login, RawSocket, register
+from tests.integration.running import RunningServer
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+MISTAKES = {code for code, kind in ERRORS.items() if kind.status == 500}
+PROTOCOL_CODES = {1000, 1002, 1003, 1007, ws.NO_CODE}
+CLOSE_CODES = PROTOCOL_CODES | {code for name, code in vars(Close).items() if name.isupper()}
+
+
+def fuzz(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def failures(server: RunningServer) -> float:
+    """Turns that failed by a defect."""
+    lines = httpx2.get(f"{server.url}/metrics", trust_env=False).text.splitlines()
+    counts = [
+        float(line.split()[-1]) for line in lines if line.startswith("heliograph_failures_total{")
+    ]
+    assert counts, "no host tells how many turns failed"
+    return sum(counts)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_failed_inside(server: RunningServer) -> Iterator[None]:
+    before = failures(server)
+    yield
+    assert failures(server) == before
+
+
+@pytest.fixture(scope="module")
+def someone(server: RunningServer) -> Login:
+    return register(server)
+
+
+# --- HTTP -------------------------------------------------------------------------------------
+
+HTTP_METHODS = {name: method for name, method in m.METHODS.items() if method.wire != "ws"}
+CHECKS: list[Any] = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+]
+SLOW = {"auth.register", "auth.login", "auth.change_password"}
+ENDING = {"auth.logout", "auth.end_session", "auth.end_other_sessions", "auth.change_password"}
+
+
+@pytest.fixture(scope="module")
+def document(server: RunningServer) -> schemathesis.BaseSchema:
+    found = schemathesis.openapi.from_url(f"{server.url}/api/openapi.json")
+    found.config.generation.with_security_parameters = False  # the tests choose the token
+    return found
+
+
+class FromElsewhere(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, source_address=("127.0.0.2", 0), **options)
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[requests.Session]:
+    """Its address is its own: wrong passwords make only itself wait."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", FromElsewhere())
+        yield session
+
+
+def call(http: requests.Session, case: Case, token: str) -> Response:
+    """Call it; whatever comes back is as the document says."""
+    if isinstance(case.body, dict) and case.path == "/api/updates.poll":
+        case.body.setdefault("timeout_s", 0)
+        if case.body["timeout_s"] in range(1, limits.POLL_TIMEOUT_S_MAX + 1):
+            case.body["timeout_s"] = 0
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    response = case.call(session=http, headers=headers, timeout=ws.ANSWER_S_MAX)
+    case.validate_response(response, checks=CHECKS)
+    if response.status_code != 200:
+        check_problem(response)
+    return response
+
+
+def check_problem(response: Response) -> None:
+    assert response.headers["content-type"] == ["application/problem+json"]
+    problem = msgspec.json.decode(response.content, type=Problem)
+    assert ERRORS[problem.code].status == problem.status == response.status_code
+    assert problem.code not in MISTAKES, problem
+    if problem.status == 503:
+        assert problem.retry_after
+        assert int(response.headers["retry-after"][0]) >= 1
+    if problem.status == 401:
+        assert response.headers["www-authenticate"] == ["Bearer"]
+
+
+def operation(document: schemathesis.BaseSchema, name: str) -> schemathesis.APIOperation:
+    return document[f"/api/{name}"]["POST"]
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize("name", sorted(HTTP_METHODS.keys() - ENDING))
+def test_a_method_over_http(
+    document: schemathesis.BaseSchema,
+    http: requests.Session,
+    someone: Login,
+    name: str,
+    mode: GenerationMode,
+) -> None:
+    @fuzz(8 if name in SLOW else 25)
+    @given(case=operation(document, name).as_strategy(generation_mode=mode))
+    def run(case: Case) -> None:
+        response = call(http, case, someone.token)
+        assert response.status_code != 401 or not HTTP_METHODS[name].auth
+
+    run()
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize("name", sorted(ENDING))
+def test_a_method_that_ends_sessions(
+    server: RunningServer,
+    document: schemathesis.BaseSchema,
+    http: requests.Session,
+    name: str,
+    mode: GenerationMode,
+) -> None:
+    account = register(server)
+
+    @fuzz(5)
+    @given(case=operation(document, name).as_strategy(generation_mode=mode))
+    def run(case: Case) -> None:
+        call(http, case, account.another().token)
+
+    run()
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize("name", sorted(name for name, m in HTTP_METHODS.items() if m.auth))
+def test_a_method_without_a_token(
+    document: schemathesis.BaseSchema, http: requests.Session, name: str, mode: GenerationMode
+) -> None:
+    @fuzz(5)
+    @given(case=operation(document, name).as_strategy(generation_mode=mode))
+    def run(case: Case) -> None:
+        assert call(http, case, "").status_code == 401
+
+    run()
+
+
+# --- live connections -------------------------------------------------------------------------
+
+WS_METHODS = [method for method in m.METHODS.values() if method.wire != "http"]
+LAST = 10**6
+"""The number of the request that ends a sequence."""
+MUTATED = 7 * 10**6
+"""The number in frames that may not be understood."""
+
+
+class Request(NamedTuple):
+    """A request in one or more frames, with other frames in between: it has to be answered."""
+
+    method: str
+    params: bytes
+    cuts: list[float]
+    between: bytes
+
+    @property
+    def breach(self) -> bool:
+        """Texts are UTF-8: what is none breaks the WebSocket protocol."""
+        return self.params != self.params.decode(errors="ignore").encode()
+
+    def said(self, number: int) -> bytes:
+        head = b'{"id":%d,"method":"%b"' % (number, self.method.encode())
+        return head + b',"params":%b}' % self.params
+
+    def frames(self, number: int) -> bytes:
+        whole = self.said(number)
+        places = [0, *sorted(int(cut * len(whole)) for cut in self.cuts), len(whole)]
+        parts = [whole[start:end] for start, end in itertools.pairwise(places)]
+        last = len(parts) - 1
+        return self.between.join(
+            ws.framed(ws.CONTINUATION if index else ws.TEXT, part, fin=index == last)
+            for index, part in enumerate(parts)
+        )
+
+
+class Closing(NamedTuple):
+    """A close frame: the server answers it with the same code."""
+
+    code: int
+    reason: bytes
+    breach: bool = True  # because something may be said after it
+
+    def frames(self, _: int) -> bytes:
+        return ws.framed(ws.CLOSE, self.code.to_bytes(2, "big") + self.reason)
+
+
+class Raw(NamedTuple):
+    """Frames that need no answer. `breach`: they may break the WebSocket protocol."""
+
+    raw: bytes
+    breach: bool = False
+
+    def frames(self, _: int) -> bytes:
+        return self.raw
+
+
+Said = Request | Closing | Raw
+
+
+NUMBERS = st.sampled_from(
+    b"-1 0 1 -0 1.5 1e3 1e400 9007199254740991 9007199254740992 9223372036854775808 "
+    b"18446744073709551616 NaN".split()
+) | st.just(b"9" * 400)
+STRINGS = st.sampled_from(
+    [b'""', b'" "', rb'"\ud800"', rb'"\u0000"', b'"\xff\xfe"', b'"\xed\xa0\x80"', rb'"\x"']
+) | st.just(b'"%b"' % (b"x" * 5_000))
+NESTED = st.builds(
+    lambda depth, opening, closing: opening * depth + b"1" + closing * depth,
+    st.sampled_from([1, 100, 1_000, 5_000]),
+    st.sampled_from([b"[", b'{"a":']),
+    st.sampled_from([b"]", b"}", b""]),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+).map(lambda value: json.dumps(value).encode())
+WRONG = NUMBERS | STRINGS | NESTED | JSON | st.binary(max_size=20)
+
+TOO_LARGE = b" " * (limits.FRAME_BYTES_MAX + 1)
+BREACHES = (
+    st.sampled_from(
+        [
+            ws.framed(ws.TEXT, TOO_LARGE),
+            ws.framed(ws.TEXT, TOO_LARGE[:40_000], fin=False)
+            + ws.framed(ws.CONTINUATION, TOO_LARGE[:40_000]),
+            b"\x81\xff" + (2**62).to_bytes(8, "big") + b"mask",
+            b"\x81\xff" + b"\xff" * 8 + b"mask",
+            ws.framed(ws.CONTINUATION, b"{}"),
+            ws.framed(ws.TEXT, b"{", fin=False),
+            ws.framed(ws.TEXT, b'{"ping":1}', masked=False),
+            ws.framed(ws.PING, b"", fin=False),
+            ws.framed(ws.PING, b"x" * 126),
+            ws.framed(ws.CLOSE, b"x"),
+        ]
+    )
+    | st.builds(ws.framed, st.sampled_from([*range(3, 8), *range(11, 16)]), st.binary(max_size=200))
+    | st.builds(
+        ws.framed, st.sampled_from([ws.TEXT, ws.PING]), st.just(b"{}"), reserved=st.integers(1, 7)
+    )
+)
+SMALL = st.binary(max_size=125)
+ORDINARY = (
+    st.builds(ws.framed, st.sampled_from([ws.PING, ws.PONG]), SMALL)
+    | st.integers(0, limits.JSON_INT_MAX).map(lambda number: ws.text(ping=number))
+    | st.integers(0, limits.JSON_INT_MAX).map(lambda number: ws.text(ack=number))
+)
+CLOSES = st.builds(
+    Closing,
+    st.sampled_from([0, 999, 1000, 1001, 1004, 1005, 1006, 1011, 1015, 3000, 4003, 4999, 65_535]),
+    st.binary(max_size=123),
+)
+NO_JSON = st.builds(
+    ws.framed, st.sampled_from([ws.TEXT, ws.BINARY]), st.binary(max_size=300) | WRONG
+)
+
+
+def joined(fields: dict[str, bytes]) -> bytes:
+    return b"{%b}" % b",".join(b'"%b":%b' % (key.encode(), raw) for key, raw in fields.items())
+
+
+def requests_of(known: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Request]:
+    """Requests of every method, their fields right, wrong, missing, or too many."""
+
+    def one(method: m.Method) -> st.SearchStrategy[Request]:
+        names = [field.name for field in msgspec.structs.fields(method.params)]
+        right = {name: known[name].map(lambda value: json.dumps(value).encode()) for name in names}
+        wrong = {name: right[name] | WRONG for name in names}
+        params = st.one_of(
+            st.fixed_dictionaries(right).map(joined),
+            st.fixed_dictionaries({}, optional={**wrong, "surplus": WRONG}).map(joined),
+            WRONG,
+        )
+        if method is m.Logout.method:  # the session shall live
+            params = params.filter(lambda raw: raw != b"{}")
+        between = st.sampled_from([b"", ws.framed(ws.PING, b"x"), ws.framed(ws.PONG, b"")])
+        cuts = st.lists(st.floats(0, 1), max_size=3)
+        return st.builds(Request, st.just(method.name), params, cuts, between)
+
+    return st.sampled_from(WS_METHODS).flatmap(one)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, requests_: st.SearchStrategy[Request]) -> bytes:
+    """A request with some of its bytes replaced."""
+    whole = draw(requests_).said(MUTATED)
+    start = draw(st.integers(0, len(whole)))
+    end = draw(st.integers(start, min(start + 8, len(whole))))
+    return ws.framed(ws.TEXT, whole[:start] + draw(WRONG) + whole[end:])
+
+
+@pytest.fixture(scope="module")
+def known(server: RunningServer, someone: Login) -> dict[str, st.SearchStrategy[Any]]:
+    """Right values for every field of every method, by its name."""
+    peer = register(server)
+    private = someone.call("chats.open_private", user_id=peer.user_id)["id"]
+    group = someone.call("chats.create_group", title="G", random_id=1, user_ids=[peer.user_id])[
+        "id"
+    ]
+    user_id = st.sampled_from([someone.user_id, peer.user_id])
+    small = st.integers(1, 100)
+    return {
+        "admin": st.booleans(),
+        "after_id": st.none() | small,
+        "before_id": small,
+        "bio": st.text(max_size=limits.BIO_CHARS_MAX),
+        "chat_id": st.sampled_from([private, group]),
+        "ids": st.lists(small, min_size=1, max_size=limits.MESSAGES_PER_REQUEST_MAX),
+        "limit": small,
+        "max_id": small,
+        "name": st.text(max_size=limits.NAME_CHARS_MAX),
+        "offset": small,
+        "pts": small,
+        "random_id": st.integers(1, limits.JSON_INT_MAX),
+        "reply_to": small,
+        "session_id": small,
+        "text": st.text(max_size=limits.TEXT_CHARS_MAX),
+        "title": st.text(max_size=limits.TITLE_CHARS_MAX),
+        "token": st.sampled_from([someone.token, "x"]),
+        "user_id": user_id,
+        "user_ids": st.lists(user_id, max_size=limits.USERS_PER_REQUEST_MAX),
+        "username": st.from_regex(r"[a-z][a-z0-9_]{8,31}", fullmatch=True),
+    }
+
+
+@pytest.fixture(params=["edge", "fallback"])
+def port(request: pytest.FixtureRequest, server: RunningServer) -> int:
+    return server.ws_port if request.param == "edge" else server.port
+
+
+def check_answers(sock: RawSocket, said: list[Said]) -> None:
+    """Say it all; every request is answered once, unless the connection is closed, with a code."""
+    note(repr(said)[:4_000])
+    waiting = {number: one for number, one in enumerate(said) if isinstance(one, Request)}
+    codes = CLOSE_CODES | {one.code for one in said if isinstance(one, Closing)}
+    if any(one.breach for one in said):
+        codes.add(ws.HUNG_UP)  # who sends on after a breach may be reset before the code arrives
+    waiting[LAST] = Request("help.limits", b"{}", [], b"")
+    sock.send_all([one.frames(number) for number, one in enumerate(said)])
+    sock.send_all([waiting[LAST].frames(LAST)])
+    while waiting:
+        frame = sock.receive()
+        if frame.opcode == ws.CLOSE:
+            assert frame.close_code in codes, frame
+            return
+        if frame.opcode == ws.PONG:
+            continue
+        answer = json.loads(frame.payload)
+        number = answer.get("id", MUTATED)
+        if "error" in answer:
+            problem = msgspec.convert(answer["error"], Problem)
+            assert ERRORS[problem.code].status == problem.status
+            assert problem.code not in MISTAKES, problem
+        if number != MUTATED:
+            request = waiting.pop(number)
+            if "result" in answer:
+                msgspec.convert(answer["result"], m.METHODS[request.method].result)
+
+
+@pytest.mark.parametrize("hello", [False, True])
+def test_frames(
+    port: int, someone: Login, known: dict[str, st.SearchStrategy[Any]], hello: bool
+) -> None:
+    rq = requests_of(known)
+    breaches = (BREACHES | NO_JSON | mutated(rq)).map(lambda raw: Raw(raw, breach=True))
+    one = st.one_of(rq, rq, ORDINARY.map(Raw), breaches, CLOSES)
+
+    @fuzz(150)
+    @given(said=st.lists(one, min_size=1, max_size=6))
+    def run(said: list[Said]) -> None:
+        with someone.connect(port) if hello else RawSocket(port) as sock:
+            check_answers(sock, said)
+        with someone.connect(port) as sock:
+            assert sock.ask("users.me")["result"]["id"] == someone.user_id
+
+    run()
+
+
+def test_bytes_that_are_no_frames(port: int, someone: Login) -> None:
+    @fuzz(50)
+    @given(st.lists(st.binary(max_size=2_000), max_size=3))
+    def run(said: list[bytes]) -> None:
+        with RawSocket(port) as sock:
+            sock.send_all(said)
+        with someone.connect(port) as sock:
+            assert sock.ask("users.me")["result"]["id"] == someone.user_id
+
+    run()
