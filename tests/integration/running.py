@@ -117,11 +117,14 @@ class RunningServer:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def run(self, *arguments: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, stdin: str = "", timeout_s: float = 240
+    ) -> subprocess.CompletedProcess[str]:
         """Run a `heliograph` command beside it."""
         return subprocess.run(
             [str(HELIOGRAPH), *arguments],
             capture_output=True,
+            input=stdin,
             text=True,
             timeout=timeout_s,
             check=False,
