@@ -53,8 +53,8 @@ class AsgiSocket:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            frames, self._frames = self._frames, []
-            if self._close is None or self._close[0] != Close.TOO_SLOW:
+            while self._frames and (self._close is None or self._close[0] != Close.TOO_SLOW):
+                frames, self._frames = self._frames, []
                 for frame in frames:
                     await send({"type": "websocket.send", "text": frame.decode()})
             if self._close is not None:

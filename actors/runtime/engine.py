@@ -109,19 +109,39 @@ class Engine:
         One that cannot be read (a newer version sent it) waits in its outbox, and with it what
         comes after. The receipt holds once the current layer is durable."""
         source, target = shipment.source, shipment.target
-        mark = self.streams.watermark(source, target)
-        if target in self.led and not self.read_only and shipment.first <= mark + 1:
-            for raw in shipment.envelopes[mark + 1 - shipment.first :]:
-                try:
-                    message = _message(raw)
-                except msgspec.MsgspecError as error:
-                    log.error("message %d of %d to %d: %s", mark + 1, source, target, error)
-                    break
-                self._queue.append(message)
-                self._drain()
-                mark += 1
-            self.streams.advance(source, target, mark)
+        mark = self._watermark(shipment)
+        if mark is None or target not in self.led or self.read_only or shipment.first > mark + 1:
+            return self.receipt(shipment)
+        layer = self.pending.open
+        answered = len(layer.outs)
+        for raw in shipment.envelopes[mark + 1 - shipment.first :]:
+            try:
+                message = _message(raw)
+            except msgspec.MsgspecError as error:
+                log.error("message %d of %d to %d: %s", mark + 1, source, target, error)
+                break
+            self._queue.append(message)
+            self._drain()
+            mark += 1
+        layer.received.update((front, out.number) for front, out in layer.outs[answered:])
+        self.streams.advance(source, target, mark)
         return wire.Receipt(source, target, mark)
+
+    def receipt(self, shipment: wire.Shipment) -> wire.Receipt:
+        """How far the stream of a shipment has taken effect."""
+        mark = self._watermark(shipment)
+        return wire.Receipt(
+            shipment.source, shipment.target, shipment.first - 1 if mark is None else mark
+        )
+
+    def _watermark(self, shipment: wire.Shipment) -> int | None:
+        """None where the row is damaged: the stream waits until it is mended."""
+        try:
+            return self.streams.watermark(shipment.source, shipment.target)
+        except CorruptRow as error:
+            self.failures += 1
+            log.error("messages of %d to %d wait: %s", shipment.source, shipment.target, error)
+            return None
 
     def receive_ephemeral(self, raw: msgspec.Raw) -> None:
         """Execute an ephemeral message of another host, if this version can read it."""
@@ -165,14 +185,15 @@ class Engine:
 
     def give_up(self, error: ApiError) -> list[tuple[str, Out]]:
         """Nothing of the flying layer could be made durable (the disk is full), so nothing that
-        was built upon it holds either: forget both layers, and refuse whoever waits for them."""
+        was built upon it holds either: forget both layers, and refuse whoever waits for them. What
+        came by a stream is not refused: it is in its outbox, and comes again."""
         refusal = wire.encode(Refusal(error.code, error.detail, error.retry_after))
         layers = [layer for layer in (self.pending.flying, self.pending.open) if layer]
         outs = [
             (front, Out(REFUSE, out.number, refusal))
             for layer in layers
             for front, out in layer.outs
-            if out.op in (REPLY, REFUSE)
+            if out.op in (REPLY, REFUSE) and (front, out.number) not in layer.received
         ]
         self.pending.flying, self.pending.open = None, Layer()
         self.residents.clear()

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from actors.runtime.wire import Out
 
-PACKET_BYTES_MAX = 90 * 1024
+PACKET_BYTES_MAX = 256 * 1024
 """Ray carries up to 100 KiB inside a call; what is larger goes through the object store."""
 
 QUEUED_OUTS_MAX = 200_000

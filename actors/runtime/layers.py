@@ -26,12 +26,14 @@ class Layer:
     """Everything that the turns since the last cut want to happen: rows by actor, and what is to be
     released once they are durable."""
 
-    __slots__ = ("ephemeral", "outs", "partitions", "rows", "streams", "turns")
+    __slots__ = ("ephemeral", "outs", "partitions", "received", "rows", "streams", "turns")
 
     def __init__(self) -> None:
         self.rows: dict[bytes, dict[bytes, bytes | None]] = {}
         self.partitions: dict[bytes, int] = {}
         self.outs: list[tuple[str, Out]] = []
+        self.received: set[tuple[str, int]] = set()
+        """Answers (front, request) to messages that came by a stream."""
         self.streams: set[tuple[int, int]] = set()
         self.ephemeral: dict[str, list[bytes]] = {}
         self.turns = 0

@@ -24,12 +24,13 @@ from api.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES_MAX = 64 * 1024
+BATCH_BYTES_MAX = 128 * 1024
 FLYING_MAX = 3
 """Batches on their way at once."""
 QUEUED_REQUESTS_MAX = 50_000
 ATTEMPT_S = 5.0
 """A request that is unanswered for so long is sent again."""
+WATCH_S = 1.0
 RETRY_S_MIN, RETRY_S_MAX = 0.02, 0.5
 
 
@@ -108,6 +109,8 @@ class Link:
         self._sent: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._incarnation = ""
+        self._lives = 0
+        """How many lives of the host this link has seen."""
         self._next = 1
         self._early: dict[int, list[Out]] = {}
         self.connected = asyncio.Event()
@@ -177,6 +180,7 @@ class Link:
         failed: dict[int, list[Request]] = {}
 
         async def send(number: int, batch: list[Request]) -> None:
+            lives = self._lives
             try:
                 payload = wire.encode(batch)
                 packet = await self._host.submit(self._front, stream, number, payload)
@@ -185,7 +189,7 @@ class Link:
                 failed[number] = batch
                 self._wake.set()
             else:
-                self._take(wire.decode_packet(packet))
+                self._take(wire.decode_packet(packet), lives)
             finally:
                 slots.release()
 
@@ -210,6 +214,7 @@ class Link:
     async def _poll(self) -> None:
         delay_s = RETRY_S_MIN
         while True:
+            lives = self._lives
             try:
                 packet = await self._host.poll(self._front)
             except Exception as error:
@@ -219,15 +224,21 @@ class Link:
                 delay_s = min(2 * delay_s, RETRY_S_MAX)
                 continue
             delay_s = RETRY_S_MIN
-            self._take(wire.decode_packet(packet))
+            self._take(wire.decode_packet(packet), lives)
             self.connected.set()
 
     async def _watch(self) -> None:
-        """Send again what is unanswered for too long."""
+        """Send again what is unanswered for too long, and pass over packets that do not come."""
+        awaited = 0
         while True:
-            await asyncio.sleep(1.0)
-            now_s = time.monotonic()
-            self._resend(now_s - ATTEMPT_S)
+            await asyncio.sleep(WATCH_S)
+            self._resend(time.monotonic() - ATTEMPT_S)
+            if self._early and self._next == awaited:
+                log.warning("packet %d of %s is lost", awaited, self.name)
+                self._next = min(self._early)
+                self._act()
+                self._renew()
+            awaited = self._next
 
     def _resend(self, sent_before_s: float) -> None:
         waiting = self._desk.waiting
@@ -242,19 +253,30 @@ class Link:
 
     # --- packets ------------------------------------------------------------------------------
 
-    def _take(self, packet: wire.Packet) -> None:
+    def _take(self, packet: wire.Packet, lives: int) -> None:
+        """Act upon what a call brought that was made when the link had seen so many `lives`."""
         if packet.incarnation != self._incarnation:
+            if lives != self._lives:
+                return  # from an earlier life: what it says is asked for again by now
+            self._lives += 1
             renewed = self._incarnation != ""
             self._incarnation = packet.incarnation
             self._next = 1
             self._early.clear()
             if renewed:
                 log.info("%s is in a new life", self.name)
-                self._resend(time.monotonic())
-                self._on_renewed(self)
-        if packet.number == 0:
-            return
-        self._early[packet.number] = packet.outs
+                self._renew()
+        if packet.number >= self._next:
+            self._early[packet.number] = packet.outs
+            self._act()
+
+    def _renew(self) -> None:
+        """Answers and pushes were lost: ask again, and have connections attached again."""
+        self._resend(time.monotonic())
+        self._on_renewed(self)
+
+    def _act(self) -> None:
+        """Act upon the packets whose turn it is."""
         while (outs := self._early.pop(self._next, None)) is not None:
             self._next += 1
             for out in outs:

@@ -64,8 +64,12 @@ class Pipeline:
         self._checkpointer = ThreadPoolExecutor(1, "checkpointer")
         self._work = asyncio.Event()
         self._durable = asyncio.Event()
+        self._executing = 0
+        self._executed = asyncio.Event()  # no batch is being executed
+        self._executed.set()
         self._sequence = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._checkpointing = asyncio.Lock()
         self._closing = False
         self._read_only_until_s = 0.0
 
@@ -83,12 +87,14 @@ class Pipeline:
         """Refuse what comes now, finish what was begun, move everything to the store, close."""
         self._closing = True
         self.fronts.wake_all()
+        await self._executed.wait()
         await self.flush()
         await self.shipper.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._checkpoint()
+        async with self._checkpointing:  # what holds it now is finished, not cut off
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._checkpoint()
         self._writer.shutdown()
         self._checkpointer.shutdown()
         self.store.close()
@@ -114,6 +120,8 @@ class Pipeline:
         queue = self.fronts.queue(front, time.monotonic())
         await self._take_turn(queue, stream, number)
         command = self.engine.command
+        self._executing += 1
+        self._executed.clear()
         try:
             for index, request in enumerate(wire.decode_requests(payload), 1):
                 command(front, request)
@@ -123,6 +131,9 @@ class Pipeline:
                     await asyncio.sleep(0)
         finally:
             self._end_turn(queue, stream, number)
+            self._executing -= 1
+            if not self._executing:
+                self._executed.set()
         await self.flush()
         return self._packet(queue)
 
@@ -140,7 +151,8 @@ class Pipeline:
             except (TimeoutError, asyncio.CancelledError):
                 raise ApiError("unavailable", "an earlier batch is missing", 0.05) from None
             finally:
-                queue.early.pop(number, None)
+                if queue.early.get(number) is early:  # and not one of another stream
+                    del queue.early[number]
 
     def _end_turn(self, queue: FrontQueue, stream: str, number: int) -> None:
         """The batch is executed: the next one of its stream may be."""
@@ -178,10 +190,7 @@ class Pipeline:
         await self.flush()
         if full or self.engine.read_only:
             # What was executed may have been given up: say only what is known to be durable.
-            marks = self.engine.streams.watermark
-            receipts = [
-                wire.Receipt(r.source, r.target, marks(r.source, r.target)) for r in receipts
-            ]
+            receipts = [self.engine.receipt(shipment) for shipment in parcel.shipments]
         return wire.encode(receipts)
 
     def _packet(self, queue: FrontQueue) -> bytes:
@@ -271,7 +280,8 @@ class Pipeline:
                 self.engine.forget_front(name)
                 self.kick()
             if self.store.due(now_s):
-                await self._checkpoint()
+                async with self._checkpointing:
+                    await self._checkpoint()
 
     async def _checkpoint(self) -> None:
         """Move what is durable in the log into the store: begun and committed in a thread, filled

@@ -11,6 +11,7 @@ import msgspec
 
 from actors.runtime import wire
 from actors.runtime.engine import Engine
+from storage.port import CorruptRow
 
 log = logging.getLogger(__name__)
 
@@ -98,22 +99,22 @@ class Shipper:
                     delay_s = min(2 * delay_s, RETRY_S_MAX)
                     continue
                 delay_s = RETRY_S_MIN
-                if not await self._settle(host, parcel, wire.decode_receipts(answer)):
-                    await asyncio.sleep(RETRY_S_MAX)
+                self._settle(host, parcel, wire.decode_receipts(answer))
 
-    async def _settle(self, host: str, parcel: wire.Parcel, receipts: list[wire.Receipt]) -> bool:
-        """Delete what arrived. False if the receiver took less than it was sent (its disk is
-        full): what is left is shipped again."""
-        complete = True
+    def _settle(self, host: str, parcel: wire.Parcel, receipts: list[wire.Receipt]) -> None:
+        """Delete what arrived. Where the receiver took less than it was sent (its disk is full, a
+        row is damaged), what is left is shipped again in a while."""
         layer = self._engine.pending.open
         for shipment, receipt in zip(parcel.shipments, receipts, strict=True):
             self.shipped += self._engine.streams.acknowledge(layer, receipt)
             if receipt.watermark < shipment.first + len(shipment.envelopes) - 1:
-                complete = False
                 self._engine.streams.rewind(receipt.source, receipt.target)
-                self._streams[host].add((receipt.source, receipt.target))
+                self._ship_later(host, (receipt.source, receipt.target))
         self._kick()
-        return complete
+
+    def _ship_later(self, host: str, stream: tuple[int, int]) -> None:
+        self._streams[host].discard(stream)
+        asyncio.get_running_loop().call_later(RETRY_S_MAX, self.ship, {stream}, {})
 
     def _fill(self, host: str) -> wire.Parcel | None:
         shipments: list[wire.Shipment] = []
@@ -121,7 +122,13 @@ class Shipper:
         streams = self._streams.setdefault(host, set())
         while streams and size < PARCEL_BYTES_SOUGHT:
             stream = streams.pop()
-            shipment = self._engine.streams.shipment(*stream)
+            try:
+                shipment = self._engine.streams.shipment(*stream)
+            except CorruptRow as error:
+                # To pass over it would break the order; other streams go on.
+                log.error("messages of %d to %d wait: %s", *stream, error)
+                self._ship_later(host, stream)
+                continue
             if shipment is not None:
                 shipments.append(shipment)
                 size += sum(len(bytes(raw)) for raw in shipment.envelopes)

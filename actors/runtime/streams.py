@@ -45,9 +45,10 @@ class Streams:
         self.shipped: dict[tuple[int, int], int] = {}
 
     def forget(self) -> None:
-        """Drop what is cached; the rows say it."""
+        """Drop what is cached; the rows say it. What they still hold is shipped again."""
         self._numbers.clear()
         self._watermarks.clear()
+        self.shipped.clear()
 
     # --- sending ------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@ so that a timer can be replaced or cancelled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,9 @@ from actors.runtime.refs import KINDS, ActorRef
 from actors.runtime.streams import system_prefix
 from actors.runtime.turn import Timer
 from storage.keys import actor_prefix, prefix_end
+from storage.port import CorruptRow
+
+log = logging.getLogger(__name__)
 
 BY_TIME, BY_NAME = 4, 5
 DUE_PER_ROUND_MAX = 100
@@ -80,9 +84,7 @@ class Timers:
                 continue
             prefix = system_prefix(partition)
             base = b"%b%c" % (prefix, BY_TIME)
-            rows = self._pending.rows(
-                partition, prefix, base, prefix_end(base), DUE_PER_ROUND_MAX, False
-            )
+            rows = self._sound_rows(partition, prefix, base, prefix_end(base))
             self._next[partition] = NEVER_MS
             for key, raw in rows:
                 at_ms = int.from_bytes(key[len(base) : len(base) + 8], "big")
@@ -96,6 +98,20 @@ class Timers:
                 self._pending.open.write(partition, prefix, {key: None, by_name: None})
                 due.append((alarm.ref, wire.decode_message(alarm.message)))
         return due
+
+    def _sound_rows(
+        self, partition: int, prefix: bytes, start: bytes, stop: bytes
+    ) -> Sequence[tuple[bytes, bytes]]:
+        """The next rows by time. One that is damaged is passed over: it must not keep the host from
+        starting, nor other timers from firing."""
+        limit = DUE_PER_ROUND_MAX
+        try:
+            return self._pending.rows(partition, prefix, start, stop, limit, False)
+        except CorruptRow as error:
+            log.error("a timer is lost: %s", error)
+            before = self._pending.rows(partition, prefix, start, error.key, limit, False)
+            after = self._sound_rows(partition, prefix, error.key + b"\x00", stop)
+            return [*before, *after][:limit]
 
 
 def _time_key(prefix: bytes, at: bytes, owner: bytes, name: str) -> bytes:

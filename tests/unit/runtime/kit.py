@@ -80,6 +80,14 @@ class FrontLost(Said, frozen=True):
     """To a counter with a connection: its front is gone."""
 
 
+class Once(Said, frozen=True):
+    """Add, unless this amount was added before, and answer with its place in the log. With `other`,
+    whoever adds sends it `Add` of the same amount."""
+
+    amount: int
+    other: ActorRef | None = None
+
+
 class Odd(Said, frozen=True):
     """Answer with something that is no JSON."""
 
@@ -94,8 +102,13 @@ class Entry(Struct, frozen=True, array_like=True):
     at_ms: int
 
 
+class Place(Struct, frozen=True, array_like=True):
+    entry: int
+
+
 HEAD = head_table(CounterHead)
 LOG: Table[int, Entry] = Table(1, Entry, U64)
+PLACES: Table[int, Place] = Table(2, Place, U64)
 
 
 class Counter:
@@ -168,6 +181,17 @@ def _declare(kind: Kind) -> Kind:
         turn.volatile.pop(FRONT)
         _add(state, 7, turn)
 
+    @kind.on(Once)
+    def once(state: Counter, message: Once, turn: Turn) -> int:
+        place = PLACES.get(turn, message.amount)
+        if place is None:
+            _add(state, message.amount, turn)
+            place = Place(state.head.entries)
+            PLACES.put(turn, message.amount, place)
+            if message.other is not None:
+                turn.send(message.other, Add(message.amount))
+        return place.entry
+
     @kind.on(Odd)
     def odd(state: Counter, message: Odd, turn: Turn) -> Any:
         _add(state, 1, turn)
@@ -185,6 +209,8 @@ def _declare(kind: Kind) -> Kind:
 
 
 KINDS = {name: _declare(Kind(name, Counter, _lost)) for name in ("user", "chat")}
+
+READS = (Look, LookAll)
 
 decode_said = msgspec.msgpack.Decoder(Union[tuple(Said.__subclasses__())]).decode  # noqa: UP007
 """What `wire.decode_message` is in these tests (see conftest)."""
@@ -260,7 +286,7 @@ class Rig:
     def post(self, ref: ActorRef, message: Said, caller: Caller = NOBODY) -> int:
         """Execute a request without making anything durable; returns its number."""
         number = next(self._numbers)
-        read = isinstance(message, (Look, LookAll))
+        read = isinstance(message, READS)
         request = Request(number, ref, caller, "", wire.encode(message), read)
         self.engines[self.host(ref)].command(FRONT, request)
         return number

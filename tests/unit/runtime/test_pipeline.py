@@ -1,0 +1,416 @@
+"""The commit pipeline: nothing leaves a host before it is durable, and nothing that left is lost,
+whether disks are slow or full or fail, and whoever dies when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.runtime import fronts, pipeline, wire
+from actors.runtime.fronts import FRONT_SILENCE_S_MAX
+from actors.runtime.pipeline import BATCH_ORDER_S_MAX, POLL_S, READ_ONLY_S
+from actors.runtime.refs import NOBODY, ActorRef
+from actors.runtime.wire import Envelope, Parcel, Receipt, Shipment
+from storage.faulty import FaultyStore
+from storage.memory import MemoryStore
+from tests.unit.runtime.fake_time import fake_loop, idle
+from tests.unit.runtime.kit import Add, Attach, Look, LookAll, Relay, Said, Tell
+from tests.unit.runtime.running import Front, Running, on_running, pending, refused
+
+ONE, TWO = ActorRef("user", 1), ActorRef("user", 2)
+
+
+def shipment(running: Running, *messages: Said, first: int = 1) -> tuple[ActorRef, Shipment]:
+    """Messages of a partition of host-0 to an actor of host-1, and that actor."""
+    here, there = running.at("host-0"), running.at("host-1")
+    home = running.placement.partition
+    raws = [
+        msgspec.Raw(wire.encode(Envelope(there, NOBODY, None, msgspec.Raw(wire.encode(message)))))
+        for message in messages
+    ]
+    return there, Shipment(home(here), home(there), first, raws)
+
+
+def receive(running: Running, *shipments: Shipment) -> asyncio.Task[list[Receipt]]:
+    """Have host-1 receive a parcel."""
+
+    async def call() -> list[Receipt]:
+        parcel = wire.encode(Parcel(list(shipments), []))
+        return wire.decode_receipts(await running.hosts["host-1"].receive(parcel))
+
+    return asyncio.create_task(call())
+
+
+# --- release ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_released_before_it_is_durable() -> None:
+    """No answer, no push, no row to reads, no message to another host."""
+
+    async def test(running: Running) -> None:
+        here, there = running.at("host-0"), running.at("host-1")
+        front, other = (Front(running.hosts["host-0"], name) for name in ("front", "other"))
+        for caller in (front, other):
+            await caller.poll()
+        poll = front.poll()
+        loop = fake_loop()
+        loop.hold()
+        calls = [other.say(here, message) for message in (Add(5), Attach(1), Relay(1, [there]))]
+        assert await pending(poll, *calls)
+        assert (len(loop.jobs), running.hosts["host-0"].store.disk) == (1, [])
+        look = other.request(here, Look())
+        calls.append(other.submit(look))
+        assert await pending(poll, *calls)
+        assert (front.outs, other.outs) == ([], [])
+        assert running.hosts["host-1"].pipeline.engine.turns == 0
+        loop.let_go()
+        await asyncio.gather(poll, *calls)
+        assert front.pushed == [b"5"]
+        assert other.answers()[look.number] == 0, "a read does not see what may yet be lost"
+        await other.poll()
+        await idle()
+        assert await running.ask(there, Look()) == 1
+
+    on_running(test, hosts=2)
+
+
+def test_turns_go_on_while_a_batch_is_written_and_are_in_the_next_one() -> None:
+    async def test(running: Running) -> None:
+        loop, engine = fake_loop(), running.host.pipeline.engine
+        loop.hold()
+        first = Front(running.host, "a").say(ONE, Add(1))
+        assert await pending(first)
+        later = [Front(running.host, name).say(ONE, Add(2), Add(3)) for name in ("b", "c")]
+        assert await pending(first, *later)
+        assert (engine.turns, len(loop.jobs)) == (5, 1)
+        loop.work()
+        await first
+        assert await pending(*later)
+        assert len(loop.jobs) == 1, "one batch of both"
+        loop.work()
+        await asyncio.gather(*later)
+        assert len(running.host.store.disk) == 2
+        assert running.host.pipeline.commits == 2
+
+    on_running(test)
+
+
+def test_what_writes_nothing_costs_no_batch_but_waits_for_those_before() -> None:
+    async def test(running: Running) -> None:
+        loop = fake_loop()
+        loop.hold()
+        front, other = Front(running.host, "a"), Front(running.host, "b")
+        assert await front.ask(ONE, Look()) == 0
+        assert not loop.jobs
+        add = front.say(ONE, Add(1))
+        assert await pending(add)
+        look = other.say(ONE, Look())
+        assert await pending(add, look)
+        loop.let_go()
+        await asyncio.gather(add, look)
+        assert len(running.host.store.disk) == 1
+
+    on_running(test)
+
+
+def test_a_large_batch_does_not_hold_up_what_was_before_it() -> None:
+    async def test(running: Running) -> None:
+        loop = fake_loop()
+        loop.hold()
+        count = 2 * pipeline.COMMANDS_PER_STEP + 1
+        large = Front(running.host, "large").say(ONE, *[Add(1)] * count)
+        assert await pending(large)
+        assert len(loop.jobs) == 1
+        loop.work()
+        assert await pending(large), "its beginning is durable, and not the rest"
+        assert len(loop.jobs) == 1
+        loop.let_go()
+        await large
+        assert await running.ask(ONE, Look()) == count
+
+    on_running(test)
+
+
+def test_a_batch_that_cannot_be_read_does_not_hold_up_its_stream() -> None:
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        with pytest.raises(msgspec.MsgspecError):
+            await running.host.submit(front.name, front.stream, 1, b"nonsense")
+        await front.submit(front.request(ONE, Add(1)), number=2)
+        assert list(front.answers().values()) == [1]
+
+    on_running(test)
+
+
+# --- the order of a front's batches -------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None)
+@given(order=st.permutations(range(1, 6)), apart=st.booleans())
+def test_batches_are_executed_in_the_order_of_their_numbers(order: list[int], apart: bool) -> None:
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        calls = []
+        for number in order:
+            requests = [front.request(ONE, Add(10 * number + k)) for k in range(2)]
+            calls.append(front.submit(*requests, number=number))
+            if apart:
+                await idle()
+        await asyncio.gather(*calls)
+        amounts = [10 * number + k for number in range(1, 6) for k in range(2)]
+        assert await running.ask(ONE, LookAll()) == amounts
+
+    on_running(test)
+
+
+def test_a_batch_whose_predecessor_is_missing_is_refused_and_leaves_no_trace() -> None:
+    async def test(running: Running) -> None:
+        loop = fake_loop()
+        front = Front(running.host)
+        await front.say(ONE, Add(1))
+        begun_s = loop.time()
+        early = [front.submit(front.request(ONE, Add(n)), number=n) for n in (4, 3)]
+        assert await pending(*early)
+        assert [await refused(call) for call in early] == ["unavailable"] * 2
+        assert loop.time() - begun_s == pytest.approx(BATCH_ORDER_S_MAX, abs=1e-3)
+        assert await running.ask(ONE, LookAll()) == [1]
+        await asyncio.gather(
+            front.submit(front.request(ONE, Add(3)), number=3),
+            front.submit(front.request(ONE, Add(2)), number=2),
+        )
+        assert await running.ask(ONE, LookAll()) == [1, 2, 3], "the stream goes on if it comes"
+
+    on_running(test)
+
+
+def test_a_new_stream_begins_at_once_and_ends_the_one_before() -> None:
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        await front.say(ONE, Add(1))
+        early = front.submit(front.request(ONE, Add(3)), number=3)
+        assert await pending(early)
+        front.stream = "another"
+        begun_s = fake_loop().time()
+        await front.submit(front.request(ONE, Add(2)), number=1)
+        assert await refused(early) == "unavailable"
+        assert fake_loop().time() == begun_s
+        assert await running.ask(ONE, LookAll()) == [1, 2]
+
+    on_running(test)
+
+
+def test_a_batch_of_the_stream_before_does_not_stand_in_the_way_of_one_of_the_same_number() -> None:
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        old = front.submit(front.request(ONE, Add(99)), number=3)
+        assert await pending(old)
+        front.stream = "another"
+        early = [front.submit(front.request(ONE, Add(number)), number=number) for number in (2, 3)]
+        assert await refused(old) == "unavailable"
+        assert await pending(*early)
+        results = await asyncio.gather(
+            *early, front.submit(front.request(ONE, Add(1)), number=1), return_exceptions=True
+        )
+        assert results == [None] * 3
+        assert await running.ask(ONE, LookAll()) == [1, 2, 3]
+
+    on_running(test)
+
+
+def test_fronts_do_not_wait_for_each_other() -> None:
+    async def test(running: Running) -> None:
+        front, other = Front(running.host, "a"), Front(running.host, "b")
+        early = front.submit(front.request(ONE, Add(3)), number=2)
+        assert await pending(early)
+        assert await other.ask(ONE, Add(1)) == 1
+        await asyncio.gather(early, front.submit(front.request(ONE, Add(2)), number=1))
+        assert await running.ask(ONE, LookAll()) == [1, 2, 3]
+
+    on_running(test)
+
+
+# --- packets and polls --------------------------------------------------------------------------
+
+
+def test_the_first_poll_is_answered_at_once_and_the_next_when_there_is_news() -> None:
+    async def test(running: Running) -> None:
+        front, other = Front(running.host), Front(running.host, "other")
+        first = front.poll()
+        await idle()
+        assert first.done()
+        assert front.packets == {}
+        poll = front.poll()
+        await other.ask(ONE, Add(7))
+        assert await pending(poll)
+        await other.ask(ONE, Attach(1))
+        await poll
+        assert front.pushed == [b"7"]
+
+    on_running(test)
+
+
+def test_a_poll_without_news_comes_back_empty() -> None:
+    async def test(running: Running) -> None:
+        front, loop = Front(running.host), fake_loop()
+        await front.poll()
+        begun_s = loop.time()
+        await front.poll()
+        assert loop.time() - begun_s == pytest.approx(POLL_S)
+        assert front.packets == {}
+        assert len(set(front.incarnations)) == 1
+
+    on_running(test)
+
+
+def test_a_second_poll_takes_the_place_of_the_first() -> None:
+    """The front has given that one up."""
+
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        await front.poll()
+        polls = [front.poll()]
+        await idle()
+        polls.append(front.poll())
+        await polls[0]
+        assert await pending(polls[1])
+        await Front(running.host, "other").ask(ONE, Attach(1))
+        await polls[1]
+        assert front.pushed == [b"0"]
+
+    on_running(test)
+
+
+def test_packets_are_bounded_and_numbered_in_the_order_of_what_happened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fronts, "PACKET_BYTES_MAX", 100)
+
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        await front.poll()
+        requests = [front.request(ONE, Add(1)) for _ in range(50)]
+        calls = [front.submit(*requests[start : start + 10]) for start in range(0, 50, 10)]
+        polls = [front.poll() for _ in range(3)]
+        await asyncio.gather(*calls, polls[0], polls[1])
+        while len(front.outs) < 50:
+            await front.poll()
+        assert sorted(front.packets) == list(range(1, len(front.packets) + 1))
+        assert max(len(outs) for outs in front.packets.values()) == 5, "17 bytes each"
+        assert list(front.answers()) == [request.number for request in requests]
+
+    on_running(test)
+
+
+def test_a_front_that_goes_silent_is_forgotten_and_its_connections_with_it() -> None:
+    async def test(running: Running) -> None:
+        front, other = Front(running.host), Front(running.host, "other")
+        await front.ask(ONE, Attach(1))
+        for _ in range(int(FRONT_SILENCE_S_MAX / POLL_S) + 2):
+            await other.poll()
+        assert await other.ask(ONE, Look()) == 7, "told that the front is lost"
+        assert len(running.host.pipeline.fronts) == 1
+        await front.poll()
+        assert front.incarnations[0] != front.incarnations[1], "it has to attach again"
+
+    on_running(test)
+
+
+# --- messages of other hosts --------------------------------------------------------------------
+
+
+def test_receipts_are_given_for_what_is_durable() -> None:
+    async def test(running: Running) -> None:
+        loop = fake_loop()
+        there, both = shipment(running, Add(1), Add(2))
+        loop.hold()
+        call = receive(running, both)
+        assert await pending(call)
+        again = receive(running, both)
+        assert await pending(again), "it is not durable yet, although it has been executed"
+        loop.let_go()
+        for receipts in (await call, await again):
+            assert receipts == [Receipt(both.source, both.target, 2)]
+        assert await running.ask(there, LookAll()) == [1, 2]
+
+    on_running(test, hosts=2)
+
+
+def test_a_parcel_that_found_the_disk_full_is_not_receipted_and_taken_later() -> None:
+    async def test(running: Running) -> None:
+        there, first = shipment(running, Add(1))
+        _, second = shipment(running, Add(2), first=2)
+        assert (await receive(running, first))[0].watermark == 1
+        assert (await receive(running, second))[0].watermark == 1
+        assert (await receive(running, second))[0].watermark == 1, "it only reads"
+        await asyncio.sleep(READ_ONLY_S + 1)
+        assert (await receive(running, second))[0].watermark == 2
+        assert await running.ask(there, LookAll()) == [1, 2]
+
+    on_running(test, hosts=2, host_1=FaultyStore(MemoryStore(), full=[2]))
+
+
+def test_messages_between_hosts_arrive_and_their_outbox_becomes_empty() -> None:
+    async def test(running: Running) -> None:
+        here, there = running.at("host-0"), running.at("host-1")
+        front = Front(running.hosts["host-0"])
+        for amount in range(1, 6):
+            await front.say(here, Relay(amount, [there]), Tell(there, 100 * amount))
+        await asyncio.sleep(1)
+        amounts = [1, 100, 2, 200, 3, 300, 4, 400, 5, 500]
+        assert sorted(await running.ask(there, LookAll())) == sorted(amounts)
+        engine = running.hosts["host-0"].pipeline.engine
+        assert engine.streams.waiting(engine.led) == set()
+        assert running.hosts["host-0"].pipeline.shipper.shipped == 5
+
+    on_running(test, hosts=2)
+
+
+def test_what_is_only_told_needs_no_batch_to_leave_with() -> None:
+    async def test(running: Running) -> None:
+        here, there = running.at("host-0"), running.at("host-1")
+        await Front(running.hosts["host-0"]).say(here, Tell(there, 4))
+        await asyncio.sleep(1)
+        assert await running.ask(there, LookAll()) == [4]
+        assert running.hosts["host-0"].store.disk == []
+
+    on_running(test, hosts=2)
+
+
+def test_messages_arrive_once_whichever_host_dies_on_the_way() -> None:
+    async def test(running: Running) -> None:
+        here, there = running.at("host-0"), running.at("host-1")
+        near, far = running.hosts["host-0"], running.hosts["host-1"]
+        await far.crash()
+        await Front(near).say(here, Relay(1, [there]))
+        await asyncio.sleep(1)
+        await near.crash()
+        await near.start()
+        await far.start()
+        await asyncio.sleep(3)
+        assert await running.ask(there, LookAll()) == [1]
+        assert near.pipeline.engine.streams.waiting(near.pipeline.engine.led) == set()
+        await far.crash()
+        await far.start()
+        await Front(near).say(here, Relay(2, [there]))
+        await asyncio.sleep(3)
+        assert await running.ask(there, LookAll()) == [1, 2]
+
+    on_running(test, hosts=2)
+
+
+def test_the_last_one_of_a_way_answers_to_a_front_that_polls_its_host() -> None:
+    async def test(running: Running) -> None:
+        here, there = running.at("host-0"), running.at("host-1")
+        front, back = (Front(running.hosts[name]) for name in ("host-0", "host-1"))
+        await back.poll()
+        poll = back.poll()
+        request = front.request(here, Relay(3, [there]))
+        await front.submit(request)
+        await poll
+        assert (front.answers(), back.answers()) == ({}, {request.number: 3})
+
+    on_running(test, hosts=2)
