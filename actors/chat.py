@@ -15,7 +15,15 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.messages import MarkDelivered, MarksChanged, NewMessage, OpenChat, SetBlock, ShowEvent
+from actors.messages import (
+    MarkDelivered,
+    MarksChanged,
+    NewMessage,
+    OpenChat,
+    SentBefore,
+    SetBlock,
+    ShowEvent,
+)
 from actors.runtime import refs
 from actors.runtime.kind import Kind
 from actors.runtime.rows import U64, U64_PAIR, Table, View, head_table
@@ -194,12 +202,15 @@ def set_block(state: Chat, message: SetBlock, turn: Turn) -> None:
 
 
 @chat.on(SendMessage)
-def send(state: Chat, message: SendMessage, turn: Turn) -> t.Sent | None:
+def send(state: Chat, message: SendMessage, turn: Turn) -> None:
+    """Answered by the sender's user, whose mailbox numbers it."""
     sender = turn.caller.user_id
     head, _ = state.access(sender)
     known = SENDS.get(turn, (sender, message.random_id))
     if known is not None:
-        return t.Sent(state.id, known.message_id, known.date_ms)
+        again = SentBefore(state.id, known.message_id, known.date_ms)
+        turn.send(refs.user(sender), again, answer=True)
+        return
     if head.blocked_by:
         if sender in head.blocked_by:
             raise ApiError("blocked", "you block this user; take the block back to write to them")
@@ -210,7 +221,6 @@ def send(state: Chat, message: SendMessage, turn: Turn) -> t.Sent | None:
     _forget_old_send(state, head.last_id + 1 - limits.RANDOM_IDS_PER_CHAT_MAX, turn)
     row = MessageRow(sender, turn.now_ms, message.text, message.random_id, message.reply_to)
     state.append(turn, row)
-    return None
 
 
 def _forget_old_send(state: Chat, message_id: int, turn: Turn) -> None:

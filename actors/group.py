@@ -63,6 +63,12 @@ def _room(state: Chat) -> None:
         raise ApiError("group_full", f"a group has at most {limits.GROUP_MEMBERS_MAX} members")
 
 
+def _room_for_admin(state: Chat) -> None:
+    admins = sum(member.role == "admin" for member in state.members.values())
+    if admins >= limits.GROUP_ADMINS_MAX:
+        raise ApiError("too_many", f"a group has at most {limits.GROUP_ADMINS_MAX} admins")
+
+
 @chat.on(CreateGroup)
 def create(state: Chat, message: CreateGroup, turn: Turn) -> t.Chat:
     """Routed to the id that creator and `random_id` make: repeated, it finds the group there."""
@@ -156,9 +162,8 @@ def set_admin(state: Chat, message: SetAdmin, turn: Turn) -> t.Ok:
     role = "admin" if message.admin else "member"
     if row.role == role:
         return t.Ok()
-    admins = sum(member.role == "admin" for member in state.members.values())
-    if message.admin and admins >= limits.GROUP_ADMINS_MAX:
-        raise ApiError("too_many", f"a group has at most {limits.GROUP_ADMINS_MAX} admins")
+    if message.admin:
+        _room_for_admin(state)
     state.put_member(turn, message.user_id, replace(row, role=role))
     kind = "admin_added" if message.admin else "admin_removed"
     _note(state, turn, turn.caller.user_id, kind, message.user_id)
@@ -169,6 +174,8 @@ def set_admin(state: Chat, message: SetAdmin, turn: Turn) -> t.Ok:
 def transfer(state: Chat, message: TransferOwnership, turn: Turn) -> t.Ok:
     _, member = _owner(state, turn)
     row = _other(state, turn, message.user_id)
+    if row.role != "admin":
+        _room_for_admin(state)
     caller = turn.caller.user_id
     state.put_member(turn, caller, replace(member, role="admin"))
     state.put_member(turn, message.user_id, replace(row, role="owner"))

@@ -15,6 +15,7 @@ from actors.messages import (
     MarksChanged,
     NewMessage,
     Received,
+    SentBefore,
 )
 from actors.runtime import refs
 from actors.runtime.turn import Turn
@@ -58,6 +59,11 @@ def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
     if not answering:
         return None
     return t.Sent(message.chat_id, message.message_id, message.date_ms, pts)
+
+
+@user.on(SentBefore)
+def sent_before(state: User, message: SentBefore, turn: Turn) -> t.Sent:
+    return t.Sent(message.chat_id, message.message_id, message.date_ms)
 
 
 @user.on(MarksChanged)

@@ -236,6 +236,15 @@ class NewMessage(Internal, frozen=True):
     random_id: int = 0
 
 
+class SentBefore(Internal, frozen=True):
+    """From a chat to the sender of a message that is there already: answered with its `Sent`, when
+    its `NewMessage` has arrived, so that a difference that is asked for then holds it."""
+
+    chat_id: str
+    message_id: int
+    date_ms: int
+
+
 class MarksChanged(Internal, frozen=True):
     """From a chat to a member: `kind` is one of read_inbox, read_outbox, delivered."""
 

@@ -12,6 +12,7 @@ import hmac
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.messages import (
     Attach,
@@ -68,6 +69,12 @@ class Session:
         self.head = head
         HEAD.put(turn, None, head)
 
+    def used(self, turn: Turn) -> None:
+        """The device was here now."""
+        head = self.head
+        if head is not None and turn.now_ms - head.active_ms > ACTIVE_STEP_MS:
+            self.put(turn, replace(head, active_ms=turn.now_ms))
+
 
 def _front_lost(front: str, volatile: dict[Any, Any]) -> list[Any]:
     return [Detach(front, connection) for name, connection in volatile if name == front]
@@ -104,12 +111,8 @@ def _online(state: Session, turn: Turn) -> SessionOnline:
 
 @session.on(Attach)
 def attach(state: Session, message: Attach, turn: Turn) -> None:
-    head = _access(state.head, message.token_hash)
-    if turn.now_ms - head.active_ms > ACTIVE_STEP_MS:
-        head = SessionHead(
-            head.token_hash, head.device, head.created_ms, turn.now_ms, head.received_pts
-        )
-        state.put(turn, head)
+    _access(state.head, message.token_hash)
+    state.used(turn)
     connections = turn.volatile
     connections[(message.front, message.connection)] = True
     while len(connections) > limits.CONNECTIONS_PER_SESSION_MAX:
@@ -126,6 +129,7 @@ def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
             raise ApiError("unauthorized", "the session has ended; log in again")
         turn.close(message.front, message.connection, Close.SESSION_ENDED)
         return
+    state.used(turn)
     turn.volatile[(message.front, message.connection)] = True
     turn.send(refs.user(state.user_id), _online(state, turn), answer=True)
 
@@ -134,6 +138,7 @@ def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
 def detach(state: Session, message: Detach, turn: Turn) -> None:
     if turn.volatile.pop((message.front, message.connection), None) is None:
         return
+    state.used(turn)
     owner = refs.user(state.user_id)
     if turn.volatile:
         turn.tell(owner, _online(state, turn))
@@ -143,12 +148,10 @@ def detach(state: Session, message: Detach, turn: Turn) -> None:
 
 @session.on(Ack)
 def acknowledge(state: Session, message: Ack, turn: Turn) -> t.Ok:
+    state.used(turn)
     head = state.head
     if head is not None and message.pts != head.received_pts:
-        state.put(
-            turn,
-            SessionHead(head.token_hash, head.device, head.created_ms, head.active_ms, message.pts),
-        )
+        state.put(turn, replace(head, received_pts=message.pts))
         turn.send(refs.user(state.user_id), Received(message.pts))
     return t.Ok()
 

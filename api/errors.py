@@ -47,6 +47,7 @@ ERRORS: dict[str, ErrorKind] = {
     "chat_not_found": ErrorKind(404, "There is no such chat, or you are not in it"),
     "user_not_found": ErrorKind(404, "There is no such user"),
     "session_not_found": ErrorKind(404, "There is no such session"),
+    "message_not_found": ErrorKind(404, "There is no such message"),
     "not_found": ErrorKind(404, "There is nothing at this address"),
     "method_not_allowed": ErrorKind(405, "This address does not take this HTTP method"),
     "username_taken": ErrorKind(409, "This user name is taken"),

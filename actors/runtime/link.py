@@ -166,7 +166,14 @@ class Link:
         while True:
             batches, failed = await self._stream()
             self.connected.clear()
-            self._queue = failed + self._queue
+            # Each once, although `_resend` may have queued some again meanwhile: an attach that is
+            # repeated after its detach would last.
+            queue: dict[int, Request] = {}
+            for request in (*failed, *self._queue):
+                queue.setdefault(request.number, request)
+            self._queue = list(queue.values())
+            for number in queue.keys() & self._sent.keys():
+                self._sent[number] = 0.0
             self._wake.set()
             delay_s = RETRY_S_MIN if batches > FLYING_MAX else min(2 * delay_s, RETRY_S_MAX)
             await asyncio.sleep(delay_s)

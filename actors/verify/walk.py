@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -100,7 +101,11 @@ class _Walk:
             return
         ref = ActorRef(KIND_NAMES[kind], actor)
         self._where = str(ref)
-        self._check = make(actor, self._where, self._facts, self._report)
+        try:
+            self._check = make(actor, self._where, self._facts, self._report)
+        except (ValueError, TypeError, AttributeError) as error:
+            self._report.add(self._where, f"is no actor that there can be: {error}")
+            return
         self._tables = {table.number: table for table in self._check.tables}
         if self._placement.partition(ref) != self._partition:
             self._report.add(self._where, f"lies in partition {self._partition}, where it is not")
@@ -118,7 +123,7 @@ class _Walk:
             return
         try:
             key, row = table.key.decode(suffix), table.decode(raw)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, struct.error, ValueError) as error:
             self._report.add(self._where, f"row {suffix.hex()} of table {number}: {error}")
         else:
             self._check.row(key, row)

@@ -14,7 +14,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from api.errors import ApiError
 from heliograph.admin.live import NotRunning
@@ -70,6 +71,7 @@ def verify(data: Data = DATA, as_json: Json = False) -> None:
 def users(data: Data = DATA, as_json: Json = False) -> None:
     """List all users."""
     from heliograph.admin.stored import accounts
+    from heliograph.chat.text import one_line
 
     with _told():
         found = sorted(accounts(data), key=lambda account: account.username.lower())
@@ -77,11 +79,18 @@ def users(data: Data = DATA, as_json: Json = False) -> None:
         for account in found:
             print(json.dumps(asdict(account)))
         return
-    table = Table("user name", "name", "id", "since", "last seen", "sessions")
+    table = Table(
+        Column("user name", no_wrap=True, overflow="fold"),
+        Column("name", overflow="fold"),
+        Column("id", no_wrap=True, overflow="fold"),
+        "since",
+        "last seen",
+        "sessions",
+    )
     for account in found:
         table.add_row(
             account.username,
-            account.name.replace("[", "\\["),
+            Text(one_line(account.name)),
             str(account.id),
             _day(account.created_ms),
             _day(account.last_seen_ms),

@@ -65,6 +65,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_enable_metrics_collection": "0",
         "RAY_enable_open_telemetry": "0",
         "RAY_LOG_TO_DRIVER": "0",
+        "RAY_max_direct_call_object_size": "1048576",
         "RAY_gcs_server_request_timeout_seconds": "10",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy.sh")),

@@ -155,8 +155,8 @@ class Town:
         return msgspec.convert(self.ask(ref, i.Attach(FRONT, connection, b"token")), t.Hello)
 
     def private(self, a: Caller, b: Caller) -> str:
-        chat: t.Chat = self.call(a, m.OpenPrivate(b.user_id))
-        return chat.id
+        answer = self.ask(refs.user(b.user_id), m.OpenPrivate(b.user_id), a)
+        return msgspec.convert(answer, t.Chat).id
 
     def send(self, caller: Caller, chat_id: str, text: str, random_id: int = 0) -> t.Sent:
         random_id = random_id or self.rng.randrange(1, 2**53)

@@ -1,0 +1,123 @@
+"""What actors say to each other: all of it survives the wire, and no two are taken for another."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Struct
+from msgspec.structs import fields
+
+from actors import messages
+from actors.kinds import KINDS
+from actors.messages import Internal
+from actors.runtime import wire
+from actors.runtime.refs import MAX_ID, Caller, user
+from actors.runtime.wire import Envelope, ReplyTo
+from api import types as t
+
+LEAST: dict[Any, Any] = {int: 0, str: "", bytes: b"", bool: False}
+GREATEST: dict[Any, Any] = {
+    int: MAX_ID,
+    str: "Ünïcode \0 ☀ 🛰",
+    bytes: bytes(range(256)),
+    bool: True,
+}
+
+
+def _family(base: type) -> Iterator[type]:
+    for child in base.__subclasses__():
+        yield child
+        yield from _family(child)
+
+
+EVERY = sorted(_family(Internal), key=lambda kind: kind.__name__)
+EACH = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+
+
+def _filled(kind: Any, values: dict[Any, Any]) -> Any:
+    """Something of this type, made of these values."""
+    if kind in values:
+        return values[kind]
+    if inspect.isclass(kind) and issubclass(kind, Struct):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _filled(hints[name], values) for name in kind.__struct_fields__})
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple and parts[-1] is ...:
+        return tuple(_filled(parts[0], values) for _ in range(3 if values is GREATEST else 0))
+    if origin is tuple:
+        return tuple(_filled(part, values) for part in parts)
+    assert kind == (t.Status | None), f"values for {kind} have to be told here"
+    return t.Status(True, MAX_ID) if values is GREATEST else None
+
+
+@pytest.mark.parametrize("values", [LEAST, GREATEST], ids=["least", "greatest"])
+@EACH
+def test_it_survives_the_wire(kind: type[Internal], values: dict[Any, Any]) -> None:
+    message = _filled(kind, values)
+    assert wire.decode_message(wire.encode(message)) == message
+    assert type(wire.decode_message(wire.encode(message))) is kind
+
+
+@EACH
+def test_it_survives_the_outbox(kind: type[Internal]) -> None:
+    message = _filled(kind, GREATEST)
+    raw = msgspec.Raw(wire.encode(message))
+    envelope = Envelope(user(MAX_ID), Caller(1, 2, 3), ReplyTo("front", 4), raw)
+    found = wire.decode_envelope(wire.encode(envelope))
+    assert (found.target, found.caller, found.reply_to) == (
+        envelope.target,
+        envelope.caller,
+        envelope.reply_to,
+    )
+    assert wire.decode_message(found.message) == message
+
+
+@EACH
+def test_versions_that_append_fields_understand_each_other(kind: type[Internal]) -> None:
+    message = _filled(kind, GREATEST)
+    row = msgspec.msgpack.decode(wire.encode(message))
+    newer = msgspec.msgpack.encode([*row, "a field of a newer version"])
+    assert wire.decode_message(newer) == message
+    optional = [field for field in fields(kind) if not field.required]
+    older = msgspec.msgpack.encode(row[: len(row) - len(optional)])
+    defaults = {field.name: field.default for field in optional}
+    assert wire.decode_message(older) == msgspec.structs.replace(message, **defaults)
+
+
+@EACH
+def test_it_is_a_value(kind: type[Internal]) -> None:
+    """Nobody can change it after it was sent, and equal ones are the same."""
+    message = _filled(kind, GREATEST)
+    assert message.__struct_config__.frozen
+    assert hash(message) == hash(_filled(kind, GREATEST))
+
+
+def test_tags_are_unique_and_names() -> None:
+    """Tags are stored, in outboxes and timers."""
+    tags = [kind.__struct_config__.tag for kind in EVERY]
+    assert len(set(tags)) == len(tags)
+    assert tags == [kind.__name__ for kind in EVERY]
+
+
+def test_every_message_is_on_the_wire_and_has_who_handles_it() -> None:
+    """A message that nobody handles is one that nobody should be able to send; and one that two
+    kinds of actors handle would not say whom it is to."""
+    assert [kind for kind in EVERY if kind.__module__ == messages.__name__] == EVERY
+    handled = [
+        message
+        for kind in KINDS.values()
+        for message in (*kind.handlers, *kind.readers)
+        if issubclass(message, Internal)
+    ]
+    assert sorted(handled, key=lambda kind: kind.__name__) == EVERY
+
+
+def test_what_is_no_message_is_refused() -> None:
+    for raw in (b"", b"\xc1", wire.encode(["Nobody", 1]), wire.encode(["LookUp", "extra"])[:-1]):
+        with pytest.raises(msgspec.MsgspecError):
+            wire.decode_message(raw)

@@ -1,0 +1,550 @@
+"""People, devices, chats and crashing hosts, in any order, against a simple model.
+
+Whatever happens, and whenever a device looks: updates lead an old snapshot to what a fresh one
+shows; numbers have no holes; what is resent is stored once; nobody reads what is not theirs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec.structs import replace
+
+from actors import messages as i
+from actors.runtime import refs
+from actors.runtime.refs import Caller
+from actors.verify import verify
+from api import methods as m
+from api import types as t
+from api.errors import ApiError
+from tests.unit.actors.cluster import Cluster
+from tests.unit.actors.device import PAGE, Device, Shown, fetch, history
+from tests.unit.actors.story import PROBES, Story, log_of, refusal, stripped
+
+PEOPLE = ("alice", "bobby", "carol", "diana")
+NAMES = ("alice", "ALICE", "bobby", "somebody", "Somebody2")
+NOWHERE = "g5"
+NO_USER = 2**50
+NUMBERS = st.integers(0, 2**16)
+PERSON = st.integers(0, len(PEOPLE) - 1)
+
+
+@dataclass
+class Chat:
+    """What the model knows of a chat: who is in it, as what."""
+
+    id: str
+    roles: dict[int, str]
+    title: str = ""
+
+
+@dataclass
+class Asked:
+    """A request under way. `expected`: the code of its refusal, or nothing. What a crash leaves
+    unanswered is asked again, under another number."""
+
+    device: Device
+    params: m.Params
+    expected: str
+    connection: int
+    numbers: list[int] = field(default_factory=list)
+
+
+class CityMachine(RuleBasedStateMachine):
+    hosts = 1
+    dedicated: tuple[str, ...] = ()
+
+    @initialize(seed=NUMBERS)
+    def make(self, seed: int) -> None:
+        self.cluster = Cluster(self.hosts, self.dedicated, seed)
+        self.people = [self.cluster.register(name) for name in PEOPLE]
+        self.names = {
+            person.user_id: name for person, name in zip(self.people, PEOPLE, strict=True)
+        }
+        self.devices = [Device(self.cluster, person) for person in self.people]
+        self.connection = 0
+        self.chats: dict[str, Chat] = {}
+        self.blocks: set[tuple[int, int]] = set()
+        self.waiting: list[Asked] = []
+        self.sends: list[Asked] = []
+        self.ids: dict[tuple[str, int, int], int] = {}
+        self.differences: list[tuple[Device, int, t.Difference]] = []
+        self.open(0, 1)
+        self.create(0, 1, [1, 2, 3])
+        self.appoint(0, 1, 1, "admin")
+        self.appoint(0, 2, 1, "admin")
+        self.connect(0)
+        self.connect(1)
+
+    # --- what is asked and not waited for -----------------------------------------------------
+
+    def _ask(self, device: Device, params: m.Params, expected: str = "") -> None:
+        asked = Asked(device, params, expected, device.caller.connection)
+        asked.numbers.append(self.cluster.begin(device.caller, params))
+        self.waiting.append(asked)
+        if isinstance(params, m.SendMessage):
+            self.sends.append(asked)
+
+    def _hear(self) -> None:
+        """Take in what was answered."""
+        answers = self.cluster.answers
+        for asked in self.waiting.copy():
+            found = [answers[number] for number in asked.numbers if number in answers]
+            if not found:
+                continue
+            self.waiting.remove(asked)
+            if isinstance(found[0], ApiError):
+                # Asked again after a crash, it may come after what was asked later.
+                assert found[0].code == asked.expected or len(asked.numbers) > 1, found[0]
+            else:
+                assert not asked.expected
+                if isinstance(asked.params, m.SendMessage):
+                    sent = self.cluster.typed(asked.params, found[0])
+                    asked.device.sent(asked.params, sent, asked.connection)
+
+    def _chat(self, at: int) -> Chat:
+        """A chat, or one that does not exist."""
+        if at % 8 == 0 or not self.chats:
+            return Chat(NOWHERE, {})
+        return list(self.chats.values())[at % len(self.chats)]
+
+    def _device(self, at: int) -> Device:
+        return self.devices[at % len(self.devices)]
+
+    @rule(device=NUMBERS, chat=NUMBERS, random_id=st.integers(1, 5))
+    def send(self, device: int, chat: int, random_id: int) -> None:
+        sender, to = self._device(device), self._chat(chat)
+        user_id = sender.caller.user_id
+        text = f"{random_id} of {user_id}"
+        again = any(
+            asked.params.random_id == random_id
+            for asked in self.sends
+            if (asked.params.chat_id, asked.device.caller.user_id) == (to.id, user_id)
+            and not asked.expected
+        )
+        peers = refs.private_peers(to.id) or ()
+        expected = ""
+        if user_id not in to.roles:
+            expected = "chat_not_found"
+        elif again:
+            pass
+        elif any(pair in self.blocks for pair in (peers, peers[::-1])):
+            expected = "blocked"
+        self._ask(sender, m.SendMessage(to.id, text, random_id), expected)
+
+    @rule(device=NUMBERS, chat=NUMBERS, max_id=st.integers(1, 9))
+    def read(self, device: int, chat: int, max_id: int) -> None:
+        reader, of = self._device(device), self._chat(chat)
+        inside = reader.caller.user_id in of.roles
+        self._ask(reader, m.MarkRead(of.id, max_id), "" if inside else "chat_not_found")
+
+    @rule(device=NUMBERS)
+    def acknowledge(self, device: int) -> None:
+        confirming = self._device(device)
+        self._ask(confirming, m.Ack(confirming.gate.pts or 0))
+
+    @rule(device=NUMBERS, chat=NUMBERS)
+    def type(self, device: int, chat: int) -> None:
+        typist, to = self._device(device), self._chat(chat)
+        inside = typist.caller.user_id in to.roles
+        self._ask(typist, m.SetTyping(to.id), "" if inside else "chat_not_found")
+
+    # --- what is asked and waited for ---------------------------------------------------------
+
+    def _call(self, caller: Caller, params: m.Params, expected: str) -> Any:
+        try:
+            result = self.cluster.call(caller, params)
+        except ApiError as error:
+            code = error.code
+            result = None
+        else:
+            code = ""
+        assert code == expected
+        return result
+
+    @rule(person=PERSON, other=PERSON)
+    def open(self, person: int, other: int) -> None:
+        a, b = self.people[person], self.people[other]
+        chat_id = self.cluster.private(a, b)
+        roles = {a.user_id: "member", b.user_id: "member"}
+        self.chats.setdefault(chat_id, Chat(chat_id, roles))
+
+    @rule(person=PERSON, random_id=st.integers(1, 2), others=st.lists(PERSON, max_size=3))
+    def create(self, person: int, random_id: int, others: list[int]) -> None:
+        creator = self.people[person]
+        me, chat_id = creator.user_id, refs.group_id(creator.user_id, random_id)
+        known = self.chats.get(chat_id)
+        expected = "chat_not_found" if known and me not in known.roles else ""
+        invited = [self.people[other].user_id for other in others]
+        params = m.CreateGroup(f"group {random_id}", random_id, [*invited, NO_USER])
+        self._call(creator, params, expected)
+        self.cluster.settle()
+        if known is None:
+            members = [user for user in invited if user != me and (user, me) not in self.blocks]
+            roles = {me: "owner", **dict.fromkeys(members, "member")}
+            self.chats[chat_id] = Chat(chat_id, roles, params.title)
+
+    @rule(person=PERSON, other=st.integers(0, len(PEOPLE)), chat=NUMBERS)
+    def add(self, person: int, other: int, chat: int) -> None:
+        by, group = self.people[person], self._group(chat)
+        whom = self.people[other].user_id if other < len(PEOPLE) else NO_USER
+        expected = ""
+        if by.user_id not in group.roles:
+            expected = "chat_not_found"
+        elif whom == NO_USER:
+            expected = "user_not_found"
+        elif whom not in group.roles and (whom, by.user_id) in self.blocks:
+            expected = "blocked"
+        self._call(by, m.AddMember(group.id, whom), expected)
+        if not expected:
+            group.roles.setdefault(whom, "member")
+
+    @rule(person=PERSON, other=PERSON, chat=NUMBERS)
+    def remove(self, person: int, other: int, chat: int) -> None:
+        by, whom, group = self.people[person], self.people[other].user_id, self._group(chat)
+        role, theirs = group.roles.get(by.user_id), group.roles.get(whom)
+        if role in (None, "member"):
+            expected = "forbidden" if role else "chat_not_found"
+        elif theirs is None or whom == by.user_id:
+            expected = "not_member"
+        else:
+            weak = theirs == "owner" or (theirs == "admin" and role == "admin")
+            expected = "forbidden" if weak else ""
+        self._call(by, m.RemoveMember(group.id, whom), expected)
+        if not expected:
+            del group.roles[whom]
+
+    @rule(person=PERSON, chat=NUMBERS)
+    def leave(self, person: int, chat: int) -> None:
+        who, group = self.people[person], self._group(chat)
+        role = group.roles.get(who.user_id)
+        stuck = "forbidden" if role == "owner" and len(group.roles) > 1 else ""
+        expected = stuck if role else "chat_not_found"
+        self._call(who, m.LeaveGroup(group.id), expected)
+        if not expected:
+            del group.roles[who.user_id]
+
+    @rule(other=PERSON, chat=NUMBERS)
+    def come_back(self, other: int, chat: int) -> None:
+        """What happens seldom by itself: somebody is removed, and added again."""
+        group, whom = self._group(chat), self.people[other].user_id
+        owner = next((at for at, who in enumerate(self.people) if self._owns(who, group)), None)
+        if owner is not None and whom in group.roles and owner != other:
+            self.remove(owner, other, chat)
+            self.add(owner, other, chat)
+
+    def _owns(self, person: Caller, group: Chat) -> bool:
+        return group.roles.get(person.user_id) == "owner"
+
+    @rule(person=PERSON, chat=NUMBERS, title=st.sampled_from(["new", "newer"]))
+    def rename(self, person: int, chat: int, title: str) -> None:
+        by, group = self.people[person], self._group(chat)
+        role = group.roles.get(by.user_id)
+        expected = {None: "chat_not_found", "member": "forbidden"}.get(role, "")
+        self._call(by, m.RenameGroup(group.id, title), expected)
+        if not expected:
+            group.title = title
+
+    @rule(
+        person=PERSON, other=PERSON, chat=NUMBERS, how=st.sampled_from(["admin", "member", "owner"])
+    )
+    def appoint(self, person: int, other: int, chat: int, how: str) -> None:
+        by, whom, group = self.people[person], self.people[other].user_id, self._group(chat)
+        role = group.roles.get(by.user_id)
+        if role != "owner":
+            expected = "forbidden" if role else "chat_not_found"
+        else:
+            expected = "" if whom in group.roles and whom != by.user_id else "not_member"
+        if how == "owner":
+            self._call(by, m.TransferOwnership(group.id, whom), expected)
+        else:
+            self._call(by, m.SetAdmin(group.id, whom, how == "admin"), expected)
+        if not expected:
+            group.roles[whom] = how
+            if how == "owner":
+                group.roles[by.user_id] = "admin"
+
+    def _group(self, at: int) -> Chat:
+        groups = [chat for chat in self.chats.values() if chat.id.startswith("g")]
+        return groups[at % len(groups)] if groups and at % 8 else Chat(NOWHERE, {})
+
+    @rule(person=PERSON, text=st.sampled_from(["", "one", "two"]))
+    def describe(self, person: int, text: str) -> None:
+        who = self.people[person]
+        assert self.cluster.call(who, m.UpdateProfile(bio=text)).bio == text
+
+    @rule(person=PERSON, name=st.sampled_from(NAMES))
+    def take_name(self, person: int, name: str) -> None:
+        user_id = self.people[person].user_id
+        others = {held.lower() for holder, held in self.names.items() if holder != user_id}
+        expected = "username_taken" if name.lower() in others else ""
+        self._call(self.people[person], m.SetUsername(name), expected)
+        self.cluster.settle()
+        if not expected:
+            self.names[user_id] = name
+
+    @rule(person=PERSON, other=PERSON, name=st.sampled_from([None, "", "A friend"]))
+    def list_contact(self, person: int, other: int, name: str | None) -> None:
+        user_id = self.people[other].user_id
+        change = m.RemoveContact(user_id) if name is None else m.AddContact(user_id, name)
+        self._call(self.people[person], change, "")
+
+    @rule(person=PERSON, other=PERSON, off=st.booleans())
+    def block(self, person: int, other: int, off: bool) -> None:
+        me, them = self.people[person], self.people[other].user_id
+        expected = "forbidden" if me.user_id == them and not off else ""
+        self._call(me, m.Unblock(them) if off else m.Block(them), expected)
+        self.cluster.settle()
+        if not expected:
+            (self.blocks.discard if off else self.blocks.add)((me.user_id, them))
+
+    # --- devices ------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.devices) < 7)
+    @rule(person=PERSON)
+    def log_in(self, person: int) -> None:
+        user_id, session_id = self.people[person].user_id, len(self.devices) + 1
+        login = i.NewLogin(session_id, b"token", "another", "hash")
+        self.cluster.ask(refs.user(user_id), login)
+        self.devices.append(Device(self.cluster, Caller(user_id, session_id)))
+
+    @rule(device=NUMBERS)
+    def connect(self, device: int) -> None:
+        coming = self._device(device)
+        self._gone(coming)
+        self.connection += 1
+        coming.attach(self.connection)
+
+    @rule(device=NUMBERS)
+    def disconnect(self, device: int) -> None:
+        self._gone(self._device(device))
+
+    def _gone(self, device: Device) -> None:
+        user_id, session_id, connection = device.caller.user_id, device.caller.session_id, 0
+        connection = device.caller.connection
+        if connection:
+            left = i.Detach("front", connection)
+            self.cluster.post(refs.session(user_id, session_id), left)
+        device.hang_up()
+
+    @rule(
+        device=NUMBERS,
+        order=st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=6),
+    )
+    def look(self, device: int, order: list[tuple[int, bool]]) -> None:
+        looking = self._device(device)
+        self._hear()
+        looking.listen()
+        for at, again in order:
+            looking.look(at, again)
+
+    @rule(device=NUMBERS, limit=st.integers(1, 5))
+    def ask_difference(self, device: int, limit: int) -> None:
+        asking = self._device(device)
+        self.differences.append((asking, *asking.ask(limit)))
+
+    @precondition(lambda self: self.differences)
+    @rule(at=NUMBERS)
+    def hear_difference(self, at: int) -> None:
+        asking, asked, answer = self.differences.pop(at % len(self.differences))
+        asking.answered(asked, answer)
+
+    @rule(device=NUMBERS)
+    def start_afresh(self, device: int) -> None:
+        """The program is started anew without its state. (A connection would begin anew too.)"""
+        fresh = self._device(device)
+        self._gone(fresh)
+        self.devices[self.devices.index(fresh)] = Device(self.cluster, fresh.caller)
+        self.differences = [kept for kept in self.differences if kept[0] is not fresh]
+
+    # --- hosts --------------------------------------------------------------------------------
+
+    @rule(steps=st.integers(1, 20), ms=st.integers(0, 5_000))
+    def work(self, steps: int, ms: int) -> None:
+        self.cluster.now_ms += ms
+        for _ in range(steps):
+            self.cluster.step()
+
+    @rule(host=NUMBERS, appended=st.booleans())
+    def crash(self, host: int, appended: bool) -> None:
+        cluster = self.cluster
+        name = cluster.names[host % len(cluster.names)]
+        cluster.crash(name, appended)
+        self._hear()
+        for asked in self.waiting:
+            asked.numbers.append(cluster.begin(asked.device.caller, asked.params))
+        for device in self.devices:
+            user_id, session_id = device.caller.user_id, device.caller.session_id
+            homes = (refs.user(user_id), refs.session(user_id, session_id))
+            if device.attached and name in map(cluster.placement.home, homes):
+                device.listen()
+                hello = cluster.attach(device.caller, device.caller.connection)
+                device.gate.heard_of(hello.pts)
+
+    # --- what always holds --------------------------------------------------------------------
+
+    @rule()
+    def check(self) -> None:
+        self.cluster.settle()
+        self._hear()
+        assert not self.waiting, "everything is answered"
+        fresh = {person.user_id: fetch(self.cluster, person) for person in self.people}
+        stories = {chat.id: self._story(chat) for chat in self.chats.values()}
+        for device in self.devices:
+            device.catch_up()
+            pts, shown = fresh[device.caller.user_id]
+            _forget_unread_of_returned(stories, device.shown, shown)
+            assert (device.gate.pts, device.shown) == (pts, shown)
+        for person in self.people:
+            me = self.cluster.call(self.people[0], m.GetUsers([person.user_id])).users[0]
+            assert me.username == self.names[person.user_id]
+            self._check_mailbox(person, stories)
+            for chat in self.chats.values():
+                self._check_access(person, chat, stories[chat.id])
+                self._check_dialog(chat, stories[chat.id], fresh[person.user_id][1])
+        self._check_sends(stories)
+        report = verify(self.cluster.placement, self.cluster.stored())
+        assert report.clean, report.findings
+
+    def teardown(self) -> None:
+        if hasattr(self, "cluster"):
+            self.check()
+
+    def _story(self, chat: Chat) -> Story:
+        log = log_of(self.cluster, chat.id)
+        assert [message.id for message in log] == list(range(1, len(log) + 1)), "a hole in the log"
+        story = Story(log)
+        if chat.id.startswith("g"):
+            assert (story.title, story.roles) == (chat.title, chat.roles)
+        else:
+            story.stays = {user_id: [range(1, len(log) + 1)] for user_id in chat.roles}
+        return story
+
+    def _check_access(self, person: Caller, chat: Chat, story: Story) -> None:
+        """Members read from their coming to their going; others cannot tell if there is a chat."""
+        call, stays = self.cluster.call, story.stays.get(person.user_id)
+        ids = list(range(1, len(story.log) + 2))
+        if stays is not None:
+            theirs = [message for message in story.log if message.id in stays[-1]]
+            found = call(person, m.GetMessages(chat.id, ids)).messages
+            assert list(stripped({message.id: message for message in found}).values()) == theirs
+            assert all(
+                bool(message.random_id) == (message.from_id == person.user_id)
+                for message in found
+                if message.text
+            )
+            assert stripped(history(self.cluster, person, chat.id)) == {
+                message.id: message for message in theirs
+            }
+        if person.user_id in chat.roles:
+            seen = call(person, m.GetChat(chat.id))
+            roles = {member.user_id: member.role for member in seen.members}
+            assert (seen.title, seen.last_id, roles) == (chat.title, len(story.log), chat.roles)
+            return
+        for params in PROBES if stays is None else PROBES[:-2]:
+            said = refusal(self.cluster, person, params(chat.id))
+            assert said == refusal(self.cluster, person, params(NOWHERE))
+
+    def _check_dialog(self, chat: Chat, story: Story, shown: Shown) -> None:
+        """What a dialog counts can be counted again."""
+        me, dialog = shown.me.id, shown.dialogs.get(chat.id)
+        stays = story.stays.get(me)
+        if dialog is None or stays is None:
+            assert not (stays and stays[0]), "what is there to be read is in the list"
+            return
+        assert dialog.left == (me not in chat.roles)
+        assert dialog.top_id == stays[-1][-1]
+        if len(stays) == 1:
+            after = max(dialog.read_inbox_id, stays[0].start - 1)
+            assert dialog.unread == sum(
+                one.from_id != me for one in story.log[after : dialog.top_id]
+            )
+        if chat.id.startswith("p") and len(chat.roles) == 2:
+            seen: t.Chat = self.cluster.call(Caller(me, 0), m.GetChat(chat.id))
+            mine, theirs = sorted(seen.members, key=lambda member: member.user_id != me)
+            assert dialog.read_inbox_id == mine.read_id
+            marks = (dialog.read_outbox_id, dialog.delivered_id)
+            assert marks == (theirs.read_id, theirs.delivered_id)
+
+    def _check_mailbox(self, person: Caller, stories: dict[str, Story]) -> None:
+        """Every number once; of every chat just what was told while they were in it."""
+        pts, kind, told = 0, "slice", []
+        while kind == "slice":
+            answer: t.Difference = self.cluster.call(person, m.GetDifference(pts, PAGE))
+            told += answer.updates
+            pts, kind = answer.pts, answer.kind
+        assert [numbered.pts for numbered in told] == list(range(1, pts + 1))
+        assert self.cluster.call(person, m.GetState()).pts == pts
+        new = [
+            numbered.update.message
+            for numbered in told
+            if isinstance(numbered.update, t.MessageNew)
+        ]
+        for chat_id, story in stories.items():
+            stays = story.stays.get(person.user_id, [])
+            ids = [message.id for message in new if message.chat_id == chat_id]
+            assert ids == [number for stay in stays for number in stay]
+
+    def _check_sends(self, stories: dict[str, Story]) -> None:
+        """What was answered is there once; who sent one after the other reads it in that order."""
+        stored = Counter(
+            (chat_id, message.from_id, message.text)
+            for chat_id, story in stories.items()
+            for message in story.log
+            if message.text
+        )
+        assert not stored or max(stored.values()) == 1
+        for asked in self.sends:
+            chat_id, sender = asked.params.chat_id, asked.device.caller.user_id
+            found = [self.cluster.answers.get(number) for number in asked.numbers]
+            sent = [
+                self.cluster.typed(asked.params, raw) for raw in found if isinstance(raw, bytes)
+            ]
+            assert len({(answer.id, answer.date_ms) for answer in sent}) <= 1
+            for answer in sent:
+                message = stories[chat_id].log[answer.id - 1]
+                assert (message.from_id, message.text) == (sender, asked.params.text)
+                assert message.date_ms == answer.date_ms
+                first = self.ids.setdefault((chat_id, sender, asked.params.random_id), answer.id)
+                assert answer.id == first
+
+
+def _forget_unread_of_returned(stories: dict[str, Story], *shown: Shown) -> None:
+    """How many are unread is told in three ways to who was in a group before; see
+    `test_devices.py`."""
+    for one in shown:
+        for chat_id, story in stories.items():
+            if len(story.stays.get(one.me.id, ())) > 1 and chat_id in one.dialogs:
+                one.dialogs[chat_id] = replace(one.dialogs[chat_id], unread=0)
+
+
+SETTINGS = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, phases=(Phase.reuse, Phase.generate)
+)
+"""Without shrinking, which takes minutes here; the steps are printed as they were."""
+PLACEMENTS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "one host": (1, ()),
+    "two hosts": (2, ()),
+    "dedicated chats": (1, ("chat",)),
+    "dedicated chats and sessions": (2, ("chat", "session")),
+}
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_any_order_of_events(placement: str) -> None:
+    class Machine(CityMachine):
+        hosts, dedicated = PLACEMENTS[placement]
+
+    run_state_machine_as_test(Machine, settings=SETTINGS)
