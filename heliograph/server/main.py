@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("heliograph.server")
 
+INLINE_BYTES_MAX = 1024 * 1024
+"""What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond, so
+under load batches should be large (`actors.runtime.link`, `actors.runtime.fronts`)."""
 HEALTH_S = 2.0
 FAILURES_MAX = 5
 
@@ -65,7 +68,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_enable_metrics_collection": "0",
         "RAY_enable_open_telemetry": "0",
         "RAY_LOG_TO_DRIVER": "0",
-        "RAY_max_direct_call_object_size": "1048576",
+        "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
         "RAY_gcs_server_request_timeout_seconds": "10",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy.sh")),
