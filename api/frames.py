@@ -73,7 +73,7 @@ def update_frame(pts: int, update: bytes) -> bytes:
 
 
 def own_update(update: bytes, random_id: int) -> bytes:
-    """The JSON of a `MessageNew` as its sender sees it, with `random_id`: a message's last field."""
+    """The JSON of a `MessageNew` as its sender sees it, with `random_id`, the last field."""
     return b'%b,"random_id":%d}}' % (update.removesuffix(b"}}"), random_id)
 
 

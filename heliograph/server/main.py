@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("heliograph.server")
 
 INLINE_BYTES_MAX = 1024 * 1024
-"""What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond, so
-under load batches should be large (`actors.runtime.link`, `actors.runtime.fronts`)."""
+"""What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond,
+so under load batches should be large (`actors.runtime.link`, `actors.runtime.fronts`)."""
 HEALTH_S = 2.0
 FAILURES_MAX = 5
 

@@ -172,19 +172,23 @@ def test_nobody_blocks_themselves_or_too_many(town: Town, monkeypatch: pytest.Mo
     assert town.call(alice, m.GetBlocked()).user_ids == [20, 30]
 
 
-def test_a_block_stops_messages_both_ways_until_both_take_theirs_back(town: Town) -> None:
+@pytest.mark.parametrize("first_back", ["alice", "bobby"])
+def test_a_block_stops_messages_both_ways_until_both_take_theirs_back(
+    town: Town, first_back: str
+) -> None:
     alice, bobby = people(town, "alice", "bobby")
     chat = town.private(alice, bobby)
     first = town.send(alice, chat, "before", 1)
     ways = ((alice, 2), (bobby, 3))
     do(town, alice, m.Block(bobby.user_id))
     do(town, bobby, m.Block(alice.user_id))
-    for blocker in (alice, bobby):
+    blocks = [(alice, bobby), (bobby, alice)]
+    for blocker, other in blocks if first_back == "alice" else blocks[::-1]:
         for sender, random_id in ways:
             refusal = refused_call(town, sender, m.SendMessage(chat, "hello", random_id))
             assert refusal == "blocked"
         assert town.send(alice, chat, "before", 1).id == first.id, "a resend is answered"
-        do(town, blocker, m.Unblock((bobby if blocker is alice else alice).user_id))
+        do(town, blocker, m.Unblock(other.user_id))
     for sender, random_id in ways:
         town.send(sender, chat, "hello", random_id)
     history: t.History = town.call(bobby, m.GetHistory(chat))
