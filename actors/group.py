@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from actors.chat import MEMBERS, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
-from actors.messages import Invite, Joined
+from actors.messages import Invite, Joined, MarksChanged
 from actors.runtime import refs
 from actors.runtime.turn import Turn
 from api import limits
@@ -105,7 +105,12 @@ def joined(state: Chat, message: Joined, turn: Turn) -> t.Ok:
     _room(state)
     head = state.head
     assert head is not None
-    past = MEMBERS.get(turn, message.user_id) or MemberRow("member", 0, 0)
+    past = MEMBERS.get(turn, message.user_id)
+    if past is None:
+        past = MemberRow("member", 0, 0)
+    else:  # what was unread when they left is not theirs to read any more
+        read = MarksChanged(state.id, "read_inbox", head.last_id, message.user_id)
+        turn.send(refs.user(message.user_id), read)
     row = MemberRow(
         "member",
         turn.now_ms,

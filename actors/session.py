@@ -109,16 +109,21 @@ def _online(state: Session, turn: Turn) -> SessionOnline:
     return SessionOnline(state.session_id, tuple(turn.volatile))
 
 
+def _connect(turn: Turn, front: str, connection: int) -> None:
+    """Note a live connection; of too many, the oldest goes away."""
+    connections = turn.volatile
+    connections[(front, connection)] = True
+    while len(connections) > limits.CONNECTIONS_PER_SESSION_MAX:
+        oldest = next(iter(connections))
+        del connections[oldest]
+        turn.close(*oldest, Close.GOING_AWAY)
+
+
 @session.on(Attach)
 def attach(state: Session, message: Attach, turn: Turn) -> None:
     _access(state.head, message.token_hash)
     state.used(turn)
-    connections = turn.volatile
-    connections[(message.front, message.connection)] = True
-    while len(connections) > limits.CONNECTIONS_PER_SESSION_MAX:
-        front, connection = next(iter(connections))
-        del connections[(front, connection)]
-        turn.close(front, connection, Close.GOING_AWAY)
+    _connect(turn, message.front, message.connection)
     turn.send(refs.user(state.user_id), _online(state, turn), answer=True)
 
 
@@ -130,7 +135,7 @@ def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
         turn.close(message.front, message.connection, Close.SESSION_ENDED)
         return
     state.used(turn)
-    turn.volatile[(message.front, message.connection)] = True
+    _connect(turn, message.front, message.connection)
     turn.send(refs.user(state.user_id), _online(state, turn), answer=True)
 
 

@@ -234,7 +234,6 @@ def test_a_session_has_so_many_connections_and_the_first_one_gives_way(town: Tow
     assert set(town.pushed) == {*range(2, limits.CONNECTIONS_PER_SESSION_MAX + 1), 99}
 
 
-@pytest.mark.xfail(strict=True, reason="a heartbeat, as long polls send it, attaches without limit")
 def test_heartbeats_attach_no_more_connections_than_hellos(town: Town) -> None:
     alice = town.register("alice")
     for connection in range(1, limits.CONNECTIONS_PER_SESSION_MAX + 4):

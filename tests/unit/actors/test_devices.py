@@ -31,7 +31,6 @@ def test_a_device_that_is_too_far_behind_starts_afresh(monkeypatch: pytest.Monke
         assert (device.gate.pts, device.shown) == fetch(city, bobby)
 
 
-@pytest.mark.xfail(strict=True, reason="a returning member's dialog keeps counting what was before")
 def test_unread_messages_of_a_member_who_returned() -> None:
     """Updates, the list of dialogs and the answer to a mark agree; here they say 5, 4 and 1."""
     city = Cluster()

@@ -560,7 +560,6 @@ def test_service_messages_of_others_are_unread(town: Town) -> None:
     assert read(town, bobby, group, 2) == t.ReadMark(2, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="what was unread at leaving is counted after coming back")
 def test_unread_of_one_who_came_back_is_what_they_may_read(town: Town) -> None:
     alice, bobby = town.register("alice"), town.register("bobby")
     group = group_of(town, alice, bobby)
