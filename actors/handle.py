@@ -27,27 +27,32 @@ from api.errors import ApiError
 
 
 class HandleHead(Struct, frozen=True, array_like=True):
+    """`claim` counts the claims of the present holder."""
+
     user_id: int = 0
+    claim: int = 0
 
 
 HEAD = head_table(HandleHead)
 
 
 class Handle:
-    """In memory: who holds the name (0: nobody)."""
+    """In memory: who holds the name (user id 0: nobody)."""
 
-    __slots__ = ("user_id",)
+    __slots__ = ("head",)
 
     def __init__(self, view: View) -> None:
-        self.user_id = (HEAD.get(view, None) or HandleHead()).user_id
+        self.head = HEAD.get(view, None) or HandleHead()
 
-    def claim(self, user_id: int, turn: Turn) -> None:
-        """Give the name to a user; refuse if somebody else holds it."""
-        if self.user_id not in (0, user_id):
+    def claim(self, user_id: int, turn: Turn) -> int:
+        """Give the name to a user; refuse if somebody else holds it. Returns the number of the
+        claim: who gives a name back tells which claim they mean, because it may be under way when
+        they claim the name again."""
+        if self.head.user_id not in (0, user_id):
             raise ApiError("username_taken")
-        if self.user_id == 0:
-            self.user_id = user_id
-            HEAD.put(turn, None, HandleHead(user_id))
+        self.head = HandleHead(user_id, self.head.claim + 1)
+        HEAD.put(turn, None, self.head)
+        return self.head.claim
 
 
 handle = Kind("handle", Handle)
@@ -55,20 +60,22 @@ handle = Kind("handle", Handle)
 
 @handle.on(NewAccount)
 def new_account(state: Handle, message: NewAccount, turn: Turn) -> None:
-    state.claim(message.user_id, turn)
-    turn.send(refs.user(message.user_id), CreateUser(message), answer=True)
+    claim = state.head.claim  # where the message is a repeated one
+    if state.head.user_id != message.user_id:
+        claim = state.claim(message.user_id, turn)
+    turn.send(refs.user(message.user_id), CreateUser(message, claim), answer=True)
 
 
 @handle.on(ClaimUsername)
 def claim_username(state: Handle, message: ClaimUsername, turn: Turn) -> None:
-    state.claim(turn.caller.user_id, turn)
-    turn.send(refs.user(turn.caller.user_id), Claimed(message.username), answer=True)
+    claim = state.claim(turn.caller.user_id, turn)
+    turn.send(refs.user(turn.caller.user_id), Claimed(message.username, claim), answer=True)
 
 
 @handle.on(ReleaseHandle)
 def release(state: Handle, message: ReleaseHandle, turn: Turn) -> None:
-    if state.user_id == message.user_id:
-        state.user_id = 0
+    if state.head == HandleHead(message.user_id, message.claim):
+        state.head = HandleHead()
         HEAD.delete(turn, None)
 
 

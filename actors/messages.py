@@ -34,9 +34,10 @@ class NewAccount(Internal, frozen=True):
 
 
 class CreateUser(Internal, frozen=True):
-    """From the handle to the new user."""
+    """From the handle to the new user. `claim`: see `actors.handle`."""
 
     account: NewAccount
+    claim: int = 0
 
 
 class LookUp(Internal, frozen=True):
@@ -102,12 +103,14 @@ class Claimed(Internal, frozen=True):
     """From the handle to the user: it is yours; give the old one back."""
 
     username: str
+    claim: int = 0
 
 
 class ReleaseHandle(Internal, frozen=True):
-    """To a handle: its holder gives it back."""
+    """To a handle: its holder gives it back, unless they have claimed it anew meanwhile."""
 
     user_id: int
+    claim: int = 0
 
 
 # --- connections: front -> session -> user -----------------------------------------------------

@@ -114,9 +114,9 @@ def _connect(turn: Turn, front: str, connection: int) -> None:
     connections = turn.volatile
     connections[(front, connection)] = True
     while len(connections) > limits.CONNECTIONS_PER_SESSION_MAX:
-        oldest = next(iter(connections))
-        del connections[oldest]
-        turn.close(*oldest, Close.GOING_AWAY)
+        oldest_front, oldest = next(iter(connections))
+        del connections[(oldest_front, oldest)]
+        turn.close(oldest_front, oldest, Close.GOING_AWAY)
 
 
 @session.on(Attach)

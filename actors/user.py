@@ -71,6 +71,8 @@ class UserHead(Struct, frozen=True, array_like=True):
     delivered_pts: int = 0
     last_seen_ms: int = 0
     contacts: int = 0
+    claim: int = 0
+    """Of the user name, see `actors.handle`."""
 
 
 class SessionRow(Struct, frozen=True, array_like=True):
@@ -228,6 +230,7 @@ def create(state: User, message: CreateUser, turn: Turn) -> None:
             account.password_hash,
             turn.now_ms,
             last_seen_ms=turn.now_ms,
+            claim=message.claim,
         )
         state.put(turn, head)
         SESSIONS.put(turn, account.session_id, SessionRow(account.device, turn.now_ms, turn.now_ms))
@@ -345,11 +348,13 @@ def update_profile(state: User, message: UpdateProfile, turn: Turn) -> t.User:
 @user.on(Claimed)
 def claimed(state: User, message: Claimed, turn: Turn) -> t.User:
     head = state.access()
-    if head.username == message.username:
-        return profile(state.id, head)
     if head.username.lower() != message.username.lower():
-        turn.send(refs.username(head.username), ReleaseHandle(state.id))
-    return _profile_changed(state, turn, replace(head, username=message.username))
+        turn.send(refs.username(head.username), ReleaseHandle(state.id, head.claim))
+    claimed_head = replace(head, username=message.username, claim=message.claim)
+    if head.username == message.username:
+        state.put(turn, claimed_head)
+        return profile(state.id, head)
+    return _profile_changed(state, turn, claimed_head)
 
 
 def _contact_changed(state: User, turn: Turn, user_id: int) -> t.Ok:

@@ -370,7 +370,8 @@ def test_a_difference_holds_no_text_that_one_may_no_longer_read() -> None:
         await server.send(alice, group, "after")
         await settled()
         difference = await server.call(bob, m.GetDifference(0))
-        messages = [numbered.update.message for numbered in difference.updates]
+        updates = [numbered.update for numbered in difference.updates]
+        messages = [update.message for update in updates if isinstance(update, t.MessageNew)]
         assert [message.id for message in messages] == [2, 3, 4, 6, 7]
         assert messages[1] == t.Message(group, 3, 0, 0)
         assert [message.text for message in messages[3:]] == ["", "after"]
