@@ -77,6 +77,8 @@ class Village:
                 return t.Config("1", "", "/ws", self.registration, 30)
             case m.Block() | m.AddContact():
                 return town.ask(refs.user(caller.user_id), params, caller)
+            case m.OpenPrivate(user_id=user_id):
+                return msgspec.convert(town.ask(refs.user(user_id), params, caller), t.Chat)
         return town.call(caller, params)
 
     def top(self, caller: Caller, dialog: t.Dialog) -> t.Message | None:
