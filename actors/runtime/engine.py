@@ -35,6 +35,7 @@ from storage.port import BadKey, CorruptRow
 log = logging.getLogger(__name__)
 
 CASCADE_TURNS_MAX = 100_000
+NOT_YET = "the disk is full; this may still be done when there is room: repeat it"
 _json = msgspec.json.Encoder().encode
 
 
@@ -186,15 +187,16 @@ class Engine:
     def give_up(self, error: ApiError) -> list[tuple[str, Out]]:
         """Nothing of the flying layer could be made durable (the disk is full), so nothing that
         was built upon it holds either: forget both layers, and refuse whoever waits for them. What
-        came by a stream is not refused: it is in its outbox, and comes again."""
-        refusal = wire.encode(Refusal(error.code, error.detail, error.retry_after))
-        layers = [layer for layer in (self.pending.flying, self.pending.open) if layer]
-        outs = [
-            (front, Out(REFUSE, out.number, refusal))
-            for layer in layers
-            for front, out in layer.outs
-            if out.op in (REPLY, REFUSE) and (front, out.number) not in layer.received
-        ]
+        came by a stream is in its outbox and comes again: of that it is only said that it is not
+        known yet."""
+        refused = wire.encode(Refusal(error.code, error.detail, error.retry_after))
+        unknown = wire.encode(Refusal("unavailable", NOT_YET, error.retry_after))
+        outs: list[tuple[str, Out]] = []
+        for layer in filter(None, (self.pending.flying, self.pending.open)):
+            for front, out in layer.outs:
+                if out.op in (REPLY, REFUSE):
+                    again = (front, out.number) in layer.received
+                    outs.append((front, Out(REFUSE, out.number, unknown if again else refused)))
         self.pending.flying, self.pending.open = None, Layer()
         self.residents.clear()
         self.streams.forget()
