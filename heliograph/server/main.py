@@ -82,6 +82,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_MAXCONN": str(min(20_000, (raise_file_limit() - 200) // 3)),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "60",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "HELIOGRAPH_PYTHON": sys.executable,
     }
 

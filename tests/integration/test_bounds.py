@@ -165,6 +165,15 @@ def test_a_flood_ends_the_connection_but_not_the_session(port: int, alice: Login
         assert hers.ask("users.me")["result"]["id"] == alice.user_id
 
 
+@pytest.mark.parametrize("opcode", [ws.PING, ws.PONG])
+def test_control_frames_count_for_the_rate(
+    server: RunningServer, alice: Login, opcode: int
+) -> None:
+    with alice.connect(server.ws_port) as hers:
+        hers.send_all([ws.framed(opcode, b"") * (10 * limits.FRAMES_BURST_MAX)])
+        assert hers.close_code() == Close.FLOOD
+
+
 # --- a reader that does not read --------------------------------------------------------------
 
 

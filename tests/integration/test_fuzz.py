@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import httpx2
@@ -20,7 +21,7 @@ from schemathesis.specs.openapi import checks
 
 from api import limits
 from api import methods as m
-from api.errors import ERRORS, Problem
+from api.errors import ERRORS, ApiError, Problem
 from api.frames import Close
 from tests.integration import raw_socket as ws
 from tests.integration.raw_socket import Login, RawSocket, register
@@ -29,7 +30,9 @@ from tests.integration.running import RunningServer
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 MISTAKES = {code for code, kind in ERRORS.items() if kind.status == 500}
-PROTOCOL_CODES = {1000, 1002, 1003, 1007, ws.NO_CODE}
+INSIDE = re.compile(r"Traceback|\.py\b|/site-packages|<\w+ object|\bat 0x|\bmsgspec\b")
+"""What no client is told."""
+PROTOCOL_CODES = {1000, 1002, 1007}
 CLOSE_CODES = PROTOCOL_CODES | {code for name, code in vars(Close).items() if name.isupper()}
 
 
@@ -47,16 +50,63 @@ def failures(server: RunningServer) -> float:
     return sum(counts)
 
 
+def traces(server: RunningServer) -> set[str]:
+    """What all processes logged about exceptions that nobody expected."""
+    logs = [path.read_text() for path in (server.data / "logs").glob("*.jsonl*")]
+    return {line for log in logs for line in log.splitlines() if '"trace":' in line}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_failed_inside(server: RunningServer) -> Iterator[None]:
-    before = failures(server)
+    failed, logged = failures(server), traces(server)
     yield
-    assert failures(server) == before
+    assert failures(server) == failed
+    assert traces(server) <= logged
+
+
+def check_problem(said: Any) -> Problem:
+    """A problem document is as the registry of errors has it, and tells nothing else."""
+    problem = msgspec.convert(said, Problem)
+    assert problem == ApiError.from_problem(problem).problem()
+    assert msgspec.to_builtins(problem) == said
+    assert problem.code not in MISTAKES, problem
+    assert not INSIDE.search(problem.detail), problem
+    assert problem.retry_after or not ERRORS[problem.code].retryable, problem
+    return problem
 
 
 @pytest.fixture(scope="module")
 def someone(server: RunningServer) -> Login:
     return register(server)
+
+
+# --- what is wrong in JSON --------------------------------------------------------------------
+
+NUMBERS = st.sampled_from(
+    b"-1 0 1 -0 1.5 1e3 1e400 9007199254740991 9007199254740992 9223372036854775808 "
+    b"18446744073709551616 NaN".split()
+) | st.just(b"9" * 400)
+STRINGS = st.sampled_from(
+    [b'""', b'" "', rb'"\ud800"', rb'"\u0000"', b'"\xff\xfe"', b'"\xed\xa0\x80"', rb'"\x"']
+) | st.just(b'"%b"' % (b"x" * 5_000))
+NESTED = st.builds(
+    lambda depth, opening, closing: opening * depth + b"1" + closing * depth,
+    st.sampled_from([1, 100, 1_000, 5_000]),
+    st.sampled_from([b"[", b'{"a":']),
+    st.sampled_from([b"]", b"}", b""]),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+).map(lambda value: json.dumps(value).encode())
+WRONG = NUMBERS | STRINGS | NESTED | JSON | st.binary(max_size=20)
+
+TOO_LARGE = b" " * (limits.FRAME_BYTES_MAX + 1)
+
+
+def joined(fields: dict[str, bytes]) -> bytes:
+    return b"{%b}" % b",".join(b'"%b":%b' % (key.encode(), raw) for key, raw in fields.items())
 
 
 # --- HTTP -------------------------------------------------------------------------------------
@@ -103,20 +153,22 @@ def call(http: requests.Session, case: Case, token: str) -> Response:
     response = case.call(session=http, headers=headers, timeout=ws.ANSWER_S_MAX)
     case.validate_response(response, checks=CHECKS)
     if response.status_code != 200:
-        check_problem(response)
+        headers = {name: values[0] for name, values in response.headers.items()}
+        check_refusal(response.status_code, headers, response.json())
     return response
 
 
-def check_problem(response: Response) -> None:
-    assert response.headers["content-type"] == ["application/problem+json"]
-    problem = msgspec.json.decode(response.content, type=Problem)
-    assert ERRORS[problem.code].status == problem.status == response.status_code
-    assert problem.code not in MISTAKES, problem
-    if problem.status == 503:
-        assert problem.retry_after
-        assert int(response.headers["retry-after"][0]) >= 1
-    if problem.status == 401:
-        assert response.headers["www-authenticate"] == ["Bearer"]
+def check_refusal(status: int, headers: Mapping[str, str], said: Any) -> Problem:
+    problem = check_problem(said)
+    assert problem.status == status
+    assert headers["content-type"] == "application/problem+json"
+    if problem.retry_after:
+        assert int(headers["retry-after"]) >= problem.retry_after
+    if status == 401:
+        assert headers["www-authenticate"] == "Bearer"
+    if status == 405:
+        assert headers["allow"] == "POST"
+    return problem
 
 
 def operation(document: schemathesis.BaseSchema, name: str) -> schemathesis.APIOperation:
@@ -137,6 +189,10 @@ def test_a_method_over_http(
     def run(case: Case) -> None:
         response = call(http, case, someone.token)
         assert response.status_code != 401 or not HTTP_METHODS[name].auth
+        if mode is GenerationMode.POSITIVE and response.status_code == 400:
+            problem = check_problem(response.json())
+            floats = "got `float`" in problem.detail  # to JSON Schema, 1.0 is an integer
+            assert problem.code != "invalid_params" or floats, problem
 
     run()
 
@@ -173,13 +229,45 @@ def test_a_method_without_a_token(
     run()
 
 
+def bodies_of(name: str) -> st.SearchStrategy[bytes]:
+    """Anything in the fields of a method, or no JSON at all."""
+    names = [field.name for field in msgspec.structs.fields(HTTP_METHODS[name].params)]
+    known = st.dictionaries(st.sampled_from([*names, "surplus"]), WRONG, min_size=1).map(joined)
+    return st.one_of(known, known, st.binary(max_size=200), st.just(TOO_LARGE))
+
+
+WAYS = [("POST", "application/json")] * 8
+WAYS += [(verb, "application/json") for verb in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS")]
+WAYS += [("POST", media_type) for media_type in ("text/plain", "application/xml", "")]
+
+
+def test_bodies_that_are_no_parameters(
+    server: RunningServer, http: requests.Session, someone: Login
+) -> None:
+    names = sorted(HTTP_METHODS.keys() - ENDING - {"updates.poll"})  # that might wait
+    calls = st.sampled_from(names).flatmap(lambda name: st.tuples(st.just(name), bodies_of(name)))
+
+    @fuzz(400)
+    @given(calls, st.sampled_from(WAYS))
+    def run(call: tuple[str, bytes], way: tuple[str, str]) -> None:
+        (name, body), (verb, media_type) = call, way
+        headers = {"Content-Type": media_type, "Authorization": f"Bearer {someone.token}"}
+        url = f"{server.url}/api/{name}"
+        response = http.request(verb, url, data=body, headers=headers, timeout=ws.ANSWER_S_MAX)
+        if response.status_code == 200:
+            msgspec.json.decode(response.content, type=HTTP_METHODS[name].result)
+        else:
+            check_refusal(response.status_code, response.headers, response.json())
+
+    run()
+
+
 # --- live connections -------------------------------------------------------------------------
 
 WS_METHODS = [method for method in m.METHODS.values() if method.wire != "http"]
-LAST = 10**6
-"""The number of the request that ends a sequence."""
-MUTATED = 7 * 10**6
-"""The number in frames that may not be understood."""
+FIRST = 10**9
+"""The number of the first request that must be answered; frames that may not be understood have
+others."""
 
 
 class Request(NamedTuple):
@@ -215,7 +303,11 @@ class Closing(NamedTuple):
 
     code: int
     reason: bytes
-    breach: bool = True  # because something may be said after it
+
+    @property
+    def breach(self) -> bool:
+        """Something may be said after it."""
+        return True
 
     def frames(self, _: int) -> bytes:
         return ws.framed(ws.CLOSE, self.code.to_bytes(2, "big") + self.reason)
@@ -234,27 +326,6 @@ class Raw(NamedTuple):
 Said = Request | Closing | Raw
 
 
-NUMBERS = st.sampled_from(
-    b"-1 0 1 -0 1.5 1e3 1e400 9007199254740991 9007199254740992 9223372036854775808 "
-    b"18446744073709551616 NaN".split()
-) | st.just(b"9" * 400)
-STRINGS = st.sampled_from(
-    [b'""', b'" "', rb'"\ud800"', rb'"\u0000"', b'"\xff\xfe"', b'"\xed\xa0\x80"', rb'"\x"']
-) | st.just(b'"%b"' % (b"x" * 5_000))
-NESTED = st.builds(
-    lambda depth, opening, closing: opening * depth + b"1" + closing * depth,
-    st.sampled_from([1, 100, 1_000, 5_000]),
-    st.sampled_from([b"[", b'{"a":']),
-    st.sampled_from([b"]", b"}", b""]),
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-).map(lambda value: json.dumps(value).encode())
-WRONG = NUMBERS | STRINGS | NESTED | JSON | st.binary(max_size=20)
-
-TOO_LARGE = b" " * (limits.FRAME_BYTES_MAX + 1)
 BREACHES = (
     st.sampled_from(
         [
@@ -292,10 +363,6 @@ NO_JSON = st.builds(
 )
 
 
-def joined(fields: dict[str, bytes]) -> bytes:
-    return b"{%b}" % b",".join(b'"%b":%b' % (key.encode(), raw) for key, raw in fields.items())
-
-
 def requests_of(known: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Request]:
     """Requests of every method, their fields right, wrong, missing, or too many."""
 
@@ -320,7 +387,7 @@ def requests_of(known: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[R
 @st.composite
 def mutated(draw: st.DrawFn, requests_: st.SearchStrategy[Request]) -> bytes:
     """A request with some of its bytes replaced."""
-    whole = draw(requests_).said(MUTATED)
+    whole = draw(requests_).said(7)
     start = draw(st.integers(0, len(whole)))
     end = draw(st.integers(start, min(start + 8, len(whole))))
     return ws.framed(ws.TEXT, whole[:start] + draw(WRONG) + whole[end:])
@@ -368,28 +435,25 @@ def port(request: pytest.FixtureRequest, server: RunningServer) -> int:
 def check_answers(sock: RawSocket, said: list[Said]) -> None:
     """Say it all; every request is answered once, unless the connection is closed, with a code."""
     note(repr(said)[:4_000])
-    waiting = {number: one for number, one in enumerate(said) if isinstance(one, Request)}
     codes = CLOSE_CODES | {one.code for one in said if isinstance(one, Closing)}
     if any(one.breach for one in said):
         codes.add(ws.HUNG_UP)  # who sends on after a breach may be reset before the code arrives
-    waiting[LAST] = Request("help.limits", b"{}", [], b"")
-    sock.send_all([one.frames(number) for number, one in enumerate(said)])
-    sock.send_all([waiting[LAST].frames(LAST)])
+    numbered = dict(enumerate([*said, Request("help.limits", b"{}", [], b"")], FIRST))
+    waiting = {number: one for number, one in numbered.items() if isinstance(one, Request)}
+    sock.send_all([one.frames(number) for number, one in numbered.items()])
     while waiting:
         frame = sock.receive()
         if frame.opcode == ws.CLOSE:
             assert frame.close_code in codes, frame
+            assert not INSIDE.search(frame.payload[2:].decode()), frame
             return
         if frame.opcode == ws.PONG:
             continue
         answer = json.loads(frame.payload)
-        number = answer.get("id", MUTATED)
         if "error" in answer:
-            problem = msgspec.convert(answer["error"], Problem)
-            assert ERRORS[problem.code].status == problem.status
-            assert problem.code not in MISTAKES, problem
-        if number != MUTATED:
-            request = waiting.pop(number)
+            check_problem(answer["error"])
+        if answer.get("id") in numbered:
+            request = waiting.pop(answer["id"])
             if "result" in answer:
                 msgspec.convert(answer["result"], m.METHODS[request.method].result)
 
