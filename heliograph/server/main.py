@@ -78,6 +78,8 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        # Not the one port of all servers, which they would share: one would answer for another.
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_MAXCONN": str(min(20_000, (raise_file_limit() - 200) // 3)),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "60",
