@@ -34,7 +34,7 @@ READ_ONLY_S = 1.0
 CHECKPOINT_SLICE_ROWS = 256
 HOUSEKEEPING_S = 0.25
 BATCH_ORDER_S_MAX = 2.0
-COMMANDS_PER_STEP = 256
+COMMANDS_PER_STEP = 64
 
 PeerCall = Callable[[str, bytes], Awaitable[bytes]]
 """Calls `receive` of the host of that name with an encoded parcel; answers encoded receipts."""

@@ -70,6 +70,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_LOG_TO_DRIVER": "0",
         "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
         "RAY_gcs_server_request_timeout_seconds": "10",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy.sh")),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
