@@ -266,6 +266,9 @@ class Run:
             self._say("connecting anew, and reading the history back")
             try:
                 await self._reconnect()
+                await self._drain()  # what was unanswered went out again
+                for sender in self.senders:
+                    sender.stop()
                 at_once = asyncio.Semaphore(CHECKS_AT_ONCE)
                 stored = await asyncio.gather(*(self._read_back(c, at_once) for c in self.chats))
                 verified = True

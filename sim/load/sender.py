@@ -62,6 +62,7 @@ class Sender:
         "next_out",
         "on_free",
         "prefix",
+        "stopped",
         "stream",
         "times",
         "waits",
@@ -90,6 +91,7 @@ class Sender:
         self.in_flight = 0
         self.next_out = 1
         self.holding = False
+        self.stopped = False
         self.budget = self._frames = frames_per_budget
         self.last_ack = 0.0
         self.last_answer = 0.0
@@ -146,6 +148,8 @@ class Sender:
         self.flush()
 
     def on_sent(self, seq: int, message_id: int, now: float) -> None:
+        if self.stopped:
+            return
         self.in_flight -= 1
         self.last_answer = now
         if self.stream.acknowledge(seq, message_id):
@@ -198,11 +202,19 @@ class Sender:
 
     def resume(self, now: float) -> None:
         """Everything unanswered goes out again: on a fresh connection, or after refusals."""
+        if self.stopped:
+            return
         self.in_flight = 0
         self.last_answer = now
         self.holding = False
         self.next_out = self.lowest_unanswered()
         self.flush()
+
+    def stop(self) -> None:
+        """Send nothing more, and take no answers: the history is read now, and may not hold what
+        is answered after."""
+        self.stopped = True
+        self.next_out = self.stream.last + 1
 
     def lowest_unanswered(self) -> int:
         ids = self.stream.ids

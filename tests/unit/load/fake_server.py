@@ -57,12 +57,23 @@ class FakeConnection(WSListener):
                 self.server.acks[self.user.user_id] = heard.ack
             return
         assert heard.id is not None
+        params = methods.decode_params(methods.METHODS[heard.method], heard.params)
+        if self.server.slow_s and isinstance(params, methods.SendMessage):
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.server.slow_s, self._answer, heard.id, params)
+        else:
+            self._answer(heard.id, params)
+
+    def _answer(self, request_id: int, params: methods.Params) -> None:
         try:
-            params = methods.decode_params(methods.METHODS[heard.method], heard.params)
-            answer = frames.result_frame(heard.id, frames.encode(self.server.handle(self, params)))
+            result = frames.encode(self.server.handle(self, params))
+            answer = frames.result_frame(request_id, result)
         except ApiError as error:
-            answer = frames.error_frame(heard.id, error)
-        self.send(answer)
+            answer = frames.error_frame(request_id, error)
+        if self.server.slow_s and isinstance(params, methods.GetHistory):
+            asyncio.get_running_loop().call_later(3 * self.server.slow_s, self.send, answer)
+        else:
+            self.send(answer)
 
     def send(self, frame: bytes) -> None:
         if not self.transport.is_disconnected:
@@ -71,7 +82,8 @@ class FakeConnection(WSListener):
 
 class FakeServer:
     """`before_send` and `after_send` get the number of the send (from 1): they may raise an
-    `ApiError`, or close connections."""
+    `ApiError`, or close connections. Sends are carried out `slow_s` after
+    they came, and histories are three times as long on their way back."""
 
     def __init__(self) -> None:
         self.tokens: dict[str, FakeUser] = {}
@@ -84,6 +96,7 @@ class FakeServer:
         self.before_send: Callable[[int], None] = lambda number: None
         self.after_send: Callable[[int], None] = lambda number: None
         self.pushes: Callable[[int], bool] = lambda number: True
+        self.slow_s = 0.0
         self._sends = itertools.count(1)
 
     async def __aenter__(self) -> FakeServer:

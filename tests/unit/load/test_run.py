@@ -78,6 +78,35 @@ def test_a_server_that_goes_away_is_waited_for() -> None:
     assert outcome.summary()["unavailable_s"] > 0.15
 
 
+def back_after_the_run(slow_s: float) -> Callable[[FakeServer], None]:
+    """The server goes away, and is back and slow when the run is over."""
+
+    def prepare(server: FakeServer) -> None:
+        def restart(number: int) -> None:
+            if number == 100:
+                server.restart(after_s=0.8)
+                server.slow_s = slow_s
+
+        server.before_send = restart
+
+    return prepare
+
+
+def test_the_history_is_read_when_what_was_under_way_is_answered() -> None:
+    plan = Plan(pairs=4, window=6, seconds=0.4, drain_s=0.3)
+    outcome = drive(back_after_the_run(slow_s=0.1), plan)
+    check_clean(outcome)
+    assert outcome.errors["connect"] > 0
+
+
+def test_what_is_answered_while_the_history_is_read_does_not_count() -> None:
+    plan = Plan(pairs=4, window=6, seconds=0.4, drain_s=0.1)
+    outcome = drive(back_after_the_run(slow_s=0.4), plan)
+    assert outcome.verified
+    assert outcome.verdict.clean, outcome.verdict
+    assert outcome.verdict.unanswered
+
+
 @pytest.mark.parametrize("error", ["overloaded", "unavailable", "flood", "internal"])
 def test_refused_sends_are_repeated(error: str) -> None:
     def prepare(server: FakeServer) -> None:
