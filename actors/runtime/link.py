@@ -190,13 +190,14 @@ class Link:
             lives = self._lives
             try:
                 payload = wire.encode(batch)
-                packet = await self._host.submit(self._front, stream, number, payload)
+                answer = await self._host.submit(self._front, stream, number, payload)
+                packet = wire.decode_packet(answer)
             except Exception as error:
                 log.info("%s does not take requests: %s", self.name, error)
                 failed[number] = batch
                 self._wake.set()
             else:
-                self._take(wire.decode_packet(packet), lives)
+                self._take(packet, lives)
             finally:
                 slots.release()
 
@@ -223,7 +224,7 @@ class Link:
         while True:
             lives = self._lives
             try:
-                packet = await self._host.poll(self._front)
+                packet = wire.decode_packet(await self._host.poll(self._front))
             except Exception as error:
                 log.info("%s does not answer: %s", self.name, error)
                 self.connected.clear()
@@ -231,7 +232,7 @@ class Link:
                 delay_s = min(2 * delay_s, RETRY_S_MAX)
                 continue
             delay_s = RETRY_S_MIN
-            self._take(wire.decode_packet(packet), lives)
+            self._take(packet, lives)
             self.connected.set()
 
     async def _watch(self) -> None:
@@ -287,11 +288,14 @@ class Link:
         while (outs := self._early.pop(self._next, None)) is not None:
             self._next += 1
             for out in outs:
-                if out.op <= REFUSE:
-                    self._sent.pop(out.number, None)
-                    self._desk.settle(out)
-                else:
-                    self._on_out(out)
+                try:
+                    if out.op <= REFUSE:
+                        self._sent.pop(out.number, None)
+                        self._desk.settle(out)
+                    else:
+                        self._on_out(out)
+                except Exception:  # of one connection: the others' outs still count
+                    log.exception("an out of %s failed", self.name)
 
 
 def _cut(queue: list[Request]) -> tuple[list[Request], list[Request]]:

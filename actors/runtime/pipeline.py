@@ -55,7 +55,7 @@ class Pipeline:
         self.store = store
         self.incarnation = secrets.token_hex(8)
         self.fronts = Fronts()
-        self.shipper = Shipper(engine, peers, self.kick)
+        self.shipper = Shipper(engine, peers, self.kick, self._guard)
         self.commits = 0
         self.commit_s = 0.0
         self.commit_s_max = 0.0

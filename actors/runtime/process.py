@@ -55,6 +55,7 @@ def log_to(data: Path, process: str) -> None:
     root.setLevel(logging.INFO)
     for noisy in ("httpx2", "httpcore2", "asyncio", "ray"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("picows").setLevel(logging.CRITICAL)  # what clients do wrong is no error here
 
 
 def tune_garbage_collection() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import msgspec
 
@@ -23,17 +24,20 @@ RETRY_S_MIN, RETRY_S_MAX = 0.02, 1.0
 
 
 class Shipper:
-    """`call(host, parcel)` reaches another host; `kick()` has acknowledgements committed."""
+    """`call(host, parcel)` reaches another host; `kick()` has acknowledgements committed;
+    `guard(task)` runs what must not end, and stops the host if it fails."""
 
     def __init__(
         self,
         engine: Engine,
         call: Callable[[str, bytes], Awaitable[bytes]],
         kick: Callable[[], None],
+        guard: Callable[[Awaitable[None]], Coroutine[Any, Any, None]],
     ) -> None:
         self._engine = engine
         self._call = call
         self._kick = kick
+        self._guard = guard
         self._streams: dict[str, set[tuple[int, int]]] = {}
         self._ephemeral: dict[str, list[bytes]] = {}
         self._wake: dict[str, asyncio.Event] = {}
@@ -79,7 +83,7 @@ class Shipper:
         event = self._wake.get(host)
         if event is None:
             event = self._wake[host] = asyncio.Event()
-            self._tasks[host] = asyncio.create_task(self._serve(host, event))
+            self._tasks[host] = asyncio.create_task(self._guard(self._serve(host, event)))
         event.set()
 
     async def _serve(self, host: str, wake: asyncio.Event) -> None:
@@ -89,7 +93,7 @@ class Shipper:
             wake.clear()
             while (parcel := self._fill(host)) is not None:
                 try:
-                    answer = await self._call(host, wire.encode(parcel))
+                    receipts = wire.decode_receipts(await self._call(host, wire.encode(parcel)))
                 except Exception as error:
                     log.info("host %s does not take messages yet: %s", host, error)
                     for shipment in parcel.shipments:
@@ -99,7 +103,7 @@ class Shipper:
                     delay_s = min(2 * delay_s, RETRY_S_MAX)
                     continue
                 delay_s = RETRY_S_MIN
-                self._settle(host, parcel, wire.decode_receipts(answer))
+                self._settle(host, parcel, receipts)
 
     def _settle(self, host: str, parcel: wire.Parcel, receipts: list[wire.Receipt]) -> None:
         """Delete what arrived. Where the receiver took less than it was sent (its disk is full, a

@@ -110,6 +110,12 @@ class Bench:
         for body in bodies:
             self.link.request(ONE, "", body, NOBODY, self._answer, deadline_s=deadline_s)
 
+    async def sent_with(self, *bodies: bytes) -> Submit:
+        """These requests have been sent, with others before them."""
+        self.request(*bodies)
+        await idle()
+        return self.host.submits[-1]
+
     async def sent(self, *bodies: bytes) -> Submit:
         """These requests have been sent, in a batch of their own."""
         self.request(*bodies)
@@ -383,6 +389,39 @@ def test_pushes_and_closes_are_acted_upon_in_the_order_of_the_packets() -> None:
         late.take(first)
         await idle()
         assert bench.outs == outs
+
+    on_bench(test)
+
+
+def test_what_fails_at_one_answer_does_not_take_the_others_along() -> None:
+    async def test(bench: Bench) -> None:
+        def fail(body: bytes | None, error: ApiError | None) -> None:
+            raise RuntimeError("as told")
+
+        bench.link.request(ONE, "", b"1", NOBODY, fail)
+        batch = await bench.sent_with(b"2")
+        batch.take(bench.host.answered(batch))
+        await idle()
+        assert bench.answers == [b"2"]
+        batch = await bench.sent(b"3")
+        await bench.host.say(bench.host.answered(batch))
+        assert bench.answers == [b"2", b"3"], "the poll goes on"
+
+    on_bench(test)
+
+
+def test_a_packet_that_cannot_be_read_is_a_call_that_failed() -> None:
+    async def test(bench: Bench) -> None:
+        batch = await bench.sent(b"1")
+        batch.take(b"no packet")
+        await bench.host.say(b"no packet either")
+        await asyncio.sleep(1.0)
+        again = bench.host.submits[-1]
+        assert again.stream != batch.stream
+        again.take(bench.host.answered(again))
+        await idle()
+        assert bench.answers == [b"1"]
+        assert not bench.host.polls[-1].done(), "it polls again"
 
     on_bench(test)
 

@@ -129,6 +129,21 @@ def test_a_failed_append_stops_the_host_once_and_releases_nothing() -> None:
     on_running(test, host_0=FaultyStore(MemoryStore(), failing=[2]))
 
 
+def test_a_defect_in_shipping_stops_the_host_instead_of_the_stream() -> None:
+    async def test(running: Running) -> None:
+        here, there = running.at("host-0"), running.at("host-1")
+        host = running.hosts["host-0"]
+        host.pipeline.engine.streams.acknowledge = broken
+        await Front(host).say(here, Relay(1, [there]))
+        await asyncio.sleep(1)
+        assert [type(error) for error in host.stopped] == [RuntimeError]
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("as told")
+
+    on_running(test, hosts=2)
+
+
 # --- checkpoints --------------------------------------------------------------------------------
 
 

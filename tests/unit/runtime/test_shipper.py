@@ -22,6 +22,10 @@ from tests.unit.runtime.kit import Add, LookAll, Relay, Rig
 HOME, NEAR, FAR = "host-0", "host-1", "host-2"
 
 
+async def unguarded(task: Awaitable[None]) -> None:
+    await task
+
+
 class Road:
     """A shipper of the first host, whose calls wait until the test says what becomes of them, or
     fail at once while the road is `down`. `at_s` is when they were made."""
@@ -32,7 +36,7 @@ class Road:
         self.at_s: list[float] = []
         self.down = False
         self.sender = self.rig.at(HOME)[0]
-        self.shipper = Shipper(self.engine, self._call, lambda: None)
+        self.shipper = Shipper(self.engine, self._call, lambda: None, unguarded)
 
     @property
     def engine(self) -> Engine:
@@ -121,7 +125,7 @@ def test_what_the_outbox_holds_from_before_is_shipped_at_the_start() -> None:
         road.rig.start(HOME)
         await idle()
         assert road.calls == []
-        road.shipper = Shipper(road.engine, road._call, lambda: None)
+        road.shipper = Shipper(road.engine, road._call, lambda: None, unguarded)
         road.shipper.start()
         await road.deliver_all()
         assert road.received() == [1, 2]
@@ -231,7 +235,7 @@ def test_acknowledgements_are_made_durable() -> None:
     async def test(road: Road) -> None:
         kicks: list[int] = []
         await road.shipper.stop()
-        road.shipper = Shipper(road.engine, road._call, lambda: kicks.append(1))
+        road.shipper = Shipper(road.engine, road._call, lambda: kicks.append(1), unguarded)
         road.shipper.start()
         road.send(near(road), 1)
         await idle()
