@@ -48,7 +48,9 @@ def up(
     port: Annotated[int, typer.Option(min=1, max=65534, help="The HTTP port.")] = 8000,
     ws_port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="The port of live connections [default: port + 1]."),
+        typer.Option(
+            min=1, max=65535, help="The port of live connections.", show_default="port + 1"
+        ),
     ] = None,
     hosts: Annotated[
         int | None,
@@ -80,8 +82,8 @@ def up(
         typer.Option(
             min=0,
             max=8,
-            help="How many proxies of yours name the client in X-Forwarded-For "
-            "[default: 1 with --public-url, else 0].",
+            help="How many proxies of yours name the client in X-Forwarded-For.",
+            show_default="1 with --public-url, else 0",
         ),
     ] = None,
 ) -> None:

@@ -28,8 +28,8 @@ def command(
     state: Annotated[
         Path | None,
         typer.Option(
-            help="The file that keeps your login; one for each client that runs at the same time "
-            "[default: ~/.local/state/heliograph/HOST-PORT.json].",
+            help="The file that keeps your login; one for each client that runs at the same time.",
+            show_default="~/.local/state/heliograph/HOST-PORT.json",
         ),
     ] = None,
     login: Annotated[
@@ -53,9 +53,10 @@ def command(
 ) -> None:
     """Talk, in the terminal. /help there shows what it can do.
 
-    --login and --register take the password from HELIOGRAPH_PASSWORD, or ask for it. Exit code of
-    --send: 0 it is on the server; 1 the server refused or did not answer; 2 wrong use, or nobody is
-    logged in."""
+    --login and --register take the password from HELIOGRAPH_PASSWORD, or ask.
+
+    Exit code of --send: 0 it is on the server; 1 the server refused or did
+    not answer; 2 wrong use, or nobody is logged in."""
     if (login and register) or (send is None) != (not to):
         raise fail("use --login or --register, and --to together with --send")
     try:

@@ -104,10 +104,10 @@ class LoginScreen(Screen[None]):
         self._registration = config.registration
         words = {
             "open": "",
-            "invitation": " New accounts need an invitation.",
-            "closed": " It takes no new accounts.",
+            "invitation": ". New accounts need an invitation.",
+            "closed": ". It takes no new accounts.",
         }
-        self._tell_server(f"{server}.{words[config.registration]}")
+        self._tell_server(f"{server}{words[config.registration]}")
         self.query_one("#other").display = config.registration != "closed"
         self.set_class(config.registration == "invitation", "invited")
 
@@ -131,12 +131,17 @@ class LoginScreen(Screen[None]):
         other = "I have an account" if new else "New here? Make an account"
         self.query_one("#other", Button).label = other
         self.tell("")
-        self.query_one("#username").focus()
+        fields = self._fields()
+        next((field for field in fields if not field.value), fields[0]).focus()
+
+    def _fields(self) -> list[Input]:
+        """Those that are shown."""
+        return [field for field in self.query(Input) if field.display]
 
     @on(Input.Submitted)
     def next_field(self, event: Input.Submitted) -> None:
-        """Enter goes to the next field that is empty, and from the last one on."""
-        fields = [field for field in self.query(Input) if field.display]
+        """Enter goes to the next field, and from the last one on."""
+        fields = self._fields()
         after = fields[fields.index(event.input) + 1 :]
         if after:
             after[0].focus()

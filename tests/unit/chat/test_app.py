@@ -336,7 +336,8 @@ def press(driver: Driver, button: str) -> None:
 
 def test_log_in_and_out() -> None:
     async def act(driver: Driver) -> None:
-        await driver.sees("http://village.")
+        await driver.sees("http://village")
+        await driver.misses("connecting")
         press(driver, "go")
         await driver.sees("type your user name")
         fill(driver, username="@alice", password="wrong password")
