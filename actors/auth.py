@@ -101,7 +101,8 @@ class AuthService:
         """Create an account and its first session."""
         if self._registration == "closed":
             raise ApiError("registration_closed")
-        if self._registration == "invitation" and not params.invitation:
+        invitation = params.invitation if self._registration == "invitation" else ""
+        if self._registration == "invitation" and not invitation:
             raise ApiError("invitation_invalid", "this server needs an invitation to register")
         handle = refs.username(params.username)
         holder = await self._ask(i.Holder, handle, i.LookUp(), read=True)
@@ -119,13 +120,13 @@ class AuthService:
             password_hash,
             token_hash,
             params.device,
-            params.invitation,
+            invitation,
         )
         await self._gateway.expect_answer_from(refs.session(user_id, session_id))
         first: ActorRef = handle
         message: i.Internal = account
-        if self._registration == "invitation":
-            first, message = ActorRef("invitation", params.invitation), i.UseInvitation(account)
+        if invitation:
+            first, message = ActorRef("invitation", invitation), i.UseInvitation(account)
         made = await self._ask(t.Authorization, first, message)
         return t.Authorization(token, made.session_id, made.user)
 

@@ -51,8 +51,8 @@ class ChatHead(Struct, frozen=True, array_like=True):
 
 
 class MemberRow(Struct, frozen=True, array_like=True):
-    """`first_id`: the first message that this member may read. `left_id`: the last one, of a
-    member who left; 0 while in the chat."""
+    """`first_id`: the first message that this member may read; the marks tell nothing of earlier
+    ones. `left_id`: the last one, of a member who left; 0 while in the chat."""
 
     role: str
     joined_ms: int
@@ -249,60 +249,57 @@ def typing(state: Chat, message: SetTyping, turn: Turn) -> t.Ok:
 def mark_read(state: Chat, message: MarkRead, turn: Turn) -> t.ReadMark:
     user_id = turn.caller.user_id
     head, member = state.access(user_id)
-    max_id = min(message.max_id, head.last_id)
-    if max_id <= member.read_id:
-        return t.ReadMark(member.read_id, _unread(user_id, member.read_id, head, turn))
+    old_id = max(member.read_id, member.first_id - 1)
+    max_id = max(old_id, min(message.max_id, head.last_id))
     unread = _unread(user_id, max_id, head, turn)
-    senders = _senders(state, user_id, member.read_id, max_id, turn)
-    old = _seen_by_others(state, senders, user_id, "read_id")
-    state.put_member(turn, user_id, replace(member, read_id=max_id))
-    reader = refs.user(user_id)
-    turn.send(reader, MarksChanged(state.id, "read_inbox", max_id, user_id, unread))
-    _tell_senders(state, old, "read_outbox", max_id, user_id, turn)
+    if max_id > old_id:
+        senders = _senders(state, user_id, old_id, max_id, "read_id", turn)
+        state.put_member(turn, user_id, replace(member, read_id=max_id))
+        reader = refs.user(user_id)
+        turn.send(reader, MarksChanged(state.id, "read_inbox", max_id, user_id, unread))
+        for sender in senders:
+            turn.send(refs.user(sender), MarksChanged(state.id, "read_outbox", max_id, user_id))
     return t.ReadMark(max_id, unread)
 
 
 @chat.on(MarkDelivered)
 def mark_delivered(state: Chat, message: MarkDelivered, turn: Turn) -> None:
-    member = state.members.get(message.user_id)
+    user_id = message.user_id
+    member = state.members.get(user_id)
     if state.head is None or member is None:
         return
+    old_id = max(member.delivered_id, member.first_id - 1)
     max_id = min(message.max_id, state.head.last_id)
-    if max_id <= member.delivered_id:
+    if max_id <= old_id:
         return
-    senders = _senders(state, message.user_id, member.delivered_id, max_id, turn)
-    old = _seen_by_others(state, senders, message.user_id, "delivered_id")
-    state.put_member(turn, message.user_id, replace(member, delivered_id=max_id))
-    _tell_senders(state, old, "delivered", max_id, message.user_id, turn)
+    senders = _senders(state, user_id, old_id, max_id, "delivered_id", turn)
+    state.put_member(turn, user_id, replace(member, delivered_id=max_id))
+    for sender in senders:
+        turn.send(refs.user(sender), MarksChanged(state.id, "delivered", max_id, user_id))
 
 
-def _senders(state: Chat, user_id: int, after_id: int, max_id: int, turn: Turn) -> set[int]:
-    """Who else wrote what lies in (after_id, max_id]; between two there is only one to tell."""
-    if len(state.members) <= 2:
-        return set(state.members) - {user_id}
-    rows = MESSAGES.scan(turn, after_id + 1, max_id + 1, limit=MARK_ROWS_MAX, reverse=True)
-    return {row.from_id for _, row in rows} - {user_id}
-
-
-def _seen_by_others(state: Chat, senders: set[int], user_id: int, mark: str) -> dict[int, int]:
-    """Per sender, how far anybody (but the sender) had already seen the chat."""
-    return {
-        sender: max(
-            (getattr(row, mark) for other, row in state.members.items() if other != sender),
-            default=0,
+def _senders(
+    state: Chat, user_id: int, old_id: int, max_id: int, mark: str, turn: Turn
+) -> list[int]:
+    """To whom it is news that a member has seen (old_id, max_id]. The first to see a message
+    counts: to those of whom nobody else has seen the latest one in there. Service messages are
+    nobody's. In a private chat there is only one to tell."""
+    if state.head is not None and state.head.kind != "group":
+        return [other for other in state.members if other != user_id]
+    latest: dict[int, int] = {}
+    rows = MESSAGES.scan(turn, old_id + 1, max_id + 1, limit=MARK_ROWS_MAX, reverse=True)
+    for message_id, row in rows:
+        if row.from_id != user_id and row.from_id in state.members and row.action is None:
+            latest.setdefault(row.from_id, message_id)
+    return [
+        sender
+        for sender, message_id in latest.items()
+        if not any(
+            member.first_id <= message_id <= getattr(member, mark)
+            for other, member in state.members.items()
+            if other != sender
         )
-        for sender in senders
-        if sender in state.members
-    }
-
-
-def _tell_senders(
-    state: Chat, old: dict[int, int], kind: str, max_id: int, user_id: int, turn: Turn
-) -> None:
-    """Tell those for whom the mark of the chat moves: the first to see a message counts."""
-    for sender, seen_id in old.items():
-        if max_id > seen_id:
-            turn.send(refs.user(sender), MarksChanged(state.id, kind, max_id, user_id))
+    ]
 
 
 def _unread(user_id: int, read_id: int, head: ChatHead, turn: Turn) -> int:

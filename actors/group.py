@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors.chat import MEMBERS, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
+from actors.chat import Chat, ChatHead, MemberRow, MessageRow, chat, view_of
 from actors.messages import Invite, Joined, MarksChanged
 from actors.runtime import refs
 from actors.runtime.turn import Turn
@@ -105,19 +105,7 @@ def joined(state: Chat, message: Joined, turn: Turn) -> t.Ok:
     _room(state)
     head = state.head
     assert head is not None
-    past = MEMBERS.get(turn, message.user_id)
-    if past is None:
-        past = MemberRow("member", 0, 0)
-    else:  # what was unread when they left is not theirs to read any more
-        read = MarksChanged(state.id, "read_inbox", head.last_id, message.user_id)
-        turn.send(refs.user(message.user_id), read)
-    row = MemberRow(
-        "member",
-        turn.now_ms,
-        head.last_id + 1,
-        delivered_id=max(past.delivered_id, head.last_id),
-        read_id=max(past.read_id, head.last_id),
-    )
+    row = MemberRow("member", turn.now_ms, head.last_id + 1)
     state.put_member(turn, message.user_id, row)
     _note(state, turn, message.by, "member_added", message.user_id)
     return t.Ok()
@@ -129,9 +117,7 @@ def remove(state: Chat, message: RemoveMember, turn: Turn) -> t.Ok:
     row = _other(state, turn, message.user_id)
     if row.role == "owner" or (row.role == "admin" and member.role != "owner"):
         raise ApiError("forbidden", "only the owner may remove an admin")
-    _take_out(state, head, message.user_id, row, turn)
-    by = turn.caller.user_id
-    _note(state, turn, by, "member_removed", message.user_id, gone=message.user_id)
+    _take_out(state, head, message.user_id, row, "member_removed", turn)
     return t.Ok()
 
 
@@ -141,14 +127,19 @@ def leave(state: Chat, message: LeaveGroup, turn: Turn) -> t.Ok:
     head, row = state.access(user_id)
     if row.role == "owner" and len(state.members) > 1:
         raise ApiError("forbidden", "hand the group to another member before you leave")
-    _take_out(state, head, user_id, row, turn)
-    _note(state, turn, user_id, "member_left", user_id, gone=user_id)
+    _take_out(state, head, user_id, row, "member_left", turn)
     return t.Ok()
 
 
-def _take_out(state: Chat, head: ChatHead, user_id: int, row: MemberRow, turn: Turn) -> None:
-    """The message that tells of it, the next one, is the last that they may read."""
-    state.put_member(turn, user_id, replace(row, role="member", left_id=head.last_id + 1))
+def _take_out(
+    state: Chat, head: ChatHead, user_id: int, row: MemberRow, kind: str, turn: Turn
+) -> None:
+    """The message that tells of it, the next one, is the last that they may read; nothing of the
+    group is unread to whoever is not in it."""
+    last_id = head.last_id + 1
+    state.put_member(turn, user_id, replace(row, role="member", left_id=last_id))
+    _note(state, turn, turn.caller.user_id, kind, user_id, gone=user_id)
+    turn.send(refs.user(user_id), MarksChanged(state.id, "read_inbox", last_id, user_id))
 
 
 @chat.on(RenameGroup)

@@ -2,13 +2,15 @@
 
 Owns the claim to a name; the actor's key is the folded name, so a claim is one turn of one actor
 and needs no lock. Claims take effect in the order in which they come. A claim is durable before it
-is answered. Under overload nothing is queued here beyond the host's batch. When its host dies, an
-unanswered claim is repeated by whoever made it, and repeating it is harmless.
+is answered. A registration that is refused gives back all that it had taken. Under overload nothing
+is queued here beyond the host's batch. When its host dies, an unanswered claim is repeated by
+whoever made it, and repeating it is harmless.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.messages import (
     Claimed,
@@ -17,10 +19,13 @@ from actors.messages import (
     Holder,
     LookUp,
     NewAccount,
+    RefuseAccount,
     ReleaseHandle,
+    ReturnUse,
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
+from actors.runtime.refs import ActorRef
 from actors.runtime.rows import View, head_table
 from actors.runtime.turn import Turn
 from api.errors import ApiError
@@ -54,16 +59,36 @@ class Handle:
         HEAD.put(turn, None, self.head)
         return self.head.claim
 
+    def release(self, user_id: int, claim: int, turn: Turn) -> None:
+        """Take the name back, if it still is held by this claim."""
+        if self.head == HandleHead(user_id, claim):
+            self.head = HandleHead()
+            HEAD.delete(turn, None)
+
 
 handle = Kind("handle", Handle)
 
 
 @handle.on(NewAccount)
 def new_account(state: Handle, message: NewAccount, turn: Turn) -> None:
-    claim = state.head.claim  # where the message is a repeated one
-    if state.head.user_id != message.user_id:
+    claim, holder = 0, state.head.user_id
+    if holder != message.user_id:
+        if holder or message.repeated:  # what comes again without the name was refused before
+            refuse_account(state, RefuseAccount(message, "username_taken"), turn)
+            return
         claim = state.claim(message.user_id, turn)
     turn.send(refs.user(message.user_id), CreateUser(message, claim), answer=True)
+
+
+@handle.on(RefuseAccount)
+def refuse_account(state: Handle, message: RefuseAccount, turn: Turn) -> None:
+    if message.given_back:
+        raise ApiError(message.code, message.detail, message.retry_after or None)
+    account = message.account
+    state.release(account.user_id, message.claim, turn)
+    if account.invitation and not account.repeated:
+        turn.send(ActorRef("invitation", account.invitation), ReturnUse(account.user_id))
+    turn.send(turn.ref, replace(message, given_back=True), answer=True)
 
 
 @handle.on(ClaimUsername)
@@ -74,9 +99,7 @@ def claim_username(state: Handle, message: ClaimUsername, turn: Turn) -> None:
 
 @handle.on(ReleaseHandle)
 def release(state: Handle, message: ReleaseHandle, turn: Turn) -> None:
-    if state.head == HandleHead(message.user_id, message.claim):
-        state.head = HandleHead()
-        HEAD.delete(turn, None)
+    state.release(message.user_id, message.claim, turn)
 
 
 @handle.reads(LookUp)

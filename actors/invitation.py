@@ -1,15 +1,16 @@
 """An invitation to this server: a code that lets a number of people register.
 
 Owns how often it may still be used, and by whom it was. A use is durable before the registration
-goes on; a repeated registration with the same ids is counted once. When its host dies, the
-registration is repeated by the front.
+goes on; a repeated registration with the same ids is counted once, and one that is refused gives
+its use back, once. When its host dies, the registration is repeated by the front.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from actors.messages import MakeInvitation, UseInvitation
+from actors.messages import MakeInvitation, ReturnUse, UseInvitation
 from actors.runtime import refs
 from actors.runtime.kind import Kind
 from actors.runtime.rows import U64, Table, View, head_table
@@ -38,24 +39,35 @@ class Invitation:
     def __init__(self, view: View) -> None:
         self.uses_left = (HEAD.get(view, None) or InvitationHead(0)).uses_left
 
+    def put(self, turn: Turn, uses_left: int) -> None:
+        self.uses_left = uses_left
+        HEAD.put(turn, None, InvitationHead(uses_left))
+
 
 invitation = Kind("invitation", Invitation)
 
 
 @invitation.on(MakeInvitation)
 def make(state: Invitation, message: MakeInvitation, turn: Turn) -> t.Ok:
-    state.uses_left = message.uses
-    HEAD.put(turn, None, InvitationHead(message.uses))
+    state.put(turn, message.uses)
     return t.Ok()
 
 
 @invitation.on(UseInvitation)
 def use(state: Invitation, message: UseInvitation, turn: Turn) -> None:
     account = message.account
-    if USES.get(turn, account.user_id) is None:
-        if state.uses_left <= 0:
-            raise ApiError("invitation_invalid")
-        state.uses_left -= 1
-        HEAD.put(turn, None, InvitationHead(state.uses_left))
+    if USES.get(turn, account.user_id) is not None:
+        account = replace(account, repeated=True)
+    elif state.uses_left > 0:
+        state.put(turn, state.uses_left - 1)
         USES.put(turn, account.user_id, Use(turn.now_ms))
+    else:
+        raise ApiError("invitation_invalid")
     turn.send(refs.username(account.username), account, answer=True)
+
+
+@invitation.on(ReturnUse)
+def return_use(state: Invitation, message: ReturnUse, turn: Turn) -> None:
+    if USES.get(turn, message.user_id) is not None:
+        USES.delete(turn, message.user_id)
+        state.put(turn, state.uses_left + 1)

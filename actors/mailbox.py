@@ -75,13 +75,15 @@ def marks_changed(state: User, message: MarksChanged, turn: Turn) -> None:
         row = replace(row, read_inbox_id=max_id, unread=message.unread)
         update = t.ReadInbox(chat_id, max_id, message.unread)
         entry = MailEntry(kind, chat_id, max_id, message.unread)
+    elif max_id <= (row.read_outbox_id if kind == "read_outbox" else row.delivered_id):
+        return  # somebody else was further
     else:
         entry = MailEntry(kind, chat_id, max_id, message.user_id)
         if kind == "read_outbox":
-            row = replace(row, read_outbox_id=max(row.read_outbox_id, max_id))
+            row = replace(row, read_outbox_id=max_id)
             update = t.ReadOutbox(chat_id, max_id, message.user_id)
         else:
-            row = replace(row, delivered_id=max(row.delivered_id, max_id))
+            row = replace(row, delivered_id=max_id)
             update = t.Delivered(chat_id, max_id, message.user_id)
     state.put_dialog(turn, chat_id, row)
     state.record(turn, entry, to_json(update))

@@ -21,7 +21,8 @@ class Internal(Struct, frozen=True, array_like=True, tag=True):
 class NewAccount(Internal, frozen=True):
     """To a handle: claim it for a new user, create the user and its first session. Answered with
     `Authorization` (without the token, which only the front knows). Repeating it with the same
-    ids is answered alike; a handle that another user holds answers `username_taken`."""
+    ids is answered alike; a handle that another user holds answers `username_taken`. `repeated`:
+    the invitation counted it before."""
 
     user_id: int
     session_id: int
@@ -31,13 +32,28 @@ class NewAccount(Internal, frozen=True):
     token_hash: bytes
     device: str
     invitation: str = ""
+    repeated: bool = False
 
 
 class CreateUser(Internal, frozen=True):
-    """From the handle to the new user. `claim`: see `actors.handle`."""
+    """From the handle to the new user. `claim`: the one just made (see `actors.handle`); 0 if the
+    handle was theirs already."""
 
     account: NewAccount
     claim: int = 0
+
+
+class RefuseAccount(Internal, frozen=True):
+    """To the handle of a registration that is refused: give back what it has taken, the `claim` and
+    the use of the invitation, and then (`given_back`) answer so. These are two turns, because one
+    that refuses changes nothing."""
+
+    account: NewAccount
+    code: str
+    detail: str = ""
+    retry_after: float = 0.0
+    claim: int = 0
+    given_back: bool = False
 
 
 class LookUp(Internal, frozen=True):
@@ -319,3 +335,9 @@ class UseInvitation(Internal, frozen=True):
     """To an invitation: count one registration, then pass `account` on to its handle."""
 
     account: NewAccount
+
+
+class ReturnUse(Internal, frozen=True):
+    """To an invitation: the registration of this user, which it has counted, was refused."""
+
+    user_id: int

@@ -1,9 +1,10 @@
 """A session: one login of one device.
 
-Owns the hash of the session's token, the device's name, how far the device has received updates,
-and (not stored) the live connections it has on which fronts. It tells its user of them, who pushes
-updates to them, in order. Its end is durable before it is answered, and its connections are closed
-with it. When its host dies, fronts attach their connections again.
+Owns the hash of the session's token, the device's name, and (not stored) the live connections it
+has on which fronts. It tells its user of them, who pushes updates to them, in order, and passes on
+what the device confirms: only the user knows whether that is there. Its end is durable before it
+is answered, and its connections are closed with it. When its host dies, fronts attach their
+connections again.
 """
 
 from __future__ import annotations
@@ -48,7 +49,6 @@ class SessionHead(Struct, frozen=True, array_like=True):
     device: str
     created_ms: int
     active_ms: int
-    received_pts: int = 0
 
 
 HEAD = head_table(SessionHead)
@@ -154,9 +154,7 @@ def detach(state: Session, message: Detach, turn: Turn) -> None:
 @session.on(Ack)
 def acknowledge(state: Session, message: Ack, turn: Turn) -> t.Ok:
     state.used(turn)
-    head = state.head
-    if head is not None and message.pts != head.received_pts:
-        state.put(turn, replace(head, received_pts=message.pts))
+    if state.head is not None:
         turn.send(refs.user(state.user_id), Received(message.pts))
     return t.Ok()
 

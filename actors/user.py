@@ -26,6 +26,7 @@ from actors.messages import (
     NewLogin,
     NewPassword,
     OpenChat,
+    RefuseAccount,
     ReleaseHandle,
     SessionOffline,
     SessionOnline,
@@ -218,10 +219,12 @@ def _end_others(state: User, turn: Turn) -> int:
 
 @user.on(CreateUser)
 def create(state: User, message: CreateUser, turn: Turn) -> None:
-    account = message.account
-    head = state.head
+    account, claim, head = message.account, message.claim, state.head
     if head is not None and head.password_hash != account.password_hash:
-        raise ApiError("unavailable", "this id was taken by chance; register again", 0.1)
+        why = "this id was taken by chance; register again"
+        refusal = RefuseAccount(account, "unavailable", why, retry_after=0.1, claim=claim)
+        turn.send(refs.username(account.username), refusal, answer=True)
+        return
     if head is None:
         head = UserHead(
             account.username,
@@ -230,10 +233,12 @@ def create(state: User, message: CreateUser, turn: Turn) -> None:
             account.password_hash,
             turn.now_ms,
             last_seen_ms=turn.now_ms,
-            claim=message.claim,
+            claim=claim,
         )
         state.put(turn, head)
         SESSIONS.put(turn, account.session_id, SessionRow(account.device, turn.now_ms, turn.now_ms))
+    elif claim:  # repeated so late that they are called otherwise by now
+        turn.send(refs.username(account.username), ReleaseHandle(state.id, claim))
     created = CreateSession(account.token_hash, account.device, profile(state.id, head))
     turn.send(refs.session(state.id, account.session_id), created, answer=True)
 

@@ -33,6 +33,7 @@ CONNECTIONS_PER_SESSION_MAX = 8
 CONTACTS_MAX = 5_000
 BLOCKED_MAX = 5_000
 DIALOGS_MAX = 5_000
+"""Of more, the latest are listed."""
 PRESENCE_PEERS_MAX = 500
 
 # A device that is further behind than this is answered `too_long` and starts afresh.

@@ -122,7 +122,7 @@ def test_who_may_do_what(town: Town, role: str, what: str) -> None:
 
 
 def _mail(town: Town, user_id: int) -> list[object]:
-    return [*town.mail(Caller(user_id, 1))]
+    return [entry for _, entry in town.mail(Caller(user_id, 1)) if entry.kind == "message"]
 
 
 @pytest.mark.parametrize("role", ["past", "stranger"])
@@ -168,6 +168,8 @@ def test_every_change_is_a_service_message_that_all_see(town: Town) -> None:
     assert first.action == t.Action("group_created", 0, "Group")
     told = [(entry.kind, entry.first) for _, entry in town.mail(bobby)]
     assert told == [("message", number) for number in range(2, 10)]
+    told = [(entry.kind, entry.first, entry.second) for _, entry in town.mail(carol)]
+    assert told == [("message", 5, 0), ("message", 6, 0), ("read_inbox", 6, 0)]
     chat = town.call(bobby, m.GetChat(group))
     assert (chat.title, chat.last_id) == ("Renamed", 9)
 
@@ -407,11 +409,6 @@ def test_the_first_to_see_a_message_of_a_group_is_told_to_its_sender(town: Town)
     assert marks == {alice.user_id: 0, bobby.user_id: sent, carol.user_id: sent}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="whoever joins counts as having read what they may not read",
-)
 def test_whoever_joins_has_read_nothing_that_was_before(town: Town) -> None:
     alice, bobby, carol = (town.register(name) for name in ("alice", "bobby", "carol"))
     group = group_of(town, alice, bobby)
@@ -425,6 +422,104 @@ def test_whoever_joins_has_read_nothing_that_was_before(town: Town) -> None:
     assert told == [("read_outbox", sent, bobby.user_id)]
 
 
+def _see(town: Town, caller: Caller, group: str, max_id: int) -> None:
+    """Receive and read."""
+    town.call(caller, m.Ack(len(town.mail(caller))))
+    town.call(caller, m.MarkRead(group, max_id))
+    town.settle()
+
+
+def _marks(town: Town, caller: Caller, pts: int = 0) -> list[tuple[str, int, int]]:
+    """What somebody was told of others' marks."""
+    told = [(entry.kind, entry.first, entry.second) for _, entry in town.mail(caller, pts)]
+    return [mark for mark in told if mark[0] in ("read_outbox", "delivered")]
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["comes", "comes back"])
+def test_what_was_before_looks_unseen_by_whoever_came_later(town: Town, back: bool) -> None:
+    """To the one who wrote it, and who added them: the message that tells of that is no text."""
+    alice, bobby, carol = (town.register(name) for name in ("alice", "bobby", "carol"))
+    group = group_of(town, alice, bobby, *[carol] * back)
+    if back:
+        town.send(alice, group, "seen by carol before")
+        town.settle()
+        _see(town, carol, group, 100)
+        town.call(carol, m.LeaveGroup(group))
+    before = town.send(alice, group, "before").id
+    town.call(alice, m.AddMember(group, carol.user_id))
+    between = town.send(bobby, group, "between").id
+    town.settle()
+    row = {member.user_id: member for member in town.call(alice, m.GetChat(group)).members}
+    assert (row[carol.user_id].delivered_id, row[carol.user_id].read_id) == (0, 0)
+    pts = {who: len(town.mail(who)) for who in (alice, bobby)}
+    _see(town, carol, group, between)
+    assert _marks(town, alice, pts[alice]) == []
+    told = [("delivered", between, carol.user_id), ("read_outbox", between, carol.user_id)]
+    assert sorted(_marks(town, bobby, pts[bobby])) == told
+    town.call(bobby, m.MarkRead(group, before))
+    town.settle()
+    assert _marks(town, alice, pts[alice]) == [("read_outbox", before, bobby.user_id)]
+
+
+def test_marks_of_a_sender_never_go_back(town: Town) -> None:
+    """Carol, who came later, is the first to see a later message; then bobby sees the first one."""
+    alice, bobby, carol = (town.register(name) for name in ("alice", "bobby", "carol"))
+    group = group_of(town, alice, bobby)
+    first = town.send(alice, group, "first").id
+    town.call(alice, m.AddMember(group, carol.user_id))
+    later = town.send(alice, group, "later").id
+    town.settle()
+    pts = len(town.mail(alice))
+    town.call(carol, m.MarkRead(group, later))
+    for max_id in (first, later):
+        town.call(bobby, m.MarkRead(group, max_id))
+    town.settle()
+    assert _marks(town, alice, pts) == [("read_outbox", later, carol.user_id)]
+
+
+def test_whoever_joins_has_to_read_what_they_may(town: Town) -> None:
+    alice, bobby = town.register("alice"), town.register("bobby")
+    group = group_of(town, alice)
+    for _ in range(5):
+        town.send(alice, group, "before")
+    town.call(alice, m.AddMember(group, bobby.user_id))
+    town.send(alice, group, "after")
+    town.settle()
+    dialog = town.ask(refs.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
+    assert dialog["unread"] == 2
+    for early in (1, 6):
+        mark = unchanged(town, refs.chat(group), m.MarkRead(group, early), bobby)
+        assert mark == {"max_id": 6, "unread": 2}
+    assert town.call(bobby, m.MarkRead(group, 7)) == t.ReadMark(7, 1)
+    assert _marks(town, alice) == [], "nor do the first ones look read, in a group of two either"
+    assert town.call(bobby, m.MarkRead(group, 8)) == t.ReadMark(8, 0)
+    assert _marks(town, alice) == [("read_outbox", 8, bobby.user_id)]
+
+
+@pytest.mark.parametrize("how", ["removed", "left"])
+def test_nothing_is_unread_to_whoever_is_out(town: Town, how: str) -> None:
+    alice, bobby = town.register("alice"), town.register("bobby")
+    group = group_of(town, alice, bobby)
+    for _ in range(3):
+        town.send(alice, group, "hello")
+    town.settle()
+    town.attach(bobby, 7)
+    leaves = how == "left"
+    away = m.LeaveGroup(group) if leaves else m.RemoveMember(group, bobby.user_id)
+    town.call(bobby if leaves else alice, away)
+    town.settle()
+    dialog = town.ask(refs.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
+    assert (dialog["left"], dialog["read_inbox_id"], dialog.get("unread", 0)) == (True, 6, 0)
+    told = [frame["update"] for frame in town.pushed[7]]
+    assert told[0]["message"]["action"]["kind"] == f"member_{how}"
+    assert told[1:] == [{"type": "read_inbox", "chat_id": group, "max_id": 6, "unread": 0}]
+    row = MEMBERS.get(rows_of(town, refs.chat(group)), bobby.user_id)
+    assert row is not None
+    assert row.read_id == 0, "nobody is told that they have read it"
+    assert _marks(town, alice) == []
+    assert read(town, bobby, group) == [2, 3, 4, 5, 6]
+
+
 def test_rows_of_members_tell_when_they_were_there(town: Town) -> None:
     alice, bobby = town.register("alice"), town.register("bobby")
     group = group_of(town, alice)
@@ -433,4 +528,4 @@ def test_rows_of_members_tell_when_they_were_there(town: Town) -> None:
     town.call(bobby, m.LeaveGroup(group))
     view = rows_of(town, refs.chat(group))
     row = MEMBERS.get(view, bobby.user_id)
-    assert row == MemberRow("member", town.now_ms, 2, left_id=3, delivered_id=1, read_id=1)
+    assert row == MemberRow("member", town.now_ms, 2, left_id=3)

@@ -150,13 +150,27 @@ def test_a_name_that_is_given_back_and_taken_again_at_once_is_held() -> None:
     assert consistent(town, alice)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a registration that is refused keeps the name"
-)
 def test_a_registration_whose_id_is_taken_leaves_the_name_free(town: Town) -> None:
     """Ids are drawn at random. Whoever draws one that is taken registers again with another id,
     and finds the name in the hands of the one whose id it is."""
     alice = town.register("alice")
     unlucky = i.NewAccount(alice.user_id, 2, "newcomer", "Name", "another hash", b"token", "")
+    for _ in range(2):
+        refusal = refused(town, refs.username("newcomer"), unlucky)
+        assert (refusal.code, refusal.retry_after) == ("unavailable", 0.1)
+        assert holder(town, "newcomer") == 0
+    assert claim(town, alice, "newcomer") == "newcomer"
     assert refused(town, refs.username("newcomer"), unlucky).code == "unavailable"
-    assert holder(town, "newcomer") == 0
+    assert consistent(town, alice), "the name that it did not take is not given back"
+
+
+def test_a_registration_that_is_repeated_late_does_not_take_the_name_again(town: Town) -> None:
+    """The user exists, and has changed the name meanwhile."""
+    account = i.NewAccount(5, 1, "alice", "Alice", "hash", b"token", "")
+    first = town.ask(refs.username("alice"), account)
+    alice = Caller(5, 1)
+    assert claim(town, alice, "alicia") == "alicia"
+    again = town.ask(refs.username("alice"), account)
+    assert (first["user"]["username"], again["user"]["username"]) == ("alice", "alicia")
+    assert holder(town, "alice") == 0
+    assert consistent(town, alice)

@@ -20,9 +20,10 @@ from actors.runtime.refs import MAX_ID, Caller, user
 from actors.runtime.wire import Envelope, ReplyTo
 from api import types as t
 
-LEAST: dict[Any, Any] = {int: 0, str: "", bytes: b"", bool: False}
+LEAST: dict[Any, Any] = {int: 0, float: 0.0, str: "", bytes: b"", bool: False}
 GREATEST: dict[Any, Any] = {
     int: MAX_ID,
+    float: 1e300,
     str: "Ünïcode \0 ☀ 🛰",
     bytes: bytes(range(256)),
     bool: True,

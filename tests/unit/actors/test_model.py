@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from msgspec.structs import replace
 
 from actors import messages as i
 from actors.runtime import refs
@@ -405,7 +404,6 @@ class CityMachine(RuleBasedStateMachine):
         for device in self.devices:
             device.catch_up()
             pts, shown = fresh[device.caller.user_id]
-            _forget_unread_of_returned(stories, device.shown, shown)
             assert (device.gate.pts, device.shown) == (pts, shown)
         for person in self.people:
             me = self.cluster.call(self.people[0], m.GetUsers([person.user_id])).users[0]
@@ -466,17 +464,41 @@ class CityMachine(RuleBasedStateMachine):
             return
         assert dialog.left == (me not in chat.roles)
         assert dialog.top_id == stays[-1][-1]
+        after = max(dialog.read_inbox_id, stays[-1].start - 1)
+        assert dialog.unread == sum(one.from_id != me for one in story.log[after : dialog.top_id])
+        if me not in chat.roles:
+            assert not dialog.unread
+            return
+        seen: t.Chat = self.cluster.call(Caller(me, 0), m.GetChat(chat.id))
+        mine, *others = sorted(seen.members, key=lambda member: member.user_id != me)
         if len(stays) == 1:
-            after = max(dialog.read_inbox_id, stays[0].start - 1)
-            assert dialog.unread == sum(
-                one.from_id != me for one in story.log[after : dialog.top_id]
-            )
-        if chat.id.startswith("p") and len(chat.roles) == 2:
-            seen: t.Chat = self.cluster.call(Caller(me, 0), m.GetChat(chat.id))
-            mine, theirs = sorted(seen.members, key=lambda member: member.user_id != me)
             assert dialog.read_inbox_id == mine.read_id
+        if chat.id.startswith("p") and others:
             marks = (dialog.read_outbox_id, dialog.delivered_id)
-            assert marks == (theirs.read_id, theirs.delivered_id)
+            assert marks == (others[0].read_id, others[0].delivered_id)
+            return
+        read = {other.user_id: other.read_id for other in others}
+        delivered = {other.user_id: other.delivered_id for other in others}
+        self._check_marks(me, story, dialog.read_outbox_id, read)
+        self._check_marks(me, story, dialog.delivered_id, delivered)
+
+    def _check_marks(self, me: int, story: Story, mark: int, marks: dict[int, int]) -> None:
+        """What another has seen who may looks seen to me; and where nobody has gone, if something
+        looks seen, the last of it is."""
+        mine = [
+            message.id
+            for message in story.log[story.stays[me][-1].start - 1 :]
+            if message.from_id == me and message.action is None
+        ]
+        seen = {
+            number
+            for number in mine
+            for other, theirs in marks.items()
+            if story.stays[other][-1].start <= number <= theirs
+        }
+        assert max(seen, default=0) <= mark
+        if len(marks) + 1 == len(story.stays) and all(len(s) == 1 for s in story.stays.values()):
+            assert max((number for number in mine if number <= mark), default=0) in {0, *seen}
 
     def _check_mailbox(self, person: Caller, stories: dict[str, Story]) -> None:
         """Every number once; of every chat just what was told while they were in it."""
@@ -519,15 +541,6 @@ class CityMachine(RuleBasedStateMachine):
                 assert message.date_ms == answer.date_ms
                 first = self.ids.setdefault((chat_id, sender, asked.params.random_id), answer.id)
                 assert answer.id == first
-
-
-def _forget_unread_of_returned(stories: dict[str, Story], *shown: Shown) -> None:
-    """How many are unread is told in three ways to who was in a group before; see
-    `test_devices.py`."""
-    for one in shown:
-        for chat_id, story in stories.items():
-            if len(story.stays.get(one.me.id, ())) > 1 and chat_id in one.dialogs:
-                one.dialogs[chat_id] = replace(one.dialogs[chat_id], unread=0)
 
 
 SETTINGS = settings(

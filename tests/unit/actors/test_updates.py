@@ -440,11 +440,11 @@ def test_what_is_not_there_cannot_be_confirmed(pair: Pair) -> None:
     assert _delivered(pair.town, pair.chat, pair.bobby) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a session forgets nothing that it was told too early")
 def test_a_confirmation_that_came_too_early_does_not_hide_the_same_one_later(pair: Pair) -> None:
     """The server was restored from a copy, and the device still was where it had been before."""
     pair.write(1)
-    acknowledge(pair.town, pair.bobby, 2)
+    session = refs.session(pair.bobby.user_id, pair.bobby.session_id)
+    unchanged(pair.town, session, m.Ack(2), pair.bobby)
     pair.write(1)
     acknowledge(pair.town, pair.bobby, 2)
     assert _delivered(pair.town, pair.chat, pair.bobby) == 2
@@ -601,10 +601,17 @@ def test_dialogs_come_latest_first_and_in_pages(town: Town) -> None:
     assert dialogs(town, alice, 0, 1).dialogs[0].chat_id == chats[-1]
 
 
-@pytest.mark.xfail(strict=True, reason="beyond the limit, dialogs are left out by their ids")
 def test_of_too_many_dialogs_the_latest_are_shown(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice, chats = _acquaint(town, 6)
     monkeypatch.setattr(limits, "DIALOGS_MAX", 3)
-    assert [found.chat_id for found in dialogs(town, alice).dialogs] == chats[:3]
+    for limit in (1, 2, 3, 50):
+        found: list[str] = []
+        offset = 0
+        while not found or offset:
+            page = dialogs(town, alice, offset, limit)
+            found += [dialog.chat_id for dialog in page.dialogs]
+            offset = page.next_offset
+        assert found == chats[:3]
+    assert dialogs(town, alice, 3, 2) == t.Dialogs([], 0, 6)
