@@ -105,22 +105,27 @@ class Backend:
         return prometheus_text(await self.stats())
 
     async def stats(self) -> list[dict[str, Any]]:
-        """Figures of every process that answers soon."""
+        """Figures of this front, and of every process that answers soon."""
 
         async def one(process: RayHost) -> dict[str, Any]:
-            figures: dict[str, Any] = msgspec.json.decode(
-                await asyncio.wait_for(process.stats(), STATS_S_MAX)
-            )
+            figures: dict[str, Any] = msgspec.json.decode(await process.stats())
             return figures
 
         async def auth() -> dict[str, Any]:
             figures: dict[str, Any] = await self._auth.stats.remote()
             return figures
 
+        asked = [auth(), *(one(process) for process in self._processes)]
         found = await asyncio.gather(
-            auth(), *(one(process) for process in self._processes), return_exceptions=True
+            *(asyncio.wait_for(call, STATS_S_MAX) for call in asked), return_exceptions=True
         )
-        return [figures for figures in found if isinstance(figures, dict)]
+        own = {
+            "service": f"front-{os.getpid()}",
+            "pid": os.getpid(),
+            "requests_waiting": len(self._gateway.desk.waiting),
+            "requests_queued": self._gateway.queued,
+        }
+        return [own, *(figures for figures in found if isinstance(figures, dict))]
 
     async def websocket(self, receive: Receive, send: Send) -> None:
         await asgi.websocket(self._gateway, receive, send)

@@ -16,13 +16,17 @@ from api.frames import Close
 log = logging.getLogger(__name__)
 
 TICK_S = 5.0
+CONTROL = "heliograph.control"
+"""The type of a message that tells of so many `frames` without saying what was in them:
+`actors.edge.bounded` tells so of pings, pongs and parts of messages, which count like any frame."""
 Message = MutableMapping[str, Any]
 
 
 class AsgiSocket:
-    """Frames to send wait in a queue. What serves the application takes them all without limit and
-    never tells how far the client has read, so `buffered` is what was sent since the client last
-    said anything: one that reads acknowledges, asks or sends heartbeats."""
+    """Frames to send wait in a queue. What serves the application takes them all and never tells
+    how far the client has read, so `buffered` is what was sent since the client last said anything:
+    one that reads acknowledges, asks or sends heartbeats. One that speaks and does not read is cut
+    off by `actors.edge.bounded`."""
 
     def __init__(self) -> None:
         self._frames: list[bytes] = []
@@ -106,6 +110,10 @@ async def _read(
         if message["type"] == "websocket.disconnect":
             return
         socket.heard()
+        if message["type"] == CONTROL:
+            for _ in range(message["frames"]):
+                connection.heard(time.monotonic())
+            continue
         text = message.get("text")
         if text is None:
             connection.close(Close.BAD_FRAME, "frames are JSON in text messages")

@@ -34,6 +34,8 @@ log = logging.getLogger("heliograph.server")
 INLINE_BYTES_MAX = 1024 * 1024
 """What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond,
 so under load batches should be large (`actors.runtime.link`, `actors.runtime.fronts`)."""
+FRONT_PORTS_FROM, FRONT_PORTS, FRONT_PORT_RANGES = 20_000, 100, 97
+"""Where the front's replicas listen on loopback: a range for each server of the machine."""
 HEALTH_S = 2.0
 FAILURES_MAX = 5
 
@@ -60,6 +62,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
     """What Ray and Serve are told by the environment, before they are imported."""
     folder = Path(config.temporary) / "haproxy"
     folder.mkdir(exist_ok=True)
+    front_ports = FRONT_PORTS_FROM + config.port % FRONT_PORT_RANGES * FRONT_PORTS
     return {
         **ray_authentication(Path(config.data)),
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -70,7 +73,10 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_LOG_TO_DRIVER": "0",
         "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
         "RAY_gcs_server_request_timeout_seconds": "10",
+        # Despite its name: the address of this node is loopback, and Ray listens there alone.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.edge.bounded:bound_websockets",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy.sh")),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
@@ -79,8 +85,10 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
-        # Not the one port of all servers, which they would share: one would answer for another.
+        # Not the ports of all servers of a machine: one would answer for another.
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(front_ports),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(front_ports + FRONT_PORTS),
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_MAXCONN": str(min(20_000, (raise_file_limit() - 200) // 3)),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "60",

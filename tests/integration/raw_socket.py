@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from typing import Any, NamedTuple
 
 import httpx2
@@ -94,6 +95,14 @@ class RawSocket:
             for part in parts:
                 self.send(part)
 
+    def send_until_cut(self, raw: bytes) -> None:
+        """Send it again and again, and read nothing, until the server hangs up."""
+        end_s = time.monotonic() + ANSWER_S_MAX
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() < end_s:
+                self.send(raw)
+            raise AssertionError("the server takes it all")
+
     def receive(self) -> Frame:
         """The next frame; the end of the connection looks like a close frame."""
         try:
@@ -112,10 +121,8 @@ class RawSocket:
         return Frame(head[0] & 15, payload)
 
     def receive_json(self) -> dict[str, Any]:
-        """The next text message. Pings of the server (uvicorn has heartbeats of its own) are
-        answered."""
-        while (frame := self.receive()).opcode == PING:
-            self.send(framed(PONG, frame.payload))
+        """The next text message."""
+        frame = self.receive()
         assert frame.opcode == TEXT, frame
         said: dict[str, Any] = json.loads(frame.payload)
         return said

@@ -141,13 +141,32 @@ def test_the_largest_frame_is_taken(port: int) -> None:
             + ws.framed(ws.CONTINUATION, b" " * 40_000),
             Close.TOO_LARGE,
         ),
+        (
+            ws.framed(ws.TEXT, padded(40_000), fin=False)
+            + ws.framed(ws.CONTINUATION, b" " * 40_000, fin=False),
+            Close.TOO_LARGE,
+        ),
+        (
+            ws.framed(ws.TEXT, b" ", fin=False) + ws.framed(ws.CONTINUATION, b"", fin=False) * 64,
+            Close.BAD_FRAME,
+        ),
         (ws.framed(ws.TEXT, b"hello"), Close.BAD_FRAME),
         (ws.framed(ws.TEXT, b"{}"), Close.BAD_FRAME),
         (ws.framed(ws.BINARY, b'{"ping":1}'), Close.BAD_FRAME),
         (ws.framed(ws.TEXT, b'{"ping":1}', masked=False), 1002),
         (ws.framed(11, b""), 1002),
     ],
-    ids=["too large", "too large in parts", "no JSON", "no frame", "binary", "unmasked", "opcode"],
+    ids=[
+        "too large",
+        "too large in parts",
+        "too large and unfinished",
+        "too many parts",
+        "no JSON",
+        "no frame",
+        "binary",
+        "unmasked",
+        "opcode",
+    ],
 )
 def test_breaches(port: int, alice: Login, raw: bytes, code: int) -> None:
     with alice.connect(port) as hers, alice.connect(port) as other:
@@ -166,10 +185,8 @@ def test_a_flood_ends_the_connection_but_not_the_session(port: int, alice: Login
 
 
 @pytest.mark.parametrize("opcode", [ws.PING, ws.PONG])
-def test_control_frames_count_for_the_rate(
-    server: RunningServer, alice: Login, opcode: int
-) -> None:
-    with alice.connect(server.ws_port) as hers:
+def test_control_frames_count_for_the_rate(port: int, alice: Login, opcode: int) -> None:
+    with alice.connect(port) as hers:
         hers.send_all([ws.framed(opcode, b"") * (10 * limits.FRAMES_BURST_MAX)])
         assert hers.close_code() == Close.FLOOD
 
@@ -225,6 +242,37 @@ def test_who_does_not_read_is_closed_and_resumes(port: int, alice: Login, bob: L
         with bob.connect(port) as back:
             difference(back, texts, start + len(texts))
     assert list(texts.values()) == said
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [ws.framed(ws.PING, b"x" * 125), ws.framed(ws.PONG, b""), ws.text(ping=1)],
+    ids=["ping", "pong", "heartbeat"],
+)
+def test_who_floods_and_does_not_read_is_hung_up_on(port: int, alice: Login, frame: bytes) -> None:
+    with alice.connect(port, receive_buffer_bytes=4096) as deaf, alice.connect(port) as other:
+        deaf.send_until_cut(frame * 1_000)
+        assert other.ask("users.me")["result"]["id"] == alice.user_id
+
+
+def test_who_asks_and_does_not_read_is_cut_off_by_the_fallback(
+    server: RunningServer, alice: Login
+) -> None:
+    """Serve takes all answers from the connection, which cannot see that they wait."""
+    chat_id = alice.call("chats.open_private", user_id=alice.user_id)["id"]
+    for number in range(20):
+        alice.call("messages.send", chat_id=chat_id, text=LONG, random_id=number + 1)
+    asked = 20 * limits.SEND_BUFFER_BYTES_MAX // (20 * 3 * len(LONG))
+    with alice.connect(server.port, receive_buffer_bytes=4096) as deaf:
+        with alice.connect(server.port) as other:
+            for number in range(asked):
+                deaf.send(ws.request(number, "messages.history", chat_id=chat_id))
+                other.ask("messages.history", chat_id=chat_id)  # as fast as they are answered
+        answers = 0
+        while (frame := deaf.receive()).opcode != ws.CLOSE:
+            answers += 1
+        assert frame.close_code == ws.HUNG_UP
+        assert 0 < answers < asked
 
 
 # --- sessions that end ------------------------------------------------------------------------

@@ -165,6 +165,23 @@ def test_silence_ends_a_connection() -> None:
     on_server(test)
 
 
+def test_frames_of_which_it_is_only_told_count_for_silence_and_rate() -> None:
+    async def test(server: Server) -> None:
+        browser = Browser(server)
+        await browser.hello(await server.register("alice"))
+        for _ in range(5):
+            await asyncio.sleep(limits.HEARTBEAT_S)
+            browser.receive(type=asgi.CONTROL, frames=1)
+        await asyncio.sleep(limits.HEARTBEAT_S)
+        browser.receive(type=asgi.CONTROL, frames=limits.FRAMES_BURST_MAX - 1)
+        browser.say({"ping": 1})
+        assert (await browser.heard(2))[1] == {"pong": 1}
+        browser.receive(type=asgi.CONTROL, frames=1)
+        assert await browser.closed() == Close.FLOOD
+
+    on_server(test)
+
+
 @pytest.mark.parametrize("code", [Close.BAD_FRAME, Close.SESSION_ENDED])
 def test_what_was_said_before_the_end_comes_before_the_end(code: int) -> None:
     async def test(server: Server) -> None:
