@@ -18,7 +18,7 @@ from actors.runtime import refs
 from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
-from heliograph.server.config import RunFile, ray_authentication
+from heliograph.server.config import RunFile, ray_membership
 
 R = TypeVar("R")
 NO_SERVER = "no server is running on {}; start it with: heliograph up --data {}"
@@ -39,7 +39,7 @@ def running(data: Path) -> RunFile:
 def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
     """Do something with a gateway to the running server. Raises NotRunning, ApiError."""
     run = running(data)
-    os.environ.update(ray_authentication(data.resolve()))
+    os.environ.update(ray_membership(data.resolve()))
     import ray
 
     from actors.edge.edge import make_gateway

@@ -74,10 +74,12 @@ class RunFile(Struct, frozen=True):
     temporary: str
 
 
-def ray_authentication(data: Path) -> dict[str, str]:
+def ray_membership(data: Path) -> dict[str, str]:
     """What Ray must find in the environment before it is imported, in every process that is or
-    joins the cluster of this data folder: whoever has the token can run code there. It is made
-    with the first server, and only the owner of the folder can read it."""
+    joins the cluster of this data folder: the token, which is made with the first server and only
+    the owner of the folder can read, because whoever has it can run code there; and that the
+    address of a node is loopback, where alone Ray listens then (what says so is named after the
+    systems on which Ray does it by default)."""
     path = data / "ray-token"
     if not path.exists():
         draft = path.with_suffix(".new")
@@ -85,4 +87,8 @@ def ray_authentication(data: Path) -> dict[str, str]:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
         draft.rename(path)
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(path),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    }

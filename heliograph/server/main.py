@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from heliograph.server.children import adopt_orphans, end_descendants
-from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_authentication
+from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_membership
 from heliograph.server.supervisor import FAILED, READY
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
     folder.mkdir(exist_ok=True)
     front_ports = FRONT_PORTS_FROM + config.port % FRONT_PORT_RANGES * FRONT_PORTS
     return {
-        **ray_authentication(Path(config.data)),
+        **ray_membership(Path(config.data)),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",
         "RAY_DISABLE_IMPORT_WARNING": "1",
@@ -73,8 +73,6 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_LOG_TO_DRIVER": "0",
         "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
         "RAY_gcs_server_request_timeout_seconds": "10",
-        # Despite its name: the address of this node is loopback, and Ray listens there alone.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.edge.bounded:bound_websockets",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
