@@ -31,7 +31,8 @@ async def terminal(server: RunningServer, state: Path, username: str) -> AsyncIt
     app = ChatApp(lambda told: h.Client(server.url, state=h.FileState(state), on_connection=told))
     async with app.run_test(size=SIZE) as pilot:
         driver = Driver(app, pilot)
-        await driver.sees(f"{server.url}.")
+        await driver.sees(server.url)
+        await driver.misses("connecting")
         app.screen.query_one("#other", Button).press()
         for field, value in (
             ("username", username),
