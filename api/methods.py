@@ -18,6 +18,8 @@ from api import types as t
 
 END = "(?![\\s\\S])"
 """End of input, alike for Python and ECMAScript ('$' would let a newline pass in Python)."""
+VISIBLE = "[^\\s\\x1c-\\x1f\\x85\\ufeff]"
+"""Something that is white to nobody: Python, ECMAScript and Unicode differ about these."""
 
 UserId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a user.")]
 SessionId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a session.")]
@@ -51,16 +53,17 @@ Username = Annotated[
     ),
 ]
 Name = Annotated[
-    str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX, pattern="\\S", description="A name.")
+    str,
+    Meta(min_length=1, max_length=limits.NAME_CHARS_MAX, pattern=VISIBLE, description="A name."),
 ]
 Bio = Annotated[str, Meta(max_length=limits.BIO_CHARS_MAX)]
-Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARS_MAX, pattern="\\S")]
+Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARS_MAX, pattern=VISIBLE)]
 Device = Annotated[str, Meta(max_length=limits.DEVICE_CHARS_MAX, description="Shown in the list.")]
 NewPassword = Annotated[
     str, Meta(min_length=limits.PASSWORD_CHARS_MIN, max_length=limits.PASSWORD_CHARS_MAX)
 ]
 Password = Annotated[str, Meta(min_length=1, max_length=limits.PASSWORD_CHARS_MAX)]
-Text = Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX, pattern="\\S")]
+Text = Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX, pattern=VISIBLE)]
 Token = Annotated[str, Meta(min_length=1, max_length=128)]
 UserIds = Annotated[list[UserId], Meta(min_length=1, max_length=limits.USERS_PER_REQUEST_MAX)]
 

@@ -102,7 +102,7 @@ class Pipeline:
     async def _guard(self, forever: Awaitable[None]) -> None:
         try:
             await forever
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
             log.critical("the host stops: %s", error, exc_info=error)

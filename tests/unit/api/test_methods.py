@@ -4,6 +4,7 @@ survives being sent on."""
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -58,13 +59,21 @@ def test_whatever_comes_is_taken_or_refused(method: m.Method, body: bytes) -> No
         assert taken(method, msgspec.json.encode(params)) == params
 
 
+@pytest.mark.parametrize("white", " \n\x1c\x1f\x85\xa0\u2028\u3000\ufeff")
+def test_what_is_white_to_anybody_is_no_text(white: str) -> None:
+    title = m.METHODS["chats.rename"]
+    body = {"chat_id": "g1", "title": 3 * white}
+    assert taken(title, msgspec.json.encode(body)) is None
+    assert taken(title, msgspec.json.encode({**body, "title": white + "x"})) is not None
+
+
 def strings(schema: dict[str, Any]) -> st.SearchStrategy[str]:
-    if "pattern" in schema and schema["pattern"] != "\\S":
+    if "pattern" in schema and schema["pattern"] != m.VISIBLE:
         found = st.from_regex(schema["pattern"])
         return found.filter(lambda text: len(text) <= schema.get("maxLength", len(text)))
     short, long = schema.get("minLength", 0), schema.get("maxLength", 64)
     plain = st.text(st.characters(exclude_categories=["Cs"]), min_size=short, max_size=long)
-    return plain.filter(str.strip) if "pattern" in schema else plain
+    return plain.filter(re.compile(m.VISIBLE).search) if "pattern" in schema else plain
 
 
 def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -125,7 +134,7 @@ def edges(method: m.Method) -> list[tuple[str, Any, Any]]:
         if kind == "integer":
             found.append((name, part["minimum"], part["minimum"] - 1))
             found.append((name, part["maximum"], part["maximum"] + 1))
-        elif kind == "string" and part.get("pattern", "\\S") == "\\S":
+        elif kind == "string" and part.get("pattern", m.VISIBLE) == m.VISIBLE:
             found.append((name, "\U0001f600" * part["maxLength"], "x" * (part["maxLength"] + 1)))
             if part.get("minLength"):
                 found.append((name, "x" * part["minLength"], "x" * (part["minLength"] - 1)))
