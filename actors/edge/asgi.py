@@ -112,7 +112,8 @@ async def _read(
         socket.heard()
         if message["type"] == CONTROL:
             for _ in range(message["frames"]):
-                connection.heard(time.monotonic())
+                if not connection.heard(time.monotonic()):
+                    break  # it is closed
             continue
         text = message.get("text")
         if text is None:

@@ -17,12 +17,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from actors.edge.asgi import CONTROL
-from actors.edge.connection import CLOSE_S
+from actors.edge.connection import CLOSE_S, PARTS_MAX
 from api import limits
 from api.frames import Close
-
-PARTS_MAX = 64
-"""As at an edge's own port (`actors.edge.listener`)."""
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):

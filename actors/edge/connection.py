@@ -31,6 +31,8 @@ from api.frames import ClientFrame, Close, decode_client_frame, error_frame, res
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 240.0
+PARTS_MAX = 64
+"""Frames that one message may come in."""
 CLOSE_S = 2.0
 """How long a client has to take a close frame. Hanging up at once would often destroy the frame on
 its way: TCP answers what a client still sends to a closed socket by a reset."""

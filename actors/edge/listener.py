@@ -16,7 +16,7 @@ from picows import (
     ws_create_server,
 )
 
-from actors.edge.connection import CLOSE_S, Connection
+from actors.edge.connection import CLOSE_S, PARTS_MAX, Connection
 from actors.edge.gateway import Gateway
 from api import limits
 from api.frames import Close
@@ -81,7 +81,7 @@ class PicowsSocket(WSListener):
         self._parts.append(frame.get_payload_as_bytes())
         if sum(map(len, self._parts)) > limits.FRAME_BYTES_MAX:
             self.connection.close(Close.TOO_LARGE, "the message is too large")
-        elif len(self._parts) > 64:
+        elif len(self._parts) > PARTS_MAX:
             self.connection.close(Close.BAD_FRAME, "a message in too many parts")
         elif frame.fin:
             whole, self._parts = b"".join(self._parts), []

@@ -1,209 +1,32 @@
-"""The HTTP front of a real server: health, figures, the description of the API, refusals, long
-polls, which sockets are open to whom, and that two servers on one machine never mix."""
+"""The HTTP front of a real server: the description of the API, long polls, refusals."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import json
 import re
-import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import jsonschema
-import msgspec
-import psutil
 import pytest
 import schemathesis
-from prometheus_client.parser import text_string_to_metric_families
 
-from actors.metrics import DESCRIPTIONS
 from api import limits
-from api.errors import ApiError, Problem
 from api.methods import METHODS
 from tests.integration.raw_socket import ANSWER_S_MAX, Login, register
-from tests.integration.running import ROOT, RunningServer, wait_for
+from tests.integration.refusals import PROBLEM, check_refusal
+from tests.integration.running import RunningServer, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-HOSTS, EDGES, SERVICES = {"host-0", "host-1"}, {"edge-0"}, {"auth"}
 HTTP_METHODS = {name: method for name, method in METHODS.items() if method.wire != "ws"}
-PROBLEM = "application/problem+json"
-INSIDE = re.compile(
-    r"Traceback|\.py\b|site-packages|<\w+ object|\bat 0x|"
-    r"/(?:bin|dev|etc|home|lib|mnt|opt|proc|root|run|srv|tmp|usr|var|work)\b"
-)
-"""What no client is told."""
 BODY_MAX = limits.HTTP_BODY_BYTES_MAX
-SENDS = 20
-ASKS = 300
-PACE_S = 0.01
-
-
-@pytest.fixture(scope="module")
-def front(server: RunningServer) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=server.url, timeout=ANSWER_S_MAX, trust_env=False) as client:
-        yield client
-
-
-def check_refusal(answer: httpx2.Response, code: str) -> None:
-    """It is the problem document of this code, as registered, and tells nothing else."""
-    assert answer.headers["content-type"] == PROBLEM, answer.text
-    problem = msgspec.json.decode(answer.content, type=Problem)
-    assert problem.code == code
-    assert problem == ApiError.from_problem(problem).problem()
-    assert answer.json() == msgspec.to_builtins(problem)
-    assert answer.status_code == problem.status
-    told = f"{answer.text} {list(answer.headers.items())}"
-    assert not INSIDE.search(told), told
-    assert str(ROOT) not in told
-
-
-# --- health and figures -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_who_asks_for_its_health_is_answered(front: httpx2.Client, path: str) -> None:
-    answer = front.get(path)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert answer.text.strip() in ("ok", "ready")
-    head = front.head(path)
-    assert head.status_code == 200
-    assert head.content == b""
-    assert head.headers["content-length"] == str(len(answer.content))
-
-
-class Figures(NamedTuple):
-    """What /metrics tells: the figures with their kinds, and their values by process."""
-
-    kinds: dict[str, str]
-    values: dict[str, dict[str, float]]
-
-    def total(self, name: str) -> float:
-        return sum(self.values[f"heliograph_{name}"].values())
-
-
-def parsed(text: str) -> Figures:
-    """Prometheus text; each figure is described right before its values, and there once."""
-    comments = [line.split(" ", 3) for line in text.splitlines() if line.startswith("#")]
-    described = [(name, keyword) for _, keyword, name, _ in comments]
-    names = list(dict.fromkeys(name for name, _ in described))
-    assert described == [(name, keyword) for name in names for keyword in ("HELP", "TYPE")]
-    kinds: dict[str, str] = {}
-    values: dict[str, dict[str, float]] = {}
-    for family in text_string_to_metric_families(text):
-        name = family.name + ("_total" if family.type == "counter" else "")
-        assert name in names, f"{name} is not described"
-        assert family.type in ("counter", "gauge"), name
-        assert len(family.documentation) > 5, name
-        kinds[name] = family.type
-        for sample in family.samples:
-            assert sample.name == name
-            assert sample.labels.keys() == {"process"}
-            of_name = values.setdefault(name, {})
-            assert sample.labels["process"] not in of_name, f"{name} is there twice"
-            of_name[sample.labels["process"]] = sample.value
-    assert kinds.keys() == values.keys() == set(names)
-    return Figures(kinds, values)
-
-
-def figures(front: httpx2.Client) -> Figures:
-    """The figures of all processes: one that is busy for seconds is left out of an answer."""
-    found: list[Figures] = []
-
-    def complete() -> bool:
-        answer = front.get("/metrics")
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/plain")
-        found[:] = [parsed(answer.text)]
-        processes = {process for of_name in found[0].values.values() for process in of_name}
-        return processes >= HOSTS | EDGES | SERVICES
-
-    wait_for(complete)
-    return found[0]
-
-
-def test_every_process_tells_its_figures(front: httpx2.Client) -> None:
-    told = figures(front)
-    assert told.kinds.keys() == {f"heliograph_{name}" for name in DESCRIPTIONS}
-    assert all((kind == "counter") == name.endswith("_total") for name, kind in told.kinds.items())
-    for kind in (HOSTS, EDGES, SERVICES):
-        of_kind = [values.keys() for values in told.values.values() if values.keys() & kind]
-        assert of_kind
-        assert all(processes >= kind for processes in of_kind), "some of a kind tell less"
-    assert told.values["heliograph_turns_total"].keys() == HOSTS
-    assert told.values["heliograph_connections"].keys() == EDGES
-    assert told.values["heliograph_uptime_s"].keys() >= HOSTS | EDGES
-
-
-def test_the_figures_that_operators_are_told_to_watch_are_there(front: httpx2.Client) -> None:
-    documented = set(re.findall(r"heliograph_\w+", (ROOT / "docs/operations.md").read_text()))
-    assert documented
-    assert documented <= figures(front).kinds.keys()
-
-
-def test_the_front_tells_its_own_figures(front: httpx2.Client) -> None:
-    waiting = figures(front).values["heliograph_requests_waiting"]
-    assert any(process.startswith("front") for process in waiting)
-
-
-def test_who_hangs_is_left_out_of_the_figures(server: RunningServer, front: httpx2.Client) -> None:
-    [pid] = server.pids("ray::ServeReplica:heliograph:Auth")
-    auth = psutil.Process(pid)
-    auth.suspend()
-    try:
-        told = parsed(front.get("/metrics").text)
-    finally:
-        auth.resume()
-    assert told.values["heliograph_turns_total"].keys() == HOSTS
-    assert "heliograph_password_hashes_total" not in told.values
-
-
-def test_counters_count_what_happens(server: RunningServer, front: httpx2.Client) -> None:
-    start = figures(front)
-    alice = register(server)
-    notes = alice.call("chats.open_private", user_id=alice.user_id)["id"]
-    before = figures(front)
-    assert before.total("password_hashes_total") > start.total("password_hashes_total")
-    for number in range(1, SENDS + 1):
-        alice.call("messages.send", chat_id=notes, text=f"message {number}", random_id=number)
-
-    def moved(name: str) -> float:
-        return figures(front).total(name) - before.total(name)
-
-    # Each was answered before the next was sent, so each had a batch of its own.
-    wait_for(lambda: moved("turns_total") >= SENDS and moved("commits_total") >= SENDS)
-    assert moved("commit_seconds_total") > 0
-    assert moved("failures_total") == 0
-    refusals = figures(front).total("refusals_total")
-    refused = front.post(
-        "/api/messages.send",
-        json={"chat_id": "g1", "text": "x", "random_id": 1},
-        headers={"Authorization": f"Bearer {alice.token}"},
-    )
-    check_refusal(refused, "chat_not_found")
-    wait_for(lambda: figures(front).total("refusals_total") > refusals)
-
-
-def test_connections_are_counted_up_and_down(server: RunningServer, front: httpx2.Client) -> None:
-    alice = register(server)
-    count = limits.CONNECTIONS_PER_SESSION_MAX
-    wait_for(lambda: figures(front).total("connections") == 0)
-    with contextlib.ExitStack() as stack:
-        for _ in range(count):
-            stack.enter_context(alice.connect(server.ws_port))
-        wait_for(lambda: figures(front).total("connections") == count)
-        wait_for(lambda: figures(front).total("online_actors") > 0)
-    wait_for(lambda: figures(front).total("connections") == 0)
 
 
 # --- the description of the API ---------------------------------------------------------------
@@ -478,141 +301,3 @@ def test_a_body_without_end_is_refused_before_its_end(server: RunningServer, chu
         assert answer.status == 413
         assert answer.headers["content-type"] == PROBLEM
         assert json.loads(answer.read())["code"] == "too_large"
-
-
-# --- who can reach it -------------------------------------------------------------------------
-
-
-class Listening(NamedTuple):
-    title: str
-    address: str
-    port: int
-
-    @property
-    def on_loopback(self) -> bool:
-        address = ipaddress.ip_address(self.address)
-        mapped = getattr(address, "ipv4_mapped", None)
-        return (mapped or address).is_loopback
-
-    @property
-    def everywhere(self) -> bool:
-        return ipaddress.ip_address(self.address).is_unspecified
-
-
-def listening(server: RunningServer) -> list[Listening]:
-    """Where the processes of a server listen."""
-    assert server.process is not None
-    found = []
-    for process in [psutil.Process(server.process.pid), *server.family()]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            title = " ".join(process.cmdline())[:80]
-            found += [
-                Listening(title, sock.laddr.ip, sock.laddr.port)
-                for sock in process.net_connections("tcp")
-                if sock.status == psutil.CONN_LISTEN
-            ]
-    return found
-
-
-def is_replica(sock: Listening) -> bool:
-    return sock.title.startswith("ray::ServeReplica")
-
-
-def serves_the_api(sock: Listening) -> bool:
-    """Whether help.config is answered there."""
-    host = "127.0.0.1" if sock.everywhere else sock.address
-    with contextlib.suppress(httpx2.HTTPError):
-        url = f"http://{f'[{host}]' if ':' in host else host}:{sock.port}/api/help.config"
-        return "server_id" in httpx2.post(url, timeout=ANSWER_S_MAX, trust_env=False).text
-    return False
-
-
-def test_what_clients_speak_to_is_on_loopback(server: RunningServer) -> None:
-    sockets = listening(server)
-    public = [sock for sock in sockets if sock.port in (server.port, server.ws_port)]
-    assert {(s.address, s.port) for s in public} == {
-        ("127.0.0.1", server.port),
-        ("127.0.0.1", server.ws_port),
-    }
-    serving = [sock for sock in sockets if serves_the_api(sock)]
-    assert server.port in {sock.port for sock in serving}
-    assert any(is_replica(sock) for sock in serving), "the front behind the proxy"
-    proxies = [sock for sock in sockets if "/haproxy " in sock.title]
-    assert proxies
-    assert not [sock for sock in serving + proxies if not sock.on_loopback]
-
-
-def test_ray_listens_on_loopback(server: RunningServer) -> None:
-    sockets = [sock for sock in listening(server) if not is_replica(sock)]
-    assert not [sock for sock in sockets if not sock.on_loopback]
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="Serve's replicas bind their gRPC servers (which want the token) to [::], whatever the "
-    "address of the node: ray/serve/_private/replica.py, _on_initialized",
-)
-def test_replicas_listen_on_loopback(server: RunningServer) -> None:
-    sockets = [sock for sock in listening(server) if is_replica(sock)]
-    assert sockets
-    assert not [sock for sock in sockets if not sock.on_loopback]
-
-
-# --- two servers ------------------------------------------------------------------------------
-
-
-def identity(server: RunningServer) -> str:
-    """The server_id that belongs to a data folder."""
-    found: str = json.loads((server.data / "heliograph.json").read_text())["cluster_id"]
-    return found
-
-
-class Asking:
-    """Asks a server who it is, over and over, each time on a connection of its own."""
-
-    def __init__(self, server: RunningServer) -> None:
-        self.heard: Counter[str] = Counter()
-        self._url = server.url
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
-
-    def __enter__(self) -> Asking:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enough.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        bounds = httpx2.Limits(max_keepalive_connections=0)
-        with httpx2.Client(
-            base_url=self._url, timeout=ANSWER_S_MAX, trust_env=False, limits=bounds
-        ) as client:
-            while not self._enough.wait(PACE_S):
-                with contextlib.suppress(httpx2.HTTPError):
-                    answer = client.post("/api/help.config")
-                    if answer.status_code == 200:
-                        self.heard[answer.json()["server_id"]] += 1
-
-    def wait_for_more(self) -> None:
-        before = self.heard.total()
-        wait_for(lambda: self.heard.total() >= before + ASKS)
-
-
-def test_two_servers_never_answer_for_each_other(server: RunningServer, folder: Path) -> None:
-    """From the first moment in which the second one's port is open, and while its front is down."""
-    second = RunningServer(folder)
-    with Asking(server) as asking_first, Asking(second) as asking_second:
-        second.start()
-        try:
-            asking_second.wait_for_more()
-            second.kill_one("ray::ServeReplica:heliograph:Front")
-            asking_second.wait_for_more()
-            asking_first.wait_for_more()
-            own = identity(second)
-        finally:
-            second.stop()
-    assert own != identity(server)
-    assert asking_first.heard.keys() == {identity(server)}
-    assert asking_second.heard.keys() == {own}

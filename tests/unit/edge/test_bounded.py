@@ -20,7 +20,7 @@ from actors.edge.bounded import BoundedWebSocket
 from api import limits
 from api.frames import Close
 from tests.unit.edge.kit import Server
-from tests.unit.edge.test_listener import (
+from tests.unit.edge.raw_client import (
     BINARY,
     CLOSE,
     CONTINUATION,
