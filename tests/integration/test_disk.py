@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import subprocess
@@ -87,11 +88,19 @@ async def full_disk(server: RunningServer, disk: Path) -> None:
 
 
 def fill(disk: Path) -> Path:
-    """Take all the room that is left; returns the file to delete."""
+    """Take all the room that is left, while others take of it too; returns the file to delete."""
     filler = disk / "filler"
     with open(filler, "wb") as file:
         room = os.statvfs(disk)
-        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+        taken, piece = 0, room.f_bavail * room.f_frsize
+        while piece >= room.f_frsize:
+            try:
+                os.posix_fallocate(file.fileno(), taken, piece)
+                taken += piece
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                piece //= 2
     return filler
 
 
