@@ -138,9 +138,13 @@ def application(settings: Settings) -> serve.Application:
         log_to(Path(settings.data), f"front-{os.getpid()}")
         return await Backend(settings).start()
 
+    # On a cluster one on each node: Serve runs its HTTP proxy where replicas are.
+    spread: dict[str, Any] = {"max_replicas_per_node": 1} if settings.fronts > 1 else {}
+
     @serve.deployment(
         name="Front",
         num_replicas=settings.fronts,
+        **spread,
         max_ongoing_requests=REQUESTS_PER_REPLICA_MAX,
         ray_actor_options={"num_cpus": 0},
         health_check_period_s=2,

@@ -1,4 +1,4 @@
-"""The command line: `heliograph up`, `load`, `chat`, `admin`."""
+"""The command line: `heliograph up`, `cluster`, `load`, `chat`, `admin`, `sim`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from rich.console import Console
 
 from heliograph.admin import app as admin_app
 from heliograph.chat.command import command as chat_command
+from heliograph.server.commands import app as cluster_app
 from sim.load import command as load_command
+from sim.world import app as sim_app
 
 app = typer.Typer(
     help="A cloud messenger that anyone can run.",
@@ -23,6 +25,8 @@ app = typer.Typer(
 app.command("load")(load_command)
 app.command("chat")(chat_command)
 app.add_typer(admin_app, name="admin")
+app.add_typer(sim_app, name="sim")
+app.add_typer(cluster_app, name="cluster")
 
 DATA = Path("heliograph-data")
 
@@ -67,6 +71,14 @@ def up(
             "made. Repeatable."
         ),
     ] = None,
+    copies: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=5,
+            help="Hosts that have a copy of each message; fixed when the folder is made.",
+        ),
+    ] = None,
     resident: Annotated[
         int, typer.Option(min=100, help="Actors each host keeps in memory.")
     ] = 100_000,
@@ -101,6 +113,7 @@ def up(
             edges=edges,
             registration=registration.value,
             dedicated=tuple(dedicated) if dedicated else None,
+            copies=copies,
             resident_max=resident,
             public_url=public_url,
             proxies=proxies,

@@ -37,8 +37,17 @@ META = b"meta"
 APPLIED = b"applied"
 SALT = b"salt"
 _MISSING = object()
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode
+encode_writes = msgspec.msgpack.Encoder().encode
+decode_writes = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode
+
+
+EPOCH_BYTES = 8
+
+
+def rows_of(payload: bytes) -> Writes:
+    """The rows in a record: one of a copy begins with its epoch (`storage.replica`), whose first
+    byte is 0, which no encoded mapping begins with."""
+    return decode_writes(payload[EPOCH_BYTES:] if payload[:1] == b"\x00" else payload)
 
 
 def database_name(partition: int) -> bytes:
@@ -53,6 +62,8 @@ def partition_of_database(name: bytes) -> int | None:
 
 class LmdbStore:
     """See the module, and `storage.port.Store`. `folder` is this store's alone."""
+
+    _keep_segments = 0
 
     def __init__(
         self,
@@ -72,12 +83,15 @@ class LmdbStore:
         self._frozen: Memtable | None = None
         self._since_s = 0.0
         self._reader = self._env.begin(buffers=False)
-        applied = int(self._reader.get(APPLIED, b"0", db=self._meta))
-        for payload in self._log.replay(applied):
-            self._active.install(_decode(payload))
-        self.installed = self._log.last
+        self.installed = int(self._reader.get(APPLIED, b"0", db=self._meta))
         """The number of the last record whose rows reads see: what a checkpoint may claim to hold.
         The log itself may be one ahead, while its writer waits to be heard."""
+        for payload in self._log.replay(self.installed):
+            self._replay(payload)
+
+    def _replay(self, payload: bytes) -> None:
+        """A record that was durable when the last life of this store ended."""
+        self.install(decode_writes(payload))
 
     def _salt(self) -> bytes:
         """See `storage.records`; made with the store."""
@@ -147,7 +161,7 @@ class LmdbStore:
 
     def append(self, writes: Writes) -> None:
         check_keys(writes)
-        self._log.append(_encode(writes))
+        self._log.append(encode_writes(writes))
 
     def install(self, writes: Writes) -> None:
         if not self._active.rows:
@@ -176,7 +190,7 @@ class LmdbStore:
         self._reader.abort()
         self._reader = self._env.begin(buffers=False)
         self._frozen = None
-        self._log.cut(applied)
+        self._log.cut(applied, self._keep_segments)
 
     def close(self) -> None:
         self._reader.abort()
@@ -226,7 +240,7 @@ class LmdbCheckpoint:
                 if row is None:
                     self._txn.delete(key, db=database)
         except lmdb.Error as error:
-            raise _translate(error, self._env) from error
+            raise translate(error, self._env) from error
         if len(batch) < rows_max:
             self._partition = next(self._rows, None)
         return self._partition is not None
@@ -237,7 +251,7 @@ class LmdbCheckpoint:
             self._txn.put(APPLIED, b"%d" % self._applied, db=self._meta)
             self._txn.commit()
         except lmdb.Error as error:
-            raise _translate(error, self._env) from error
+            raise translate(error, self._env) from error
 
     def abort(self) -> None:
         if self._txn is not None:
@@ -257,7 +271,7 @@ def _open(folder: Path, partitions: int, map_bytes: int) -> lmdb.Environment:
     )
 
 
-def _translate(error: lmdb.Error, env: lmdb.Environment) -> StorageFull | StorageFailed:
+def translate(error: lmdb.Error, env: lmdb.Environment) -> StorageFull | StorageFailed:
     """LMDB tells a write that the file system cut short as an input/output error."""
     disk = os.statvfs(env.path())
     full = (

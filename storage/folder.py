@@ -33,6 +33,7 @@ class Description(Struct, frozen=True):
     hosts: int
     created_ms: int
     dedicated: tuple[str, ...] = ()
+    copies: int = 1
 
 
 class _Lock:
@@ -79,10 +80,11 @@ class DataFolder:
         partitions: int,
         hosts: int | None = None,
         dedicated: tuple[str, ...] | None = None,
+        copies: int | None = None,
     ) -> DataFolder:
-        """Lock the folder for a server; make it if it is not there. How many partitions and hosts
-        there are, and what is dedicated, is fixed when it is made: rows lie where these say. None:
-        as it was made (one host, nothing dedicated)."""
+        """Lock the folder for a server; make it if it is not there. How many partitions, hosts and
+        copies there are, and what is dedicated, is fixed when it is made: rows lie where these say.
+        None: as it was made (one host, or as many as copies; one copy; nothing dedicated)."""
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (path / _FILE).exists() and any(path.iterdir()):
@@ -103,8 +105,10 @@ class DataFolder:
                 "folder with --data"
             )
         try:
-            description = _read(path) or _create(path, partitions, hosts or 1, dedicated or ())
-            _check_unchanged(path, description, hosts, dedicated)
+            description = _read(path) or _create(
+                path, partitions, hosts or copies or 1, dedicated or (), copies or 1
+            )
+            _check_unchanged(path, description, hosts, dedicated, copies)
         except DataFolderError:
             lock.close()
             raise
@@ -166,8 +170,16 @@ def _read(path: Path) -> Description | None:
 
 
 def _check_unchanged(
-    path: Path, made: Description, hosts: int | None, dedicated: tuple[str, ...] | None
+    path: Path,
+    made: Description,
+    hosts: int | None,
+    dedicated: tuple[str, ...] | None,
+    copies: int | None,
 ) -> None:
+    if copies not in (None, made.copies):
+        raise DataFolderError(
+            f"{path} was made with {made.copies} copies; start it with --copies {made.copies}"
+        )
     if hosts not in (None, made.hosts):
         raise DataFolderError(
             f"{path} was made for {made.hosts} hosts; start it with --hosts {made.hosts}"
@@ -180,7 +192,13 @@ def _check_unchanged(
         )
 
 
-def _create(path: Path, partitions: int, hosts: int, dedicated: tuple[str, ...]) -> Description:
+def _create(
+    path: Path, partitions: int, hosts: int, dedicated: tuple[str, ...], copies: int
+) -> Description:
+    if copies > hosts:
+        raise DataFolderError(f"{copies} copies need as many hosts; there would be {hosts}")
+    if copies > 1 and dedicated:
+        raise DataFolderError("actors with a host of their own cannot have copies yet")
     description = Description(
         version=VERSION,
         cluster_id=secrets.token_hex(8),
@@ -188,6 +206,7 @@ def _create(path: Path, partitions: int, hosts: int, dedicated: tuple[str, ...])
         hosts=hosts,
         created_ms=time.time_ns() // 1_000_000,
         dedicated=dedicated,
+        copies=copies,
     )
     draft = path / f"{_FILE}.new"
     with open(draft, "wb") as file:

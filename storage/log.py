@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from storage.port import StorageFailed, StorageFull
-from storage.records import LogReader, Segment, pack, segments_of
+from storage.port import CorruptLog, StorageFailed, StorageFull
+from storage.records import HEADER, LogReader, Segment, pack, record_at, segments_of
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -53,28 +53,30 @@ class Log:
             os.pwrite(self._fd, bytes(torn), end)
             os.fsync(self._fd)
 
-    def append(self, payload: bytes) -> int:
-        """Write a record and sync it; returns its number. Raises StorageFull (nothing of it is
-        kept) or StorageFailed."""
-        number = self.last + 1
-        record = pack(number, payload, self._salt)
+    def append(self, *payloads: bytes) -> int:
+        """Write records and sync them at once; returns the number of the last one. Raises
+        StorageFull (nothing of them is kept) or StorageFailed."""
+        first = self.last + 1
+        records = b"".join(
+            pack(number, payload, self._salt) for number, payload in enumerate(payloads, first)
+        )
         try:
-            if self._fd < 0 or self._offset + len(record) > self._size:
-                self._new_segment(number, len(record))
-            self._write(record)
+            if self._fd < 0 or self._offset + len(records) > self._size:
+                self._new_segment(first, len(records))
+            self._write(records)
         except OSError as error:
             if error.errno in _NO_ROOM:
-                self._undo(len(record))
+                self._undo(len(records))
                 raise StorageFull(f"no room for the log: {error}") from error
             raise StorageFailed(f"the log failed: {error}") from error
-        self._offset += len(record)
-        self.last = number
-        return number
+        self._offset += len(records)
+        self.last += len(payloads)
+        return self.last
 
-    def _write(self, record: bytes) -> None:
+    def _write(self, records: bytes) -> None:
         """Write and sync in one call: each call that gives the interpreter lock away has to wait
         for it again beside a busy loop."""
-        view, offset = memoryview(record), self._offset
+        view, offset = memoryview(records), self._offset
         while view:
             written = os.pwritev(self._fd, [view], offset, os.RWF_DSYNC)
             view, offset = view[written:], offset + written
@@ -110,15 +112,69 @@ class Log:
             os.close(self._fd)
         self._fd, self._offset, self._size = fd, 0, size
         try:
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except OSError as error:
             raise StorageFailed(f"the log failed: {error}") from error
 
-    def cut(self, upto: int) -> None:
-        """Delete segments that hold nothing after record `upto`, but never the last one."""
-        for segment, following in itertools.pairwise(segments_of(self._folder)):
-            if following.first <= upto + 1:
+    def cut(self, upto: int, keep: int = 0) -> None:
+        """Delete segments that hold nothing after record `upto`, but never the last one, nor the
+        last `keep` of those."""
+        segments = segments_of(self._folder)
+        old = [s for s, following in itertools.pairwise(segments) if following.first <= upto + 1]
+        for segment in old[: len(old) - keep]:
+            segment.path.unlink()
+
+    def read(self, after: int, bytes_max: int) -> list[bytes] | None:
+        """The payloads of the records after `after`, as many as have `bytes_max` together, but at
+        least one if there is one; None if they were cut off. Any thread."""
+        found: list[bytes] = []
+        if after >= self.last:
+            return found
+        try:
+            for _, payload in LogReader(self._folder, self._salt, after).records():
+                bytes_max -= len(payload)
+                if found and bytes_max < 0:
+                    break
+                found.append(payload)
+        except (FileNotFoundError, CorruptLog):
+            return None
+        return found
+
+    def truncate(self, after: int) -> None:
+        """Take back the records after `after`. A crash meanwhile leaves some of them. Raises
+        StorageFailed, CorruptLog."""
+        if after >= self.last:
+            return
+        self.close()
+        segments = segments_of(self._folder)
+        (segment,) = [s for s in segments if s.first <= after + 1][-1:]
+        try:
+            for later in reversed(segments[segments.index(segment) + 1 :]):
+                later.path.unlink()
+            end = _end_of(segment, after, self._salt)
+            size = segment.path.stat().st_size
+            with open(segment.path, "r+b") as file:
+                # A shorter file is one change to the file system: zeros might arrive in part.
+                file.truncate(end)
+                os.fsync(file.fileno())
+                os.posix_fallocate(file.fileno(), 0, size)
+                os.fsync(file.fileno())
+            sync_folder(self._folder)
+        except OSError as error:
+            raise StorageFailed(f"the log failed: {error}") from error
+        self.last = after
+        self._resume(segment, end, 0)
+
+    def restart(self, after: int) -> None:
+        """Forget all records; the next one has the number after `after`. Raises StorageFailed."""
+        self.close()
+        try:
+            for segment in reversed(segments_of(self._folder)):
                 segment.path.unlink()
+            sync_folder(self._folder)
+        except OSError as error:
+            raise StorageFailed(f"the log failed: {error}") from error
+        self.last = after
 
     def close(self) -> None:
         """Release the file."""
@@ -127,7 +183,19 @@ class Log:
             self._fd = -1
 
 
-def _sync_folder(folder: Path) -> None:
+def _end_of(segment: Segment, last: int, salt: bytes) -> int:
+    """The offset after record `last` of a segment."""
+    data = segment.path.read_bytes()
+    end = 0
+    for number in range(segment.first, last + 1):
+        payload = record_at(data, end, number, salt)
+        if payload is None:
+            raise CorruptLog(f"{segment.path} is damaged at byte {end}")
+        end += HEADER.size + len(payload)
+    return end
+
+
+def sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

@@ -71,7 +71,7 @@ class LogReader:
             data = segment.path.read_bytes()
             number = segment.first - 1
             self.end = 0
-            while (payload := _record_at(data, self.end, number + 1, self._salt)) is not None:
+            while (payload := record_at(data, self.end, number + 1, self._salt)) is not None:
                 number += 1
                 self.end += HEADER.size + len(payload)
                 if number > self._after:
@@ -108,7 +108,7 @@ class LogReader:
         self.torn = len(rest)
 
 
-def _record_at(data: bytes, offset: int, number: int, salt: bytes) -> bytes | None:
+def record_at(data: bytes, offset: int, number: int, salt: bytes) -> bytes | None:
     """The payload of the record `number` at this offset, or None if there is none."""
     room = len(data) - offset - HEADER.size
     if room < 1:
@@ -127,7 +127,7 @@ def _holds_record(data: bytes, last: int, salt: bytes) -> bool:
     newest = last + len(data) // HEADER.size
     for at in range(1, len(data) - HEADER.size):
         number = HEADER.unpack_from(data, at)[2]
-        if last < number <= newest and _record_at(data, at, number, salt) is not None:
+        if last < number <= newest and record_at(data, at, number, salt) is not None:
             return True
     return False
 

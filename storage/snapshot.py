@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import lmdb
-import msgspec
 
 from storage.codec import unseal
-from storage.engine import APPLIED, META, SALT, partition_of_database
+from storage.engine import APPLIED, META, SALT, partition_of_database, rows_of
 from storage.memtable import Memtable
 from storage.port import CorruptLog, StorageFailed
 from storage.records import LogReader
 
 ATTEMPTS_MAX = 20
 _DATABASES_MAX = 65_536
-_decode = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode
 
 
 class Snapshot:
@@ -88,7 +86,7 @@ class Snapshot:
         self._newer = Memtable()
         reader = LogReader(log, self._salt, self._applied)
         for _, payload in reader.records():
-            self._newer.install(_decode(payload))
+            self._newer.install(rows_of(payload))
         self.records = reader.last
 
     def rows(self, partition: int) -> Iterator[tuple[bytes, bytes | None]]:

@@ -10,17 +10,16 @@ import msgspec
 
 from actors.edge.gateway import Gateway
 from actors.edge.listener import Listener
-from actors.runtime.placement import Placement
+from actors.runtime.placement import Placement, Replicated
 from actors.runtime.process import log_to, tune_garbage_collection
 from actors.runtime.settings import Settings, decode_settings
-from actors.runtime.transport import RayHost
+from actors.runtime.transport import RayHost, Routes
 from api import limits
 from api import types as t
 
 
 def make_gateway(settings: Settings) -> Gateway:
-    """A gateway that reaches hosts through Ray."""
-    placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
+    """A gateway that reaches hosts through Ray; on a running loop."""
     config = t.Config(
         version=settings.version,
         ws_url=settings.ws_url,
@@ -30,6 +29,11 @@ def make_gateway(settings: Settings) -> Gateway:
         server_id=settings.cluster_id,
         ws_port=settings.ws_port,
     )
+    if settings.copies > 1:
+        routes = Routes(settings)
+        routes.start()
+        return Gateway(Replicated(settings.partitions), routes.reach, config)
+    placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
     return Gateway(placement, RayHost, config)
 
 

@@ -46,12 +46,12 @@ class Host:
             placement=placement,
             led=led,
             store=store,
-            clock=_clock_ms,
+            clock=clock_ms,
             rng=random.SystemRandom(),
             resident_max=config.resident_max,
         )
         self._started_s = time.monotonic()
-        self.pipeline = Pipeline(engine, store, Peers(), _stop)
+        self.pipeline = Pipeline(engine, store, Peers(), stop_process)
         self.pipeline.start()
         log.info("%s leads %d partitions", name, len(led))
 
@@ -97,11 +97,12 @@ def figures(name: str, pipeline: Pipeline, started_s: float) -> dict[str, Any]:
     }
 
 
-def _clock_ms() -> int:
+def clock_ms() -> int:
+    """Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
 
 
-def _stop(error: BaseException) -> None:
+def stop_process(error: BaseException) -> None:
     """Crash only: what is durable is the truth, and Ray starts a successor."""
     logging.shutdown()
     os._exit(70)

@@ -17,24 +17,24 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from actors.runtime import wire
 from actors.runtime.engine import Engine
 from actors.runtime.fronts import FrontQueue, Fronts
+from actors.runtime.journal import Deposed, Journal, LocalJournal
 from actors.runtime.layers import Layer
 from actors.runtime.shipper import Shipper
 from api.errors import ApiError
-from storage.port import Checkpoint, StorageFull, Store
+from storage.port import StorageFull, Store
 
 log = logging.getLogger(__name__)
 
 POLL_S = 10.0
 READ_ONLY_S = 1.0
-CHECKPOINT_SLICE_ROWS = 256
 HOUSEKEEPING_S = 0.25
 BATCH_ORDER_S_MAX = 2.0
 COMMANDS_PER_STEP = 64
+MOVED = "this host is stopping, or does not lead this partition any more"
 
 PeerCall = Callable[[str, bytes], Awaitable[bytes]]
 """Calls `receive` of the host of that name with an encoded parcel; answers encoded receipts."""
@@ -42,7 +42,8 @@ PeerCall = Callable[[str, bytes], Awaitable[bytes]]
 
 class Pipeline:
     """See the module. `peers` reaches other hosts; `stop` is called once, when the host must not
-    go on."""
+    go on. Without a `journal` the store is this pipeline's alone, which keeps and closes it; else
+    whoever gives the journal does that."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Pipeline:
         store: Store,
         peers: PeerCall,
         stop: Callable[[BaseException], None],
+        journal: Journal | None = None,
     ) -> None:
         self.engine = engine
         self.store = store
@@ -60,8 +62,10 @@ class Pipeline:
         self.commit_s = 0.0
         self.commit_s_max = 0.0
         self._stop = stop
-        self._writer = ThreadPoolExecutor(1, "writer")
-        self._checkpointer = ThreadPoolExecutor(1, "checkpointer")
+        self._own = LocalJournal(store) if journal is None else None
+        chosen: Journal | None = self._own or journal
+        assert chosen is not None
+        self._journal = chosen
         self._work = asyncio.Event()
         self._durable = asyncio.Event()
         self._executing = 0
@@ -69,8 +73,8 @@ class Pipeline:
         self._executed.set()
         self._sequence = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._checkpointing = asyncio.Lock()
         self._closing = False
+        self._abandoned = False
         self._read_only_until_s = 0.0
 
     # --- life ---------------------------------------------------------------------------------
@@ -90,14 +94,32 @@ class Pipeline:
         await self._executed.wait()
         await self.flush()
         await self.shipper.stop()
-        async with self._checkpointing:  # what holds it now is finished, not cut off
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._checkpoint()
-        self._writer.shutdown()
-        self._checkpointer.shutdown()
-        self.store.close()
+        if self._own is not None:
+            await self._own.checkpointer.finish()
+        await self._end_tasks()
+        if self._own is not None:
+            self._own.close()
+
+    def refuse(self) -> None:
+        """Refuse what comes from now on."""
+        self._closing = True
+
+    async def abandon(self) -> None:
+        """Another copy leads, or may: stop at once and say nothing more. Who waits is refused."""
+        self._closing = self._abandoned = True
+        self._durable.set()
+        self.fronts.wake_all()
+        await self.shipper.stop()
+        await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _check(self) -> None:
+        if self._abandoned:
+            raise ApiError("unavailable", MOVED, 0.1)
 
     async def _guard(self, forever: Awaitable[None]) -> None:
         try:
@@ -116,7 +138,7 @@ class Pipeline:
         numbers, from 1: Ray promises none. After a call that failed, the front begins another
         stream."""
         if self._closing:
-            raise ApiError("unavailable", "the host is stopping", 0.5)
+            raise ApiError("unavailable", MOVED, 0.1)
         queue = self.fronts.queue(front, time.monotonic())
         await self._take_turn(queue, stream, number)
         command = self.engine.command
@@ -176,12 +198,13 @@ class Pipeline:
                 await waiter
             finally:
                 handle.cancel()
+            self._check()
         return self._packet(queue)
 
     async def receive(self, payload: bytes) -> bytes:
         """Execute another host's parcel; comes back with receipts when it is durable."""
         if self._closing:
-            raise ApiError("unavailable", "the host is stopping", 0.5)
+            raise ApiError("unavailable", MOVED, 0.1)
         parcel = wire.decode_parcel(payload)
         receipts = [self.engine.receive(shipment) for shipment in parcel.shipments]
         for raw in parcel.ephemeral:
@@ -217,10 +240,10 @@ class Pipeline:
         goal = self._sequence + (2 if pending.flying is not None and pending.open else 1)
         self._work.set()
         while self._sequence < goal:
+            self._check()
             await self._durable.wait()
 
     async def _commit_forever(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
             self._work.clear()
@@ -229,7 +252,9 @@ class Pipeline:
                 if writes:
                     begun_s = time.perf_counter()
                     try:
-                        await loop.run_in_executor(self._writer, self.store.append, writes)
+                        await self._journal.commit(writes)
+                    except Deposed:
+                        return
                     except StorageFull as error:
                         self._become_read_only(error)
                         continue
@@ -279,25 +304,8 @@ class Pipeline:
                 log.warning("front %s went silent", name)
                 self.engine.forget_front(name)
                 self.kick()
-            if self.store.due(now_s):
-                async with self._checkpointing:
-                    await self._checkpoint()
-
-    async def _checkpoint(self) -> None:
-        """Move what is durable in the log into the store: begun and committed in a thread, filled
-        in slices on the loop (see storage.port.Checkpoint)."""
-        loop = asyncio.get_running_loop()
-        checkpoint: Checkpoint = self.store.begin_checkpoint()
-        try:
-            await loop.run_in_executor(self._checkpointer, checkpoint.open)
-            while checkpoint.step(CHECKPOINT_SLICE_ROWS):  # noqa: ASYNC110 - there is no event
-                await asyncio.sleep(0)
-            await loop.run_in_executor(self._checkpointer, checkpoint.commit)
-        except StorageFull as error:
-            await loop.run_in_executor(self._checkpointer, checkpoint.abort)
-            log.error("no room to move the log into the store: %s", error)
-            return
-        checkpoint.finish()
+            if self._own is not None:
+                await self._own.checkpointer.run_if_due(now_s)
 
 
 def _wake_unfetched(touched: set[FrontQueue]) -> None:

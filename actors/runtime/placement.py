@@ -56,3 +56,30 @@ class Placement:
 
     def pooled_hosts(self) -> list[str]:
         return [f"host-{number}" for number in range(self.hosts)]
+
+
+class Replicated(Placement):
+    """Each partition is led by whoever its copies agree upon, so that its place has a name of its
+    own, which `actors.runtime.replication.directory` finds a host for."""
+
+    def __init__(self, partitions: int) -> None:
+        super().__init__(partitions, partitions)
+
+    def home(self, ref: ActorRef) -> str:
+        return place_of(self.partition(ref))
+
+    def host(self, partition: int) -> str:
+        return place_of(partition)
+
+    def pooled_hosts(self) -> list[str]:
+        return [place_of(partition) for partition in range(self.partitions)]
+
+
+def place_of(partition: int) -> str:
+    """The name of the place where a replicated partition is led."""
+    return f"partition-{partition}"
+
+
+def partition_at(place: str) -> int:
+    """The partition that is led at the place of this name."""
+    return int(place.removeprefix("partition-"))

@@ -15,6 +15,7 @@ from actors.user import (
     DIALOGS,
     HEAD,
     MAILBOX,
+    RESTORE_STEP,
     SESSIONS,
     ContactRow,
     DialogRow,
@@ -74,7 +75,9 @@ class UserCheck:
     def _entry(self, pts: int, entry: MailEntry) -> None:
         self._report.counts["updates"] += 1
         if self._pts == 0:
-            oldest = max(0, (self._head.pts if self._head else 0) - limits.MAILBOX_EVENTS_MAX)
+            latest = self._head.pts if self._head else 0
+            restored = latest - latest % RESTORE_STEP  # the numbers began anew there
+            oldest = max(restored, latest - limits.MAILBOX_EVENTS_MAX)
             if pts > oldest + 1:
                 self._tell(f"updates before {pts} are missing")
         elif pts != self._pts + 1:

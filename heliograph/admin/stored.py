@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.runtime.placement import Placement
+from actors.runtime.placement import Placement, Replicated
 from actors.runtime.refs import KINDS
 from actors.user import HEAD, SESSIONS, UserHead
 from actors.verify import Finding, Report, verify
+from heliograph.admin.copies import copies_in, newest, snapshots
 from storage.folder import DataFolder
 from storage.keys import split_key
 from storage.port import StorageError
@@ -24,11 +25,17 @@ LOOK_AGAIN_S = 1.0
 def placement_of(folder: DataFolder) -> Placement:
     """Where the actors of a data folder are."""
     made = folder.description
+    if made.copies > 1:
+        return Replicated(made.partitions)
     return Placement(made.partitions, made.hosts, made.dedicated)
 
 
 def host_folders(path: Path) -> list[Path]:
-    """The stores in a data folder."""
+    """The stores in a data folder; of each partition that has copies, the one that has most.
+    Raises StorageError."""
+    copies = copies_in(path)
+    if copies:
+        return [newest(folders) for _, folders in sorted(copies.items())]
     return sorted(p for p in path.iterdir() if p.name.startswith(("host-", "dedicated-")))
 
 
@@ -47,6 +54,8 @@ def verify_folder(path: Path) -> Report:
 
 
 def _verify_once(path: Path, placement: Placement) -> Report:
+    if isinstance(placement, Replicated):
+        return _verify_copies(path, placement)
     unreadable: list[Finding] = []
     with contextlib.ExitStack() as stack:
         sources = []
@@ -60,6 +69,18 @@ def _verify_once(path: Path, placement: Placement) -> Report:
         if not (path / host).exists():
             unreadable.append(Finding(host, "its folder is missing"))
     for finding in unreadable:
+        report.add(finding.where, finding.what)
+    return report
+
+
+def _verify_copies(path: Path, placement: Replicated) -> Report:
+    with snapshots(path) as (sources, findings):
+        report = verify(placement, sources)
+        there = {name for name, _ in sources}
+    for place in placement.pooled_hosts():
+        if place not in there:
+            report.add(place, "it has no copy")
+    for finding in findings:
         report.add(finding.where, finding.what)
     return report
 

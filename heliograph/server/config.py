@@ -31,6 +31,7 @@ class ServerConfig(Struct, frozen=True):
     proxies: int
     temporary: str
     version: str
+    copies: int = 1
 
     @property
     def url(self) -> str:
@@ -63,6 +64,10 @@ def decode_config(text: str) -> ServerConfig:
     return msgspec.json.decode(text, type=ServerConfig)
 
 
+NODE_FILE = "node.json"
+"""In the data folder of a node of a cluster (`heliograph.server.node`)."""
+
+
 class RunFile(Struct, frozen=True):
     """`run.json` in the data folder: where the running server is."""
 
@@ -77,9 +82,9 @@ class RunFile(Struct, frozen=True):
 def ray_membership(data: Path) -> dict[str, str]:
     """What Ray must find in the environment before it is imported, in every process that is or
     joins the cluster of this data folder: the token, which is made with the first server and only
-    the owner of the folder can read, because whoever has it can run code there; and that the
-    address of a node is loopback, where alone Ray listens then (what says so is named after the
-    systems on which Ray does it by default)."""
+    the owner of the folder can read, because whoever has it can run code there; and, but for a node
+    of a cluster of machines, that the address of a node is loopback, where alone Ray listens then
+    (what says so is named after the systems on which Ray does it by default)."""
     path = data / "ray-token"
     if not path.exists():
         draft = path.with_suffix(".new")
@@ -87,8 +92,7 @@ def ray_membership(data: Path) -> dict[str, str]:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
         draft.rename(path)
-    return {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(path),
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    }
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+    if (data / NODE_FILE).exists():
+        return token
+    return {**token, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}

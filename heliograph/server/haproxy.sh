@@ -11,8 +11,8 @@ previous=
 for argument in "$@"; do
     if [ "$previous" = "-f" ] && [ -f "$argument" ] && ! grep -q '# mended' "$argument"; then
         sed -e 's/^\( *\)option httplog$/\1option httplog\n\1option forwardfor/' \
-            -e 's/^\( *\)bind :\([0-9]*\)/\1bind 127.0.0.1:\2/' \
-            -e 's/^\( *\)bind \*:\([0-9]*\)/\1bind 127.0.0.1:\2/' \
+            -e "s/^\( *\)bind \*\{0,1\}:\($RAY_SERVE_HAPROXY_METRICS_PORT\)\$/\1bind 127.0.0.1:\2/" \
+            -e "s/^\( *\)bind \*\{0,1\}:\($RAY_SERVE_HAPROXY_STATS_PORT\)\$/\1bind 127.0.0.1:\2/" \
             -e '/^ *errorfile 50[234] /d' \
             "$argument" > "$argument.mended"
         echo '# mended' >> "$argument.mended"

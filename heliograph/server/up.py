@@ -21,6 +21,8 @@ from storage.folder import DataFolder
 from storage.port import DataFolderError
 
 PARTITIONS = 64
+REPLICATED_PARTITIONS = 16
+"""Fewer where each has a log and files of its own."""
 
 
 class UpError(Exception):
@@ -59,6 +61,7 @@ def up(
     edges: int,
     registration: Literal["open", "invitation", "closed"],
     dedicated: tuple[str, ...] | None,
+    copies: int | None,
     resident_max: int,
     public_url: str,
     proxies: int | None,
@@ -71,7 +74,13 @@ def up(
     check_port(host, port, "--port")
     check_port(host, ws_port, "--ws-port")
     try:
-        folder = DataFolder.open(data, partitions=PARTITIONS, hosts=hosts, dedicated=dedicated)
+        folder = DataFolder.open(
+            data,
+            partitions=PARTITIONS if copies in (None, 1) else REPLICATED_PARTITIONS,
+            hosts=hosts,
+            dedicated=dedicated,
+            copies=copies,
+        )
     except DataFolderError as error:
         raise UpError(str(error)) from error
     (data / "logs").mkdir(exist_ok=True)
@@ -83,6 +92,7 @@ def up(
         port=port,
         ws_port=ws_port,
         hosts=made.hosts,
+        copies=made.copies,
         edges=edges,
         partitions=made.partitions,
         registration=registration,

@@ -1,0 +1,396 @@
+"""The leader of a partition: has every record written by all copies in sync before it is committed,
+brings the others up, and decides with the configuration store who is in sync. asyncio, no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from actors.runtime.journal import Deposed
+from actors.runtime.replication.copy import Copy
+from actors.runtime.replication.protocol import (
+    HEARTBEAT_S,
+    LEASE_S,
+    SUSPECT_S,
+    TAKEOVER_S,
+    Append,
+    Appended,
+    ConfigStore,
+    Configuration,
+    Rows,
+    Unavailable,
+)
+from storage.port import StorageFull, Writes
+from storage.replica import encode_record
+
+log = logging.getLogger(__name__)
+
+APPEND_BYTES = 256 * 1024
+SNAPSHOT_ROWS = 500
+CALL_S_MAX = 2.0
+TICK_S = 0.1
+RETRY_S = 0.2
+CLOSE_RECORDS = 64
+"""A copy that lacks no more than this is made to be in sync: commits wait for it then."""
+
+
+class Peer(Protocol):
+    """Calls of another host about a copy it has. Raises whatever the transport raises."""
+
+    async def append(self, host: str, message: Append) -> Appended: ...
+
+    async def load(self, host: str, message: Rows) -> Appended: ...
+
+
+class Follower:
+    """What the leader knows of another copy."""
+
+    def __init__(self, host: str, now_s: float) -> None:
+        self.host = host
+        self.acked = 0
+        """It has everything up to here, durably."""
+        self.next = 0
+        """The number of the record to send next; 0: not known yet."""
+        self.confirmed_s = now_s - 2 * LEASE_S
+        """When the last message was sent that it has confirmed."""
+        self.since_s = now_s
+        self.joining = False
+        """It is nearly up: commits wait for it, so that it can be taken among those in sync."""
+        self.full = False
+        self.wake = asyncio.Event()
+
+
+class Leader:
+    """See the module. `copy` has adopted a configuration in which its host leads."""
+
+    def __init__(self, copy: Copy, configs: ConfigStore, peer: Peer, min_in_sync: int) -> None:
+        self._copy = copy
+        self._store = copy.store
+        self._configs = configs
+        self._peer = peer
+        self._min_in_sync = min_in_sync
+        now_s = time.monotonic()
+        self.followers = {
+            host: Follower(host, now_s) for host in copy.config.members if host != copy.host
+        }
+        self.committed = copy.store.installed
+        self._pending: tuple[int, bytes] | None = None
+        """The record that is being written here, and can be sent already."""
+        self._counts_from = 0
+        """Confirmations of earlier epochs say nothing about the records that there are now."""
+        self._changed = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._error: BaseException | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def config(self) -> Configuration:
+        return self._copy.config
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Make everything that this copy holds committed; the leader can serve then. Raises
+        Deposed, StorageFull."""
+        self._tasks = [
+            asyncio.create_task(self._keep(self._feed(follower)))
+            for follower in self.followers.values()
+        ]
+        self._tasks.append(asyncio.create_task(self._keep(self._watch())))
+        # A record of this epoch makes the others take back what is not in this log.
+        await self.commit({})
+        self._store.settle(self.committed)
+
+    async def close(self) -> None:
+        self._fail(Deposed("no longer leading"))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep(self, forever: Awaitable[None]) -> None:
+        try:
+            await forever
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if not isinstance(error, Deposed):
+                log.exception("partition %d: the leader fails", self.config.partition)
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = error
+        self._notify()
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise Deposed(str(self._error))
+        if not self._copy.leads:
+            raise Deposed(f"{self._copy.config.leader} leads")
+
+    async def failed(self) -> None:
+        """Comes back when this leader must not go on."""
+        while self._error is None and self._copy.leads:
+            await self._changed.wait()
+
+    # --- commit -------------------------------------------------------------------------------
+
+    async def commit(self, writes: Writes) -> None:
+        """Have the rows written by every copy in sync; one call at a time. Raises Deposed (it is
+        not known whether they will be committed), StorageFull (they will not)."""
+        self._check()
+        record = encode_record(self.config.epoch, writes)
+        number = self._store.last + 1
+        self._pending = (number, record)
+        self._wake_all()
+        try:
+            await self._copy.on_disk(self._store.append_records, [record])
+        except StorageFull:
+            self._pending = None
+            # Others may hold it. In another epoch its number is given anew, and what was confirmed
+            # of it counts for nothing.
+            await self._change(lambda: self.config.in_sync, self._with_room())
+            self._check()
+            self._counts_from = self.config.epoch
+            for follower in self.followers.values():
+                follower.acked = min(follower.acked, self._store.last)
+                follower.next = 0
+            raise
+        self._pending = None
+        while not self._is_committed(number):
+            self._check()
+            await self._changed.wait()
+        self.committed = number
+
+    def _with_room(self) -> str:
+        """A copy that could go on where this one's disk is full; empty if there is none."""
+        followers = self.followers.values()
+        fit = (f.host for f in followers if f.host in self.config.in_sync and not f.full)
+        return next(fit, "")
+
+    def _is_committed(self, number: int) -> bool:
+        in_sync = self.config.in_sync
+        return len(in_sync) >= self._min_in_sync and all(
+            follower.acked >= number
+            for follower in self.followers.values()
+            if follower.joining or follower.host in in_sync
+        )
+
+    @property
+    def writable(self) -> bool:
+        """Whether enough copies are in sync."""
+        return len(self.config.in_sync) >= self._min_in_sync
+
+    async def hand_over(self, to: str) -> None:
+        """Begin an epoch that another copy in sync leads. Raises Deposed at the latest then."""
+        if to not in self.config.in_sync:
+            raise Unavailable(f"{to} is not in sync")
+        await self._change(lambda: self.config.in_sync, to)
+        await self._peer.append(to, Append(self.config, self._last() + 1, [], self.committed))
+
+    def behind(self) -> dict[str, int]:
+        """How many records each other copy lacks."""
+        last = self._last()
+        return {follower.host: last - follower.acked for follower in self.followers.values()}
+
+    async def lease(self) -> None:
+        """Wait until it is certain that no other copy leads. Raises Deposed."""
+        while True:
+            self._check()
+            if self.has_lease(time.monotonic()):
+                return
+            await self._changed.wait()
+
+    def has_lease(self, now_s: float) -> bool:
+        """Whether no other copy can lead at this time."""
+        in_sync = self.config.in_sync
+        return all(
+            now_s - follower.confirmed_s < LEASE_S
+            for follower in self.followers.values()
+            if follower.host in in_sync
+        )
+
+    # --- feeding ------------------------------------------------------------------------------
+
+    def _wake_all(self) -> None:
+        for follower in self.followers.values():
+            follower.wake.set()
+
+    async def _feed(self, follower: Follower) -> None:
+        """Send a follower what it lacks, one message at a time, and heartbeats."""
+        while True:
+            follower.wake.clear()
+            sent_s = time.monotonic()
+            try:
+                message = await self._message(follower)
+                async with asyncio.timeout(CALL_S_MAX):
+                    answer = await self._peer.append(follower.host, message)
+                if answer.blank and not answer.full:
+                    await self._send_snapshot(follower)
+                    continue
+            except (Deposed, StorageFull):
+                raise
+            except Exception as error:
+                log.info("%s does not take records: %s", follower.host, error)
+                follower.next = 0
+                await asyncio.sleep(RETRY_S)
+                continue
+            if answer.epoch > self.config.epoch:
+                raise Deposed(f"{follower.host} knows epoch {answer.epoch}")
+            if message.config.epoch >= self._counts_from:
+                self._note(follower, answer, sent_s)
+            if answer.full:
+                await asyncio.sleep(RETRY_S)
+            elif follower.next > self._last():
+                # All leaders of a host at once, so that their heartbeats travel together.
+                await _wait(follower.wake, HEARTBEAT_S - time.monotonic() % HEARTBEAT_S)
+
+    def _note(self, follower: Follower, answer: Appended, sent_s: float) -> None:
+        follower.full = answer.full
+        if not answer.full:
+            follower.confirmed_s = sent_s
+        follower.acked = max(follower.acked, answer.matched)
+        follower.next = answer.matched + 1
+        self._notify()
+
+    def _last(self) -> int:
+        return self._pending[0] if self._pending is not None else self._store.last
+
+    async def _message(self, follower: Follower) -> Append:
+        """Where it is not known what a follower has, a heartbeat asks."""
+        first = follower.next
+        records: list[bytes] = []
+        if first:
+            found = self._store.records(first - 1, APPEND_BYTES)
+            if found is None:
+                await self._send_snapshot(follower)
+                first = follower.next
+                found = self._store.records(first - 1, APPEND_BYTES)
+            records = found or []
+            if self._pending is not None and first + len(records) == self._pending[0]:
+                records.append(self._pending[1])
+        else:
+            first = self._last() + 1
+        self._check()  # a configuration that another host leads is not for us to speak in
+        return Append(self.config, first, records, self.committed)
+
+    async def _send_snapshot(self, follower: Follower) -> None:
+        """Send all rows, while writes go on: what changes meanwhile is in the records after the one
+        that was the last when it began, and applying them again ends in the same rows."""
+        partition, host = self.config.partition, follower.host
+        log.info("partition %d: a snapshot for %s", partition, host)
+        follower.acked = 0
+        if host in self.config.in_sync:  # it lost what it had: it must not lead
+            await self._change(lambda: [name for name in self.config.in_sync if name != host])
+        begun_at = self._store.installed
+        start, begin = b"", True
+        while True:
+            rows = self._store.scan(partition, start, b"\xff" * 512, limit=SNAPSHOT_ROWS)
+            whole = len(rows) < SNAPSHOT_ROWS
+            self._check()
+            part = Rows(self.config, begin, dict(rows), begun_at if whole else None)
+            async with asyncio.timeout(5 * CALL_S_MAX):
+                answer = await self._peer.load(follower.host, part)
+            if answer.epoch > self.config.epoch:
+                raise Deposed(f"{follower.host} knows epoch {answer.epoch}")
+            if answer.full:
+                raise Unavailable(f"the disk of {follower.host} is full")
+            if whole:
+                break
+            start, begin = rows[-1][0] + b"\x00", False
+        follower.next = begun_at + 1
+
+    # --- who is in sync -----------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._check()
+            if set(self._wanted()) != set(self.config.in_sync):
+                await self._change(self._wanted)
+            elif not self.has_lease(time.monotonic() - TAKEOVER_S):
+                await self._look_for_a_successor()
+
+    async def _look_for_a_successor(self) -> None:
+        with contextlib.suppress(Unavailable):
+            newest = await self._configs.newest(self.config.partition, self.config.epoch)
+            if newest is not None:
+                await self._copy.adopt(newest)
+
+    def _wanted(self) -> list[str]:
+        """Who shall be in sync."""
+        now_s = time.monotonic()
+        in_sync = list(self.config.in_sync)
+        for follower in self.followers.values():
+            silent_s = now_s - max(follower.confirmed_s, follower.since_s)
+            if follower.host in in_sync:
+                if silent_s > SUSPECT_S and len(in_sync) > self._min_in_sync:
+                    in_sync.remove(follower.host)
+            elif silent_s > SUSPECT_S:
+                if follower.joining:
+                    follower.joining = False
+                    self._notify()
+            elif follower.joining:
+                if follower.acked >= self.committed:
+                    in_sync.append(follower.host)
+            elif follower.next and follower.acked + CLOSE_RECORDS >= self._store.last:
+                follower.joining = True
+        return in_sync
+
+    async def _change(self, choose: Callable[[], Iterable[str]], leader: str = "") -> None:
+        """Begin a new epoch with those in sync that `choose` says, and perhaps another leader.
+        Raises Deposed, StorageFull.
+
+        While it is not known whether the configuration was written, both hold: nobody is dropped of
+        whom the old one or the new one says that commits wait for it."""
+        async with self._changing:
+            old = self.config
+            in_sync = tuple(choose())
+            config = msgspec.structs.replace(
+                old, epoch=old.epoch + 1, leader=leader or old.leader, in_sync=in_sync
+            )
+            while not await self._create(config):  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(RETRY_S)
+            await self._copy.adopt(config)
+            for follower in self.followers.values():
+                if follower.host in in_sync:
+                    follower.joining = False
+            log.info("partition %d: epoch %d, in sync %s", *_told(config))
+            self._notify()
+            self._wake_all()
+
+    async def _create(self, config: Configuration) -> bool:
+        """False while it is not known. Raises Deposed."""
+        self._check()
+        try:
+            if not await self._configs.create(config):
+                newest = await self._configs.newest(config.partition, config.epoch)
+                if newest != config:
+                    raise Deposed("another epoch has begun")
+        except Unavailable as error:
+            log.warning("partition %d: %s", config.partition, error)
+            return False
+        return True
+
+
+def _told(config: Configuration) -> tuple[int, int, str]:
+    return config.partition, config.epoch, ", ".join(config.in_sync)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    """Until the event, or for so long."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        pass

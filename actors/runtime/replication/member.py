@@ -1,0 +1,274 @@
+"""A host's membership in a partition: it follows, takes over when the leader is gone, leads, and
+steps down. asyncio, but no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from actors.runtime.checkpointer import Checkpointer
+from actors.runtime.journal import Deposed
+from actors.runtime.pipeline import Pipeline
+from actors.runtime.replication.copy import Copy
+from actors.runtime.replication.leader import Leader, Peer
+from actors.runtime.replication.protocol import (
+    TAKEOVER_S,
+    Append,
+    Appended,
+    ConfigStore,
+    Configuration,
+    Known,
+    NotLeading,
+    Rows,
+    Unavailable,
+)
+from storage.port import StorageFull
+
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+HANDOVER_S = 2.0
+FULL_S = 1.0
+
+
+class Asker(Peer, Protocol):
+    """Calls of another host, also about what it knows."""
+
+    async def known(self, host: str, partition: int) -> Known | None: ...
+
+
+class Member:
+    """See the module. `first` is the configuration of a new partition. `lead(leader)` makes the pipeline that executes turns while this host leads;
+    it is started here. `stop` ends the process, where going on would be guessing."""
+
+    def __init__(
+        self,
+        copy: Copy,
+        first: Configuration,
+        configs: ConfigStore,
+        peer: Asker,
+        lead: Callable[[Leader], Pipeline],
+        checkpointer: Checkpointer,
+        stop: Callable[[BaseException], None],
+        *,
+        min_in_sync: int,
+    ) -> None:
+        self.copy = copy
+        self._first = first
+        self.pipeline: Pipeline | None = None
+        self.leader: Leader | None = None
+        self.takeovers = 0
+        self._configs = configs
+        self._peer = peer
+        self._lead = lead
+        self._checkpointer = checkpointer
+        self._stop = stop
+        self._min_in_sync = min_in_sync
+        self._tasks: list[asyncio.Task[None]] = []
+        self._newer = asyncio.Event()
+        copy.on_newer = self._newer.set
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._guard(self._live())),
+            asyncio.create_task(self._guard(self._keep_house())),
+        ]
+
+    async def close(self) -> None:
+        """Stop leading and following, and close the store."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._step_down()
+        await self._checkpointer.finish()
+        self.copy.store.close()
+
+    async def _guard(self, forever: Awaitable[None]) -> None:
+        try:
+            await forever
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            log.critical("the host stops: %s", error, exc_info=error)
+            self._stop(error)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not self.copy.store.loading:
+                await self._checkpointer.run_if_due(time.monotonic())
+
+    async def _live(self) -> None:
+        fresh = True
+        while True:
+            try:
+                config = await self._claim(fresh)
+                fresh = False
+                if config is not None:
+                    await self._reign()
+                    continue
+            except Unavailable as error:
+                log.info("partition %d: %s", self.copy.partition, error)
+            except StorageFull as error:
+                log.error("partition %d: %s", self.copy.partition, error)
+                await asyncio.sleep(FULL_S)
+            await asyncio.sleep(TICK_S)
+
+    # --- becoming a leader --------------------------------------------------------------------
+
+    async def _claim(self, fresh: bool) -> Configuration | None:
+        """The configuration of a new epoch in which this copy leads; None where it may not lead, or
+        need not. A copy in sync may once it has heard nothing for so long that the leader's lease
+        is over; the leader itself at once, when it comes back to life. Raises Unavailable,
+        StorageFull."""
+        copy = self.copy
+        silent_s = time.monotonic() - copy.heard_s
+        may_come_back = fresh or copy.epoch <= 1 or not copy.config.leader
+        if silent_s <= TAKEOVER_S and not copy.leads and not may_come_back:
+            return None
+        newest = await self._configs.newest(copy.partition, copy.epoch)
+        if newest is None:
+            newest = await self._recover()
+        if await copy.adopt(newest) and not copy.leads:
+            return None
+        old = copy.config
+        silent_s = time.monotonic() - copy.heard_s
+        if copy.host not in old.in_sync or copy.store.loading:
+            return None
+        if not copy.leads and silent_s <= TAKEOVER_S:
+            return None
+        in_sync = [host for host in old.in_sync if host != old.leader or host == copy.host]
+        config = msgspec.structs.replace(
+            old, epoch=old.epoch + 1, leader=copy.host, in_sync=tuple(in_sync)
+        )
+        created = await self._configs.create(config)
+        if not created and await self._configs.newest(copy.partition, config.epoch) != config:
+            return None
+        await copy.adopt(config)
+        self.takeovers += 1
+        log.info("partition %d: %s leads epoch %d", copy.partition, copy.host, config.epoch)
+        return config
+
+    async def _recover(self) -> Configuration:
+        """The configuration store knows nothing: the partition is new, or the store has lost what
+        it knew. Write the newest configuration that its members know, or the first one. Which one
+        that is can only be told if every member says what it knows. Raises Unavailable."""
+        newest = self.copy.config if self.copy.epoch else self._first
+        asked = {self.copy.host}
+        while missing := [host for host in newest.members if host not in asked]:
+            for host in missing:
+                answer = await self._peer.known(host, self.copy.partition)
+                asked.add(host)
+                if answer is not None and answer.config.epoch >= newest.epoch:
+                    newest = answer.config
+        await self._configs.create(newest)
+        log.info("partition %d: epoch %d is written", self.copy.partition, newest.epoch)
+        return newest
+
+    async def _reign(self) -> None:
+        """Lead as long as it goes."""
+        leader = Leader(self.copy, self._configs, self._peer, self._min_in_sync)
+        self._newer.clear()
+        watch = asyncio.create_task(self._newer.wait())
+        begin = asyncio.create_task(leader.start())
+        try:
+            await asyncio.wait({watch, begin}, return_when=asyncio.FIRST_COMPLETED)
+            if not begin.done():
+                return
+            begin.result()
+            self.leader = leader
+            self.pipeline = self._lead(leader)
+            self.pipeline.start()
+            failed = asyncio.create_task(leader.failed())
+            await asyncio.wait({watch, failed}, return_when=asyncio.FIRST_COMPLETED)
+            failed.cancel()
+        except Deposed as error:
+            log.info("partition %d: %s", self.copy.partition, error)
+        finally:
+            watch.cancel()
+            begin.cancel()
+            self.leader = self.leader or leader
+            await asyncio.shield(self._step_down())
+
+    async def _step_down(self) -> None:
+        pipeline, leader = self.pipeline, self.leader
+        self.pipeline = self.leader = None
+        if leader is not None:
+            await leader.close()
+        if pipeline is not None:
+            log.info("partition %d: %s steps down", self.copy.partition, self.copy.host)
+            await pipeline.abandon()
+
+    # --- calls --------------------------------------------------------------------------------
+
+    @property
+    def leading(self) -> bool:
+        """Whether this host leads, and may be sure of it."""
+        leader = self.leader
+        return (
+            self.pipeline is not None
+            and leader is not None
+            and self.copy.leads
+            and leader.has_lease(time.monotonic())
+        )
+
+    async def led(self, call: Callable[[Pipeline], Awaitable[R]]) -> R:
+        """What the pipeline answers, once it is certain that it was the leader's. Raises
+        NotLeading."""
+        pipeline, leader = self.pipeline, self.leader
+        if pipeline is None or leader is None:
+            raise NotLeading(f"{self.copy.host} does not lead partition {self.copy.partition}")
+        try:
+            answer = await call(pipeline)
+            await leader.lease()
+        except Deposed as error:
+            raise NotLeading(str(error)) from None
+        return answer
+
+    async def append(self, message: Append) -> Appended:
+        return await self.copy.append(message)
+
+    async def load(self, message: Rows) -> Appended:
+        async with self._checkpointer.busy:  # only one at a time can write to the rows
+            return await self.copy.load(message)
+
+    def known(self) -> Known:
+        return Known(self.copy.config, self.leading)
+
+    def row(self) -> dict[str, Any]:
+        """What `heliograph admin cluster` shows of this copy."""
+        config, store, leader = self.copy.config, self.copy.store, self.leader
+        behind = {} if leader is None else leader.behind()
+        return {
+            "partition": self.copy.partition,
+            "host": self.copy.host,
+            "epoch": config.epoch,
+            "leader": config.leader,
+            "leading": self.leading,
+            "members": config.members,
+            "in_sync": config.in_sync,
+            "last": store.last,
+            "installed": store.installed,
+            "loading": store.loading,
+            "behind": behind,
+        }
+
+    async def hand_over(self, to: str) -> None:
+        """Let another copy in sync lead. Raises NotLeading, Deposed, Unavailable."""
+        leader, pipeline = self.leader, self.pipeline
+        if leader is None or pipeline is None:
+            raise NotLeading(f"{self.copy.host} does not lead partition {self.copy.partition}")
+        pipeline.refuse()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANDOVER_S):
+                await pipeline.flush()
+        await leader.hand_over(to)

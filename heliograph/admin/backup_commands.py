@@ -1,0 +1,145 @@
+"""The commands of `heliograph admin` for backups."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from heliograph.admin.moments import shown, unix_ms
+from heliograph.admin.telling import DATA, Data, Json, show_report, told
+
+From = Annotated[Path, typer.Option("--from", help="The folder that was backed up to.")]
+At = Annotated[
+    str,
+    typer.Option(
+        help="The newest backup that is not later than this: 2026-03-01T12:30 (UTC), or Unix ms."
+    ),
+]
+
+
+def backup(
+    to: Annotated[Path, typer.Option(help="A folder for backups: new, or of earlier ones.")],
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Back up everything, beside a running server or without one; only what is new is written.
+
+    Exit code 0: done; 1: done, but rows were damaged; 2: no backup was made."""
+    from heliograph.admin.backup import make_backup
+
+    with told():
+        made = make_backup(data, to)
+    if as_json:
+        print(json.dumps(asdict(made)))
+    else:
+        print(
+            f"backup {shown(made.moment_ms)}: {made.rows:,} rows in {made.chunks:,} chunks, "
+            f"{made.new_chunks:,} of them new; {made.new_bytes:,} bytes written, "
+            f"{made.reused_bytes:,} there already; {made.seconds:.1f} s"
+        )
+        for problem in made.damaged:
+            print(problem)
+    if made.damaged:
+        print(
+            f"heliograph: {len(made.damaged):,} damaged rows are damaged in the backup too; "
+            "restore what they are of from an earlier one",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+
+
+def backups(source: From, as_json: Json = False) -> None:
+    """List the backups in a folder, oldest first."""
+    from heliograph.admin.checking import backups as find
+    from storage.backup.manifest import Manifest
+
+    table = Table("moment (UTC)", *(Column(c, justify="right") for c in ("rows", "bytes")), "")
+    with told():
+        found = list(find(source))
+    for one in found:
+        if not isinstance(one, Manifest):
+            print(f"heliograph: {one}", file=sys.stderr)
+            continue
+        if as_json:
+            figures = {"moment_ms": one.moment_ms, "rows": one.rows, "bytes": one.bytes}
+            print(json.dumps(figures | {"damaged": one.damaged}))
+        note = f"{one.damaged:,} damaged rows" if one.damaged else ""
+        table.add_row(shown(one.moment_ms), f"{one.rows:,}", f"{one.bytes:,}", note)
+    if not as_json:
+        Console(highlight=False).print(table)
+    raise typer.Exit(0 if all(isinstance(one, Manifest) for one in found) else 1)
+
+
+def check(source: From, as_json: Json = False) -> None:
+    """Read all backups in a folder and check them, and all that is in the newest one.
+
+    Exit code 0: all is well; 1: something was found; 2: it could not be looked at."""
+    from heliograph.admin.checking import check_backups
+
+    with told():
+        report = check_backups(source)
+    show_report(report, as_json)
+
+
+def restore(
+    source: From,
+    data: Data = DATA,
+    at: At = "",
+    chat: Annotated[
+        str, typer.Option(help="Only the lost rows of this chat, in a server that is stopped.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a new data folder from a backup; or, with --chat, bring back what is lost of one chat.
+
+    Exit code 0: done; 1: done, but something is damaged or in no backup; 2: nothing was done."""
+    try:
+        until_ms = unix_ms(at) if at else None
+    except ValueError as error:
+        print(f"heliograph: --at {at}: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    if chat:
+        _restore_chat(source, data, chat, until_ms, as_json)
+    else:
+        _restore_server(source, data, until_ms, as_json)
+
+
+def _restore_server(source: Path, data: Path, until_ms: int | None, as_json: bool) -> None:
+    from heliograph.admin.restore import restore_server
+
+    with told():
+        done = restore_server(source, data, until_ms)
+    if as_json:
+        figures = {"moment_ms": done.moment_ms, "rows": done.rows, "damaged": done.damaged}
+        print(json.dumps(figures))
+    else:
+        print(f"{data} is as it was at {shown(done.moment_ms)}: {done.rows:,} rows.")
+        print(f"Start it with: heliograph up --data {data}")
+    if done.damaged:
+        print(
+            f"heliograph: {done.damaged:,} rows were damaged when the backup was made; see: "
+            f"heliograph admin verify --data {data}",
+            file=sys.stderr,
+        )
+    raise typer.Exit(1 if done.damaged else 0)
+
+
+def _restore_chat(source: Path, data: Path, chat: str, until_ms: int | None, as_json: bool) -> None:
+    from heliograph.admin.restore_chat import restore_chat
+
+    with told():
+        mended = restore_chat(source, data, chat, until_ms)
+    if as_json:
+        print(json.dumps({"rows": mended.rows, "lost": mended.lost}))
+    else:
+        print(f"{mended.rows:,} rows of {chat} were brought back.")
+        for line in mended.lost:
+            print(line)
+    raise typer.Exit(1 if mended.lost else 0)

@@ -1,0 +1,70 @@
+"""The copies of partitions in the data folder of a replicated server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+from actors.runtime.placement import partition_at, place_of
+from actors.verify import Finding
+from storage.port import StorageError
+from storage.snapshot import Snapshot
+
+
+def copies_in(path: Path) -> dict[int, list[Path]]:
+    """The folders of the copies of each partition."""
+    found: dict[int, list[Path]] = {}
+    for folder in sorted(path.glob("host-*/partition-*")):
+        found.setdefault(partition_at(folder.name), []).append(folder)
+    return found
+
+
+def newest(folders: list[Path]) -> Path:
+    """The copy that holds the most records, which has all that is committed. Raises StorageError
+    if none can be read."""
+    error: StorageError | None = None
+    best: tuple[int, Path] | None = None
+    for folder in folders:
+        try:
+            with Snapshot(folder) as snapshot:
+                if best is None or snapshot.records > best[0]:
+                    best = (snapshot.records, folder)
+        except StorageError as failed:
+            error = failed
+    if best is None:
+        assert error is not None
+        raise error
+    return best[1]
+
+
+@contextlib.contextmanager
+def snapshots(path: Path) -> Iterator[tuple[list[tuple[str, Snapshot]], list[Finding]]]:
+    """The newest copy of each partition by its place, and what is wrong with the copies: one that
+    cannot be read, or two with as many records and other rows."""
+    findings: list[Finding] = []
+    with contextlib.ExitStack() as stack:
+        chosen: list[tuple[str, Snapshot]] = []
+        for partition, folders in sorted(copies_in(path).items()):
+            opened: list[Snapshot] = []
+            for folder in folders:
+                try:
+                    opened.append(stack.enter_context(Snapshot(folder)))
+                except StorageError as error:
+                    findings.append(Finding(f"{folder.parent.name}/{folder.name}", str(error)))
+            if not opened:
+                continue
+            best = max(opened, key=lambda snapshot: snapshot.records)
+            same = [snapshot for snapshot in opened if snapshot.records == best.records]
+            if len({_digest(snapshot, partition) for snapshot in same}) > 1:
+                findings.append(Finding(place_of(partition), "its copies differ"))
+            chosen.append((place_of(partition), best))
+        yield chosen, findings
+
+
+def _digest(snapshot: Snapshot, partition: int) -> bytes:
+    digest = blake2b()
+    for key, row in snapshot.rows(partition):
+        digest.update(b"%d %d " % (len(key), -1 if row is None else len(row)) + key + (row or b""))
+    return digest.digest()

@@ -1,0 +1,87 @@
+"""A whole server brought back from a backup, into a new data folder.
+
+Clients may know more than the backup does. A device that had seen update 150 of a mailbox that is
+restored at 120 would take the next thirty for known ones. So every mailbox goes on from a number
+that is higher than any it ever gave: the second of the restore times `RESTORE_STEP`, of which no
+mailbox gives as many in a second. Whoever comes with a number from before is too far behind, is
+told `too_long`, and starts afresh.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from actors.runtime.refs import KINDS
+from actors.user import HEAD, MAILBOX, RESTORE_STEP
+from storage.backup.chunks import Row
+from storage.backup.fill import NewFolder
+from storage.backup.manifest import BackupError, Manifest, PartitionRows
+from storage.backup.repository import Repository
+from storage.folder import VERSION
+from storage.keys import split_key
+from storage.port import BadKey
+
+_encode = msgspec.msgpack.Encoder().encode
+_USER = bytes([KINDS["user"]])
+
+
+def restore_server(source: Path, data: Path, until_ms: int | None) -> Manifest:
+    """Restore the newest backup, or the newest that is not later than a moment; returns it. Raises
+    StorageError."""
+    repository = Repository.open(source)
+    manifest = repository.latest(until_ms)
+    if manifest.description.version > VERSION:
+        raise BackupError(
+            f"this backup is of a newer Heliograph (format {manifest.description.version}, this "
+            f"one knows {VERSION}); install the newer one"
+        )
+    base = int(time.time()) * RESTORE_STEP
+    folder = NewFolder(data)
+    for store in manifest.stores:
+        partitions = {part.number: _rows(repository, part, base) for part in store.partitions}
+        folder.add_store(store.name, partitions)
+    folder.finish(manifest.description)
+    return manifest
+
+
+def _rows(repository: Repository, partition: PartitionRows, base: int) -> Iterator[Row]:
+    leap = Leap(base)
+    for key, row in repository.rows(partition.chunks):
+        yield leap.of(key, row) if key.startswith(_USER) else (key, row)
+
+
+class Leap:
+    """Moves the numbers of mailboxes on to `base`, a multiple of `RESTORE_STEP`. Fed with the rows
+    of users in the order of their keys: a user's head comes before the mailbox."""
+
+    def __init__(self, base: int) -> None:
+        self._base = base
+        self._user: int | str = -1
+        self._ahead = 0
+
+    def of(self, key: bytes, row: bytes | None) -> Row:
+        """The row as it has to be restored. One that cannot be understood stays as it was;
+        `verify` tells of it."""
+        try:
+            _, user, table, suffix = split_key(key)
+            if table == HEAD.number and row is not None:
+                head = HEAD.decode(row)
+                self._user = user
+                self._ahead = self._base - head.pts // RESTORE_STEP * RESTORE_STEP
+                moved = {
+                    "pts": head.pts + self._ahead,
+                    "delivered_pts": max(0, head.delivered_pts + self._ahead),
+                }
+                return key, _encode(replace(head, **moved))
+            if table == MAILBOX.number and user == self._user:
+                pts = MAILBOX.key.decode(suffix) + self._ahead
+                return key[: -len(suffix)] + MAILBOX.key.encode(pts), row
+        except (BadKey, ValueError, struct.error, msgspec.MsgspecError):
+            pass
+        return key, row

@@ -1,0 +1,142 @@
+"""The commands of `heliograph cluster`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from heliograph.server.config import ServerConfig
+
+app = typer.Typer(
+    help="Run Heliograph on the machines of a Ray cluster (docs/operations.md).",
+    no_args_is_help=True,
+)
+
+Data = Annotated[Path, typer.Option(help="This machine's data folder; made if it is not there.")]
+DATA = Path("heliograph-data")
+PARTITIONS = 64
+
+
+def _fail(message: object) -> typer.Exit:
+    Console(stderr=True, highlight=False).print(f"heliograph: {message}", markup=False)
+    return typer.Exit(2)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def node(
+    context: typer.Context,
+    token: Annotated[
+        Path, typer.Option(help="The file with the cluster's token: the same on every node.")
+    ],
+    data: Data = DATA,
+    name: Annotated[
+        str, typer.Option(help="This node's name, unlike the others'.", show_default="host name")
+    ] = "",
+) -> None:
+    """Start Ray here as a node of a cluster: `ray start`, with what Heliograph needs of it.
+
+    Further options go to `ray start`: --head on the first, --address=HEAD:6379 on the others."""
+    from heliograph.server.node import NodeError, start_node
+
+    try:
+        code = start_node(data, name or socket.gethostname(), token, context.args)
+    except NodeError as error:
+        raise _fail(error) from error
+    raise typer.Exit(code)
+
+
+@app.command()
+def start(
+    data: Data = DATA,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Of how many nodes the cluster is; fixed when it is first started."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on, on each node.")] = "0.0.0.0",
+    port: Annotated[int, typer.Option(min=1, max=65534, help="The HTTP port.")] = 8000,
+    ws_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="The port of live connections.", show_default="port + 1"
+        ),
+    ] = None,
+    registration: Annotated[
+        Literal["open", "invitation", "closed"], typer.Option(help="Who may register.")
+    ] = "open",
+    resident: Annotated[
+        int, typer.Option(min=100, help="Actors each host keeps in memory.")
+    ] = 100_000,
+    public_url: Annotated[
+        str, typer.Option(help="How clients reach the cluster where proxies stand before it.")
+    ] = "",
+    proxies: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=8,
+            help="How many proxies of yours name the client in X-Forwarded-For.",
+            show_default="1 with --public-url, else 0",
+        ),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="For how many seconds to wait for the nodes.")
+    ] = 120.0,
+) -> None:
+    """Start Heliograph on the cluster that this machine is a node of, and wait until it answers.
+
+    Repeat it after a change of the options; what need not be started anew goes on."""
+    from heliograph.server import cluster
+    from heliograph.server.node import NodeError
+    from heliograph.server.up import UpError, check_public_url
+
+    say = Console(highlight=False).print
+    try:
+        public_url = check_public_url(public_url)
+        config = ServerConfig(
+            data=str(data.absolute()),
+            cluster_id="",
+            host=host,
+            port=port,
+            ws_port=port + 1 if ws_port is None else ws_port,
+            hosts=0,
+            edges=0,
+            partitions=PARTITIONS,
+            registration=registration,
+            dedicated=(),
+            resident_max=resident,
+            public_url=public_url,
+            proxies=int(bool(public_url)) if proxies is None else proxies,
+            temporary="",
+            version=version("heliograph"),
+        )
+        started = cluster.start(config, nodes, wait, say)
+    except (cluster.ClusterError, NodeError, UpError, TimeoutError) as error:
+        raise _fail(error) from error
+    say(f"Heliograph is ready: {started.hosts} nodes, port {started.port} of each")
+    _end_at_once()
+
+
+@app.command()
+def stop(data: Data = DATA) -> None:
+    """Take Heliograph out of the cluster, cleanly. Ray stays; `heliograph cluster start` again."""
+    from heliograph.server import cluster
+    from heliograph.server.node import NodeError
+
+    try:
+        cluster.stop(data.absolute())
+    except (cluster.ClusterError, NodeError) as error:
+        raise _fail(error) from error
+    _end_at_once()
+
+
+def _end_at_once() -> None:
+    """What was started lives on its own; leaving Ray takes seconds."""
+    os._exit(0)

@@ -1,0 +1,77 @@
+"""What Ray and Ray Serve are told by the environment, before they are imported: the same for a
+server on one machine and for each node of a cluster. Who may join is `config.ray_membership`'s."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import sys
+from pathlib import Path
+
+INLINE_BYTES_MAX = 1024 * 1024
+"""What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond,
+so under load batches should be large (`actors.runtime.link`, `actors.runtime.fronts`)."""
+FRONT_PORTS_FROM, FRONT_PORTS, FRONT_PORT_RANGES = 20_000, 100, 97
+"""Where the front's replicas listen: a range for each server of the machine."""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def raise_file_limit() -> int:
+    """Let this process and its children open as many files as they may; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return min(soft, 1_000_000)
+
+
+def ray_environment() -> dict[str, str]:
+    """Ray's part."""
+    return {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+        "RAY_DISABLE_IMPORT_WARNING": "1",
+        "RAY_enable_metrics_collection": "0",
+        "RAY_enable_open_telemetry": "0",
+        "RAY_LOG_TO_DRIVER": "0",
+        "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
+        "RAY_gcs_server_request_timeout_seconds": "10",
+    }
+
+
+def serve_environment(folder: Path, port: int) -> dict[str, str]:
+    """Serve's part. `folder`: HAProxy's files, made if it is not there; its path must be short
+    enough for a socket. `port`: where the server listens for HTTP."""
+    folder.mkdir(parents=True, exist_ok=True)
+    front_ports = FRONT_PORTS_FROM + port % FRONT_PORT_RANGES * FRONT_PORTS
+    return {
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.edge.bounded:bound_websockets",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy.sh")),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        # Not the ports of all servers of a machine: one would answer for another.
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(front_ports),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(front_ports + FRONT_PORTS),
+        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_HAPROXY_MAXCONN": str(min(20_000, (raise_file_limit() - 200) // 3)),
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "60",
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        "HELIOGRAPH_PYTHON": sys.executable,
+    }

@@ -1,0 +1,114 @@
+"""`heliograph cluster node`: start Ray on this machine as a node of a cluster that Heliograph is to
+run on. It is `ray start`, told what all nodes of a cluster must be told alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from heliograph.server.config import NODE_FILE, ray_membership
+from heliograph.server.environment import raise_file_limit, ray_environment, serve_environment
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+TOKEN_BYTES_MIN = 32
+OBJECT_STORE_BYTES = 100 * 1024 * 1024
+
+
+class NodeError(Exception):
+    """This machine cannot become a node like this; the message says what to do."""
+
+
+def prepare(data: Path, name: str, token: Path) -> None:
+    """Make the data folder where it is missing, and put into it who this node is. Raises
+    NodeError."""
+    if not NAME.fullmatch(name):
+        raise NodeError(f"{name!r} is no name for a node: letters, digits, dots and dashes")
+    own = data / "ray-token"
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if token.absolute() != own:
+            shutil.copyfile(token, own, follow_symlinks=True)
+        own.chmod(0o600)
+        if len(own.read_bytes().strip()) < TOKEN_BYTES_MIN:
+            raise NodeError(f"the token in {token} is shorter than {TOKEN_BYTES_MIN} characters")
+        (data / NODE_FILE).write_text(json.dumps({"name": name}) + "\n")
+    except OSError as error:
+        raise NodeError(
+            f"cannot use {error.filename}: {error.strerror}. Every node needs the same token, as "
+            "made by: (umask 077; openssl rand -hex 32 > TOKEN)"
+        ) from error
+
+
+def haproxy_folder() -> Path:
+    """The folder of HAProxy's files: the same on every node, because Serve tells the nodes what the
+    first was told, and short, as paths of sockets must be. Raises NodeError."""
+    folder = Path(f"/tmp/heliograph-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
+        raise NodeError(f"{folder} belongs to somebody else; have it removed")
+    return folder
+
+
+def node_environment(data: Path) -> dict[str, str]:
+    """What Ray must find in the environment on a node, and in what connects to it there. Raises
+    NodeError."""
+    from actors.runtime.names import DATA_VARIABLE
+
+    if not (data / NODE_FILE).exists():
+        raise NodeError(
+            f"{data} is of no node; start one with: heliograph cluster node --data {data}"
+        )
+    return {
+        **ray_membership(data),
+        **ray_environment(),
+        **serve_environment(haproxy_folder(), 0),
+        DATA_VARIABLE: str(data),
+    }
+
+
+def head_environment(data: Path) -> dict[str, str]:
+    """What more it must find on the head. What Ray knows of the cluster is on the disk, so that the
+    others wait for a head that is started again instead of ending with it."""
+    return {
+        "RAY_gcs_storage": "rocksdb",
+        "RAY_gcs_storage_path": str(data / "gcs"),
+        # The second autoscaler, which `ray up` asks for, starts only one of the machines that a
+        # launcher file names (Ray 2.60): it goes on "adding 1 node" for ever.
+        "RAY_enable_autoscaler_v2": "0",
+    }
+
+
+def ray_command(name: str, head: bool, options: Sequence[str]) -> list[str]:
+    """The `ray start` of a node."""
+    from actors.runtime.names import NODE_RESOURCE
+
+    return [
+        *(str(Path(sys.executable).with_name("ray")), "start", "--disable-usage-stats"),
+        *(["--include-dashboard=false"] if head else []),
+        f"--num-cpus={max(4, os.cpu_count() or 1)}",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        f"--resources={json.dumps({NODE_RESOURCE + name: 1})}",
+        *options,
+    ]
+
+
+def start_node(data: Path, name: str, token: Path, options: Sequence[str]) -> int:
+    """Start this node; returns the exit code of `ray start`. Raises NodeError."""
+    data = data.absolute()
+    prepare(data, name, token)
+    head = "--head" in options
+    environment = {**os.environ, **node_environment(data)}
+    if head:
+        environment |= head_environment(data)
+    raise_file_limit()
+    return subprocess.run(
+        ray_command(name, head, options), env=environment, check=False, stdin=subprocess.DEVNULL
+    ).returncode

@@ -1,0 +1,109 @@
+"""What one backup is, as its manifest says: JSON that names chunks by their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from blake3 import blake3
+from msgspec import Struct
+
+from storage.folder import Description
+from storage.port import StorageError
+
+FORMAT = 1
+
+
+class BackupError(StorageError):
+    """A backup cannot be made, read or restored; the message says what to do."""
+
+
+class DamagedBackup(BackupError):
+    """A file of a repository is missing, or is not what it was."""
+
+
+class Chunk(Struct, frozen=True, array_like=True):
+    """`first`: the key of its first row, in hexadecimal. `bytes`: of the file."""
+
+    hash: str
+    rows: int
+    first: str
+    bytes: int
+
+
+class PartitionRows(Struct, frozen=True):
+    """The rows of a partition, in order. `damaged`: keys of rows that failed their check."""
+
+    number: int
+    rows: int
+    chunks: list[Chunk]
+    damaged: list[str] = []
+
+
+class StoreRows(Struct, frozen=True):
+    """A store: the folder of a host, and the number of the last record that is in the backup."""
+
+    name: str
+    record: int
+    partitions: list[PartitionRows]
+
+
+class Manifest(Struct, frozen=True):
+    """A backup: everything that was acknowledged before `moment_ms` is in it."""
+
+    format: int
+    moment_ms: int
+    description: Description
+    stores: list[StoreRows]
+
+    @property
+    def rows(self) -> int:
+        return sum(partition.rows for _, partition in self.partitions())
+
+    @property
+    def bytes(self) -> int:
+        """Of its chunks' files, which other backups may share."""
+        return sum({chunk.hash: chunk.bytes for chunk in self.chunks()}.values())
+
+    @property
+    def damaged(self) -> int:
+        return sum(len(partition.damaged) for _, partition in self.partitions())
+
+    def partitions(self) -> Iterator[tuple[StoreRows, PartitionRows]]:
+        for store in self.stores:
+            for partition in store.partitions:
+                yield store, partition
+
+    def chunks(self) -> Iterator[Chunk]:
+        for _, partition in self.partitions():
+            yield from partition.chunks
+
+
+class _File(Struct):
+    """What is in the file: the manifest, and its hash."""
+
+    blake3: str
+    manifest: msgspec.Raw
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    body = msgspec.json.encode(manifest)
+    return msgspec.json.encode(_File(blake3(body).hexdigest(), msgspec.Raw(body)))
+
+
+def decode_manifest(raw: bytes, name: str) -> Manifest:
+    """Raises DamagedBackup, BackupError."""
+    try:
+        file = msgspec.json.decode(raw, type=_File)
+        body = bytes(file.manifest)
+        if blake3(body).hexdigest() != file.blake3:
+            raise DamagedBackup(f"{name} is damaged; this backup cannot be used, take another one")
+        found = msgspec.json.decode(body, type=dict[str, object]).get("format")
+        if isinstance(found, int) and found > FORMAT:
+            raise BackupError(
+                f"{name} was written by a newer Heliograph (format {found}, this one knows "
+                f"{FORMAT}); install the newer one"
+            )
+        return msgspec.json.decode(body, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise DamagedBackup(f"{name} is damaged ({error}); take another backup") from error

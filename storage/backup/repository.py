@@ -1,0 +1,222 @@
+"""The folder with all backups of a server.
+
+    repository.json     format, and the salt of the borders
+    chunks/ab/abcd…     rows, compressed with zstandard, named by the BLAKE3 hash of what is inside
+    backups/1700….json  manifests, named by their moment
+
+A file appears under its name when it is whole and synced, and a manifest after all its chunks: a
+backup that was broken off does not exist, and what it left is used by the next one. Only the owner
+can read it, as the data folder. One backup is made at a time; reading needs no lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import zstandard
+from blake3 import blake3
+from msgspec import Struct
+
+from storage.backup.chunks import Row, decode_rows, encode_rows
+from storage.backup.manifest import (
+    BackupError,
+    Chunk,
+    DamagedBackup,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+)
+from storage.log import sync_folder
+from storage.port import StorageFull
+
+FORMAT = 1
+LEVEL = 3
+CHUNK_BYTES_MAX = 16 * 1024 * 1024
+"""Nothing larger is ever unpacked."""
+DESCRIPTION, CHUNKS, BACKUPS, LOCK = "repository.json", "chunks", "backups", "LOCK"
+_DRAFT = ".new"
+_HELD = "a backup into {} is being made by process {}; wait until it is through"
+
+
+class _About(Struct, frozen=True):
+    format: int
+    salt: int
+
+
+class Repository:
+    """See the module. Raises BackupError where it cannot be used."""
+
+    def __init__(self, path: Path, about: _About, lock: int = -1) -> None:
+        self.path = path
+        self.salt = about.salt
+        self._lock = lock
+        self._touched: set[Path] = set()
+        self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """To read. Raises BackupError."""
+        about = _about(path)
+        if about is None:
+            raise BackupError(f"{path} holds no backups; name the folder that was backed up to")
+        return cls(path, about)
+
+    @classmethod
+    @contextlib.contextmanager
+    def writing(cls, path: Path) -> Iterator[Repository]:
+        """To make a backup; made if it is not there. Raises BackupError."""
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        strange = {entry.name for entry in path.iterdir()} - {LOCK, DESCRIPTION + _DRAFT}
+        if strange and not (path / DESCRIPTION).exists():
+            raise BackupError(
+                f"{path} holds something else; choose a new or empty folder with --to"
+            )
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
+                raise BackupError(_HELD.format(path, holder or "unknown")) from error
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+            about = _about(path)
+            if about is None:
+                for name in (CHUNKS, BACKUPS):
+                    (path / name).mkdir(mode=0o700, exist_ok=True)
+                about = _About(FORMAT, secrets.randbits(32))
+                _write(path / DESCRIPTION, msgspec.json.encode(about))
+                sync_folder(path)
+            for draft in path.glob(f"{CHUNKS}/*/*{_DRAFT}"):
+                draft.unlink()  # of a backup that was broken off
+            yield cls(path, about, lock)
+        finally:
+            os.close(lock)
+
+    # --- chunks -------------------------------------------------------------------------------
+
+    def chunk_path(self, name: str) -> Path:
+        return self.path / CHUNKS / name[:2] / name
+
+    def put(self, rows: list[Row]) -> tuple[Chunk, bool]:
+        """Store a chunk; returns it, and whether it is new. Raises StorageFull."""
+        assert self._lock >= 0
+        raw = encode_rows(rows)
+        name = blake3(raw).hexdigest()
+        path = self.chunk_path(name)
+        with contextlib.suppress(FileNotFoundError):
+            size = path.stat().st_size
+            if size:
+                return Chunk(name, len(rows), rows[0][0].hex(), size), False
+        packed = self._compress(raw)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        _write(path, packed)
+        self._touched.add(path.parent)
+        return Chunk(name, len(rows), rows[0][0].hex(), len(packed)), True
+
+    def get(self, chunk: Chunk) -> list[Row]:
+        """The rows of a chunk. Raises DamagedBackup."""
+        path = self.chunk_path(chunk.hash)
+        try:
+            raw = self._decompressor.decompress(
+                path.read_bytes(), max_output_size=CHUNK_BYTES_MAX, allow_extra_data=False
+            )
+        except OSError as error:
+            raise DamagedBackup(f"chunk {path} cannot be read: {error.strerror}") from error
+        except zstandard.ZstdError as error:
+            raise DamagedBackup(f"chunk {path} is damaged: {error}") from error
+        if blake3(raw).hexdigest() != chunk.hash:
+            raise DamagedBackup(f"chunk {path} is damaged: its hash is another one")
+        return decode_rows(raw)
+
+    def rows(self, chunks: list[Chunk]) -> Iterator[Row]:
+        """The rows of a partition. Raises DamagedBackup."""
+        for chunk in chunks:
+            yield from self.get(chunk)
+
+    def between(self, chunks: list[Chunk], start: bytes, stop: bytes) -> Iterator[Row]:
+        """The rows of a partition with start <= key < stop; reads only the chunks that have some.
+        Raises DamagedBackup."""
+        firsts = [bytes.fromhex(chunk.first) for chunk in chunks]
+        begin = max(0, bisect_right(firsts, start) - 1)
+        for key, row in self.rows(chunks[begin : bisect_left(firsts, stop)]):
+            if start <= key < stop:
+                yield key, row
+
+    # --- backups ------------------------------------------------------------------------------
+
+    def finish(self, manifest: Manifest) -> None:
+        """From here on the backup exists. Raises StorageFull."""
+        for folder in self._touched:
+            sync_folder(folder)
+        sync_folder(self.path / CHUNKS)
+        self._touched.clear()
+        _write(self._manifest_path(manifest.moment_ms), encode_manifest(manifest))
+        sync_folder(self.path / BACKUPS)
+
+    def moments(self) -> list[int]:
+        """Of all backups, oldest first."""
+        found = (self.path / BACKUPS).glob("*.json")
+        return sorted(int(path.stem) for path in found if path.stem.isdecimal())
+
+    def manifest(self, moment_ms: int) -> Manifest:
+        """A backup. Raises BackupError."""
+        path = self._manifest_path(moment_ms)
+        try:
+            return decode_manifest(path.read_bytes(), str(path))
+        except OSError as error:
+            raise DamagedBackup(f"{path} cannot be read: {error.strerror}") from error
+
+    def latest(self, until_ms: int | None = None) -> Manifest:
+        """The newest backup, or the newest that is not later than a moment. Raises BackupError."""
+        moments = self.moments()
+        if not moments:
+            raise BackupError(f"{self.path} holds no whole backup")
+        early = [m for m in moments if until_ms is None or m <= until_ms]
+        if not early:
+            raise BackupError(
+                f"the oldest backup in {self.path} is later than that; "
+                f"see: heliograph admin backups --from {self.path}"
+            )
+        return self.manifest(early[-1])
+
+    def _manifest_path(self, moment_ms: int) -> Path:
+        return self.path / BACKUPS / f"{moment_ms:016d}.json"
+
+
+def _about(path: Path) -> _About | None:
+    try:
+        about = msgspec.json.decode((path / DESCRIPTION).read_bytes(), type=_About)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BackupError(f"cannot read {path / DESCRIPTION}: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise DamagedBackup(f"{path / DESCRIPTION} is damaged: {error}") from error
+    if about.format > FORMAT:
+        raise BackupError(f"{path} was written by a newer Heliograph; install the newer one")
+    return about
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A whole, synced file or none; its folder is synced by the caller. Raises StorageFull."""
+    draft = path.with_name(path.name + _DRAFT)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise StorageFull(f"cannot write {path}: {error.strerror}") from error

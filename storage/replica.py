@@ -1,0 +1,382 @@
+"""A copy of a shard: a store whose log is compared with the logs of the other copies.
+
+Records are durable (`append_records`) before they are known to be committed, that is, to be in
+every copy that counts; only then their rows are shown (`install`, `settle`). What a copy holds
+beyond, its *tail*, it may have to take back (`truncate`). A record begins with its epoch: two
+records with the same number and epoch are the same record, and so is all that is before them.
+See docs/replication.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import lmdb
+
+from storage.engine import (
+    APPLIED,
+    EPOCH_BYTES,
+    LmdbStore,
+    encode_writes,
+    rows_of,
+    translate,
+)
+from storage.keys import check_keys
+from storage.log import SEGMENT_BYTES
+from storage.memtable import Memtable
+from storage.port import Checkpoint, StorageFull, Store, Writes
+from storage.slots import Slots
+
+KEPT_BYTES = 8 * 1024 * 1024
+"""Of the records that are shown, so many are kept in memory for copies that are a little behind."""
+KEPT_SEGMENTS = 4
+LOADING = b"loading"
+
+
+def encode_record(epoch: int, writes: Writes) -> bytes:
+    """A record. Raises BadKey for rows that cannot be stored."""
+    check_keys(writes)
+    return epoch.to_bytes(EPOCH_BYTES, "big") + encode_writes(writes)
+
+
+def epoch_of(record: bytes) -> int:
+    return int.from_bytes(record[:EPOCH_BYTES], "big")
+
+
+class Replica(Store, Protocol):
+    """See the module. Numbers of records begin at 1."""
+
+    installed: int
+    """The number of the last record whose rows are shown."""
+
+    @property
+    def last(self) -> int:
+        """The number of the last durable record."""
+
+    @property
+    def loading(self) -> bool:
+        """Whether a snapshot was begun and is not whole: what is here is nothing to go by."""
+
+    def append_records(self, records: Sequence[bytes]) -> None:
+        """Make the records after `last` durable; blocks. Raises StorageFull (none was kept),
+        StorageFailed. A writer thread, one call of this and `truncate` at a time."""
+
+    def truncate(self, after: int) -> None:
+        """Take back the records after `after`, which must not be shown; blocks. Raises
+        StorageFailed."""
+
+    def settle(self, upto: int) -> None:
+        """Show the records up to `upto`; loop thread."""
+
+    def epoch_at(self, number: int) -> int:
+        """The epoch of a record of the tail."""
+
+    def records(self, after: int, bytes_max: int) -> list[bytes] | None:
+        """Durable records after `after`, as many as `bytes_max` holds but at least one; None where
+        they are not kept any more. May block for some milliseconds where they are old."""
+
+    def recall(self) -> bytes:
+        """What was remembered last; empty at first."""
+
+    def remember(self, config: bytes) -> None:
+        """Make a small value durable; blocks for a sync. Needs no room. Raises StorageFailed."""
+
+    def begin_load(self) -> None:
+        """Drop everything: a snapshot follows. Raises StorageFull, StorageFailed."""
+
+    def load(self, writes: Writes) -> None:
+        """Rows of the snapshot. Raises StorageFull, StorageFailed."""
+
+    def end_load(self, number: int) -> None:
+        """The snapshot is whole once the records after `number` are applied to it, up to where the
+        sender was when it ended; the next record here is the one after `number`."""
+
+
+class Kept:
+    """The tail, and some records before it, in memory. Any thread."""
+
+    def __init__(self) -> None:
+        self._records: dict[int, bytes] = {}
+        self._first = 1
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, number: int, record: bytes) -> None:
+        with self._lock:
+            if not self._records:
+                self._first = number
+            self._records[number] = record
+            self._bytes += len(record)
+
+    def drop_after(self, number: int) -> None:
+        with self._lock:
+            for later in [n for n in self._records if n > number]:
+                self._bytes -= len(self._records.pop(later))
+
+    def trim(self, shown: int) -> None:
+        """Forget the oldest that are shown, beyond what is worth keeping."""
+        with self._lock:
+            while self._bytes > KEPT_BYTES and self._first <= shown:
+                self._bytes -= len(self._records.pop(self._first))
+                self._first += 1
+
+    def get(self, number: int) -> bytes:
+        return self._records[number]
+
+    def after(self, number: int, bytes_max: int) -> list[bytes]:
+        """Empty where they are not kept, or there are none."""
+        found: list[bytes] = []
+        while (record := self._records.get(number + 1)) is not None:
+            bytes_max -= len(record)
+            if found and bytes_max < 0:
+                break
+            found.append(record)
+            number += 1
+        return found
+
+
+class LmdbReplica(LmdbStore):
+    """A `Replica` in a folder."""
+
+    _keep_segments = KEPT_SEGMENTS
+
+    def __init__(
+        self, folder: Path, partitions: Iterable[int], *, segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self._kept = Kept()
+        self._replayed = 0
+        super().__init__(folder, partitions, segment_bytes=segment_bytes)
+        self._slots = Slots(folder / "config")
+        self.loading = bool(self._reader.get(LOADING, b"", db=self._meta))
+
+    def _replay(self, payload: bytes) -> None:
+        self._replayed = max(self._replayed, self.installed) + 1
+        self._kept.add(self._replayed, payload)
+
+    @property
+    def last(self) -> int:
+        return self._log.last
+
+    # --- the log ------------------------------------------------------------------------------
+
+    def append(self, writes: Writes) -> None:
+        raise NotImplementedError("records of a copy carry an epoch: append_records")
+
+    def append_records(self, records: Sequence[bytes]) -> None:
+        first = self._log.last + 1
+        self._log.append(*records)
+        for number, record in enumerate(records, first):
+            self._kept.add(number, record)
+
+    def truncate(self, after: int) -> None:
+        assert after >= self.installed, "what is shown is committed"
+        self._log.truncate(after)
+        self._kept.drop_after(after)
+
+    def install(self, writes: Writes) -> None:
+        super().install(writes)
+        self._kept.trim(self.installed)
+
+    def settle(self, upto: int) -> None:
+        while self.installed < upto:
+            self.install(rows_of(self._kept.get(self.installed + 1)))
+
+    def epoch_at(self, number: int) -> int:
+        return epoch_of(self._kept.get(number))
+
+    def records(self, after: int, bytes_max: int) -> list[bytes] | None:
+        return self._kept.after(after, bytes_max) or self._log.read(after, bytes_max)
+
+    # --- the configuration --------------------------------------------------------------------
+
+    def recall(self) -> bytes:
+        return self._slots.read()
+
+    def remember(self, config: bytes) -> None:
+        self._slots.write(config)
+
+    # --- snapshots ----------------------------------------------------------------------------
+
+    def begin_load(self) -> None:
+        self._reader.abort()
+        try:
+            with self._env.begin(write=True) as txn:
+                txn.put(LOADING, b"1", db=self._meta)
+                for database in self._databases.values():
+                    txn.drop(database, delete=False)
+                txn.put(APPLIED, b"0", db=self._meta)
+        except lmdb.Error as error:
+            raise translate(error, self._env) from error
+        finally:
+            self._reader = self._env.begin(buffers=False)
+        self.loading = True
+        self._log.restart(0)
+        self._kept = Kept()
+        self._active, self._frozen = Memtable(), None
+        self.installed = 0
+
+    def load(self, writes: Writes) -> None:
+        from storage.codec import seal
+
+        try:
+            with self._env.begin(write=True) as txn:
+                for partition, rows in writes.items():
+                    for key, row in rows.items():
+                        assert row is not None
+                        txn.put(key, seal(key, row), db=self._databases[partition])
+        except lmdb.Error as error:
+            raise translate(error, self._env) from error
+
+    def end_load(self, number: int) -> None:
+        self._log.restart(number)
+        self._reader.abort()
+        try:
+            with self._env.begin(write=True) as txn:
+                txn.put(APPLIED, b"%d" % number, db=self._meta)
+                txn.delete(LOADING, db=self._meta)
+        except lmdb.Error as error:
+            raise translate(error, self._env) from error
+        finally:
+            self._reader = self._env.begin(buffers=False)
+        self.loading = False
+        self.installed = number
+
+
+class MemoryDisk:
+    """What a crash leaves of a `MemoryReplica`: rows up to record `applied`, the records after it,
+    and the configuration."""
+
+    def __init__(self) -> None:
+        self.rows: Writes = {}
+        self.applied = 0
+        self.records: dict[int, bytes] = {}
+        self.config = b""
+        self.loading = False
+        self.full = False
+
+    @property
+    def last(self) -> int:
+        return max(self.records, default=self.applied)
+
+
+class MemoryReplica:
+    """A `Replica` in memory, for unit tests and simulation."""
+
+    KEPT_RECORDS = 50
+
+    def __init__(self, disk: MemoryDisk) -> None:
+        self.disk = disk
+        self._table = Memtable()
+        self._table.install(disk.rows)
+        self.installed = disk.applied
+
+    @property
+    def last(self) -> int:
+        return max(self.disk.last, self.installed)
+
+    @property
+    def loading(self) -> bool:
+        return self.disk.loading
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        return self._table.rows.get(partition, {}).get(key)
+
+    def scan(
+        self, partition: int, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        return self._table.scan(partition, start, stop, limit, reverse)
+
+    def append(self, writes: Writes) -> None:
+        raise NotImplementedError("records of a copy carry an epoch: append_records")
+
+    def _need_room(self) -> None:
+        if self.disk.full:
+            raise StorageFull("no room, as told")
+
+    def append_records(self, records: Sequence[bytes]) -> None:
+        self._need_room()
+        for number, record in enumerate(records, self.last + 1):
+            self.disk.records[number] = record
+
+    def truncate(self, after: int) -> None:
+        assert after >= self.installed, "what is shown is committed"
+        for number in [n for n in self.disk.records if n > after]:
+            del self.disk.records[number]
+
+    def install(self, writes: Writes) -> None:
+        self._table.install(writes)
+        self.installed += 1
+
+    def settle(self, upto: int) -> None:
+        while self.installed < upto:
+            self.install(rows_of(self.disk.records[self.installed + 1]))
+
+    def epoch_at(self, number: int) -> int:
+        return epoch_of(self.disk.records[number])
+
+    def records(self, after: int, bytes_max: int) -> list[bytes] | None:
+        if after < self.last and after + 1 not in self.disk.records:
+            return None
+        found: list[bytes] = []
+        while (record := self.disk.records.get(after + 1)) is not None and bytes_max > 0:
+            found.append(record)
+            bytes_max -= len(record)
+            after += 1
+        return found
+
+    def recall(self) -> bytes:
+        return self.disk.config
+
+    def remember(self, config: bytes) -> None:
+        self.disk.config = config
+
+    def begin_load(self) -> None:
+        self.disk.rows, self.disk.records, self.disk.applied = {}, {}, 0
+        self.disk.loading = True
+        self._table, self.installed = Memtable(), 0
+
+    def load(self, writes: Writes) -> None:
+        self._need_room()
+        for partition, rows in writes.items():
+            self.disk.rows.setdefault(partition, {}).update(rows)
+
+    def end_load(self, number: int) -> None:
+        self._table.install(self.disk.rows)
+        self.disk.applied = self.installed = number
+        self.disk.loading = False
+
+    def due(self, now_s: float) -> bool:
+        return self.installed - self.disk.applied > self.KEPT_RECORDS
+
+    def begin_checkpoint(self) -> Checkpoint:
+        return _MemoryCheckpoint(self)
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+
+class _MemoryCheckpoint:
+    """See `storage.port.Checkpoint`."""
+
+    def __init__(self, store: MemoryReplica) -> None:
+        self._store = store
+        self._rows: Any = {p: dict(rows) for p, rows in store._table.rows.items()}
+        self._applied = store.installed
+
+    def open(self) -> None: ...
+
+    def step(self, rows_max: int) -> bool:
+        return False
+
+    def commit(self) -> None:
+        disk = self._store.disk
+        disk.rows, disk.applied = self._rows, self._applied
+        for number in [n for n in disk.records if n <= self._applied - self._store.KEPT_RECORDS]:
+            del disk.records[number]
+
+    def abort(self) -> None: ...
+
+    def finish(self) -> None: ...

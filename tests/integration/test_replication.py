@@ -1,0 +1,134 @@
+"""Three copies on three hosts of one machine: each host dies, stops, or loses its disk with load
+running, and what was acknowledged is there, once, in order, in every copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from heliograph.admin.copies import copies_in
+from storage.replica import LmdbReplica
+from tests.integration.running import RunningServer, check, result_of, turns, wait_for
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+LOAD = ("--pairs", "20", "--window", "2")
+HOST = "ray::ReplicatedHost"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("copies") / "data"
+    running = RunningServer(folder, "--copies", "3").start()
+    yield running
+    if running.process is not None:
+        running.stop()
+
+
+def figure(server: RunningServer, name: str) -> list[float]:
+    """What the hosts say of themselves."""
+    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    return [
+        float(line.split()[-1])
+        for line in text.splitlines()
+        if line.startswith(f"heliograph_{name}{{") and 'process="host-' in line
+    ]
+
+
+def survive(server: RunningServer, seconds: int, fault: Callable[[], None]) -> dict[str, Any]:
+    before = turns(server)
+    load = server.load(*LOAD, "--seconds", str(seconds))
+    wait_for(lambda: turns(server) > before + 1_000)
+    fault()
+    figures = result_of(load)
+    check(figures)
+    verify(server)
+    return figures
+
+
+def verify(server: RunningServer) -> None:
+    done = server.run("admin", "verify", "--data", str(server.data), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_kill_each_host(server: RunningServer, index: int) -> None:
+    def kill() -> None:
+        pid = server.pids(HOST)[index]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: pid not in server.pids(HOST) and len(server.pids(HOST)) == 3)
+
+    survive(server, 15, kill)
+
+
+def test_a_host_that_was_stopped_goes_on_as_a_follower(server: RunningServer) -> None:
+    """It believes to lead when it wakes up; it must not answer as if it did."""
+
+    def pause() -> None:
+        led = dict(zip(server.pids(HOST), figure(server, "partitions_led"), strict=False))
+        pid = max(server.pids(HOST), key=lambda pid: led.get(pid, 0))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_for(lambda: sum(figure(server, "partitions_led")) == 16)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    survive(server, 25, pause)
+
+
+def test_everything_stops_and_starts(server: RunningServer) -> None:
+    def restart() -> None:
+        server.stop()
+        server.start()
+
+    survive(server, 60, restart)
+
+
+def test_a_power_cut(server: RunningServer) -> None:
+    def cut() -> None:
+        server.kill()
+        server.start()
+
+    survive(server, 60, cut)
+
+
+def test_a_lost_disk_is_filled_again(server: RunningServer) -> None:
+    """While the server goes on, one host comes back with an empty folder."""
+    victim = server.data / "host-1"
+
+    def lose() -> None:
+        server.stop()
+        shutil.rmtree(victim)
+        server.start()
+
+    survive(server, 60, lose)
+    records = {
+        partition: [newest_record(folder) for folder in folders]
+        for partition, folders in stopped(server).items()
+    }
+    assert len(records) == 16
+    for partition, found in records.items():
+        assert len(found) == 3, partition
+        assert min(found) > 0, partition
+    server.start()
+    verify(server)
+
+
+def stopped(server: RunningServer) -> dict[int, Any]:
+    server.stop()
+    return copies_in(server.data)
+
+
+def newest_record(folder: Any) -> int:
+    store = LmdbReplica(folder, [int(folder.name.removeprefix("partition-"))])
+    try:
+        assert not store.loading
+        return store.last
+    finally:
+        store.close()

@@ -1,0 +1,296 @@
+"""Machines with copies of partitions, in fake time: production members, leaders, pipelines and
+directories on disks in memory, and a network between them that can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from actors.runtime.checkpointer import Checkpointer
+from actors.runtime.engine import Engine
+from actors.runtime.link import Desk, Link
+from actors.runtime.pipeline import Pipeline
+from actors.runtime.placement import Replicated, partition_at, place_of
+from actors.runtime.refs import ActorRef
+from actors.runtime.replication.copies import Copies, Courier
+from actors.runtime.replication.copy import Copy
+from actors.runtime.replication.directory import Directory
+from actors.runtime.replication.leader import Leader
+from actors.runtime.replication.member import Member
+from actors.runtime.replication.protocol import MemoryConfigStore, first_configuration
+from storage.replica import MemoryDisk, MemoryReplica
+from tests.unit.runtime.fake_time import run
+from tests.unit.runtime.kit import KINDS
+
+R = TypeVar("R")
+FRONT = "front"
+
+
+class Machine:
+    """A host and its disks. `life` counts its processes; 0: there is none."""
+
+    def __init__(self, town: Town, name: str) -> None:
+        self.town = town
+        self.name = name
+        self.disks = {partition: MemoryDisk() for partition in town.partitions}
+        self.up = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self) -> None:
+        """Begin a life with what the disks hold."""
+        self.up = True
+        before = asyncio.all_tasks()
+        courier = Courier(self._call)
+        self.directory = Directory(lambda: self.town.machines, self._ask)
+        members = (self._member(partition, courier) for partition in self.town.partitions)
+        self.copies = Copies(members)
+        self.directory.start()
+        self.copies.start()
+        self._tasks = asyncio.all_tasks() - before
+
+    def _member(self, partition: int, courier: Courier) -> Member:
+        store = MemoryReplica(self.disks[partition])
+        copy = Copy(self.name, partition, store, None)
+
+        def lead(leader: Leader) -> Pipeline:
+            engine = Engine(
+                kinds=KINDS,
+                placement=self.town.placement,
+                led=[partition],
+                store=store,
+                clock=lambda: 1_000_000,
+                rng=random.Random(0),
+            )
+            return Pipeline(engine, store, self._ship, self.town.broken.append, leader)
+
+        return Member(
+            copy,
+            self.town.first[partition],
+            self.town.configs,
+            courier,
+            lead,
+            Checkpointer(store, None),
+            self.town.broken.append,
+            min_in_sync=self.town.min_in_sync,
+        )
+
+    async def crash(self) -> None:
+        """Die as a process dies: at once, and without a word."""
+        self.up = False
+        while self._tasks:
+            tasks, self._tasks = self._tasks, set()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for member in self.copies.members.values():
+            if member.pipeline is not None:
+                await member.pipeline.abandon()
+        await self.directory.close()
+
+    async def serve(self, call: Callable[[Copies], Awaitable[R]]) -> R:
+        """Execute a call, as long as the process lives."""
+
+        async def execute() -> R:
+            return await call(self.copies)
+
+        if not self.up:
+            raise ConnectionError(f"{self.name} is down")
+        task = asyncio.create_task(execute())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise ConnectionError(f"{self.name} died") from None
+            raise
+
+    # --- its calls of others ------------------------------------------------------------------
+
+    async def _call(self, host: str, method: str, *args: Any) -> bytes:
+        async def make(copies: Copies) -> bytes:
+            answer: Any = getattr(copies, method)(*args)
+            found: bytes = await answer if asyncio.iscoroutine(answer) else answer
+            return found
+
+        return await self.town.carry(self.name, host, make)
+
+    async def _ask(self, host: str) -> list[tuple[int, int]]:
+        return await self.town.ask(self.name, host)
+
+    async def _ship(self, place: str, parcel: bytes) -> bytes:
+        partition = partition_at(place)
+
+        async def call(host: str) -> bytes:
+            return await self.town.carry(
+                self.name, host, lambda copies: copies.receive(partition, parcel)
+            )
+
+        return await self.directory.call(partition, call)
+
+
+class Town:
+    """All machines. `cut` holds pairs (from, to) between which nothing passes."""
+
+    def __init__(self, machines: int = 3, partitions: int = 2, copies: int = 3, seed: int = 0):
+        self.rng = random.Random(seed)
+        self.partitions = range(partitions)
+        self.placement = Replicated(partitions)
+        self.min_in_sync = max(1, copies - 1)
+        self.configs = MemoryConfigStore()
+        self.cut: set[tuple[str, str]] = set()
+        self.delay_s = 0.001
+        self.broken: list[BaseException] = []
+        names = [f"host-{number}" for number in range(machines)]
+        self.machines = {name: Machine(self, name) for name in names}
+        self.first = [
+            first_configuration(p, tuple(names[(p + n) % machines] for n in range(copies)))
+            for p in self.partitions
+        ]
+
+    async def __aenter__(self) -> Town:
+        for machine in self.machines.values():
+            machine.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for machine in self.machines.values():
+            if machine.up:
+                await machine.crash()
+        assert not self.broken, self.broken
+
+    # --- the network --------------------------------------------------------------------------
+
+    async def carry(self, source: str, target: str, call: Callable[[Copies], Awaitable[R]]) -> R:
+        """A call between machines: it hangs where the way there, or back, is cut."""
+        await self._pass(source, target)
+        answer = await self.machines[target].serve(call)
+        await self._pass(target, source)
+        return answer
+
+    async def _pass(self, source: str, target: str) -> None:
+        if source == target:
+            return
+        await asyncio.sleep(self.delay_s * self.rng.choice((0.5, 1, 1, 2, 20)))
+        while (source, target) in self.cut:
+            await asyncio.sleep(60.0)
+
+    async def ask(self, source: str, host: str) -> list[tuple[int, int]]:
+        async def led(copies: Copies) -> list[tuple[int, int]]:
+            return copies.led()
+
+        return await self.carry(source, host, led)
+
+    def isolate(self, name: str) -> None:
+        """Cut a machine off from all others, both ways."""
+        for other in self.machines:
+            self.cut |= {(name, other), (other, name)}
+
+    # --- what tests look at -------------------------------------------------------------------
+
+    def leaders(self, partition: int) -> list[str]:
+        """Who believes to lead."""
+        return [
+            name
+            for name, machine in self.machines.items()
+            if machine.up and machine.copies.members[partition].leading
+        ]
+
+    async def led(self, partition: int = 0) -> Machine:
+        """The machine that leads, once there is one."""
+        while not (names := self.leaders(partition)):
+            await asyncio.sleep(0.05)
+        return self.machines[names[0]]
+
+    async def in_sync(self, partition: int = 0, copies: int = 3) -> None:
+        """Once so many copies are in sync."""
+        while True:
+            config = await self.configs.newest(partition)
+            assert config is not None
+            if len(config.in_sync) == copies and self.leaders(partition):
+                return
+            await asyncio.sleep(0.05)
+
+    def rows(self, partition: int) -> list[list[tuple[bytes, bytes]]]:
+        """What each copy shows."""
+        return [
+            machine.copies.members[partition].copy.store.scan(
+                partition, b"", b"\xff" * 512, limit=100_000
+            )
+            for machine in self.machines.values()
+            if machine.up
+        ]
+
+    def an_actor(self, partition: int, number: int = 0) -> ActorRef:
+        keys = (ActorRef("user", key) for key in range(1, 10_000))
+        found = (ref for ref in keys if self.placement.partition(ref) == partition)
+        for _ in range(number):
+            next(found)
+        return next(found)
+
+
+class Reach:
+    """A front's calls of the place where a partition is led."""
+
+    def __init__(self, town: Town, directory: Directory, partition: int, source: str) -> None:
+        self._town = town
+        self._directory = directory
+        self._partition = partition
+        self._source = source
+
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        return await self._call(
+            lambda copies: copies.submit(self._partition, front, stream, number, payload)
+        )
+
+    async def poll(self, front: str) -> bytes:
+        return await self._call(lambda copies: copies.poll(self._partition, front))
+
+    async def _call(self, make: Callable[[Copies], Coroutine[Any, Any, bytes]]) -> bytes:
+        async def call(host: str) -> bytes:
+            return await self._town.carry(self._source, host, make)
+
+        return await self._directory.call(self._partition, call)
+
+
+class Edge:
+    """A front with a link to every partition."""
+
+    def __init__(self, town: Town, name: str = FRONT) -> None:
+        self.desk = Desk()
+        self.directory = Directory(
+            lambda: town.machines,
+            lambda host: town.ask(name, host),
+        )
+        self.directory.start()
+        self.links = {
+            partition: Link(
+                place_of(partition),
+                name,
+                Reach(town, self.directory, partition, name),
+                self.desk,
+                lambda out: None,
+                lambda link: None,
+            )
+            for partition in town.partitions
+        }
+
+    async def close(self) -> None:
+        await asyncio.gather(*(link.close() for link in self.links.values()))
+        await self.directory.close()
+
+
+def on_town(test: Callable[[Town], Awaitable[None]], **options: Any) -> None:
+    """Run a test in fake time."""
+
+    async def main() -> None:
+        async with Town(**options) as town:
+            await test(town)
+
+    run(main)
+
+
+def both(a: str, b: str) -> set[tuple[str, str]]:
+    return {(a, b), (b, a)}

@@ -1,0 +1,109 @@
+"""The checks bite: with any one of the rules left out, some seed of the chaos finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.runtime.replication.copy import Copy
+from actors.runtime.replication.leader import Leader
+from actors.runtime.replication.member import Member
+from actors.runtime.replication.protocol import Configuration
+from actors.runtime.streams import Streams
+from api.errors import ApiError
+from storage.port import Writes
+from storage.replica import encode_record
+from tests.unit.runtime.replication.test_replication import chaos
+
+Patch = pytest.MonkeyPatch
+SEEDS = 60
+
+
+def acknowledge_before_the_followers_have_it(patch: Patch) -> None:
+    patch.setattr(Leader, "_is_committed", lambda self, number: True)
+
+
+def acknowledge_before_the_sync(patch: Patch) -> None:
+    async def commit(self: Any, writes: Writes) -> None:
+        self._check()
+        self._unsynced = [*getattr(self, "_unsynced", []), encode_record(self.config.epoch, writes)]
+        if len(self._unsynced) < 20 and writes:
+            self.committed += 1
+            return
+        for record in self._unsynced:
+            self._store.disk.records[self._store.disk.last + 1] = record
+        self._unsynced = []
+        self._wake_all()
+
+    patch.setattr(Leader, "commit", commit)
+
+
+def skip_the_check_of_epochs(patch: Patch) -> None:
+    async def heed(self: Copy, config: Configuration) -> bool:
+        await self._adopt(config)
+        return True
+
+    patch.setattr(Copy, "_heed", heed)
+    patch.setattr(Leader, "_check", lambda self: None)
+    patch.setattr(Leader, "has_lease", lambda self, now_s: True)
+
+
+def forget_the_watermark(patch: Patch) -> None:
+    def advance(self: Streams, source: int, target: int, mark: int) -> None:
+        self._watermarks[(source, target)] = mark
+
+    patch.setattr(Streams, "advance", advance)
+
+
+def take_over_out_of_sync(patch: Patch) -> None:
+    real = Member._claim
+
+    async def claim(self: Member, fresh: bool) -> Configuration | None:
+        config = self.copy.config
+        if config.members and self.copy.host not in config.in_sync:
+            self.copy.config = msgspec.structs.replace(
+                config, in_sync=(*config.in_sync, self.copy.host)
+            )
+        return await real(self, fresh)
+
+    patch.setattr(Member, "_claim", claim)
+
+
+def keep_what_the_new_leader_does_not_have(patch: Patch) -> None:
+    real = Copy._take
+
+    async def take(self: Copy, message: Any) -> None:
+        if self.store.last > self.matched:
+            self.matched = self.store.last
+        await real(self, message)
+
+    patch.setattr(Copy, "_take", take)
+
+
+def never_ship_again(patch: Patch) -> None:
+    patch.setattr(Streams, "rewind", lambda self, source, target: None)
+
+
+@pytest.mark.parametrize(
+    "mutate",
+    [
+        acknowledge_before_the_followers_have_it,
+        acknowledge_before_the_sync,
+        skip_the_check_of_epochs,
+        forget_the_watermark,
+        take_over_out_of_sync,
+        keep_what_the_new_leader_does_not_have,
+        never_ship_again,
+    ],
+)
+def test_a_mutation_is_found(mutate: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    mutate(monkeypatch)
+    for seed in range(SEEDS):
+        try:
+            chaos(seed)
+        except (AssertionError, TimeoutError, ApiError):
+            return
+    raise AssertionError("nothing was found")
