@@ -90,14 +90,23 @@ class Gcs:
 
 
 _handles: dict[str, Any] = {}
+_own: dict[str, Any] = {}
+
+
+def answer_as(host: str, calls: Any) -> None:
+    """What this process calls of this host, which lives in it, stays in it."""
+    _own[host] = calls
 
 
 async def call_host(host: str, method: str, *args: Any) -> Any:
     """Call a host of a replicated server, as this process knows it. Raises NotLeading, and what
     Ray raises."""
+    if host in _own:
+        return await getattr(_own[host], method)(*args)
     handle = _handles.get(host)
     if handle is None:
-        handle = _handles[host] = await asyncio.to_thread(ray.get_actor, host, namespace=NAMESPACE)
+        find = asyncio.to_thread(ray.get_actor, host, namespace=NAMESPACE)
+        handle = _handles[host] = await find
     try:
         return await getattr(handle, method).remote(*args)
     except ray.exceptions.RayTaskError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from actors.runtime.journal import Deposed
 from actors.runtime.replication import protocol
 from actors.runtime.replication.directory import Led
 from actors.runtime.replication.member import Member
@@ -19,6 +21,7 @@ from actors.runtime.replication.protocol import (
 )
 
 CALL_S_MAX = 1.5
+BALANCE_STEP_S = 1.0
 
 
 class CallHost(Protocol):
@@ -32,12 +35,27 @@ class Copies:
 
     def __init__(self, members: Iterable[Member]) -> None:
         self.members = {member.copy.partition: member for member in members}
+        self._balancer: asyncio.Task[None] | None = None
+
+    async def _balance(self) -> None:
+        """Give partitions back, one at a time, to the hosts that shall lead them: else those that
+        were never down would lead everything in the end."""
+        while True:
+            await asyncio.sleep(BALANCE_STEP_S)
+            homesick = (m for m in self.members.values() if m.should_hand_over())
+            member = next(homesick, None)
+            if member is not None:
+                with contextlib.suppress(NotLeading, Deposed, Unavailable):
+                    await member.hand_over(member.copy.config.members[0])
 
     def start(self) -> None:
         for member in self.members.values():
             member.start()
+        self._balancer = asyncio.create_task(self._balance())
 
     async def close(self) -> None:
+        if self._balancer is not None:
+            self._balancer.cancel()
         await asyncio.gather(*(member.close() for member in self.members.values()))
 
     # --- calls of fronts, and of hosts that lead other partitions --------------------------------

@@ -28,7 +28,7 @@ from actors.runtime.replication.leader import Leader
 from actors.runtime.replication.member import Member
 from actors.runtime.replication.protocol import first_configuration
 from actors.runtime.settings import Settings, decode_settings
-from actors.runtime.transport import Gcs, Routes, call_host
+from actors.runtime.transport import Gcs, Routes, answer_as, call_host
 from storage.folder import HostFolder
 from storage.replica import LmdbReplica
 
@@ -66,6 +66,7 @@ class ReplicatedHost:
         self._checkpoints = ThreadPoolExecutor(1, "checkpointer")
         mine = [p for p in range(config.partitions) if name in members_of(p, config)]
         self.copies = Copies(self._member(partition) for partition in mine)
+        answer_as(name, self)
         self._routes.start()
         self.copies.start()
         log.info("%s has copies of %d partitions", name, len(mine))

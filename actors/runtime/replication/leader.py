@@ -60,6 +60,7 @@ class Follower:
         self.confirmed_s = now_s - 2 * LEASE_S
         """When the last message was sent that it has confirmed."""
         self.since_s = now_s
+        self.well_since_s = now_s
         self.joining = False
         """It is nearly up: commits wait for it, so that it can be taken among those in sync."""
         self.full = False
@@ -202,6 +203,13 @@ class Leader:
         """How many records each other copy lacks."""
         last = self._last()
         return {follower.host: last - follower.acked for follower in self.followers.values()}
+
+    def well_s(self, host: str) -> float:
+        """How long a copy has been in sync in the eyes of this leader."""
+        follower = self.followers.get(host)
+        if follower is None or host not in self.config.in_sync:
+            return 0.0
+        return time.monotonic() - follower.well_since_s
 
     async def lease(self) -> None:
         """Wait until it is certain that no other copy leads. Raises Deposed."""
@@ -365,6 +373,8 @@ class Leader:
             for follower in self.followers.values():
                 if follower.host in in_sync:
                     follower.joining = False
+                if follower.host not in old.in_sync:
+                    follower.well_since_s = time.monotonic()
             log.info("partition %d: epoch %d, in sync %s", *_told(config))
             self._notify()
             self._wake_all()

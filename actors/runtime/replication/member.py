@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 HANDOVER_S = 2.0
 FULL_S = 1.0
+BALANCE_S = 10.0
+"""A copy that shall lead, and can, leads after so long."""
 
 
 class Asker(Peer, Protocol):
@@ -45,8 +47,9 @@ class Asker(Peer, Protocol):
 
 
 class Member:
-    """See the module. `first` is the configuration of a new partition. `lead(leader)` makes the pipeline that executes turns while this host leads;
-    it is started here. `stop` ends the process, where going on would be guessing."""
+    """See the module. `first` is the configuration of a new partition. `lead(leader)` makes the
+    pipeline that executes turns while this host leads; it is started here. `stop` ends the process,
+    where going on would be guessing."""
 
     def __init__(
         self,
@@ -243,6 +246,14 @@ class Member:
 
     def known(self) -> Known:
         return Known(self.copy.config, self.leading)
+
+    def should_hand_over(self) -> bool:
+        """Whether another copy shall lead, and has been well for some time."""
+        leader = self.leader
+        if leader is None or not self.leading:
+            return False
+        preferred = self.copy.config.members[0]
+        return preferred != self.copy.host and leader.well_s(preferred) > BALANCE_S
 
     def row(self) -> dict[str, Any]:
         """What `heliograph admin cluster` shows of this copy."""

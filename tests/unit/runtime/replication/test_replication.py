@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import secrets
 import time
 from typing import Any
 
 import msgspec
+import pytest
 
 from actors.runtime import wire
 from actors.runtime.refs import NOBODY, ActorRef
@@ -273,6 +275,22 @@ def test_a_leader_hands_over_without_a_fault() -> None:
     on_town(test)
 
 
+def test_a_host_that_comes_back_leads_again() -> None:
+    async def test(town: Town) -> None:
+        writer = Writer(town)
+        await town.in_sync()
+        home = await town.led()
+        assert home.name == town.first[0].members[0]
+        await home.crash()
+        await writer.write_for(3.0)
+        home.start()
+        await writer.write_for(25.0, 0.2)
+        assert town.leaders(0) == [home.name]
+        await writer.check()
+
+    on_town(test)
+
+
 def test_while_the_configuration_store_is_down_work_goes_on() -> None:
     async def test(town: Town) -> None:
         writer = Writer(town)
@@ -362,6 +380,13 @@ def chaos(seed: int) -> None:
     on_town(test, seed=seed)
 
 
-def test_chaos() -> None:
-    for seed in range(40):
+@pytest.mark.parametrize("seed", range(12))
+def test_chaos(seed: int) -> None:
+    chaos(seed)
+
+
+def test_fresh_chaos() -> None:
+    first = secrets.randbits(32)
+    for seed in range(first, first + 8):
+        print(f"seed {seed}")
         chaos(seed)
