@@ -57,9 +57,10 @@ from api.methods import (
 RECENT_MAX = 32
 TRIM_STEP = 256
 """Old mailbox rows are deleted this many at a time."""
-RESTORE_STEP = 1 << 20
-"""A restored mailbox goes on from a multiple of this that is higher than any number it ever gave
-(`heliograph.admin.restore`)."""
+RESTORE_STEP = 1 << 14
+RESTORED_FROM = 1 << 36
+"""A restored mailbox goes on from a multiple of the step, beyond all that is numbered from 1, that
+is higher than any number it ever gave (`heliograph.admin.restore`)."""
 ACTIVE_STEP_MS = 3_600_000
 ONLINE_MS_MAX = 900_000
 """A session that was not heard of for so long is not online (its host may have been restarted)."""

@@ -60,6 +60,15 @@ def up(
         int | None,
         typer.Option(min=1, max=64, help="Host processes; fixed when the folder is made."),
     ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=16,
+            help="To develop with: so many Ray nodes on this machine, with a host, an edge and a "
+            "folder each; fixed when the folder is made.",
+        ),
+    ] = None,
     edges: Annotated[int, typer.Option(min=1, max=64, help="Edge processes.")] = 1,
     registration: Annotated[
         Registration, typer.Option(help="Who may register.")
@@ -110,6 +119,7 @@ def up(
             port=port,
             ws_port=ws_port,
             hosts=hosts,
+            nodes=nodes,
             edges=edges,
             registration=registration.value,
             dedicated=tuple(dedicated) if dedicated else None,

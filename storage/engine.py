@@ -86,6 +86,10 @@ class LmdbStore:
         self.installed = int(self._reader.get(APPLIED, b"0", db=self._meta))
         """The number of the last record whose rows reads see: what a checkpoint may claim to hold.
         The log itself may be one ahead, while its writer waits to be heard."""
+        self._recover()
+
+    def _recover(self) -> None:
+        """Take over what is in the log."""
         for payload in self._log.replay(self.installed):
             self._replay(payload)
 

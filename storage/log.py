@@ -58,7 +58,8 @@ class Log:
         StorageFull (nothing of them is kept) or StorageFailed."""
         first = self.last + 1
         records = b"".join(
-            pack(number, payload, self._salt) for number, payload in enumerate(payloads, first)
+            pack(number, payload, self._salt, joined=number > first)
+            for number, payload in enumerate(payloads, first)
         )
         try:
             if self._fd < 0 or self._offset + len(records) > self._size:
@@ -121,58 +122,78 @@ class Log:
         last `keep` of those."""
         segments = segments_of(self._folder)
         old = [s for s, following in itertools.pairwise(segments) if following.first <= upto + 1]
-        for segment in old[: len(old) - keep]:
+        for segment in old[: max(0, len(old) - keep)]:
             segment.path.unlink()
 
     def read(self, after: int, bytes_max: int) -> list[bytes] | None:
         """The payloads of the records after `after`, as many as have `bytes_max` together, but at
         least one if there is one; None if they were cut off. Any thread."""
         found: list[bytes] = []
-        if after >= self.last:
+        last = self.last  # what is being written after it is not durable yet
+        if after >= last:
             return found
         try:
-            for _, payload in LogReader(self._folder, self._salt, after).records():
+            for number, payload in LogReader(self._folder, self._salt, after).records():
                 bytes_max -= len(payload)
                 if found and bytes_max < 0:
                     break
                 found.append(payload)
+                if number == last:
+                    break
         except (FileNotFoundError, CorruptLog):
             return None
-        return found
+        return found or None
 
     def truncate(self, after: int) -> None:
         """Take back the records after `after`. A crash meanwhile leaves some of them. Raises
         StorageFailed, CorruptLog."""
         if after >= self.last:
             return
-        self.close()
         segments = segments_of(self._folder)
-        (segment,) = [s for s in segments if s.first <= after + 1][-1:]
+        index = max(i for i, segment in enumerate(segments) if segment.first <= after + 1)
+        path = segments[index].path
         try:
-            for later in reversed(segments[segments.index(segment) + 1 :]):
+            end = _end_of(segments[index], after, self._salt)
+            self.close()
+            for later in reversed(segments[index + 1 :]):
                 later.path.unlink()
-            end = _end_of(segment, after, self._salt)
-            size = segment.path.stat().st_size
-            with open(segment.path, "r+b") as file:
-                # A shorter file is one change to the file system: zeros might arrive in part.
-                file.truncate(end)
-                os.fsync(file.fileno())
-                os.posix_fallocate(file.fileno(), 0, size)
-                os.fsync(file.fileno())
             sync_folder(self._folder)
+            self._fd = os.open(path, os.O_RDWR)
+            size = os.fstat(self._fd).st_size
+            # A shorter file is one change to the file system: zeros might arrive in part.
+            os.ftruncate(self._fd, end)
+            os.fsync(self._fd)
+            self._regain(size)
+            self._offset, self._size = end, os.fstat(self._fd).st_size
         except OSError as error:
             raise StorageFailed(f"the log failed: {error}") from error
         self.last = after
-        self._resume(segment, end, 0)
+
+    def _regain(self, size: int) -> None:
+        """Give the segment its size again. Where others took the room meanwhile it stays short, and
+        the next record goes to a new one."""
+        try:
+            os.posix_fallocate(self._fd, 0, size)
+            os.fsync(self._fd)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
 
     def restart(self, after: int) -> None:
-        """Forget all records; the next one has the number after `after`. Raises StorageFailed."""
+        """Forget all records; the next one has the number after `after`, which an empty segment
+        tells from now on. A crash meanwhile leaves a log that fits nothing. Raises StorageFull,
+        StorageFailed."""
         self.close()
+        self.last = 0
         try:
             for segment in reversed(segments_of(self._folder)):
                 segment.path.unlink()
             sync_folder(self._folder)
+            if after:
+                self._new_segment(after + 1, 0)
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise StorageFull(f"no room for the log: {error}") from error
             raise StorageFailed(f"the log failed: {error}") from error
         self.last = after
 

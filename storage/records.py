@@ -6,7 +6,9 @@ payload and begins with the store's salt: what users write stands in payloads, a
 not know the salt can write something that looks like a record.
 
 A record that fails its check at the end of the last segment is a write that a crash cut short;
-before a record that passes, or in another segment, it is damage.
+before a record that passes, or in another segment, it is damage. Records that are written together
+may reach the disk in any order, so those after the first of them are marked as joined: one of them
+says nothing about what is missing before it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from storage.port import CorruptLog
 
 HEADER = struct.Struct(">IIQ")
 SUFFIX = ".log"
+JOINED = 1 << 63
+"""Added to the number of a record that was written together with the one before it."""
 _DIGITS = 20
 
 
@@ -41,8 +45,10 @@ def segments_of(folder: Path) -> list[Segment]:
     return [Segment(path) for path in names]
 
 
-def pack(number: int, payload: bytes, salt: bytes) -> bytes:
+def pack(number: int, payload: bytes, salt: bytes, *, joined: bool = False) -> bytes:
     """A record."""
+    if joined:
+        number |= JOINED
     return HEADER.pack(len(payload), _checksum(number, payload, salt), number) + payload
 
 
@@ -114,15 +120,16 @@ def record_at(data: bytes, offset: int, number: int, salt: bytes) -> bytes | Non
     if room < 1:
         return None
     length, check, found = HEADER.unpack_from(data, offset)
-    if found != number or not 0 < length <= room:
+    if found & ~JOINED != number or not 0 < length <= room:
         return None
     payload = data[offset + HEADER.size : offset + HEADER.size + length]
-    return payload if _checksum(number, payload, salt) == check else None
+    return payload if _checksum(found, payload, salt) == check else None
 
 
 def _holds_record(data: bytes, last: int, salt: bytes) -> bool:
-    """Whether a whole record with a number after `last` is anywhere in what follows the end: then
-    what is there is no torn record. The last of the zeros that were stripped may belong to it."""
+    """Whether a whole record with a number after `last`, not joined, is anywhere in what follows
+    the end: then what is there is no torn write. The last of the zeros that were stripped may
+    belong to it."""
     data += bytes(HEADER.size)
     newest = last + len(data) // HEADER.size
     for at in range(1, len(data) - HEADER.size):

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import lmdb
 
+from storage.codec import seal
 from storage.engine import (
     APPLIED,
     EPOCH_BYTES,
@@ -92,7 +93,8 @@ class Replica(Store, Protocol):
 
     def end_load(self, number: int) -> None:
         """The snapshot is whole once the records after `number` are applied to it, up to where the
-        sender was when it ended; the next record here is the one after `number`."""
+        sender was when it ended; the next record here is the one after `number`. Raises StorageFull
+        (it has to begin again), StorageFailed."""
 
 
 class Kept:
@@ -148,9 +150,16 @@ class LmdbReplica(LmdbStore):
     ) -> None:
         self._kept = Kept()
         self._replayed = 0
+        self.loading = False
         super().__init__(folder, partitions, segment_bytes=segment_bytes)
         self._slots = Slots(folder / "config")
+
+    def _recover(self) -> None:
         self.loading = bool(self._reader.get(LOADING, b"", db=self._meta))
+        if self.loading:  # what a crash left of the log belongs to nothing
+            self._log.restart(0)
+        else:
+            super()._recover()
 
     def _replay(self, payload: bytes) -> None:
         self._replayed = max(self._replayed, self.installed) + 1
@@ -219,8 +228,6 @@ class LmdbReplica(LmdbStore):
         self.installed = 0
 
     def load(self, writes: Writes) -> None:
-        from storage.codec import seal
-
         try:
             with self._env.begin(write=True) as txn:
                 for partition, rows in writes.items():
@@ -321,9 +328,11 @@ class MemoryReplica:
         if after < self.last and after + 1 not in self.disk.records:
             return None
         found: list[bytes] = []
-        while (record := self.disk.records.get(after + 1)) is not None and bytes_max > 0:
-            found.append(record)
+        while (record := self.disk.records.get(after + 1)) is not None:
             bytes_max -= len(record)
+            if found and bytes_max < 0:
+                break
+            found.append(record)
             after += 1
         return found
 

@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 from zlib import crc32
 
+from storage.log import sync_folder
 from storage.port import StorageFailed, StorageFull
 
 SLOT_BYTES = 4096
@@ -39,9 +40,10 @@ class Slots:
                 file.write(bytes(2 * SLOT_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
+            draft.rename(self._path)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise StorageFull(f"no room for {self._path}: {error}") from error
-        draft.rename(self._path)
 
     def read(self) -> bytes:
         return self._value

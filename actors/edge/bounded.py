@@ -109,7 +109,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
 def bound_websockets() -> list[Any]:
     """Have uvicorn serve WebSockets so in this process. Serve calls this in fronts and in its
-    stand-by proxy before they start uvicorn (see `heliograph.server.main`), and asks for
+    stand-by proxy before they start uvicorn (see `heliograph.server.environment`), and asks for
     middleware: there is none."""
     auto.AutoWebSocketsProtocol = BoundedWebSocket
     return []

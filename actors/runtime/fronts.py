@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from actors.runtime.wire import Out
 
 PACKET_BYTES_MAX = 256 * 1024
-"""Ray carries so much inside a call (`heliograph.server.main.INLINE_BYTES_MAX`); what is larger
-goes through the object store."""
+"""Ray carries so much inside a call (`heliograph.server.environment.INLINE_BYTES_MAX`); what is
+larger goes through the object store."""
 
 QUEUED_OUTS_MAX = 200_000
 """A front that does not fetch this many is dropped; it attaches again when it comes back."""

@@ -15,7 +15,9 @@ class Deposed(Exception):
 
 
 class Journal(Protocol):
-    """Where batches go, one at a time."""
+    """Where batches go, one at a time. `alone`: what is refused here is nowhere."""
+
+    alone: bool
 
     async def commit(self, writes: Writes) -> None:
         """Comes back when the batch will not be lost. Raises StorageFull (nothing of it was kept),
@@ -25,6 +27,8 @@ class Journal(Protocol):
 
 class LocalJournal:
     """The log of the only copy, which keeps its store, too."""
+
+    alone = True
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -109,6 +109,8 @@ class Link:
         self._sent: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._incarnation = ""
+        self._missed = False
+        """A call failed, which may have had a packet."""
         self._lives = 0
         """How many lives of the host this link has seen."""
         self._next = 1
@@ -194,6 +196,7 @@ class Link:
                 packet = wire.decode_packet(answer)
             except Exception as error:
                 log.info("%s does not take requests: %s", self.name, error)
+                self._missed = True
                 failed[number] = batch
                 self._wake.set()
             else:
@@ -227,6 +230,7 @@ class Link:
                 packet = wire.decode_packet(await self._host.poll(self._front))
             except Exception as error:
                 log.info("%s does not answer: %s", self.name, error)
+                self._missed = True
                 self.connected.clear()
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, RETRY_S_MAX)
@@ -271,9 +275,14 @@ class Link:
             self._incarnation = packet.incarnation
             self._next = 1
             self._early.clear()
+            self._missed = False
             if renewed:
                 log.info("%s is in a new life", self.name)
                 self._renew()
+        elif self._missed:
+            # Pushes may have been in it; answers are asked for again in a while.
+            self._missed = False
+            self._on_renewed(self)
         if packet.number >= self._next:
             self._early[packet.number] = packet.outs
             self._act()

@@ -19,7 +19,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from actors.runtime import wire
-from actors.runtime.engine import Engine
+from actors.runtime.engine import NOT_YET, Engine
 from actors.runtime.fronts import FrontQueue, Fronts
 from actors.runtime.journal import Deposed, Journal, LocalJournal
 from actors.runtime.layers import Layer
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 POLL_S = 10.0
 READ_ONLY_S = 1.0
 HOUSEKEEPING_S = 0.25
-BATCH_ORDER_S_MAX = 2.0
+BATCH_ORDER_S_MAX = 0.5
 COMMANDS_PER_STEP = 64
 MOVED = "this host is stopping, or does not lead this partition any more"
 
@@ -103,6 +103,10 @@ class Pipeline:
     def refuse(self) -> None:
         """Refuse what comes from now on."""
         self._closing = True
+
+    def resume(self) -> None:
+        """Take requests again after all."""
+        self._closing = self._abandoned
 
     async def abandon(self) -> None:
         """Another copy leads, or may: stop at once and say nothing more. Who waits is refused."""
@@ -281,7 +285,10 @@ class Pipeline:
         log.error("the disk is full, only reading for %s s: %s", READ_ONLY_S, error)
         self._read_only_until_s = time.monotonic() + READ_ONLY_S
         self.engine.read_only = True
-        refusal = ApiError("storage_full", "the disk is full; nothing was changed", READ_ONLY_S)
+        if self._journal.alone:
+            refusal = ApiError("storage_full", "the disk is full; nothing was changed", READ_ONLY_S)
+        else:
+            refusal = ApiError("unavailable", NOT_YET, READ_ONLY_S)
         touched = self.fronts.release(self.engine.give_up(refusal))
         self._sequence += 2
         durable, self._durable = self._durable, asyncio.Event()

@@ -16,6 +16,7 @@ from actors.user import (
     HEAD,
     MAILBOX,
     RESTORE_STEP,
+    RESTORED_FROM,
     SESSIONS,
     ContactRow,
     DialogRow,
@@ -24,6 +25,12 @@ from actors.user import (
 )
 from actors.verify.report import Facts, Report, UserFacts
 from api import limits
+
+
+def _began(pts: int) -> int:
+    """After which number a mailbox that is at `pts` may begin: the numbers of one that was restored
+    begin anew."""
+    return pts - pts % RESTORE_STEP if pts >= RESTORED_FROM else 0
 
 
 class UserCheck:
@@ -62,7 +69,7 @@ class UserCheck:
         if head is None:
             self._tell("there are rows of a user who does not exist")
             return
-        if self._pts != head.pts:
+        if self._pts != head.pts and (self._pts or head.pts != _began(head.pts)):
             self._tell(f"updates were numbered to {head.pts}, and the mailbox ends at {self._pts}")
         if head.delivered_pts > head.pts:
             self._tell("more updates are confirmed than there are")
@@ -76,8 +83,7 @@ class UserCheck:
         self._report.counts["updates"] += 1
         if self._pts == 0:
             latest = self._head.pts if self._head else 0
-            restored = latest - latest % RESTORE_STEP  # the numbers began anew there
-            oldest = max(restored, latest - limits.MAILBOX_EVENTS_MAX)
+            oldest = max(_began(latest), latest - limits.MAILBOX_EVENTS_MAX)
             if pts > oldest + 1:
                 self._tell(f"updates before {pts} are missing")
         elif pts != self._pts + 1:

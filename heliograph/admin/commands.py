@@ -5,11 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,28 +14,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from api.errors import ApiError
-from heliograph.admin.live import NotRunning
-from storage.port import StorageError
+from heliograph.admin.backup_commands import backup, backups, check, restore
+from heliograph.admin.telling import DATA, Data, Json, show_report, told
 
 app = typer.Typer(help="Verify, watch and manage a server.", no_args_is_help=True)
 
-Data = Annotated[Path, typer.Option(help="The data folder of the server.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DATA = Path("heliograph-data")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors that the operator can do something about are told in one line."""
-    try:
-        yield
-    except (StorageError, NotRunning, OSError) as error:
-        print(f"heliograph: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error
-    except ApiError as error:
-        print(f"heliograph: {error.detail}", file=sys.stderr)
-        raise typer.Exit(2) from error
+for _command in (backup, backups, check, restore):
+    app.command()(_command)
 
 
 @app.command()
@@ -48,23 +30,9 @@ def verify(data: Data = DATA, as_json: Json = False) -> None:
     Exit code 0: all is well; 1: something was found; 2: it could not be looked at."""
     from heliograph.admin.stored import verify_folder
 
-    with _told():
+    with told():
         report = verify_folder(data)
-    if as_json:
-        findings = [{"where": f.where, "what": f.what} for f in report.findings]
-        shown = {"clean": report.clean, "findings_total": report.findings_total}
-        print(json.dumps(shown | {"findings": findings, "counts": dict(report.counts)}))
-    else:
-        console = Console(highlight=False, soft_wrap=True)
-        for name, count in sorted(report.counts.items()):
-            console.print(f"{count:>12,} {name}", markup=False)
-        for finding in report.findings:
-            console.print(str(finding), markup=False)
-        if report.clean:
-            console.print("Everything is as it must be.")
-        else:
-            console.print(f"{report.findings_total:,} findings.")
-    raise typer.Exit(0 if report.clean else 1)
+    show_report(report, as_json)
 
 
 @app.command()
@@ -73,7 +41,7 @@ def users(data: Data = DATA, as_json: Json = False) -> None:
     from heliograph.admin.stored import accounts
     from heliograph.chat.text import one_line
 
-    with _told():
+    with told():
         found = sorted(accounts(data), key=lambda account: account.username.lower())
     if as_json:
         for account in found:
@@ -105,7 +73,7 @@ def stats(data: Data = DATA, as_json: Json = False) -> None:
     """Show the figures of every process of a running server."""
     from heliograph.admin.live import figures
 
-    with _told():
+    with told():
         found = figures(data)
     if as_json:
         print(json.dumps(found))
@@ -124,7 +92,7 @@ def invite(
     """Make an invitation, and print its code."""
     from heliograph.admin import live
 
-    with _told():
+    with told():
         print(live.invite(data, uses))
 
 
@@ -141,7 +109,7 @@ def reset_password(username: str, data: Data = DATA) -> None:
             raise typer.Exit(2)
     else:
         password = sys.stdin.readline().rstrip("\n")
-    with _told():
+    with told():
         live.reset_password(data, username, password)
     print(f"{username} has a new password.")
 

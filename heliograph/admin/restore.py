@@ -2,9 +2,9 @@
 
 Clients may know more than the backup does. A device that had seen update 150 of a mailbox that is
 restored at 120 would take the next thirty for known ones. So every mailbox goes on from a number
-that is higher than any it ever gave: the second of the restore times `RESTORE_STEP`, of which no
-mailbox gives as many in a second. Whoever comes with a number from before is too far behind, is
-told `too_long`, and starts afresh.
+that is higher than any it ever gave: the seconds since 2020 times `RESTORE_STEP`, because no
+mailbox gives as many numbers in a second. Whoever comes with a number from before is too far
+behind, is told `too_long`, and starts afresh.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from actors.runtime.refs import KINDS
-from actors.user import HEAD, MAILBOX, RESTORE_STEP
+from actors.user import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
 from storage.backup.chunks import Row
 from storage.backup.fill import NewFolder
 from storage.backup.manifest import BackupError, Manifest, PartitionRows
@@ -27,6 +27,7 @@ from storage.folder import VERSION
 from storage.keys import split_key
 from storage.port import BadKey
 
+YEAR_2020_S = 1_577_836_800
 _encode = msgspec.msgpack.Encoder().encode
 _USER = bytes([KINDS["user"]])
 
@@ -41,7 +42,9 @@ def restore_server(source: Path, data: Path, until_ms: int | None) -> Manifest:
             f"this backup is of a newer Heliograph (format {manifest.description.version}, this "
             f"one knows {VERSION}); install the newer one"
         )
-    base = int(time.time()) * RESTORE_STEP
+    base = (int(time.time()) - YEAR_2020_S) * RESTORE_STEP
+    if base < RESTORED_FROM:
+        raise BackupError("the clock of this machine is years slow; set it first")
     folder = NewFolder(data)
     for store in manifest.stores:
         partitions = {part.number: _rows(repository, part, base) for part in store.partitions}

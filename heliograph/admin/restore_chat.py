@@ -100,10 +100,7 @@ def _last_id_seen(
     stores: dict[str, Follower], placement: Placement, chat_id: str, known: list[ChatRows]
 ) -> int:
     """The highest message id in the dialogs of all who are or were members."""
-    try:
-        users = set(refs.private_peers(chat_id) or ())
-    except ValueError:
-        raise BackupError(f"{chat_id} is no chat's id") from None
+    users = set(refs.private_peers(chat_id) or ())
     highest = 0
     for user_id in users.union(*(rows.members for rows in known)):
         partition = placement.partition(refs.user(user_id))

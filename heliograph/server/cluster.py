@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -24,6 +24,9 @@ from heliograph.server.main import settings_of, wait_until_ready, write_run_file
 from heliograph.server.node import node_environment
 from storage import node_folder
 from storage.folder import VERSION, Description
+
+if TYPE_CHECKING:
+    from actors.runtime.settings import Settings
 
 log = logging.getLogger("heliograph.server")
 
@@ -62,7 +65,7 @@ def start(
 ) -> ServerConfig:
     """Start Heliograph on the nodes of the cluster, and wait until it answers on this one; returns
     the configuration with what the cluster was made with. Raises ClusterError."""
-    import_s = time.monotonic()
+    begun_s = time.monotonic()
     context = connect(Path(config.data))
     from ray import serve
 
@@ -87,17 +90,37 @@ def start(
     )
     settings = replace(settings_of(config), fronts=made.hosts)
     say(f"Starting Heliograph on {', '.join(layout.homes)} ...")
+    listen = {"host": config.host, "port": config.port}
+    unchanged = _started_before(settings)
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(cluster.start_on, homes, settings)
-        serve.start(
-            proxy_location="EveryNode", http_options={"host": config.host, "port": config.port}
-        )
-        serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
+        serve.start(proxy_location="EveryNode", http_options=listen)
+        if not (unchanged and _front_is_there()):
+            serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
         started.result()
     wait_until_ready(config.url, READY_S_MAX)
     write_run_file(config, str(context.address_info["gcs_address"]))
-    log.info("ready after %.1f s", time.monotonic() - import_s)
+    log.info("ready after %.1f s", time.monotonic() - begun_s)
     return config
+
+
+def _started_before(settings: Settings) -> bool:
+    from actors.runtime import cluster
+
+    with contextlib.suppress(RuntimeError):
+        return cluster.settings() == settings
+    return False
+
+
+def _front_is_there() -> bool:
+    """Whether Serve has begun to run the front again by itself, as it does after a restart of all
+    machines. To deploy the same again would replace its replicas one by one, half a minute each."""
+    from ray import serve
+
+    import serve_app
+
+    found = serve.status().applications.get(serve_app.APP)
+    return found is not None and found.status in ("RUNNING", "DEPLOYING")
 
 
 def wait_for_nodes(count: int, wait_s: float, say: Callable[[str], None]) -> list[str]:

@@ -32,6 +32,7 @@ class ServerConfig(Struct, frozen=True):
     temporary: str
     version: str
     copies: int = 1
+    nodes: int = 1
 
     @property
     def url(self) -> str:

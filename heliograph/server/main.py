@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from heliograph.server import local_nodes
 from heliograph.server.children import adopt_orphans, end_descendants
 from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_membership
 from heliograph.server.environment import ray_environment, serve_environment
@@ -36,7 +37,9 @@ FAILURES_MAX = 5
 
 def environment(config: ServerConfig) -> dict[str, str]:
     """What Ray and Serve are told by the environment, before they are imported."""
+    own = {"RAY_TMPDIR": local_nodes.temporary(config.temporary)} if config.nodes > 1 else {}
     return {
+        **own,
         **ray_membership(Path(config.data)),
         **ray_environment(),
         **serve_environment(Path(config.temporary) / "haproxy", config.port),
@@ -71,22 +74,32 @@ def start(config: ServerConfig) -> str:
     from ray import serve
 
     begun_s = time.monotonic()
-    context: Any = ray.init(
-        include_dashboard=False,
-        num_cpus=max(4, os.cpu_count() or 1),
-        object_store_memory=100 * 1024 * 1024,
-        namespace="heliograph",
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-        _temp_dir=str(Path(config.temporary) / "ray"),
-    )
+    driver: dict[str, Any] = {
+        "namespace": "heliograph",
+        "log_to_driver": False,
+        "logging_level": logging.WARNING,
+    }
+    node: dict[str, Any] = {
+        "num_cpus": max(4, os.cpu_count() or 1),
+        "object_store_memory": 100 * 1024 * 1024,
+    }
+    context: Any
+    if config.nodes > 1:
+        address = local_nodes.start_nodes(config.nodes, **node)
+        context = ray.init(address=address, **driver)
+    else:
+        context = ray.init(
+            include_dashboard=False,
+            _temp_dir=str(Path(config.temporary) / "ray"),
+            **node,
+            **driver,
+        )
     log.info("ray is up after %.1f s", time.monotonic() - begun_s)
     import serve_app
-    from actors.runtime import cluster
 
     settings = settings_of(config)
     with ThreadPoolExecutor(1) as pool:
-        made = pool.submit(cluster.start, settings)
+        made = pool.submit(_start_actors, config, settings)
         serve.start(http_options={"host": config.host, "port": config.port})
         log.info("serve is up after %.1f s", time.monotonic() - begun_s)
         serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
@@ -95,6 +108,17 @@ def start(config: ServerConfig) -> str:
     wait_until_ready(config.url)
     log.info("ready after %.1f s", time.monotonic() - begun_s)
     return str(context.address_info["address"])
+
+
+def _start_actors(config: ServerConfig, settings: Settings) -> None:
+    from actors.runtime import cluster
+
+    if config.nodes == 1:
+        cluster.start(settings)
+        return
+    folders = [str(local_nodes.folder(Path(config.data), number)) for number in range(config.nodes)]
+    homes = [cluster.Home(Path(path).name, path) for path in folders]
+    cluster.start_on(homes, settings)
 
 
 def wait_until_ready(url: str, deadline_s: float = 60.0) -> None:

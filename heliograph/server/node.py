@@ -93,6 +93,7 @@ def ray_command(name: str, head: bool, options: Sequence[str]) -> list[str]:
     return [
         *(str(Path(sys.executable).with_name("ray")), "start", "--disable-usage-stats"),
         *(["--include-dashboard=false"] if head else []),
+        "--include-log-monitor=false",  # nobody reads it, and it outlives a node without a head
         f"--num-cpus={max(4, os.cpu_count() or 1)}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         f"--resources={json.dumps({NODE_RESOURCE + name: 1})}",

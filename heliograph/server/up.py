@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from heliograph.server import local_nodes
 from heliograph.server.config import ServerConfig
 from heliograph.server.supervisor import Supervisor
 from storage.folder import DataFolder
@@ -58,6 +59,7 @@ def up(
     port: int,
     ws_port: int | None,
     hosts: int | None,
+    nodes: int | None,
     edges: int,
     registration: Literal["open", "invitation", "closed"],
     dedicated: tuple[str, ...] | None,
@@ -70,6 +72,12 @@ def up(
     """Run a server in the foreground; returns the exit code. Raises UpError."""
     data = data.resolve()
     public_url = check_public_url(public_url)
+    if nodes is not None:
+        if hosts not in (None, nodes) or dedicated or copies not in (None, 1):
+            raise UpError("--nodes is for one host a node, and neither --dedicated nor --copies")
+        if (data / "host-0").exists() and not local_nodes.folder(data, 0).exists():
+            raise UpError(f"{data} was made without --nodes; start it like that")
+        hosts = nodes
     ws_port = port + 1 if ws_port is None else ws_port
     check_port(host, port, "--port")
     check_port(host, ws_port, "--ws-port")
@@ -85,6 +93,8 @@ def up(
         raise UpError(str(error)) from error
     (data / "logs").mkdir(exist_ok=True)
     made = folder.description
+    if nodes is not None:
+        local_nodes.prepare(data, made)
     config = ServerConfig(
         data=str(data),
         cluster_id=made.cluster_id,
@@ -93,7 +103,8 @@ def up(
         ws_port=ws_port,
         hosts=made.hosts,
         copies=made.copies,
-        edges=edges,
+        edges=edges if nodes is None else nodes,
+        nodes=nodes or 1,
         partitions=made.partitions,
         registration=registration,
         dedicated=made.dedicated,

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -45,6 +46,16 @@ class ServerConfig(msgspec.Struct):
     ws_url: str
     registration: str = "open"
     server_id: str = ""
+    ws_port: int = 0
+
+    def reached_by(self, url: str) -> ServerConfig:
+        """The same, where the server does not know by which of its addresses clients come: it is
+        the one that `url` names."""
+        if self.ws_url or not self.ws_port:
+            return self
+        host = urlsplit(url).hostname or ""
+        host = f"[{host}]" if ":" in host else host
+        return msgspec.structs.replace(self, ws_url=f"ws://{host}:{self.ws_port}/ws")
 
 
 class Http:
@@ -89,12 +100,13 @@ class Http:
         raise AssertionError("the last attempt returns or raises")
 
     async def config(self) -> ServerConfig:
-        return await self.patiently("help.config", {}, ServerConfig)
+        return (await self.patiently("help.config", {}, ServerConfig)).reached_by(self.url)
 
     async def ws_url(self) -> str:
         """Where live connections go, asked anew; an `OSError` where nobody answers."""
         try:
-            return (await self.call("help.config", {}, ServerConfig)).ws_url
+            config = await self.call("help.config", {}, ServerConfig)
+            return config.reached_by(self.url).ws_url
         except httpx2.TransportError as problem:
             raise ConnectionError(str(problem)) from problem
 

@@ -12,11 +12,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmdb
+
 from storage.codec import unseal
 from storage.engine import rows_of
 from storage.memtable import Memtable
-from storage.port import CorruptLog, Writes
-from storage.records import HEADER, LogReader, Segment, record_at, segments_of
+from storage.port import CorruptLog, StorageFailed, Writes
+from storage.records import HEADER, JOINED, LogReader, Segment, record_at, segments_of
 from storage.snapshot import Snapshot
 
 
@@ -72,10 +74,10 @@ class Follower(Snapshot):
         if len(header) < HEADER.size:
             return None
         length, _, number = HEADER.unpack(header)
-        if number != self.records + 1 or not length:
+        if number & ~JOINED != self.records + 1 or not length:
             return None
         data = os.pread(self._fd, HEADER.size + length, self._offset)
-        return record_at(data, 0, number, self._salt)
+        return record_at(data, 0, self.records + 1, self._salt)
 
     def _go_over(self) -> bool:
         """To the next segment, if there is one."""
@@ -106,6 +108,12 @@ class Follower(Snapshot):
             self._newer.install(writes)
         self.records = record
         self._payloads = []
+
+    def rows(self, partition: int) -> Iterator[tuple[bytes, bytes | None]]:
+        try:
+            yield from super().rows(partition)
+        except lmdb.Error as error:
+            raise StorageFailed(f"the row store beside {self._log} is damaged: {error}") from error
 
     def between(self, partition: int, start: bytes, stop: bytes) -> dict[bytes, bytes | None]:
         """The rows with start <= key < stop; None for one that fails its check."""

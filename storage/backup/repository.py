@@ -74,7 +74,8 @@ class Repository:
     def writing(cls, path: Path) -> Iterator[Repository]:
         """To make a backup; made if it is not there. Raises BackupError."""
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        strange = {entry.name for entry in path.iterdir()} - {LOCK, DESCRIPTION + _DRAFT}
+        begun = {LOCK, CHUNKS, BACKUPS, DESCRIPTION + _DRAFT}
+        strange = {entry.name for entry in path.iterdir()} - begun
         if strange and not (path / DESCRIPTION).exists():
             raise BackupError(
                 f"{path} holds something else; choose a new or empty folder with --to"

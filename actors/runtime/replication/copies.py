@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterable
 from typing import Any, Protocol
+
+import msgspec
 
 from actors.runtime.journal import Deposed
 from actors.runtime.replication import protocol
@@ -19,6 +22,9 @@ from actors.runtime.replication.protocol import (
     Rows,
     Unavailable,
 )
+from storage.port import StorageError
+
+log = logging.getLogger(__name__)
 
 CALL_S_MAX = 1.5
 BALANCE_STEP_S = 1.0
@@ -45,8 +51,10 @@ class Copies:
             homesick = (m for m in self.members.values() if m.should_hand_over())
             member = next(homesick, None)
             if member is not None:
-                with contextlib.suppress(NotLeading, Deposed, Unavailable):
+                try:
                     await member.hand_over(member.copy.config.members[0])
+                except (NotLeading, Deposed, Unavailable, TimeoutError) as error:
+                    log.info("partition %d stays: %s", member.copy.partition, error)
 
     def start(self) -> None:
         for member in self.members.values():
@@ -91,8 +99,12 @@ class Copies:
         return protocol.encode(await asyncio.gather(*map(self._append, messages)))
 
     async def _append(self, message: Append) -> Appended:
+        """What goes wrong with one copy is not the others' business."""
         member = self.members.get(message.config.partition)
-        return Appended(0, 0, full=True) if member is None else await member.append(message)
+        if member is not None:
+            with contextlib.suppress(StorageError):
+                return await member.append(message)
+        return Appended(0, 0, full=True)
 
     async def load(self, payload: bytes) -> bytes:
         message = protocol.decode_rows(payload)
@@ -141,7 +153,7 @@ class Courier:
         try:
             payload = protocol.encode([message for message, _ in batch])
             answers = protocol.decode_appended(await self._make(host, "append", payload))
-        except Unavailable as error:
+        except (Unavailable, msgspec.MsgspecError) as error:
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)

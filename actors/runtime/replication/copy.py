@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -41,8 +42,13 @@ class Copy:
         self.heard_s = time.monotonic()
         """When the leader of this epoch was heard last: it may be sure of this copy for some time
         after. A copy that was just started may have promised so a moment ago."""
+        self.promised_s = -math.inf if self.leads or not self.epoch else self.heard_s
+        """When the leader before this epoch was heard last: its lease may last beyond."""
         self.on_newer: Callable[[], None] = lambda: None
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
+        """Held by whoever writes to the log or changes the epoch."""
+        self._snapshot = (0, 0)
+        """The attempt that is being loaded, and its next part."""
 
     @property
     def epoch(self) -> int:
@@ -53,13 +59,23 @@ class Copy:
         return self.config.leader == self.host
 
     async def on_disk(self, work: Callable[..., R], *args: Any) -> R:
-        """Do in the writer thread what waits for the disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work, *args)
+        """Do in the writer thread what waits for the disk. What has begun is waited for, also by
+        who is cancelled: nobody else may write meanwhile."""
+        future = asyncio.get_running_loop().run_in_executor(self._writer, work, *args)
+        cancelled = False
+        while not future.done():
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            raise asyncio.CancelledError
+        return future.result()
 
     async def adopt(self, config: Configuration) -> bool:
         """Take over a configuration of a newer epoch, durably: from now on what comes from an older
         one is refused. False where the epoch is not newer. Raises StorageFull."""
-        async with self._lock:
+        async with self.lock:
             return await self._adopt(config)
 
     async def _adopt(self, config: Configuration) -> bool:
@@ -70,6 +86,8 @@ class Copy:
             # before it has what the others have, whatever a configuration says of it.
             self.store.begin_load()
         await self.on_disk(self.store.remember, encode(config))
+        if not self.leads:
+            self.promised_s = self.heard_s
         self.config = config
         self.matched = self.store.installed
         self.heard_s = time.monotonic()
@@ -81,10 +99,10 @@ class Copy:
 
     async def append(self, message: Append) -> Appended:
         """Take records; answered when they are durable."""
-        async with self._lock:
+        async with self.lock:
             try:
                 if not await self._heed(message.config):
-                    return Appended(self.epoch, 0)
+                    return Appended(self.epoch, 0, full=True)
                 if self.store.loading:
                     return Appended(self.epoch, 0, blank=True)
                 if message.first <= self.matched + 1:
@@ -102,8 +120,13 @@ class Copy:
         if config.epoch < self.epoch:
             return False
         await self._adopt(config)
+        if config.leader != self.config.leader:
+            return False
+        if self.leads:  # the leader before hands over: it serves no more
+            self.promised_s = -math.inf
+            return False
         self.heard_s = time.monotonic()
-        return not self.leads
+        return True
 
     async def _take(self, message: Append) -> None:
         fresh: list[bytes] = []
@@ -123,20 +146,27 @@ class Copy:
             self.matched = self.store.last
 
     async def load(self, message: Rows) -> Appended:
-        """Take a part of a snapshot."""
-        async with self._lock:
+        """Take a part of a snapshot, if it is the next one of the newest attempt."""
+        async with self.lock:
             try:
-                if not await self._heed(message.config):
-                    return Appended(self.epoch, 0)
-                if message.begin:
+                if not await self._heed(message.config) or not self._is_next(message):
+                    return Appended(self.epoch, 0, full=True)
+                if not message.part:
                     self.store.begin_load()
                     self.matched = 0
                 if message.rows:
                     await self.on_disk(self.store.load, {self.partition: message.rows})
                 if message.end is not None:
-                    self.store.end_load(message.end)
+                    await self.on_disk(self.store.end_load, message.end)
                     self.matched = self.store.installed
             except StorageFull as error:
                 log.error("partition %d: %s", self.partition, error)
                 return Appended(self.epoch, 0, full=True, blank=True)
+            self._snapshot = (message.attempt, message.part + 1)
             return Appended(self.epoch, self.matched, blank=self.store.loading)
+
+    def _is_next(self, message: Rows) -> bool:
+        attempt, part = self._snapshot
+        if not message.part:
+            return message.attempt > attempt
+        return (message.attempt, message.part) == (attempt, part)

@@ -18,7 +18,7 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 ASK_S = 0.5
-SILENT_S = 1.0
+SILENT_S = 3.0
 WAIT_S = 2.0
 
 Led = list[tuple[int, int]]

@@ -68,7 +68,10 @@ class Follower:
 
 
 class Leader:
-    """See the module. `copy` has adopted a configuration in which its host leads."""
+    """See the module, and `actors.runtime.journal.Journal`. `copy` has adopted a configuration in
+    which its host leads."""
+
+    alone = False
 
     def __init__(self, copy: Copy, configs: ConfigStore, peer: Peer, min_in_sync: int) -> None:
         self._copy = copy
@@ -81,6 +84,12 @@ class Leader:
             host: Follower(host, now_s) for host in copy.config.members if host != copy.host
         }
         self.committed = copy.store.installed
+        self._inherited = copy.store.last
+        """The leader before may have acknowledged what this copy only knows to be written."""
+        self._leadership = copy.epoch
+        self._attempts = 0
+        self._proposed: Configuration | None = None
+        """It is not known yet whether this one was written."""
         self._pending: tuple[int, bytes] | None = None
         """The record that is being written here, and can be sent already."""
         self._counts_from = 0
@@ -149,29 +158,38 @@ class Leader:
     async def commit(self, writes: Writes) -> None:
         """Have the rows written by every copy in sync; one call at a time. Raises Deposed (it is
         not known whether they will be committed), StorageFull (they will not)."""
-        self._check()
-        record = encode_record(self.config.epoch, writes)
-        number = self._store.last + 1
-        self._pending = (number, record)
-        self._wake_all()
-        try:
-            await self._copy.on_disk(self._store.append_records, [record])
-        except StorageFull:
-            self._pending = None
-            # Others may hold it. In another epoch its number is given anew, and what was confirmed
-            # of it counts for nothing.
-            await self._change(lambda: self.config.in_sync, self._with_room())
+        async with self._copy.lock:
             self._check()
-            self._counts_from = self.config.epoch
-            for follower in self.followers.values():
-                follower.acked = min(follower.acked, self._store.last)
-                follower.next = 0
-            raise
-        self._pending = None
-        while not self._is_committed(number):
+            record = encode_record(self.config.epoch, writes)
+            number = self._store.last + 1
+            self._pending = (number, record)
+            self._wake_all()
+            full: StorageFull | None = None
+            try:
+                await self._copy.on_disk(self._store.append_records, [record])
+            except StorageFull as error:
+                full = error
+            finally:
+                self._pending = None
+        if full is not None:
+            await self._take_back()
+            raise full
+        while True:
             self._check()
+            if self._is_committed(number):
+                break
             await self._changed.wait()
         self.committed = number
+
+    async def _take_back(self) -> None:
+        """There was no room for a record here, but others may hold it. In another epoch its number
+        is given anew, and what was confirmed of it counts for nothing."""
+        await self._change(lambda: self.config.in_sync, self._with_room())
+        self._check()
+        self._counts_from = self.config.epoch
+        for follower in self.followers.values():
+            follower.acked = min(follower.acked, self._store.last)
+            follower.next = 0
 
     def _with_room(self) -> str:
         """A copy that could go on where this one's disk is full; empty if there is none."""
@@ -197,7 +215,9 @@ class Leader:
         if to not in self.config.in_sync:
             raise Unavailable(f"{to} is not in sync")
         await self._change(lambda: self.config.in_sync, to)
-        await self._peer.append(to, Append(self.config, self._last() + 1, [], self.committed))
+        message = Append(self.config, self._store.last + 1, [], self.committed)
+        async with asyncio.timeout(CALL_S_MAX):
+            await self._peer.append(to, message)
 
     def behind(self) -> dict[str, int]:
         """How many records each other copy lacks."""
@@ -221,7 +241,9 @@ class Leader:
 
     def has_lease(self, now_s: float) -> bool:
         """Whether no other copy can lead at this time."""
-        in_sync = self.config.in_sync
+        in_sync = set(self.config.in_sync)
+        if self._proposed is not None:
+            in_sync |= set(self._proposed.in_sync)
         return all(
             now_s - follower.confirmed_s < LEASE_S
             for follower in self.followers.values()
@@ -255,7 +277,7 @@ class Leader:
                 continue
             if answer.epoch > self.config.epoch:
                 raise Deposed(f"{follower.host} knows epoch {answer.epoch}")
-            if message.config.epoch >= self._counts_from:
+            if answer.epoch == message.config.epoch >= self._counts_from:
                 self._note(follower, answer, sent_s)
             if answer.full:
                 await asyncio.sleep(RETRY_S)
@@ -301,21 +323,24 @@ class Leader:
         if host in self.config.in_sync:  # it lost what it had: it must not lead
             await self._change(lambda: [name for name in self.config.in_sync if name != host])
         begun_at = self._store.installed
-        start, begin = b"", True
+        self._attempts += 1
+        attempt = (self._leadership << 20) + self._attempts
+        start, number = b"", 0
         while True:
             rows = self._store.scan(partition, start, b"\xff" * 512, limit=SNAPSHOT_ROWS)
             whole = len(rows) < SNAPSHOT_ROWS
             self._check()
-            part = Rows(self.config, begin, dict(rows), begun_at if whole else None)
+            end = begun_at if whole else None
+            part = Rows(self.config, attempt, number, dict(rows), end)
             async with asyncio.timeout(5 * CALL_S_MAX):
                 answer = await self._peer.load(follower.host, part)
             if answer.epoch > self.config.epoch:
                 raise Deposed(f"{follower.host} knows epoch {answer.epoch}")
-            if answer.full:
-                raise Unavailable(f"the disk of {follower.host} is full")
+            if answer.full or answer.epoch < part.config.epoch or answer.blank == whole:
+                raise Unavailable(f"{follower.host} does not take a snapshot now")
             if whole:
                 break
-            start, begin = rows[-1][0] + b"\x00", False
+            start, number = rows[-1][0] + b"\x00", number + 1
         follower.next = begun_at + 1
 
     # --- who is in sync -----------------------------------------------------------------------
@@ -349,9 +374,13 @@ class Leader:
                     follower.joining = False
                     self._notify()
             elif follower.joining:
-                if follower.acked >= self.committed:
+                if follower.acked >= max(self.committed, self._inherited):
                     in_sync.append(follower.host)
-            elif follower.next and follower.acked + CLOSE_RECORDS >= self._store.last:
+            elif (
+                follower.next
+                and not follower.full
+                and follower.acked + CLOSE_RECORDS >= self._store.last
+            ):
                 follower.joining = True
         return in_sync
 
@@ -367,9 +396,11 @@ class Leader:
             config = msgspec.structs.replace(
                 old, epoch=old.epoch + 1, leader=leader or old.leader, in_sync=in_sync
             )
+            self._proposed = config
             while not await self._create(config):  # noqa: ASYNC110 - there is no event
                 await asyncio.sleep(RETRY_S)
             await self._copy.adopt(config)
+            self._proposed = None
             for follower in self.followers.values():
                 if follower.host in in_sync:
                     follower.joining = False

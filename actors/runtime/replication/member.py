@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -28,7 +28,8 @@ from actors.runtime.replication.protocol import (
     Rows,
     Unavailable,
 )
-from storage.port import StorageFull
+from api.errors import ApiError
+from storage.port import StorageError, StorageFull
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Member:
         self._stop = stop
         self._min_in_sync = min_in_sync
         self._tasks: list[asyncio.Task[None]] = []
+        self._changes: set[asyncio.Task[None]] = set()
         self._newer = asyncio.Event()
         copy.on_newer = self._newer.set
 
@@ -88,11 +90,14 @@ class Member:
 
     async def close(self) -> None:
         """Stop leading and following, and close the store."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        live, house = self._tasks
+        live.cancel()
+        await asyncio.gather(live, return_exceptions=True)
         await self._step_down()
-        await self._checkpointer.finish()
+        if not self.copy.store.loading:
+            await self._checkpointer.finish()
+        house.cancel()  # not before: it might be cut off in the middle of a checkpoint
+        await asyncio.gather(house, return_exceptions=True)
         self.copy.store.close()
 
     async def _guard(self, forever: Awaitable[None]) -> None:
@@ -118,7 +123,6 @@ class Member:
                 fresh = False
                 if config is not None:
                     await self._reign()
-                    continue
             except Unavailable as error:
                 log.info("partition %d: %s", self.copy.partition, error)
             except StorageFull as error:
@@ -150,6 +154,9 @@ class Member:
         if not copy.leads and silent_s <= TAKEOVER_S:
             return None
         in_sync = [host for host in old.in_sync if host != old.leader or host == copy.host]
+        if len(in_sync) < self._min_in_sync:
+            # Too few to go on without it: it stays one of those that have everything, and may lead.
+            in_sync = list(old.in_sync)
         config = msgspec.structs.replace(
             old, epoch=old.epoch + 1, leader=copy.host, in_sync=tuple(in_sync)
         )
@@ -188,6 +195,7 @@ class Member:
             if not begin.done():
                 return
             begin.result()
+            await self._outlast_the_leader_before()
             self.leader = leader
             self.pipeline = self._lead(leader)
             self.pipeline.start()
@@ -201,6 +209,12 @@ class Member:
             begin.cancel()
             self.leader = self.leader or leader
             await asyncio.shield(self._step_down())
+
+    async def _outlast_the_leader_before(self) -> None:
+        """Wait until its lease is over."""
+        rest_s = self.copy.promised_s + TAKEOVER_S - time.monotonic()
+        if rest_s > 0:
+            await asyncio.sleep(rest_s)
 
     async def _step_down(self) -> None:
         pipeline, leader = self.pipeline, self.leader
@@ -238,11 +252,23 @@ class Member:
         return answer
 
     async def append(self, message: Append) -> Appended:
-        return await self.copy.append(message)
+        with self._stopping():
+            return await self.copy.append(message)
 
     async def load(self, message: Rows) -> Appended:
-        async with self._checkpointer.busy:  # only one at a time can write to the rows
-            return await self.copy.load(message)
+        with self._stopping():
+            async with self._checkpointer.busy:  # only one at a time can write to the rows
+                return await self.copy.load(message)
+
+    @contextlib.contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """After a write that failed, what the log holds is known only after a restart."""
+        try:
+            yield
+        except StorageError as error:
+            log.critical("the host stops: %s", error, exc_info=error)
+            self._stop(error)
+            raise
 
     def known(self) -> Known:
         return Known(self.copy.config, self.leading)
@@ -274,12 +300,26 @@ class Member:
         }
 
     async def hand_over(self, to: str) -> None:
-        """Let another copy in sync lead. Raises NotLeading, Deposed, Unavailable."""
+        """Let another copy in sync lead. Raises NotLeading, Deposed, Unavailable; unless another
+        one leads then, this one goes on."""
         leader, pipeline = self.leader, self.pipeline
         if leader is None or pipeline is None:
             raise NotLeading(f"{self.copy.host} does not lead partition {self.copy.partition}")
+        if to not in self.copy.config.in_sync:
+            raise Unavailable(f"{to} is not in sync")
+        await self._configs.newest(self.copy.partition, self.copy.epoch)  # can it be reached?
         pipeline.refuse()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(HANDOVER_S):
                 await pipeline.flush()
-        await leader.hand_over(to)
+        except (TimeoutError, ApiError):
+            pipeline.resume()
+            raise Unavailable("what was begun is not finished") from None
+        change = asyncio.create_task(leader.hand_over(to))
+        self._changes.add(change)  # not to be cut off: its outcome would not be known
+        change.add_done_callback(self._changes.discard)
+        done, _ = await asyncio.wait({change}, timeout=HANDOVER_S)
+        if self.copy.leads:
+            pipeline.resume()
+        if done:
+            change.result()

@@ -64,11 +64,13 @@ class Known(Struct, frozen=True, array_like=True):
 
 
 class Rows(Struct, frozen=True, array_like=True):
-    """From the leader: part of a snapshot. The first part (`begin`) drops what the copy holds; the
-    last one (`end`) says after which record the log goes on."""
+    """From the leader: part of a snapshot, counted from 0 within its attempt; attempts go up. The
+    first part drops what the copy holds; the last one (`end`) says after which record the log goes
+    on."""
 
     config: Configuration
-    begin: bool
+    attempt: int
+    part: int
     rows: dict[bytes, bytes | None]
     end: int | None
 

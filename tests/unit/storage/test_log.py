@@ -211,3 +211,313 @@ def test_a_write_that_finds_no_room_leaves_nothing(
     assert log.append(b"2") == 2
     log.close()
     assert new_log(tmp_path)[1] == [b"one", b"2"]
+
+
+def test_several_records_are_written_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, _ = new_log(tmp_path)
+    writes: list[int] = []
+    real = os.pwritev
+
+    def note(fd: int, views: list[memoryview], offset: int, flags: int) -> int:
+        writes.append(flags)
+        return real(fd, views, offset, flags)
+
+    monkeypatch.setattr(os, "pwritev", note)
+    assert log.append(b"one", b"two", b"three") == 3
+    assert writes == [os.RWF_DSYNC]
+    assert log.append(*[b"x" * 90] * 5) == 8, "more than a segment holds"
+    assert log.append(b"nine") == 9
+    log.close()
+    assert new_log(tmp_path)[1] == [b"one", b"two", b"three", *[b"x" * 90] * 5, b"nine"]
+
+
+def test_a_crash_may_leave_any_part_of_records_that_were_written_at_once(tmp_path: Path) -> None:
+    """Whatever is missing of them, it is no damage: those before the gap are there or not, and the
+    log goes on after them."""
+    together = [b"third", b"the fourth", b"fifth"]
+    payloads = written(tmp_path / "whole", 2)
+    start = sum(HEADER.size + len(p) for p in payloads)
+    log, _ = new_log(tmp_path / "whole")
+    log.append(*together)
+    log.close()
+    whole = segments_of(tmp_path / "whole")[-1].path.read_bytes()
+    ends = [start]
+    for payload in together:
+        ends.append(ends[-1] + HEADER.size + len(payload))
+    for at in range(start, ends[-1], 3):
+        for length in (3, 20, 60):
+            torn = bytearray(whole)
+            torn[at : at + length] = bytes(min(length, len(whole) - at))
+            if torn == whole:
+                continue
+            folder = tmp_path / f"{at}-{length}"
+            folder.mkdir()
+            (folder / segments_of(tmp_path / "whole")[-1].path.name).write_bytes(torn)
+            there = sum(torn[:end] == whole[:end] for end in ends[1:])
+            log, found = new_log(folder)
+            assert found == [*payloads, *together[:there]]
+            log.append(b"next")
+            log.append(b"and next")
+            log.close()
+            assert new_log(folder)[1] == [*found, b"next", b"and next"]
+
+
+def test_damage_before_another_write_is_told_also_within_records_written_at_once(
+    tmp_path: Path,
+) -> None:
+    log, _ = new_log(tmp_path)
+    log.append(b"one", b"two", b"three")
+    log.append(b"four")
+    log.close()
+    path = segments_of(tmp_path)[0].path
+    good = path.read_bytes()
+    for at in range(3 * HEADER.size + len(b"onetwothree")):
+        bad = bytearray(good)
+        bad[at] ^= 0x10
+        path.write_bytes(bad)
+        with pytest.raises(CorruptLog, match="damaged"):
+            new_log(tmp_path)
+
+
+def test_several_records_without_room_are_all_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, _ = new_log(tmp_path)
+    log.append(b"one")
+    real = os.pwritev
+    calls = 0
+
+    def half(fd: int, views: list[memoryview], offset: int, flags: int) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 1:  # two whole records and a part
+            return real(fd, [views[0][: 2 * HEADER.size + 10]], offset, flags)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", half)
+        with pytest.raises(StorageFull):
+            log.append(b"two", b"three", b"four")
+    assert log.last == 1
+    log.close()
+    log, found = new_log(tmp_path)
+    assert found == [b"one"]
+    log.close()
+
+
+def test_cutting_keeps_some_old_segments(tmp_path: Path) -> None:
+    for keep in range(8):
+        folder = tmp_path / str(keep)
+        payloads = written(folder, 20)
+        before = segments_of(folder)
+        assert len(before) == 5
+        log, _ = new_log(folder)
+        for applied in range(21):
+            old = sum(1 for s in before[1:] if s.first <= applied + 1)
+            log.cut(applied, keep)
+            gone = max(0, old - keep)
+            assert [s.path for s in segments_of(folder)] == [s.path for s in before[gone:]]
+        log.close()
+        assert new_log(folder, 20)[1] == []
+        assert new_log(folder, 18)[1] == payloads[18:]
+
+
+def test_records_are_read_again_where_they_are_not_cut_off(tmp_path: Path) -> None:
+    payloads = written(tmp_path, 20)
+    log, _ = new_log(tmp_path)
+    for after in range(21):
+        assert log.read(after, 10_000) == payloads[after:]
+        assert log.read(after, 0) == payloads[after : after + 1], "at least one"
+        assert log.read(after, 2 * len(payloads[-1])) == payloads[after : after + 2]
+    assert log.read(25, 10_000) == []
+    log.cut(12)
+    first = segments_of(tmp_path)[0].first
+    assert 1 < first <= 13
+    for after in range(21):
+        expected = None if after < first - 1 else payloads[after:]
+        assert log.read(after, 10_000) == expected
+    for segment in segments_of(tmp_path):
+        segment.path.unlink()
+    assert log.read(0, 10_000) is None
+    log.close()
+
+
+def test_a_record_that_is_still_being_written_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread reads meanwhile."""
+    log, _ = new_log(tmp_path)
+    log.append(b"one")
+    log.append(b"two")
+    real = os.pwritev
+    seen: list[list[bytes] | None] = []
+
+    def slow(fd: int, views: list[memoryview], offset: int, flags: int) -> int:
+        real(fd, [views[0][:22]], offset, 0)
+        seen.append(log.read(0, 1_000))
+        done = real(fd, views, offset, flags)
+        seen.append(log.read(0, 1_000))
+        seen.append(log.read(2, 1_000))
+        return done
+
+    monkeypatch.setattr(os, "pwritev", slow)
+    log.append(b"three", b"four")
+    assert seen == [[b"one", b"two"], [b"one", b"two"], []]
+    assert log.read(2, 1_000) == [b"three", b"four"]
+    log.close()
+
+
+def test_what_is_taken_back_stays_away_and_its_numbers_are_used_again(tmp_path: Path) -> None:
+    for after in range(21):
+        folder = tmp_path / str(after)
+        payloads = written(folder, 20)
+        log, _ = new_log(folder)
+        log.truncate(after)
+        assert log.last == after
+        assert log.read(0, 10_000) == payloads[:after]
+        assert new_log(folder)[1] == payloads[:after]
+        assert sum(s.path.stat().st_size for s in segments_of(folder)) % SEGMENT == 0
+        fresh = [b"another %d" % number for number in range(6)]
+        assert log.append(fresh[0]) == after + 1
+        assert log.append(*fresh[1:]) == after + 6
+        log.close()
+        assert new_log(folder)[1] == payloads[:after] + fresh
+
+
+def test_nothing_is_taken_back_where_there_is_nothing(tmp_path: Path) -> None:
+    payloads = written(tmp_path, 5)
+    log, _ = new_log(tmp_path)
+    log.truncate(5)
+    log.truncate(9)
+    assert log.append(b"six") == 6
+    log.close()
+    assert new_log(tmp_path)[1] == [*payloads, b"six"]
+
+
+class Crash(BaseException):
+    """The process is killed."""
+
+
+def crash_at(patch: pytest.MonkeyPatch, step: int) -> list[str]:
+    """Be killed at the call of this number; returns the calls that were made."""
+    made: list[str] = []
+
+    def wrap(name: str) -> None:
+        real = getattr(os, name)
+
+        def call(*args: object, **kwargs: object) -> object:
+            made.append(name)
+            if len(made) > step:
+                raise Crash
+            return real(*args, **kwargs)
+
+        patch.setattr(os, name, call)
+
+    for name in ("unlink", "open", "ftruncate", "fsync", "posix_fallocate", "rename"):
+        wrap(name)
+    return made
+
+
+@pytest.mark.parametrize("after", [0, 3, 7, 8, 13, 17, 19])
+def test_a_crash_while_records_are_taken_back_leaves_those_before_them(
+    tmp_path: Path, after: int
+) -> None:
+    """And perhaps some of them, but with no gap."""
+    for step in range(100):
+        folder = tmp_path / str(step)
+        payloads = written(folder, 20)
+        log, _ = new_log(folder)
+        with pytest.MonkeyPatch.context() as patch:
+            made = crash_at(patch, step)
+            try:
+                log.truncate(after)
+                done = True
+            except Crash:
+                done = False
+        log.close()
+        log, found = new_log(folder)
+        assert len(found) >= after
+        assert found == payloads[: len(found)]
+        assert log.append(b"next") == len(found) + 1
+        assert log.append(b"and next") == len(found) + 2
+        log.truncate(after)
+        log.close()
+        assert new_log(folder)[1] == payloads[:after]
+        if done:
+            assert len(found) == after
+            assert step == len(made) > 6
+            return
+    raise AssertionError("it never ends")
+
+
+def test_segments_are_gone_for_good_before_the_one_before_them_is_shortened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may otherwise shorten first: then there would be a gap."""
+    written(tmp_path, 20)
+    log, _ = new_log(tmp_path)
+    made = crash_at(monkeypatch, 1_000)
+    log.truncate(3)
+    log.close()
+    shortened = made.index("ftruncate")
+    gone = len(made) - made[::-1].index("unlink")
+    assert "fsync" in made[gone:shortened]
+    assert made[shortened + 1] == "fsync"
+
+
+def test_taking_back_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    payloads = written(tmp_path, 6)
+    log, _ = new_log(tmp_path)
+
+    def full(fd: int, offset: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        log.truncate(2)
+        assert log.last == 2
+        with pytest.raises(StorageFull):
+            log.append(b"there is no room")
+    assert log.append(b"three") == 3
+    log.close()
+    assert new_log(tmp_path)[1] == [*payloads[:2], b"three"]
+
+
+def test_a_damaged_log_is_not_shortened(tmp_path: Path) -> None:
+    written(tmp_path, 20)
+    log, _ = new_log(tmp_path)
+    path = segments_of(tmp_path)[0].path
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+    before = [s.path for s in segments_of(tmp_path)]
+    with pytest.raises(CorruptLog):
+        log.truncate(2)
+    log.close()
+    assert [s.path for s in segments_of(tmp_path)] == before
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("after", [0, 5, 1_000])
+def test_a_log_begins_again_at_any_number(tmp_path: Path, after: int) -> None:
+    written(tmp_path, 20)
+    log, _ = new_log(tmp_path)
+    log.restart(after)
+    assert log.last == after
+    assert log.read(after, 100) == []
+    if after:
+        assert log.read(0, 100) is None
+    log.close()
+    log, found = new_log(tmp_path, after)
+    assert found == []
+    assert log.last == after
+    assert log.append(b"next") == after + 1
+    log.truncate(after)
+    assert log.append(b"next, again") == after + 1
+    log.close()
+    assert new_log(tmp_path, after)[1] == [b"next, again"]
+    if after:
+        with pytest.raises(CorruptLog, match="missing"):
+            new_log(tmp_path, 0)

@@ -22,6 +22,10 @@ from tests.unit.runtime.replication.machines import Edge, Town, both, on_town
 DEADLINE_S = 60.0
 
 
+class Broken(AssertionError):
+    """A promise is broken."""
+
+
 class Writer:
     """Writes numbered notes by an edge, each to `here`, who tells `there`."""
 
@@ -82,10 +86,13 @@ class Writer:
         await self.settle()
         await asyncio.sleep(15.0)
         here, there = await self.read(self.here), await self.read(self.there)
-        assert len(set(here)) == len(here), "doubled"
-        assert set(self.answered) <= set(here), "lost"
-        assert there == here, "what was told is something else"
         await self.edge.close()
+        if len(set(here)) != len(here):
+            raise Broken("doubled")
+        if lost := set(self.answered) - set(here):
+            raise Broken(f"lost: {sorted(lost)}")
+        if there != here:
+            raise Broken(f"{len(here)} notes here, and others, {len(there)}, there")
 
 
 async def same_everywhere(town: Town) -> None:
@@ -96,7 +103,7 @@ async def same_everywhere(town: Town) -> None:
             rows[0] == other for p in town.partitions for rows in [town.rows(p)] for other in rows
         ):
             return
-    raise AssertionError("copies differ")
+    raise Broken("copies differ")
 
 
 def test_what_is_written_is_in_every_copy() -> None:

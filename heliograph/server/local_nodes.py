@@ -1,0 +1,51 @@
+"""Several Ray nodes on this machine, for `heliograph up --nodes`: a cluster to develop with. Each
+has one host and a folder of its own in the data folder, and all listen on loopback only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from actors.runtime.names import NODE_RESOURCE
+from storage import node_folder
+from storage.folder import Description
+
+
+def folder(data: Path, number: int) -> Path:
+    """The data folder of a node."""
+    return data / f"node-{number}"
+
+
+def prepare(data: Path, cluster: Description) -> None:
+    """Make the nodes' folders when there are none yet. `host-N` in the data folder leads to each
+    host's, so that whatever looks at the data of one server finds it. Raises DataFolderError."""
+    if folder(data, 0).exists():
+        return
+    for number in reversed(range(cluster.hosts)):
+        host = f"host-{number}"
+        node_folder.claim(folder(data, number), cluster, host)
+        (data / host).symlink_to(Path(folder(data, number).name) / host)
+
+
+def temporary(run: str) -> str:
+    """What `RAY_TMPDIR` must be while the nodes are started: they say where they are in a file in
+    there, which must not be the one that others on this machine look into."""
+    (Path(run) / "ray").mkdir(exist_ok=True)
+    return run
+
+
+def start_nodes(count: int, **options: Any) -> str:
+    """Start them as children of this process; returns Ray's address. `ray start` would not start
+    a second node on loopback, the cluster of Ray's own tests does."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(shutdown_at_exit=False)
+    for number in range(count):
+        cluster.add_node(
+            wait=False,
+            resources={f"{NODE_RESOURCE}node-{number}": 1},
+            include_dashboard=False,
+            **options,
+        )
+    cluster.wait_for_nodes()
+    return str(cluster.address)

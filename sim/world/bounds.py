@@ -1,0 +1,55 @@
+"""Small bounds for half of the runs: what needs thousands of messages otherwise (several batches,
+packets, shipments, pages; queues that overflow) happens all the time then."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from actors import mailbox, user
+from actors.runtime import checkpointer, fronts, link, pipeline, shipper, streams
+from heliograph import _link
+
+DRAWN_P = 0.5
+
+
+class Bound(NamedTuple):
+    """A constant of a module, and what it may be instead."""
+
+    module: Any
+    name: str
+    choices: tuple[Any, ...]
+
+
+BOUNDS = (
+    Bound(streams, "SHIPMENT_MESSAGES_MAX", (1, 2, 5)),
+    Bound(streams, "SHIPMENT_BYTES_MAX", (1, 500)),
+    Bound(shipper, "PARCEL_BYTES_SOUGHT", (1, 1000)),
+    Bound(pipeline, "COMMANDS_PER_STEP", (1, 2)),
+    Bound(pipeline, "POLL_S", (0.5, 2.0)),
+    Bound(fronts, "PACKET_BYTES_MAX", (1, 400)),
+    Bound(fronts, "QUEUED_OUTS_MAX", (20, 100)),
+    Bound(fronts, "FRONT_SILENCE_S_MAX", (12.0, 15.0)),
+    Bound(link, "BATCH_BYTES_MAX", (1, 500)),
+    Bound(link, "FLYING_MAX", (1, 2)),
+    Bound(link, "ATTEMPT_S", (0.5, 2.0)),
+    Bound(checkpointer, "SLICE_ROWS", (1, 10)),
+    Bound(user, "RECENT_MAX", (1, 3)),
+    Bound(mailbox, "RECEIVED_ROWS_MAX", (2, 10)),
+    # Not in `api.limits`: what is decoded first would keep it for all later runs.
+    Bound(_link, "limits", tuple(SimpleNamespace(DIFFERENCE_PAGE_MAX=page) for page in (1, 3))),
+)
+
+
+def draw(rng: random.Random) -> list[tuple[str, Any]]:
+    """Which bounds are how small in this run: their names, and what puts them in force."""
+    if rng.random() < DRAWN_P:
+        return []
+    chosen = [bound for bound in BOUNDS if rng.random() < 0.5]
+    values = [rng.choice(bound.choices) for bound in chosen]
+    return [
+        (f"{bound.name} is {value}", patch.object(bound.module, bound.name, value))
+        for bound, value in zip(chosen, values, strict=True)
+    ]

@@ -1,0 +1,268 @@
+"""One chat brought back: what is lost comes from a backup, what is newer stays."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import lmdb
+import pytest
+
+from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS, MessageRow
+from actors.runtime import refs
+from actors.runtime.refs import KINDS, Caller
+from api import methods as m
+from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
+from heliograph.admin.restore_chat import restore_chat
+from heliograph.admin.stored import placement_of, verify_folder
+from storage.backup.repository import Repository
+from storage.engine import LmdbStore, database_name
+from storage.folder import DataFolder
+from storage.keys import actor_prefix, prefix_end, u64
+from storage.port import DataFolderError
+from storage.snapshot import Snapshot
+from tests.unit.actors.town import Town
+from tests.unit.admin.conftest import checkpoint
+from tests.unit.admin.test_commands import admin
+
+SEEDS = itertools.count(1)
+
+
+class Server:
+    """A data folder with a group of three and a private chat, backed up once, that went on since.
+    Everything is in LMDB, where it can be damaged."""
+
+    def __init__(self, path: Path) -> None:
+        self.data, self.repo = path / "data", path / "repository"
+        DataFolder.open(self.data, partitions=8, hosts=2).close()
+        town = self.open()
+        self.alice, self.bob, self.carol = map(town.register, ("alice", "bobby", "carol"))
+        made = town.call(self.alice, m.CreateGroup("First", 7, [self.bob.user_id]))
+        self.group = made.id
+        town.ask(refs.user(self.bob.user_id), m.OpenPrivate(self.bob.user_id), self.alice)
+        self.private = refs.private_chat_id(self.alice.user_id, self.bob.user_id)
+        for number in range(5):
+            town.send(self.alice, self.group, f"before {number}")
+            town.send(self.bob, self.private, f"before {number}")
+        self.close(town)
+        assert admin("backup", "--data", self.data, "--to", self.repo).exit_code == 0
+        town = self.open()
+        town.call(self.alice, m.AddMember(self.group, self.carol.user_id))
+        town.call(self.alice, m.RenameGroup(self.group, "Second"))
+        town.call(self.alice, m.SetAdmin(self.group, self.carol.user_id, True))
+        town.call(self.bob, m.LeaveGroup(self.group))
+        for number in range(5):
+            town.send(self.carol, self.group, f"after {number}")
+            town.send(self.alice, self.private, f"after {number}")
+        self.close(town)
+        assert verify_folder(self.data).clean
+
+    def open(self) -> Town:
+        self._stores = [
+            LmdbStore(self.data / f"host-{host}", range(host, 8, 2), segment_bytes=1 << 16)
+            for host in (0, 1)
+        ]
+        return Town(hosts=2, seed=next(SEEDS), stores=list(self._stores))
+
+    def close(self, town: Town) -> None:
+        town.settle()
+        for store in self._stores:
+            checkpoint(store)
+            store.close()
+
+    def place(self, chat_id: str) -> tuple[Path, int, bytes]:
+        placement = placement_of(DataFolder.look(self.data))
+        partition = placement.partition(refs.chat(chat_id))
+        prefix = actor_prefix(KINDS["chat"], chat_id)
+        return self.data / placement.host(partition), partition, prefix
+
+    def rows(self, chat_id: str) -> dict[bytes, bytes | None]:
+        folder, partition, prefix = self.place(chat_id)
+        with Snapshot(folder) as snapshot:
+            rows = dict(snapshot.rows(partition))
+        return {k: row for k, row in rows.items() if prefix <= k < prefix_end(prefix)}
+
+    def damage(self, chat_id: str, table: int, *suffixes: bytes, drop: bool = False) -> None:
+        folder, partition, prefix = self.place(chat_id)
+        with lmdb.open(str(folder / "rows"), max_dbs=16, map_size=1 << 26) as env:
+            database = env.open_db(database_name(partition), create=False)
+            with env.begin(write=True) as txn:
+                for suffix in suffixes:
+                    key = prefix + bytes([table]) + suffix
+                    raw = bytearray(txn.get(key, db=database))
+                    raw[-1] ^= 1
+                    if drop:
+                        txn.delete(key, db=database)
+                    else:
+                        txn.put(key, bytes(raw), db=database)
+
+    def restore(self, chat_id: str) -> Mended:
+        return restore_chat(self.repo, self.data, chat_id, None)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    return Server(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def server(made: Server, tmp_path: Path) -> Server:
+    """A copy that a test may damage."""
+    copy = object.__new__(Server)
+    copy.__dict__ |= made.__dict__
+    copy.data, copy.repo = tmp_path / "data", tmp_path / "repository"
+    shutil.copytree(made.data, copy.data)
+    shutil.copytree(made.repo, copy.repo)
+    return copy
+
+
+Damage = Callable[[Server], None]
+DAMAGES: dict[str, Damage] = {
+    "nothing": lambda s: None,
+    "messages": lambda s: s.damage(s.group, MESSAGES.number, u64(2), u64(4)),
+    "messages dropped": lambda s: s.damage(s.group, MESSAGES.number, u64(3), drop=True),
+    "the head": lambda s: s.damage(s.group, HEAD.number, b""),
+    "the head dropped": lambda s: s.damage(s.group, HEAD.number, b"", drop=True),
+    "members": lambda s: s.damage(
+        s.group, MEMBERS.number, *(u64(c.user_id) for c in (s.alice, s.bob, s.carol))
+    ),
+    "members dropped": lambda s: s.damage(
+        s.group, MEMBERS.number, u64(s.bob.user_id), u64(s.carol.user_id), drop=True
+    ),
+    "all at once": lambda s: (
+        [  # type: ignore[dict-item, return-value]
+            DAMAGES[what](s) for what in ("messages", "the head", "members")
+        ]
+        and None
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_a_chat_is_as_it_was(server: Server, what: str) -> None:
+    """To the last row, although it has gone on since the backup."""
+    whole = {chat: server.rows(chat) for chat in (server.group, server.private)}
+    DAMAGES[what](server)
+    assert verify_folder(server.data).clean == (what == "nothing")
+    mended = server.restore(server.group)
+    assert not mended.lost
+    assert (mended.rows > 0) == (what != "nothing")
+    report = verify_folder(server.data)
+    assert report.clean, report.findings
+    assert server.rows(server.private) == whole[server.private]
+    restored = server.rows(server.group)
+    if "members" in what or "all" in what:  # marks may be older
+        assert restored.keys() == whole[server.group].keys()
+    else:
+        assert restored == whole[server.group]
+    rows = read_rows(restored.items())
+    assert rows.head is not None
+    assert rows.head.title == "Second"
+    roles = {u: (row.role, bool(row.left_id)) for u, row in rows.members.items() if row}
+    assert roles == {
+        server.alice.user_id: ("owner", False),
+        server.bob.user_id: ("member", True),
+        server.carol.user_id: ("admin", False),
+    }
+    assert server.restore(server.group).rows == 0
+
+
+def test_a_private_chat_goes_on_with_ids_that_nobody_has_seen(server: Server) -> None:
+    """Although its head and its latest messages are lost, which are newer than the backup."""
+    last = [u64(number) for number in range(8, 11)]
+    sends = read_rows(server.rows(server.private).items()).sends
+    late = [SENDS.key.encode(s) for s, row in sends.items() if row and row.message_id >= 8]
+    server.damage(server.private, MESSAGES.number, *last, drop=True)
+    server.damage(server.private, SENDS.number, *late, drop=True)
+    server.damage(server.private, HEAD.number, b"", drop=True)
+    result = admin(
+        *("restore", "--chat", server.private, "--from", server.repo, "--data", server.data)
+    )
+    assert result.exit_code == 1
+    assert "message 9 is in no backup" in result.stdout
+    town = server.open()
+    sent = town.send(server.alice, server.private, "goes on")
+    assert sent.id == 11
+    server.close(town)
+
+
+def test_what_was_undone_by_a_restore_does_not_come_back(server: Server) -> None:
+    """A backup of the time after the moment to which the server was brought back holds another
+    message of the same number."""
+    moments = Repository.open(server.repo).moments()
+    assert admin("backup", "--data", server.data, "--to", server.repo).exit_code == 0
+    shutil.rmtree(server.data)
+    where = ("--from", server.repo, "--data", server.data, "--at", moments[0])
+    assert admin("restore", *where).exit_code == 0
+    town = server.open()
+    for number in range(5):
+        town.send(server.alice, server.private, f"other {number}")
+    server.close(town)
+    server.damage(server.private, MESSAGES.number, u64(2), u64(8))
+    mended = server.restore(server.private)
+    assert mended.messages.keys() == {2}
+    assert mended.lost == ["message 8 is in no backup"]
+
+
+def test_what_a_repeated_send_finds_is_brought_back(server: Server) -> None:
+    rows = read_rows(server.rows(server.private).items())
+    (send, *_) = rows.sends
+    suffix = SENDS.key.encode(send)
+    server.damage(server.private, SENDS.number, suffix)
+    assert server.restore(server.private).rows == 1
+    town = server.open()
+    again = town.send(Caller(send[0], 1), server.private, "before 0", send[1])
+    row = rows.sends[send]
+    assert row is not None
+    assert again.id == row.message_id
+    server.close(town)
+    assert verify_folder(server.data).clean
+
+
+def test_a_server_that_runs_is_left_alone(server: Server) -> None:
+    folder = DataFolder.open(server.data, partitions=8)
+    with pytest.raises(DataFolderError, match="is in use by process"):
+        server.restore(server.group)
+    folder.close()
+
+
+def test_what_cannot_be_done_is_told(server: Server) -> None:
+    def refused(chat: str, *more: object) -> str:
+        where = ("--from", server.repo, "--data", server.data)
+        result = admin("restore", "--chat", chat, *where, *more)
+        assert result.exit_code == 2
+        return result.stderr
+
+    assert "there is no chat g1" in refused("g1")
+    assert "oldest backup" in refused(server.group, "--at", "2001-01-01")
+    about = server.data / "heliograph.json"
+    told = json.loads(about.read_text())
+    about.write_text(json.dumps(told | {"cluster_id": "another"}))
+    assert "of another server" in refused(server.group)
+
+
+# --- deciding ---------------------------------------------------------------------------------
+
+
+def message(text: str) -> MessageRow:
+    return MessageRow(1, 1, text)
+
+
+def test_a_backup_of_another_past_is_not_used() -> None:
+    """The server was brought back to before it; since then, the number means something else."""
+    here = ChatRows(messages={1: message("a"), 2: message("b"), 3: None})
+    assert shares_past(here, ChatRows(messages={1: message("a"), 3: message("c")}))
+    assert shares_past(here, ChatRows())
+    assert not shares_past(here, ChatRows(messages={2: message("other"), 3: message("c")}))
+
+
+def test_each_message_is_taken_from_the_newest_backup_that_has_it() -> None:
+    here = ChatRows(messages={1: None, 2: message("b"), 3: None, 4: None})
+    newest = ChatRows(messages={1: None, 3: message("c")})
+    older = ChatRows(messages={1: message("a")})
+    mended = mend(here, [newest, older], 0)
+    assert mended.messages == {1: message("a"), 3: message("c")}
+    assert "message 4 is in no backup" in mended.lost

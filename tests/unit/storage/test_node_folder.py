@@ -1,0 +1,56 @@
+"""The data folder of a node: claimed once, and refused by a host that had not lived in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storage import node_folder
+from storage.folder import Description
+from storage.port import DataFolderError
+
+CLUSTER = Description(version=1, cluster_id="one", partitions=64, hosts=2, created_ms=0)
+
+
+def test_a_claimed_folder_tells_what_it_is(tmp_path: Path) -> None:
+    assert node_folder.look(tmp_path / "new") == node_folder.Content()
+    node_folder.claim(tmp_path / "new", CLUSTER, "host-1")
+    assert node_folder.look(tmp_path / "new") == node_folder.Content(CLUSTER, ("host-1",))
+    node_folder.check(tmp_path / "new", "one", "host-1")
+
+
+def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
+    node_folder.claim(tmp_path, CLUSTER, "host-1")
+    with pytest.raises(DataFolderError, match="in use already"):
+        node_folder.claim(tmp_path, CLUSTER, "host-0")
+
+
+def test_a_folder_with_something_else_in_it_is_not_claimed(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    with pytest.raises(DataFolderError, match="something else"):
+        node_folder.claim(tmp_path, CLUSTER, "host-1")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["letters"]
+
+
+def test_what_starting_a_node_leaves_is_not_something_else(tmp_path: Path) -> None:
+    for name in ("gcs", "logs", "node.json", "ray-token"):
+        (tmp_path / name).mkdir()
+    node_folder.claim(tmp_path, CLUSTER, "host-1")
+
+
+@pytest.mark.parametrize(
+    ("cluster_id", "host", "told"),
+    [("two", "host-1", "belongs to another cluster"), ("one", "host-0", "another node")],
+)
+def test_a_host_refuses_a_folder_that_is_not_its_own(
+    tmp_path: Path, cluster_id: str, host: str, told: str
+) -> None:
+    node_folder.claim(tmp_path, CLUSTER, "host-1")
+    with pytest.raises(DataFolderError, match=told):
+        node_folder.check(tmp_path, cluster_id, host)
+
+
+def test_a_host_does_not_begin_anew_in_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataFolderError, match="is its disk mounted"):
+        node_folder.check(tmp_path, "one", "host-1")

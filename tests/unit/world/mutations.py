@@ -1,0 +1,174 @@
+"""Defects, put into the production code for the length of a `with`: the world must find each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from msgspec.structs import replace
+
+from actors import chat, chat_reads, handle
+from actors.edge.connection import Connection
+from actors.handle import Handle
+from actors.runtime.journal import LocalJournal
+from actors.runtime.replication.leader import Leader
+from actors.runtime.streams import OUTBOX, Streams
+from actors.user import User
+from api import types as t
+from api.methods import MarkRead
+from heliograph._sync import Gate
+from sim.world.disk import Disk, DiskStore
+from storage.keys import split_key
+
+
+@contextmanager
+def acknowledges_before_the_sync() -> Iterator[None]:
+    """What is on its way to the disk counts as durable."""
+
+    async def commit(self: LocalJournal, writes: Any) -> None:
+        asyncio.get_running_loop().run_in_executor(self._writer, self._store.append, writes)
+
+    with patch.object(LocalJournal, "commit", commit):
+        yield
+
+
+@contextmanager
+def forgets_watermarks() -> Iterator[None]:
+    """How far a stream has taken effect is known, but not stored."""
+
+    def advance(self: Streams, source: int, target: int, mark: int) -> None:
+        self._watermarks[(source, target)] = mark
+
+    with patch.object(Streams, "advance", advance):
+        yield
+
+
+@contextmanager
+def forgets_random_ids() -> Iterator[None]:
+    """What a `random_id` became is not stored."""
+    with patch.object(chat.SENDS, "put", lambda turn, key, row: None):
+        yield
+
+
+@contextmanager
+def loses_outboxes() -> Iterator[None]:
+    """A crash loses what is on its way to other hosts."""
+    init = DiskStore.__init__
+
+    def begin(self: DiskStore, disk: Disk) -> None:
+        for writes in disk.batches:
+            for rows in writes.values():
+                for key in [key for key in rows if split_key(key)[::2] == (0, OUTBOX)]:
+                    del rows[key]
+        init(self, disk)
+
+    with patch.object(DiskStore, "__init__", begin):
+        yield
+
+
+@contextmanager
+def lets_everybody_claim() -> Iterator[None]:
+    """A name that is taken can be taken again."""
+
+    def claim(self: Handle, user_id: int, turn: Any) -> int:
+        self.head = handle.HandleHead(user_id, self.head.claim + 1)
+        handle.HEAD.put(turn, None, self.head)
+        return self.head.claim
+
+    with patch.object(Handle, "claim", claim):
+        yield
+
+
+@contextmanager
+def shows_everything() -> Iterator[None]:
+    """Who is, or was, in a chat reads all of it."""
+    access = chat_reads._access
+
+    def all_of_it(view: Any) -> tuple[Any, range]:
+        head, _ = access(view)
+        return head, range(1, head.last_id + 1)
+
+    with patch.object(chat_reads, "_access", all_of_it):
+        yield
+
+
+@contextmanager
+def forgets_to_attach_again() -> Iterator[None]:
+    """A connection does not notice that its host is in a new life."""
+    with patch.object(Connection, "_renewed", lambda self, link: None):
+        yield
+
+
+@contextmanager
+def counts_reads_back() -> Iterator[None]:
+    """A mark of what was read moves backward, too."""
+
+    def mark(state: chat.Chat, message: MarkRead, turn: Any) -> t.ReadMark:
+        _, member = state.access(turn.caller.user_id)
+        state.put_member(turn, turn.caller.user_id, replace(member, read_id=message.max_id))
+        return t.ReadMark(message.max_id, 0)
+
+    with patch.dict(chat.chat.handlers, {MarkRead: mark}):
+        yield
+
+
+@contextmanager
+def passes_over_gaps() -> Iterator[None]:
+    """A device takes updates as they come."""
+
+    def push(self: Gate, pts: int, update: Any) -> list[tuple[int, Any]]:
+        if self.pts is None or pts <= self.pts:
+            return []
+        self.pts = pts
+        return [(pts, update)]
+
+    with patch.object(Gate, "push", push):
+        yield
+
+
+@contextmanager
+def skips_a_number() -> Iterator[None]:
+    """A mailbox that was loaded anew leaves a number out."""
+    init = User.__init__
+
+    def load(self: User, view: Any) -> None:
+        init(self, view)
+        if self.head is not None and self.head.pts % 7 == 6:
+            self.head = replace(self.head, pts=self.head.pts + 1)
+
+    with patch.object(User, "__init__", load):
+        yield
+
+
+@contextmanager
+def acknowledges_before_the_copies() -> Iterator[None]:
+    """A leader does not wait for its followers."""
+    with patch.object(Leader, "_is_committed", lambda self, number: True):
+        yield
+
+
+Mutation = Callable[[], AbstractContextManager[None]]
+
+MUTATIONS: dict[str, Mutation] = {
+    mutation.__name__: mutation
+    for mutation in (
+        acknowledges_before_the_sync,
+        forgets_watermarks,
+        forgets_random_ids,
+        loses_outboxes,
+        lets_everybody_claim,
+        shows_everything,
+        forgets_to_attach_again,
+        counts_reads_back,
+        passes_over_gaps,
+        skips_a_number,
+    )
+}
+
+REPLICATED: dict[str, Mutation] = {
+    acknowledges_before_the_copies.__name__: acknowledges_before_the_copies,
+}
+"""Of worlds whose partitions are replicated."""

@@ -1,0 +1,22 @@
+"""The checkers bite: a defect in the production code is found within some dozens of seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.world.world import run
+from tests.unit.world.mutations import MUTATIONS, REPLICATED, Mutation
+
+SEEDS_MAX = 40
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
+def test_a_defect_is_found(mutation: Mutation) -> None:
+    with mutation():
+        assert any(run(seed).reasons for seed in range(SEEDS_MAX))
+
+
+@pytest.mark.parametrize("mutation", REPLICATED.values(), ids=REPLICATED)
+def test_a_defect_of_replication_is_found(mutation: Mutation) -> None:
+    with mutation():
+        assert any(run(seed, copies=3).reasons for seed in range(10, 10 + SEEDS_MAX))

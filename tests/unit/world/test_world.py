@@ -1,0 +1,71 @@
+"""Worlds: the seeds that found something once, and fresh ones in every run of the tests."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+from sim.world.seeds import SEEDS
+from sim.world.world import Outcome, World, run
+
+FRESH = 30
+FRESH_REPLICATED = 3
+SEEN_BEFORE = 1
+
+
+def _tell(outcome: Outcome) -> str:
+    return "\n".join([f"seed {outcome.seed}", *outcome.reasons, *outcome.trace[-60:]])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_found_once_is_not_found_again(seed: int) -> None:
+    outcome = run(seed)
+    assert not outcome.reasons, _tell(outcome)
+
+
+def test_fresh_seeds() -> None:
+    first = secrets.randbelow(10**9)
+    print(f"fresh seeds from {first}")
+    for seed in range(first, first + FRESH):
+        outcome = run(seed)
+        assert not outcome.reasons, _tell(outcome)
+
+
+@pytest.mark.parametrize("copies", [2, 3])
+def test_fresh_seeds_with_copies(copies: int) -> None:
+    first = secrets.randbelow(10**9)
+    print(f"fresh seeds from {first}")
+    for seed in range(first, first + FRESH_REPLICATED):
+        outcome = run(seed, copies)
+        assert not outcome.reasons, _tell(outcome)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_seed_decides_everything(copies: int) -> None:
+    assert run(SEEN_BEFORE, copies) == run(SEEN_BEFORE, copies)
+    assert run(SEEN_BEFORE, copies).digest != run(SEEN_BEFORE + 1, copies).digest
+
+
+@pytest.mark.parametrize(("hash_seed", "copies"), [("1", 1), ("2", 2)])
+def test_another_interpreter_does_the_same(hash_seed: str, copies: int) -> None:
+    code = f"from sim.world.world import run; print(run({SEEN_BEFORE}, {copies}).digest)"
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == run(SEEN_BEFORE, copies).digest
+
+
+def test_worlds_are_of_many_sorts_and_something_happens_in_them() -> None:
+    worlds = [World(seed) for seed in range(8)]
+    outcomes = [world.run() for world in worlds]
+    assert {world.hosts for world in worlds} == {1, 2, 3}
+    assert {world.edges for world in worlds} == {1, 2}
+    assert sum(len(world.history.ops) for world in worlds) > 300
+    assert all(outcome.simulated_s > 5 for outcome in outcomes)
+    answered = {type(op.params).__name__ for world in worlds for op in world.history.ops}
+    assert {"SendMessage", "MarkRead", "AddMember", "RemoveMember", "SetUsername"} <= answered
