@@ -110,7 +110,7 @@ class Link:
         self._wake = asyncio.Event()
         self._incarnation = ""
         self._missed = False
-        """A call failed, which may have had a packet."""
+        """A packet may have been lost since the last one that came."""
         self._lives = 0
         """How many lives of the host this link has seen."""
         self._next = 1
@@ -196,7 +196,7 @@ class Link:
                 packet = wire.decode_packet(answer)
             except Exception as error:
                 log.info("%s does not take requests: %s", self.name, error)
-                self._missed = True
+                self._note_failure(error, lives)
                 failed[number] = batch
                 self._wake.set()
             else:
@@ -216,6 +216,11 @@ class Link:
                     tasks.create_task(send(number, batch))
         return number, [request for key in sorted(failed) for request in failed[key]]
 
+    def _note_failure(self, error: Exception, lives: int) -> None:
+        """A call failed: unless the host refused it, there may have been a packet in its answer."""
+        if lives == self._lives and not isinstance(error, ApiError):
+            self._missed = True
+
     def _note_sent(self, batch: list[Request]) -> None:
         now_s = time.monotonic()
         for request in batch:
@@ -230,7 +235,7 @@ class Link:
                 packet = wire.decode_packet(await self._host.poll(self._front))
             except Exception as error:
                 log.info("%s does not answer: %s", self.name, error)
-                self._missed = True
+                self._note_failure(error, lives)
                 self.connected.clear()
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, RETRY_S_MAX)

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +63,8 @@ def connect(data: Path) -> Any:
 def start(
     config: ServerConfig, nodes: int | None, wait_s: float, say: Callable[[str], None]
 ) -> ServerConfig:
-    """Start Heliograph on the nodes of the cluster, and wait until it answers on this one; returns
-    the configuration with what the cluster was made with. Raises ClusterError."""
+    """Start Heliograph on the nodes of the cluster, and wait until it answers on each; returns the
+    configuration with what the cluster was made with. Raises ClusterError."""
     begun_s = time.monotonic()
     context = connect(Path(config.data))
     from ray import serve
@@ -98,7 +98,8 @@ def start(
         if not (unchanged and _front_is_there()):
             serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
         started.result()
-    wait_until_ready(config.url, READY_S_MAX)
+    for address in addresses(layout.homes) if config.everywhere else [config.shown_host]:
+        wait_until_ready(f"http://{address}:{config.port}", READY_S_MAX)
     write_run_file(config, str(context.address_info["gcs_address"]))
     log.info("ready after %.1f s", time.monotonic() - begun_s)
     return config
@@ -138,6 +139,21 @@ def wait_for_nodes(count: int, wait_s: float, say: Callable[[str], None]) -> lis
             say(told := now)
         time.sleep(JOIN_STEP_S)
     return names
+
+
+def addresses(names: Sequence[str]) -> list[str]:
+    """Where these nodes are."""
+    import ray
+
+    from actors.runtime.names import NODE_RESOURCE
+
+    wanted = {NODE_RESOURCE + name for name in names}
+    found = [
+        str(node["NodeManagerAddress"])
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"] and wanted & node["Resources"].keys()
+    ]
+    return [f"[{address}]" if ":" in address else address for address in found]
 
 
 def make(layout: Layout, partitions: int, homes: list[Any]) -> Description:
