@@ -151,8 +151,8 @@ class World:
             await asyncio.gather(self._trouble(crashes), *writing)
             for host in running.hosts.values():
                 await self._crash(host, 0.0)
+            await asyncio.sleep(SETTLED_S)  # a call that the network repeats may still come
             kept = await running.ask(here, LookAll())
-            await asyncio.sleep(SETTLED_S)
             told = await running.ask(there, LookAll())
         check(all_writers, kept, told, bool(self._full))
 
