@@ -76,17 +76,6 @@ def take_over_out_of_sync(patch: Patch) -> None:
     patch.setattr(Member, "_claim", claim)
 
 
-def keep_what_the_new_leader_does_not_have(patch: Patch) -> None:
-    real = Copy._take
-
-    async def take(self: Copy, message: Any) -> None:
-        if self.store.last > self.matched:
-            self.matched = self.store.last
-        await real(self, message)
-
-    patch.setattr(Copy, "_take", take)
-
-
 def never_ship_again(patch: Patch) -> None:
     patch.setattr(Streams, "rewind", lambda self, source, target: None)
 
@@ -99,7 +88,6 @@ def never_ship_again(patch: Patch) -> None:
         skip_the_check_of_epochs,
         forget_the_watermark,
         take_over_out_of_sync,
-        keep_what_the_new_leader_does_not_have,
         never_ship_again,
     ],
 )
