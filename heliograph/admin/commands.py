@@ -85,6 +85,38 @@ def stats(data: Data = DATA, as_json: Json = False) -> None:
 
 
 @app.command()
+def cluster(data: Data = DATA, as_json: Json = False) -> None:
+    """Show who has copies of each partition, who leads, and who is behind.
+
+    Exit code 0: every copy is in sync; 1: one is not, or a host does not answer."""
+    from heliograph.admin.copies import shown_copies
+    from heliograph.admin.live import copies
+
+    with told():
+        rows, silent = copies(data)
+    well = shown_copies(rows)
+    if as_json:
+        print(json.dumps({"partitions": well, "silent": silent}))
+    else:
+        table = Table("partition", "leader", "epoch", "in sync", "not in sync", "behind")
+        for row in well:
+            behind = ", ".join(f"{host} {lag:,}" for host, lag in row["behind"].items() if lag)
+            table.add_row(
+                str(row["partition"]),
+                row["leader"] or "nobody",
+                str(row["epoch"]),
+                ", ".join(row["in_sync"]),
+                ", ".join(row["missing"]),
+                behind,
+            )
+        Console(highlight=False).print(table)
+        for host in silent:
+            print(f"{host} does not answer")
+    sound = not silent and all(row["leader"] and not row["missing"] for row in well)
+    raise typer.Exit(0 if sound else 1)
+
+
+@app.command()
 def invite(
     data: Data = DATA,
     uses: Annotated[int, typer.Option(min=1, help="How many people may register with it.")] = 1,

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from actors.runtime.placement import partition_at, place_of
 from actors.verify import Finding
@@ -68,3 +69,24 @@ def _digest(snapshot: Snapshot, partition: int) -> bytes:
     for key, row in snapshot.rows(partition):
         digest.update(b"%d %d " % (len(key), -1 if row is None else len(row)) + key + (row or b""))
     return digest.digest()
+
+
+def shown_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What hosts say of their copies, by partition, as whoever knows the newest epoch sees it. The
+    leader is empty where nobody can be sure to lead."""
+    newest: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        known = newest.get(row["partition"])
+        if known is None or (row["epoch"], row["leading"]) > (known["epoch"], known["leading"]):
+            newest[row["partition"]] = row
+    return [
+        {
+            "partition": partition,
+            "leader": row["host"] if row["leading"] else "",
+            "epoch": row["epoch"],
+            "in_sync": sorted(row["in_sync"]),
+            "missing": sorted(set(row["members"]) - set(row["in_sync"])),
+            "behind": row["behind"],
+        }
+        for partition, row in sorted(newest.items())
+    ]

@@ -4,10 +4,11 @@ owner of the data folder can find (`run.json`)."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from api.errors import ApiError
 from heliograph.server.config import RunFile, ray_membership
 
 R = TypeVar("R")
+ANSWER_S_MAX = 3.0
 NO_SERVER = "no server is running on {}; start it with: heliograph up --data {}"
 
 
@@ -36,23 +38,14 @@ def running(data: Path) -> RunFile:
         raise NotRunning(NO_SERVER.format(data, data)) from error
 
 
-def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
-    """Do something with a gateway to the running server. Raises NotRunning, ApiError."""
+@contextlib.contextmanager
+def _connected(data: Path) -> Iterator[None]:
+    """Joined to the server's Ray cluster. Raises NotRunning."""
     run = running(data)
     os.environ.update(ray_membership(data.resolve()))
     import ray
 
-    from actors.edge.edge import make_gateway
-    from actors.runtime import cluster
     from actors.runtime.transport import NAMESPACE
-
-    async def main() -> R:
-        gateway = make_gateway(cluster.settings())
-        await gateway.start()
-        try:
-            return await work(gateway)
-        finally:
-            await gateway.close()
 
     try:
         ray.init(
@@ -64,9 +57,54 @@ def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
     except (ConnectionError, RuntimeError) as error:
         raise NotRunning(NO_SERVER.format(data, data)) from error
     try:
-        return asyncio.run(main())
+        yield
     finally:
         ray.shutdown()
+
+
+def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
+    """Do something with a gateway to the running server. Raises NotRunning, ApiError."""
+
+    async def main() -> R:
+        from actors.edge.edge import make_gateway
+        from actors.runtime import cluster
+
+        gateway = make_gateway(cluster.settings())
+        await gateway.start()
+        try:
+            return await work(gateway)
+        finally:
+            await gateway.close()
+
+    with _connected(data):
+        return asyncio.run(main())
+
+
+def copies(data: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """What each host of a server with copies says of its own (see
+    `actors.runtime.replication.member.Member.row`), and the hosts that do not answer. Raises
+    NotRunning."""
+
+    async def ask(host: str) -> list[dict[str, Any]]:
+        from actors.runtime.transport import call_host
+
+        async with asyncio.timeout(ANSWER_S_MAX):
+            rows: list[dict[str, Any]] = msgspec.json.decode(await call_host(host, "cluster"))
+        return rows
+
+    async def main() -> tuple[list[dict[str, Any]], list[str]]:
+        from actors.runtime import cluster
+
+        settings = cluster.settings()
+        if settings.copies == 1:
+            raise NotRunning("this server has one copy of everything; see: heliograph admin stats")
+        names = cluster.host_names(settings)
+        found = await asyncio.gather(*map(ask, names), return_exceptions=True)
+        silent = [n for n, rows in zip(names, found, strict=True) if isinstance(rows, Exception)]
+        return [row for rows in found if isinstance(rows, list) for row in rows], silent
+
+    with _connected(data):
+        return asyncio.run(main())
 
 
 def invite(data: Path, uses: int) -> str:

@@ -3,6 +3,7 @@ running, and what was acknowledged is there, once, in order, in every copy."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -55,6 +56,15 @@ def survive(server: RunningServer, seconds: int, fault: Callable[[], None]) -> d
 def verify(server: RunningServer) -> None:
     done = server.run("admin", "verify", "--data", str(server.data), "--json")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_operator_sees_who_leads(server: RunningServer) -> None:
+    wait_for(lambda: server.run("admin", "cluster", "--data", str(server.data)).returncode == 0)
+    done = server.run("admin", "cluster", "--data", str(server.data), "--json")
+    shown = json.loads(done.stdout)
+    assert not shown["silent"]
+    assert len(shown["partitions"]) == 16
+    assert {row["leader"] for row in shown["partitions"]} == {"host-0", "host-1", "host-2"}
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
