@@ -56,6 +56,15 @@ class NodeHost(Host):
         await super().__init__(name, settings)
 
 
+class NodeReplicatedHost(ReplicatedHost):
+    """The same for a host with copies."""
+
+    async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
+        config = decode_settings(settings)
+        node_folder.check(Path(config.data), config.cluster_id, name)
+        await super().__init__(name, settings)
+
+
 def _actor(cls: type, name: str, settings: Settings, **options: Any) -> Any:
     return (
         ray.remote(cls)
@@ -102,10 +111,11 @@ def start_on(homes: Sequence[Home], settings: Settings) -> None:
         log.info("the settings are new: hosts and edges are made anew")
         end(settings)
     _remember(settings)
+    cls = NodeReplicatedHost if settings.copies > 1 else NodeHost
     hosts, edges = [], []
     for number, home in enumerate(homes):
         there = replace(settings, data=home.data)
-        hosts.append(_actor(NodeHost, f"host-{number}", there, **home.pin))
+        hosts.append(_actor(cls, f"host-{number}", there, **home.pin))
         edges.append(_actor(Edge, f"edge-{number}", there, **home.pin))
     _wait(hosts, edges, CLUSTER_START_S_MAX)
 

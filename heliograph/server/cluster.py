@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from heliograph.server.config import ServerConfig
-from heliograph.server.layout import Layout, LayoutError, lay_out
+from heliograph.server.layout import LayoutError, lay_out
 from heliograph.server.main import settings_of, wait_until_ready, write_run_file
 from heliograph.server.node import node_environment
+from heliograph.server.up import PARTITIONS, REPLICATED_PARTITIONS
 from storage import node_folder
 from storage.folder import VERSION, Description
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("heliograph.server")
 
+COPIES = 3
+"""As many as there are nodes, up to this, if it is not said otherwise."""
 JOIN_STEP_S = 0.25
 READY_S_MAX = 90.0
 
@@ -80,12 +83,19 @@ def start(
     except LayoutError as error:
         raise ClusterError(str(error)) from error
     homes = [cluster.Home(name, looked[name][0]) for name in layout.homes]
-    made = layout.cluster or make(layout, config.partitions, homes)
+    copies = config.copies or min(COPIES, len(homes))
+    if layout.cluster is not None and config.copies not in (0, layout.cluster.copies):
+        raise ClusterError(
+            f"this cluster was made with {layout.cluster.copies} copies; start it with --copies "
+            f"{layout.cluster.copies}"
+        )
+    made = layout.cluster or make(homes, copies)
     config = replace(
         config,
         cluster_id=made.cluster_id,
         partitions=made.partitions,
         hosts=made.hosts,
+        copies=made.copies,
         edges=made.hosts,
     )
     settings = replace(settings_of(config), fronts=made.hosts)
@@ -156,16 +166,19 @@ def addresses(names: Sequence[str]) -> list[str]:
     return [f"[{address}]" if ":" in address else address for address in found]
 
 
-def make(layout: Layout, partitions: int, homes: list[Any]) -> Description:
-    """A new cluster: its description goes to each node's data folder."""
+def make(homes: list[Any], copies: int) -> Description:
+    """A new cluster: its description goes to each node's data folder. Raises ClusterError."""
     from actors.runtime import cluster
 
+    if copies > len(homes):
+        raise ClusterError(f"{copies} copies need as many nodes; there are {len(homes)}")
     made = Description(
         version=VERSION,
         cluster_id=secrets.token_hex(8),
-        partitions=partitions,
+        partitions=PARTITIONS if copies == 1 else REPLICATED_PARTITIONS,
         hosts=len(homes),
         created_ms=time.time_ns() // 1_000_000,
+        copies=copies,
     )
     for number, home in enumerate(homes):
         cluster.claim(home, made, f"host-{number}")

@@ -20,7 +20,6 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option(help="This machine's data folder; made if it is not there.")]
 DATA = Path("heliograph-data")
-PARTITIONS = 64
 
 
 def _fail(message: object) -> typer.Exit:
@@ -60,6 +59,15 @@ def start(
             min=1, max=64, help="Of how many nodes the cluster is; fixed when it is first started."
         ),
     ] = None,
+    copies: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=5,
+            help="Nodes that have a copy of each message; fixed when it is first started.",
+            show_default="as many as nodes, up to 3",
+        ),
+    ] = 0,
     host: Annotated[str, typer.Option(help="The address to listen on, on each node.")] = "0.0.0.0",
     port: Annotated[int, typer.Option(min=1, max=65534, help="The HTTP port.")] = 8000,
     ws_port: Annotated[
@@ -108,7 +116,7 @@ def start(
             ws_port=port + 1 if ws_port is None else ws_port,
             hosts=0,
             edges=0,
-            partitions=PARTITIONS,
+            partitions=0,
             registration=registration,
             dedicated=(),
             resident_max=resident,
@@ -116,6 +124,7 @@ def start(
             proxies=int(bool(public_url)) if proxies is None else proxies,
             temporary="",
             version=version("heliograph"),
+            copies=copies,
         )
         started = cluster.start(config, nodes, wait, say)
     except (cluster.ClusterError, NodeError, UpError, TimeoutError) as error:

@@ -4,12 +4,14 @@ head is started again, everything is stopped and started; no message is lost, do
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.integration.running import ROOT, check, result_of, wait_for
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 NODES = 3
+HOST = "ray::NodeReplicatedHost"
 UP_S_MAX = 240
 GONE_S_MAX = 120
 """A node ends when it has missed its head for a minute."""
@@ -47,7 +50,8 @@ class Cluster:
         self.operator = operator
         self.nodes = nodes
         self.home = operator.folder / HOME.removeprefix("/srv/")
-        (self.home / "cluster.yaml").write_text(launcher_file(nodes))
+        self.launcher = launcher_file(nodes)
+        (self.home / "cluster.yaml").write_text(self.launcher)
         token = self.home / "cluster-token"
         token.write_text(secrets.token_hex(32))
         token.chmod(0o600)
@@ -78,6 +82,22 @@ class Cluster:
         text = self.operator.run("python", "-c", script, check=False).stdout
         return sum(
             int(float(n)) for n in re.findall(r"^heliograph_turns_total{.*} (\S+)$", text, re.M)
+        )
+
+    def copies(self) -> dict[str, Any]:
+        """What `heliograph admin cluster` says on the first node."""
+        command = ("heliograph", "admin", "cluster", "--data", DATA, "--json")
+        said = self.nodes[0].run(*command, check=False).stdout.strip().splitlines()
+        found: dict[str, Any] = json.loads(said[-1]) if said else {"partitions": [], "silent": []}
+        return found
+
+    def all_in_sync(self) -> bool:
+        found = self.copies()
+        rows = found["partitions"]
+        return (
+            not found["silent"]
+            and len(rows) == 16
+            and all(row["leader"] and not row["missing"] for row in rows)
         )
 
     def talk(self, enter: str, line: str) -> str:
@@ -112,7 +132,7 @@ def cluster() -> Iterator[Cluster]:
 def test_each_node_has_a_host_and_can_be_used(cluster: Cluster) -> None:
     for number, node in enumerate(cluster.nodes):
         assert cluster.answers(number)
-        assert len(node.processes("ray::NodeHost")) == 1
+        assert len(node.processes(HOST)) == 1
         assert len(node.processes("ray::Edge")) == 1
         assert len(list(node.data.glob("host-*"))) == 1
     check(result_of(cluster.load(2, 3)))
@@ -123,8 +143,8 @@ def test_a_killed_host_comes_back(cluster: Cluster) -> None:
     load = cluster.load(0, 12)
     wait_for(lambda: cluster.turns(0) > before + 500)
     node = cluster.nodes[1]
-    pid = node.kill_one("ray::NodeHost")
-    wait_for(lambda: [p for p in node.processes("ray::NodeHost") if p.pid != pid] != [])
+    pid = node.kill_one(HOST)
+    wait_for(lambda: [p for p in node.processes(HOST) if p.pid != pid] != [])
     check(result_of(load))
 
 
@@ -134,13 +154,49 @@ def test_the_head_is_started_again(cluster: Cluster) -> None:
     load = cluster.load(1, 50)
     wait_for(lambda: cluster.turns(1) > before + 500)
     head = cluster.nodes[0]
-    others = [node.processes("ray::NodeHost")[0] for node in cluster.nodes[1:]]
+    others = [node.processes(HOST)[0] for node in cluster.nodes[1:]]
     head.run("ray", "stop", "--force")
     commands = re.findall(r"- (heliograph cluster node .*--head.*)", launcher_file(cluster.nodes))
     head.run("bash", "-c", commands[0])
     wait_for(lambda: all(cluster.answers(n) for n in range(NODES)), BACK_S_MAX)
     assert all(process.is_running() for process in others)
     check(result_of(load))
+
+
+def test_a_machine_dies_and_comes_back(cluster: Cluster) -> None:
+    """The others go on, and its copies catch up."""
+    before = cluster.turns(0)
+    load = cluster.load(0, 25)
+    wait_for(lambda: cluster.turns(0) > before + 500)
+    node = cluster.nodes[2]
+    node.kill()
+    figures = result_of(load)
+    check(figures)
+    node.boot()
+    commands = re.findall(r"- (heliograph cluster node .*--address.*)", cluster.launcher)
+    node.run("bash", "-c", commands[0].replace("$RAY_HEAD_IP", cluster.nodes[0].address))
+    wait_for(lambda: node.processes(HOST) != [], BACK_S_MAX)
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
+@pytest.mark.parametrize("ways", [1, 2])
+def test_a_machine_is_cut_off(cluster: Cluster, ways: int) -> None:
+    """From the other machines, but not from the people."""
+    before = cluster.turns(0)
+    load = cluster.load(0, 25)
+    wait_for(lambda: cluster.turns(0) > before + 500)
+    node = cluster.nodes[1]
+    others = [other for other in cluster.nodes if other is not node]
+    for other in others:
+        node.stop_hearing(other)
+        if ways == 2:
+            other.stop_hearing(node)
+    host = next(node.data.glob("host-*")).name
+    wait_for(lambda: host not in {row["leader"] for row in cluster.copies()["partitions"]})
+    for machine in cluster.nodes:
+        machine.hear_all()
+    check(result_of(load))
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
 def test_a_folder_of_another_cluster_is_refused(cluster: Cluster) -> None:
