@@ -34,6 +34,8 @@ DESCRIPTIONS = {
     "password_hashes_waiting": "Passwords that are being hashed or wait for it",
     "password_hashes_total": "Passwords hashed",
 }
+ONLY_WITH_COPIES = {"copies", "partitions_led", "takeovers_total"}
+"""What only the hosts of a replicated server tell."""
 
 
 class _Figures(Collector):
