@@ -36,6 +36,8 @@ CHECKPOINT_S = 2.0
 META = b"meta"
 APPLIED = b"applied"
 SALT = b"salt"
+LOADING = b"loading"
+"""Set in a copy while it takes a snapshot (`storage.replica`)."""
 _MISSING = object()
 encode_writes = msgspec.msgpack.Encoder().encode
 decode_writes = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode

@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from storage.port import CorruptLog, StorageFailed, StorageFull
-from storage.records import HEADER, LogReader, Segment, pack, record_at, segments_of
+from storage.records import LogReader, Segment, pack, records_from, segments_of
+from storage.reread import Rereader
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Log:
-    """One thread appends; another may `cut` at the same time. `last` is the number of the last
+    """One thread appends; others may `cut` at the same time. `last` is the number of the last
     record."""
 
     def __init__(self, folder: Path, salt: bytes, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -31,8 +32,11 @@ class Log:
         self._fd = -1
         self._offset = 0
         self._size = 0
+        self._rereader = Rereader(folder, salt)
         self.last = 0
         folder.mkdir(parents=True, exist_ok=True)
+        for draft in folder.glob("*.new"):
+            draft.unlink()  # of a segment that a crash kept from being made
 
     def replay(self, after: int) -> Iterator[bytes]:
         """The payload of every record after `after`; then the log is ready to append. Raises
@@ -123,26 +127,13 @@ class Log:
         segments = segments_of(self._folder)
         old = [s for s, following in itertools.pairwise(segments) if following.first <= upto + 1]
         for segment in old[: max(0, len(old) - keep)]:
-            segment.path.unlink()
+            segment.path.unlink(missing_ok=True)
 
     def read(self, after: int, bytes_max: int) -> list[bytes] | None:
         """The payloads of the records after `after`, as many as have `bytes_max` together, but at
         least one if there is one; None if they were cut off. Any thread."""
-        found: list[bytes] = []
         last = self.last  # what is being written after it is not durable yet
-        if after >= last:
-            return found
-        try:
-            for number, payload in LogReader(self._folder, self._salt, after).records():
-                bytes_max -= len(payload)
-                if found and bytes_max < 0:
-                    break
-                found.append(payload)
-                if number == last:
-                    break
-        except (FileNotFoundError, CorruptLog):
-            return None
-        return found or None
+        return self._rereader.read(after, last, bytes_max) if after < last else []
 
     def truncate(self, after: int) -> None:
         """Take back the records after `after`. A crash meanwhile leaves some of them. Raises
@@ -168,6 +159,7 @@ class Log:
         except OSError as error:
             raise StorageFailed(f"the log failed: {error}") from error
         self.last = after
+        self._rereader.forget()
 
     def _regain(self, size: int) -> None:
         """Give the segment its size again. Where others took the room meanwhile it stays short, and
@@ -184,6 +176,7 @@ class Log:
         tells from now on. A crash meanwhile leaves a log that fits nothing. Raises StorageFull,
         StorageFailed."""
         self.close()
+        self._rereader.forget()
         self.last = 0
         try:
             for segment in reversed(segments_of(self._folder)):
@@ -206,14 +199,13 @@ class Log:
 
 def _end_of(segment: Segment, last: int, salt: bytes) -> int:
     """The offset after record `last` of a segment."""
-    data = segment.path.read_bytes()
+    if last < segment.first:
+        return 0
     end = 0
-    for number in range(segment.first, last + 1):
-        payload = record_at(data, end, number, salt)
-        if payload is None:
-            raise CorruptLog(f"{segment.path} is damaged at byte {end}")
-        end += HEADER.size + len(payload)
-    return end
+    for number, _, end in records_from(segment.path, segment.first - 1, 0, salt):
+        if number == last:
+            return end
+    raise CorruptLog(f"{segment.path} is damaged at byte {end}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """The data folder of one node of a cluster: which cluster it is of, and which hosts' rows it holds.
 
 Each node has a folder like a single server's, with the same `heliograph.json` in all of a cluster.
-Which host lives on a node is told by the folder alone (there is a `host-N` in it), so that machines
-can change their names and addresses, and disks their machines.
+Which hosts live on a node is told by the folder alone (there is a `host-N` in it, and there may be
+some `dedicated-N`), so that machines can change their names and addresses, and disks their
+machines.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import msgspec
 from msgspec import Struct
 
 from storage.folder import DataFolder, Description
+from storage.log import sync_folder
 from storage.port import DataFolderError
 
 FILE = "heliograph.json"
 NOT_DATA = {"gcs", "logs", "node.json", "ray", "ray-token", "run.json", "lost+found"}
 """What may be in a folder that is of no cluster yet."""
+
+HOSTS = ("host-*", "dedicated-*")
+"""Hosts that have their share of a cluster, and hosts that have one partition each."""
 
 
 class Content(Struct, frozen=True):
@@ -34,7 +39,7 @@ def look(path: Path) -> Content:
     """What is there; changes nothing."""
     try:
         if (path / FILE).exists():
-            hosts = tuple(sorted(entry.name for entry in path.glob("host-*")))
+            hosts = tuple(sorted(e.name for kind in HOSTS for e in path.glob(kind)))
             return Content(DataFolder.look(path).description, hosts)
         strange = {entry.name for entry in path.iterdir()} - NOT_DATA if path.exists() else set()
     except OSError as error:
@@ -58,11 +63,16 @@ def claim(path: Path, cluster: Description, host: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path / FILE)
-    descriptor = os.open(path, os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path)
+
+
+def add(path: Path, cluster_id: str, host: str) -> None:
+    """Make a folder of a cluster the place of one host more; it may be that already."""
+    found = look(path)
+    if found.cluster is None or found.cluster.cluster_id != cluster_id:
+        raise DataFolderError(found.problem or f"{path} is of no node of this cluster")
+    (path / host).mkdir(exist_ok=True, mode=0o700)
+    sync_folder(path)
 
 
 def check(path: Path, cluster_id: str, host: str) -> None:

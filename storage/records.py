@@ -13,6 +13,7 @@ says nothing about what is missing before it.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ HEADER = struct.Struct(">IIQ")
 SUFFIX = ".log"
 JOINED = 1 << 63
 """Added to the number of a record that was written together with the one before it."""
+PART_BYTES = 64 * 1024
 _DIGITS = 20
 
 
@@ -112,6 +114,41 @@ class LogReader:
             )
         self.segment = segment
         self.torn = len(rest)
+
+
+def records_from(
+    path: Path, number: int, offset: int, salt: bytes
+) -> Iterator[tuple[int, bytes, int]]:
+    """Number, payload and end of the records after record `number`, which ends at this offset;
+    nothing more of the file is read than is asked for. They end before what is no record. Raises
+    FileNotFoundError."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        data, at = b"", 0
+        while True:
+            for _ in range(2):  # where the header was not whole, neither was the rest
+                if len(data) - at < (size := _size_at(data, at)):
+                    offset, data, at = (
+                        offset + at,
+                        os.pread(fd, max(size, PART_BYTES), offset + at),
+                        0,
+                    )
+            payload = record_at(data, at, number + 1, salt)
+            if payload is None:
+                return
+            number += 1
+            at += HEADER.size + len(payload)
+            yield number, payload, offset + at
+    finally:
+        os.close(fd)
+
+
+def _size_at(data: bytes, offset: int) -> int:
+    """How long a record is, at least."""
+    if len(data) - offset < HEADER.size:
+        return HEADER.size
+    length: int = HEADER.unpack_from(data, offset)[0]
+    return HEADER.size + length
 
 
 def record_at(data: bytes, offset: int, number: int, salt: bytes) -> bytes | None:

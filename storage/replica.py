@@ -9,10 +9,11 @@ See docs/replication.md.
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import lmdb
 
@@ -20,6 +21,7 @@ from storage.codec import seal
 from storage.engine import (
     APPLIED,
     EPOCH_BYTES,
+    LOADING,
     LmdbStore,
     encode_writes,
     rows_of,
@@ -28,13 +30,15 @@ from storage.engine import (
 from storage.keys import check_keys
 from storage.log import SEGMENT_BYTES
 from storage.memtable import Memtable
-from storage.port import Checkpoint, StorageFull, Store, Writes
+from storage.port import StorageFull, Store, Writes
 from storage.slots import Slots
 
 KEPT_BYTES = 8 * 1024 * 1024
 """Of the records that are shown, so many are kept in memory for copies that are a little behind."""
 KEPT_SEGMENTS = 4
-LOADING = b"loading"
+HELD_BYTES = 2 * 1024 * 1024 * 1024
+"""Of the log, so much is held at most for copies that are being brought up."""
+CONFIG = "config"
 
 
 def encode_record(epoch: int, writes: Writes) -> bytes:
@@ -75,9 +79,18 @@ class Replica(Store, Protocol):
     def epoch_at(self, number: int) -> int:
         """The epoch of a record of the tail."""
 
-    def records(self, after: int, bytes_max: int) -> list[bytes] | None:
+    def recent(self, after: int, bytes_max: int) -> list[bytes] | None:
         """Durable records after `after`, as many as `bytes_max` holds but at least one; None where
-        they are not kept any more. May block for some milliseconds where they are old."""
+        they are not in memory."""
+
+    def records(self, after: int, bytes_max: int) -> list[bytes] | None:
+        """The same also where the disk must be read, which blocks; None where they are not kept any
+        more. Any thread."""
+
+    def hold(self, copy: str, after: int | None) -> None:
+        """Keep the records after `after` for a copy that will need them, in place of what was held
+        for it before (None: nothing any more). Only so many are kept (`HELD_BYTES`), and none where
+        there is no room."""
 
     def recall(self) -> bytes:
         """What was remembered last; empty at first."""
@@ -150,9 +163,12 @@ class LmdbReplica(LmdbStore):
     ) -> None:
         self._kept = Kept()
         self._replayed = 0
+        self._held: dict[str, int] = {}
+        self._held_segments = HELD_BYTES // segment_bytes
         self.loading = False
         super().__init__(folder, partitions, segment_bytes=segment_bytes)
-        self._slots = Slots(folder / "config")
+        self._applied = self.installed
+        self._slots = Slots(folder / CONFIG)
 
     def _recover(self) -> None:
         self.loading = bool(self._reader.get(LOADING, b"", db=self._meta))
@@ -176,7 +192,12 @@ class LmdbReplica(LmdbStore):
 
     def append_records(self, records: Sequence[bytes]) -> None:
         first = self._log.last + 1
-        self._log.append(*records)
+        try:
+            self._log.append(*records)
+        except StorageFull:
+            self._held.clear()
+            self._log.cut(self._applied, KEPT_SEGMENTS)
+            raise
         for number, record in enumerate(records, first):
             self._kept.add(number, record)
 
@@ -196,8 +217,23 @@ class LmdbReplica(LmdbStore):
     def epoch_at(self, number: int) -> int:
         return epoch_of(self._kept.get(number))
 
+    def recent(self, after: int, bytes_max: int) -> list[bytes] | None:
+        found = self._kept.after(after, bytes_max)
+        return found if found or after >= self.last else None
+
     def records(self, after: int, bytes_max: int) -> list[bytes] | None:
         return self._kept.after(after, bytes_max) or self._log.read(after, bytes_max)
+
+    def hold(self, copy: str, after: int | None) -> None:
+        if after is None:
+            self._held.pop(copy, None)
+        else:
+            self._held[copy] = after
+
+    def finish_checkpoint(self, applied: int) -> None:
+        self._applied = applied
+        super().finish_checkpoint(min([applied, *self._held.values()]))
+        self._log.cut(applied, self._held_segments)
 
     # --- the configuration --------------------------------------------------------------------
 
@@ -225,7 +261,7 @@ class LmdbReplica(LmdbStore):
         self._log.restart(0)
         self._kept = Kept()
         self._active, self._frozen = Memtable(), None
-        self.installed = 0
+        self.installed = self._applied = 0
 
     def load(self, writes: Writes) -> None:
         try:
@@ -249,143 +285,19 @@ class LmdbReplica(LmdbStore):
         finally:
             self._reader = self._env.begin(buffers=False)
         self.loading = False
-        self.installed = number
+        self.installed = self._applied = number
 
 
-class MemoryDisk:
-    """What a crash leaves of a `MemoryReplica`: rows up to record `applied`, the records after it,
-    and the configuration."""
-
-    def __init__(self) -> None:
-        self.rows: Writes = {}
-        self.applied = 0
-        self.records: dict[int, bytes] = {}
-        self.config = b""
-        self.loading = False
-        self.full = False
-
-    @property
-    def last(self) -> int:
-        return max(self.records, default=self.applied)
+def remembered(folder: Path) -> bytes:
+    """What a copy in this folder remembered last; empty where there was none."""
+    path = folder / CONFIG
+    return Slots(path).read() if path.exists() else b""
 
 
-class MemoryReplica:
-    """A `Replica` in memory, for unit tests and simulation."""
-
-    KEPT_RECORDS = 50
-
-    def __init__(self, disk: MemoryDisk) -> None:
-        self.disk = disk
-        self._table = Memtable()
-        self._table.install(disk.rows)
-        self.installed = disk.applied
-
-    @property
-    def last(self) -> int:
-        return max(self.disk.last, self.installed)
-
-    @property
-    def loading(self) -> bool:
-        return self.disk.loading
-
-    def get(self, partition: int, key: bytes) -> bytes | None:
-        return self._table.rows.get(partition, {}).get(key)
-
-    def scan(
-        self, partition: int, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
-    ) -> list[tuple[bytes, bytes]]:
-        return self._table.scan(partition, start, stop, limit, reverse)
-
-    def append(self, writes: Writes) -> None:
-        raise NotImplementedError("records of a copy carry an epoch: append_records")
-
-    def _need_room(self) -> None:
-        if self.disk.full:
-            raise StorageFull("no room, as told")
-
-    def append_records(self, records: Sequence[bytes]) -> None:
-        self._need_room()
-        for number, record in enumerate(records, self.last + 1):
-            self.disk.records[number] = record
-
-    def truncate(self, after: int) -> None:
-        assert after >= self.installed, "what is shown is committed"
-        for number in [n for n in self.disk.records if n > after]:
-            del self.disk.records[number]
-
-    def install(self, writes: Writes) -> None:
-        self._table.install(writes)
-        self.installed += 1
-
-    def settle(self, upto: int) -> None:
-        while self.installed < upto:
-            self.install(rows_of(self.disk.records[self.installed + 1]))
-
-    def epoch_at(self, number: int) -> int:
-        return epoch_of(self.disk.records[number])
-
-    def records(self, after: int, bytes_max: int) -> list[bytes] | None:
-        if after < self.last and after + 1 not in self.disk.records:
-            return None
-        found: list[bytes] = []
-        while (record := self.disk.records.get(after + 1)) is not None:
-            bytes_max -= len(record)
-            if found and bytes_max < 0:
-                break
-            found.append(record)
-            after += 1
-        return found
-
-    def recall(self) -> bytes:
-        return self.disk.config
-
-    def remember(self, config: bytes) -> None:
-        self.disk.config = config
-
-    def begin_load(self) -> None:
-        self.disk.rows, self.disk.records, self.disk.applied = {}, {}, 0
-        self.disk.loading = True
-        self._table, self.installed = Memtable(), 0
-
-    def load(self, writes: Writes) -> None:
-        self._need_room()
-        for partition, rows in writes.items():
-            self.disk.rows.setdefault(partition, {}).update(rows)
-
-    def end_load(self, number: int) -> None:
-        self._table.install(self.disk.rows)
-        self.disk.applied = self.installed = number
-        self.disk.loading = False
-
-    def due(self, now_s: float) -> bool:
-        return self.installed - self.disk.applied > self.KEPT_RECORDS
-
-    def begin_checkpoint(self) -> Checkpoint:
-        return _MemoryCheckpoint(self)
-
-    def close(self) -> None:
-        """There is nothing to release."""
-
-
-class _MemoryCheckpoint:
-    """See `storage.port.Checkpoint`."""
-
-    def __init__(self, store: MemoryReplica) -> None:
-        self._store = store
-        self._rows: Any = {p: dict(rows) for p, rows in store._table.rows.items()}
-        self._applied = store.installed
-
-    def open(self) -> None: ...
-
-    def step(self, rows_max: int) -> bool:
-        return False
-
-    def commit(self) -> None:
-        disk = self._store.disk
-        disk.rows, disk.applied = self._rows, self._applied
-        for number in [n for n in disk.records if n <= self._applied - self._store.KEPT_RECORDS]:
-            del disk.records[number]
-
-    def abort(self) -> None: ...
-
-    def finish(self) -> None: ...
+def clear(folder: Path) -> None:
+    """Remove a closed copy, all but what it remembered. Raises OSError."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != CONFIG:
+            path.unlink()

@@ -25,6 +25,7 @@ class Slots:
         self._path = path
         if not path.exists():
             self._make()
+        path.with_suffix(".new").unlink(missing_ok=True)  # a crash kept it from being made
         self._number, self._value = 0, b""
         data = path.read_bytes()
         for at in (0, SLOT_BYTES):

@@ -14,7 +14,7 @@ from typing import Any
 import lmdb
 
 from storage.codec import unseal
-from storage.engine import APPLIED, META, SALT, partition_of_database, rows_of
+from storage.engine import APPLIED, LOADING, META, SALT, partition_of_database, rows_of
 from storage.memtable import Memtable
 from storage.port import CorruptLog, StorageFailed
 from storage.records import LogReader
@@ -25,7 +25,8 @@ _DATABASES_MAX = 65_536
 
 class Snapshot:
     """Use as a context manager. `partitions` has their numbers, `records` is the number of the last
-    record of the log. Raises CorruptLog, StorageFailed."""
+    record of the log; `loading`: it is a copy that has half a snapshot. Raises CorruptLog,
+    StorageFailed."""
 
     def __init__(self, folder: Path) -> None:
         rows = folder / "rows"
@@ -70,15 +71,16 @@ class Snapshot:
         with self._env.begin() as txn:
             names = [bytes(name) for name, _ in txn.cursor()]
         try:
-            meta = self._env.open_db(META, create=False)
+            self._meta = self._env.open_db(META, create=False)
             self._databases = {
                 partition: self._env.open_db(name, create=False)
                 for name in names
                 if (partition := partition_of_database(name)) is not None
             }
             self._txn = self._env.begin()
-            self._applied = int(self._txn.get(APPLIED, b"0", db=meta))
-            self._salt = bytes(self._txn.get(SALT, b"", db=meta))
+            self._applied = int(self._txn.get(APPLIED, b"0", db=self._meta))
+            self._salt = bytes(self._txn.get(SALT, b"", db=self._meta))
+            self.loading = bool(self._txn.get(LOADING, b"", db=self._meta))
         except lmdb.Error as error:
             raise StorageFailed(f"the row store is damaged: {error}") from error
 

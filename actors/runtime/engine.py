@@ -19,15 +19,17 @@ from typing import Any
 
 import msgspec
 
+from actors.messages import Dedicate, WhereIs
 from actors.runtime import wire
 from actors.runtime.kind import Kind
 from actors.runtime.layers import Committed, Layer, Pending, StoreReads
+from actors.runtime.moves import Moves
 from actors.runtime.placement import Placement
 from actors.runtime.refs import ActorRef
 from actors.runtime.streams import Streams
 from actors.runtime.timers import Timers
-from actors.runtime.turn import Message, ReadView, Turn
-from actors.runtime.wire import REFUSE, REPLY, Out, Refusal, ReplyTo, Request
+from actors.runtime.turn import Message, ReadView, Turn, envelope_of, message_in
+from actors.runtime.wire import MOVED, REFUSE, REPLY, Out, Refusal, ReplyTo, Request
 from api.errors import ApiError
 from storage.keys import actor_prefix
 from storage.port import BadKey, CorruptRow
@@ -85,7 +87,8 @@ class Engine:
         self._now_ms = 0
         self._alone = placement.is_alone(self.led)
         """All actors live in this host: nothing has to be routed."""
-        self._partition = lru_cache(maxsize=65_536)(placement.partition)
+        self.moves = Moves(self)
+        self._partition = lru_cache(maxsize=65_536)(self.moves.place)
 
     # --- what comes in ------------------------------------------------------------------------
 
@@ -95,15 +98,35 @@ class Engine:
         try:
             message = wire.decode_request_message(request)
         except (msgspec.MsgspecError, KeyError) as error:
-            self._refuse(reply_to, ApiError("bad_request", f"{error}"))
+            self.refuse(reply_to, ApiError("bad_request", f"{error}"))
+            return
+        try:
+            if self.moves.on and self.moves.take(front, request):
+                return
+            if type(message) is Dedicate:
+                self.moves.dedicate(request.target, reply_to)
+                return
+            if type(message) is WhereIs:
+                self.moves.tell_where(request.target, reply_to)
+                return
+        except ApiError as error:
+            self.refuse(reply_to, error)
+            return
+        except Exception as error:
+            self.refuse(reply_to, self._report(request.target, message, error))
             return
         if self._partition(request.target) not in self.led:
-            self._refuse(reply_to, ApiError("unavailable", "this partition has moved", 0.1))
+            self.refuse(reply_to, ApiError("unavailable", "this partition has moved", 0.1))
         elif request.read:
             self._read(request.target, message, request, reply_to)
         else:
             self._queue.append(Message(request.target, message, request.caller, reply_to))
             self._drain()
+
+    def execute(self, message: Message) -> None:
+        """Execute a message that waited, with its cascade."""
+        self._queue.append(message)
+        self._drain()
 
     def receive(self, shipment: wire.Shipment) -> wire.Receipt:
         """Execute messages of another host's partition, each once; what came before is skipped.
@@ -117,7 +140,7 @@ class Engine:
         answered = len(layer.outs)
         for raw in shipment.envelopes[mark + 1 - shipment.first :]:
             try:
-                message = _message(raw)
+                message = message_in(raw)
             except msgspec.MsgspecError as error:
                 log.error("message %d of %d to %d: %s", mark + 1, source, target, error)
                 break
@@ -147,7 +170,7 @@ class Engine:
     def receive_ephemeral(self, raw: msgspec.Raw) -> None:
         """Execute an ephemeral message of another host, if this version can read it."""
         try:
-            message = _message(raw)
+            message = message_in(raw)
         except msgspec.MsgspecError:
             return
         if self._partition(message.target) in self.led:
@@ -175,6 +198,8 @@ class Engine:
     def cut(self) -> Layer | None:
         """The layer to be made durable next; None if there is nothing, or one is on its way."""
         pending = self.pending
+        if pending.flying is None and self.moves.busy:
+            self.moves.step()
         if pending.flying is not None or not pending.open:
             return None
         pending.flying, pending.open = pending.open, Layer()
@@ -194,13 +219,14 @@ class Engine:
         outs: list[tuple[str, Out]] = []
         for layer in filter(None, (self.pending.flying, self.pending.open)):
             for front, out in layer.outs:
-                if out.op in (REPLY, REFUSE):
+                if out.op in (REPLY, REFUSE, MOVED):
                     again = (front, out.number) in layer.received
                     outs.append((front, Out(REFUSE, out.number, unknown if again else refused)))
         self.pending.flying, self.pending.open = None, Layer()
         self.residents.clear()
         self.streams.forget()
         self.timers.forget()
+        outs += ((front, Out(REFUSE, number, refused)) for front, number in self.moves.forget())
         return outs
 
     # --- turns --------------------------------------------------------------------------------
@@ -228,8 +254,10 @@ class Engine:
     def _turn(self, message: Message) -> None:
         ref, content, caller, reply_to = message
         try:
+            if self.moves.on and self.moves.divert(message):
+                return
             resident = self._activate(ref)
-        except (BadKey, KeyError) as error:
+        except (BadKey, KeyError, CorruptRow, AssertionError) as error:
             self._fail(message, error)
             return
         facts = resident.facts
@@ -255,7 +283,7 @@ class Engine:
                 raise ApiError("storage_full", "the disk is full; nothing was changed", 1.0)
         except ApiError as error:
             self.residents.pop(ref, None)
-            self._refuse(reply_to, error)
+            self.refuse(reply_to, error)
             return
         except Exception as error:
             self.residents.pop(ref, None)
@@ -271,6 +299,8 @@ class Engine:
     def _take_effect(self, turn: Turn, resident: Resident, payload: bytes | None) -> None:
         layer = self.pending.open
         if turn.writes:
+            if self.moves.on:
+                self.moves.mirror(turn.ref, turn.writes)
             layer.write(resident.partition, resident.prefix, turn.writes)
         if turn.timers:
             self.timers.change(layer, resident.partition, turn.ref, turn.timers)
@@ -289,14 +319,14 @@ class Engine:
             if target in led:
                 queue.append(message)
             else:
-                self.streams.post(layer, resident.partition, target, _envelope(message))
+                self.streams.post(layer, resident.partition, target, envelope_of(message))
         for message in turn.told:
             target = self._partition(message.target)
             if target in led:
                 queue.append(message)
             else:
                 host = self.placement.host(target)
-                layer.ephemeral.setdefault(host, []).append(_envelope(message))
+                layer.ephemeral.setdefault(host, []).append(envelope_of(message))
 
     def _admit(self, ref: ActorRef, resident: Resident) -> None:
         self.residents[ref] = resident
@@ -317,16 +347,16 @@ class Engine:
             )
             payload = _json(kind.readers[type(message)](view, message))
         except ApiError as error:
-            self._refuse(reply_to, error)
+            self.refuse(reply_to, error)
         except Exception as error:
-            self._refuse(reply_to, self._report(ref, message, error))
+            self.refuse(reply_to, self._report(ref, message, error))
         else:
             out = Out(REPLY, reply_to.request, payload)
             self.pending.open.outs.append((reply_to.front, out))
 
     # --- refusals -----------------------------------------------------------------------------
 
-    def _refuse(self, reply_to: ReplyTo | None, error: ApiError) -> None:
+    def refuse(self, reply_to: ReplyTo | None, error: ApiError) -> None:
         self.refusals += 1
         if reply_to is not None:
             payload = wire.encode(Refusal(error.code, error.detail, error.retry_after))
@@ -337,9 +367,9 @@ class Engine:
         """A defect or a corrupt row, not a refusal: answer that, and where nobody waits, keep the
         message as a dead letter for the administrator."""
         refusal = self._report(message.target, message.content, error)
-        self._refuse(message.reply_to, refusal)
+        self.refuse(message.reply_to, refusal)
         if message.reply_to is None and not self.read_only:
-            letter = _envelope(message)
+            letter = envelope_of(message)
             number = self.rng.getrandbits(63)
             partition = self._partition(message.target)
             self.streams.bury(self.pending.open, partition, number, letter)
@@ -354,14 +384,3 @@ class Engine:
                 "storage_corrupt", f"a stored row of {ref.kind} failed its check; nothing was done"
             )
         return ApiError("internal", "the server failed at this; it was logged")
-
-
-def _envelope(message: Message) -> bytes:
-    raw = msgspec.Raw(wire.encode(message.content))
-    return wire.encode(wire.Envelope(message.target, message.caller, message.reply_to, raw))
-
-
-def _message(raw: msgspec.Raw) -> Message:
-    envelope = wire.decode_envelope(raw)
-    content = wire.decode_message(envelope.message)
-    return Message(envelope.target, content, envelope.caller, envelope.reply_to)

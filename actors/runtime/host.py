@@ -89,6 +89,7 @@ def figures(name: str, pipeline: Pipeline, started_s: float) -> dict[str, Any]:
         "commit_seconds_max": round(pipeline.commit_s_max, 6),
         "resident_actors": len(engine.residents),
         "online_actors": len(engine.volatile),
+        "moved_actors": engine.moves.moved,
         "fronts": len(pipeline.fronts),
         "outbox_streams_waiting": pipeline.shipper.waiting,
         "outbox_shipped_total": pipeline.shipper.shipped,

@@ -13,7 +13,7 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from actors.runtime import wire
@@ -108,6 +108,12 @@ class Link:
         self._queue: list[Request] = []
         self._sent: dict[int, float] = {}
         self._wake = asyncio.Event()
+        self._unsure: dict[int, list[Request]] = {}
+        """The batches of the stream that are not answered, by number."""
+        self._flying: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
+        """Nothing more can be sent in this stream; `_renewed`: because it was given up."""
+        self._renewed = False
         self._incarnation = ""
         self._missed = False
         """A packet may have been lost since the last one that came."""
@@ -159,6 +165,34 @@ class Link:
             self._queue.append(Request(next(_numbers), target, NOBODY, "", wire.encode(message)))
             self._wake.set()
 
+    def hand_over(self, target: ActorRef) -> list[Request]:
+        """The unanswered requests to an actor that has moved, in order; they are this link's no
+        more."""
+        waiting = self._desk.waiting
+        asked = {n: waiting[n].request for n in self._sent if n in waiting}
+        asked |= {request.number: request for request in self._queue}
+        taken = {n: request for n, request in asked.items() if request.target == target}
+        self._queue = [request for request in self._queue if request.number not in taken]
+        for number in taken:
+            self._sent.pop(number, None)
+        return [taken[number] for number in sorted(taken)]
+
+    def take_over(self, requests: Iterable[Request]) -> None:
+        """Send these, unless it was done before."""
+        for request in requests:
+            if request.number not in self._sent:
+                self._sent[request.number] = 0.0
+                self._queue.append(request)
+        self._wake.set()
+
+    def repeat(self, number: int) -> None:
+        """Send a request again, if it is not answered yet."""
+        waiting = self._desk.waiting.get(number)
+        if waiting is not None:
+            self._sent[number] = 0.0
+            self._queue.append(waiting.request)
+            self._wake.set()
+
     # --- calls --------------------------------------------------------------------------------
 
     async def _pump(self) -> None:
@@ -166,27 +200,29 @@ class Link:
         unknown whether it did, and repeating it is harmless."""
         delay_s = RETRY_S_MIN
         while True:
-            batches, failed = await self._stream()
-            self.connected.clear()
-            # Each once, although `_resend` may have queued some again meanwhile: an attach that is
-            # repeated after its detach would last.
-            queue: dict[int, Request] = {}
-            for request in (*failed, *self._queue):
-                queue.setdefault(request.number, request)
-            self._queue = list(queue.values())
+            batches, unsure = await self._stream()
+            # Each once, although `_resend` may have queued some again meanwhile (an attach that is
+            # repeated after its detach would last), and in the order in which they were made.
+            queue = {request.number: request for request in (*unsure, *self._queue)}
+            self._queue = [queue[number] for number in sorted(queue)]
             for number in queue.keys() & self._sent.keys():
                 self._sent[number] = 0.0
             self._wake.set()
+            if self._renewed:
+                continue  # its poll has just been answered
+            self.connected.clear()
             delay_s = RETRY_S_MIN if batches > FLYING_MAX else min(2 * delay_s, RETRY_S_MAX)
             await asyncio.sleep(delay_s)
 
     async def _stream(self) -> tuple[int, list[Request]]:
         """Send numbered batches, a few at a time: while the host executes one, the next is on its
-        way. Comes back when a call failed, with the number of batches and the requests of those
-        that failed, in order."""
+        way. Comes back when a call failed, or was given up, with the number of batches and the
+        requests of those of which it is not known whether they arrived."""
         stream, number = secrets.token_hex(4), 0
+        self._over.clear()
+        self._renewed = False
         slots = asyncio.Semaphore(FLYING_MAX)
-        failed: dict[int, list[Request]] = {}
+        unsure = self._unsure = {}
 
         async def send(number: int, batch: list[Request]) -> None:
             lives = self._lives
@@ -197,24 +233,41 @@ class Link:
             except Exception as error:
                 log.info("%s does not take requests: %s", self.name, error)
                 self._note_failure(error, lives)
-                failed[number] = batch
+                self._over.set()
                 self._wake.set()
             else:
+                del unsure[number]
                 self._take(packet, lives)
-            finally:
-                slots.release()
+
+        def landed(task: asyncio.Task[None]) -> None:  # also one that was never begun
+            self._flying.discard(task)
+            slots.release()
 
         async with asyncio.TaskGroup() as tasks:
-            while not failed:
+            while not self._over.is_set():
                 await self._wake.wait()
                 self._wake.clear()
-                while self._queue and not failed:
+                while self._queue and not self._over.is_set():
                     await slots.acquire()
+                    if self._over.is_set():
+                        break
                     batch, self._queue = _cut(self._queue)
                     number += 1
+                    unsure[number] = batch
                     self._note_sent(batch)
-                    tasks.create_task(send(number, batch))
-        return number, [request for key in sorted(failed) for request in failed[key]]
+                    task = tasks.create_task(send(number, batch))
+                    self._flying.add(task)
+                    task.add_done_callback(landed)
+        return number, [request for batch in unsure.values() for request in batch]
+
+    def _give_up(self) -> None:
+        """The host is in another life, which does not know the stream, as its first batch was
+        answered by the one before: it would wait for the batches before those on their way."""
+        self._renewed = True
+        self._over.set()
+        self._wake.set()
+        for task in self._flying:
+            task.cancel()
 
     def _note_failure(self, error: Exception, lives: int) -> None:
         """A call failed: unless the host refused it, there may have been a packet in its answer."""
@@ -241,7 +294,9 @@ class Link:
                 delay_s = min(2 * delay_s, RETRY_S_MAX)
                 continue
             delay_s = RETRY_S_MIN
-            self._take(packet, lives)
+            renewed = self._take(packet, lives)
+            if renewed and 1 not in self._unsure:
+                self._give_up()
             self.connected.set()
 
     async def _watch(self) -> None:
@@ -270,11 +325,13 @@ class Link:
 
     # --- packets ------------------------------------------------------------------------------
 
-    def _take(self, packet: wire.Packet, lives: int) -> None:
-        """Act upon what a call brought that was made when the link had seen so many `lives`."""
+    def _take(self, packet: wire.Packet, lives: int) -> bool:
+        """Act upon what a call brought that was made when the link had seen so many `lives`.
+        Returns whether it tells of another life."""
+        renewed = False
         if packet.incarnation != self._incarnation:
             if lives != self._lives:
-                return  # from an earlier life: what it says is asked for again by now
+                return False  # from an earlier life: what it says is asked for again by now
             self._lives += 1
             renewed = self._incarnation != ""
             self._incarnation = packet.incarnation
@@ -291,6 +348,7 @@ class Link:
         if packet.number >= self._next:
             self._early[packet.number] = packet.outs
             self._act()
+        return renewed
 
     def _renew(self) -> None:
         """Answers and pushes were lost: ask again, and have connections attached again."""

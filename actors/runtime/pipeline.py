@@ -57,7 +57,7 @@ class Pipeline:
         self.store = store
         self.incarnation = secrets.token_hex(8)
         self.fronts = Fronts()
-        self.shipper = Shipper(engine, peers, self.kick, self._guard)
+        self.shipper = Shipper(engine, peers, self._guard)
         self.commits = 0
         self.commit_s = 0.0
         self.commit_s_max = 0.0
@@ -95,7 +95,7 @@ class Pipeline:
         await self.flush()
         await self.shipper.stop()
         if self._own is not None:
-            await self._own.checkpointer.finish()
+            await self._guard(self._own.checkpointer.finish())
         await self._end_tasks()
         if self._own is not None:
             self._own.close()
@@ -251,7 +251,8 @@ class Pipeline:
         while True:
             await self._work.wait()
             self._work.clear()
-            while (layer := self.engine.cut()) is not None:
+            # Not in a loop: what only deletes what arrived elsewhere waits for the next commit.
+            if (layer := self.engine.cut()) is not None:
                 writes = layer.writes()
                 if writes:
                     begun_s = time.perf_counter()
@@ -307,9 +308,13 @@ class Pipeline:
             if self.engine.timers.next_ms <= self.engine.clock():
                 self.engine.fire_timers()
                 self.kick()
+            if self.engine.moves.busy:
+                self.kick()
             for name in self.fronts.drop_silent(now_s):
                 log.warning("front %s went silent", name)
                 self.engine.forget_front(name)
+                self.kick()
+            if self.engine.pending.open:
                 self.kick()
             if self._own is not None:
                 await self._own.checkpointer.run_if_due(now_s)

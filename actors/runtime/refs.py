@@ -7,7 +7,15 @@ from typing import Final
 
 import msgspec
 
-KINDS: Final = {"user": 1, "session": 2, "chat": 3, "handle": 4, "throttle": 5, "invitation": 6}
+KINDS: Final = {
+    "user": 1,
+    "session": 2,
+    "chat": 3,
+    "handle": 4,
+    "throttle": 5,
+    "invitation": 6,
+    "file": 7,
+}
 """Kinds of actors with the byte that stands for each in keys. Never reuse a number."""
 
 KIND_NAMES: Final = {number: name for name, number in KINDS.items()}
@@ -17,7 +25,8 @@ MAX_ID: Final = 2**53 - 1
 
 class ActorRef(msgspec.Struct, frozen=True, array_like=True):
     """The address of an actor. Keys: user - user id; session - "<user id>.<session id>"; chat -
-    chat id; handle - "username:<folded name>"; throttle - "<what>:<who>"; invitation - code."""
+    chat id; handle - "username:<folded name>"; throttle - "<what>:<who>"; invitation - code;
+    file - file id."""
 
     kind: str
     key: int | str
@@ -48,6 +57,10 @@ def session(user_id: int, session_id: int) -> ActorRef:
 
 def chat(chat_id: str) -> ActorRef:
     return ActorRef("chat", chat_id)
+
+
+def file(file_id: str) -> ActorRef:
+    return ActorRef("file", file_id)
 
 
 def username(name: str) -> ActorRef:

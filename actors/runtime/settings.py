@@ -9,18 +9,20 @@ from msgspec import Struct
 
 
 class Settings(Struct, frozen=True):
-    """The runtime's part of a server's configuration. `data`: the data folder. `copies`: how many
-    hosts have each partition. `resident_max`: actors in memory per host. `ws_host`, `ws_port`:
-    where edges listen; `ws_url`: how clients reach them, if that can be told. `proxies`: reverse
-    proxies of the operator's before this server."""
+    """The runtime's part of a server's configuration. `data`: the data folder. `hosts`: how many
+    the server begins with; a cluster may have more later. `copies`: how many hosts have each
+    partition; `replace_after_s`: others get those of a host that was silent for so long.
+    `resident_max`: actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`:
+    how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
+    this server."""
 
     data: str
     cluster_id: str
     partitions: int = 64
     hosts: int = 1
     copies: int = 1
+    replace_after_s: float = 600.0
     edges: int = 1
-    fronts: int = 1
     dedicated: tuple[str, ...] = ()
     resident_max: int = 100_000
     ws_host: str = "127.0.0.1"

@@ -24,19 +24,17 @@ RETRY_S_MIN, RETRY_S_MAX = 0.02, 1.0
 
 
 class Shipper:
-    """`call(host, parcel)` reaches another host; `kick()` has acknowledgements committed;
-    `guard(task)` runs what must not end, and stops the host if it fails."""
+    """`call(host, parcel)` reaches another host; `guard(task)` runs what must not end, and stops
+    the host if it fails. What arrived is deleted with the next commit."""
 
     def __init__(
         self,
         engine: Engine,
         call: Callable[[str, bytes], Awaitable[bytes]],
-        kick: Callable[[], None],
         guard: Callable[[Awaitable[None]], Coroutine[Any, Any, None]],
     ) -> None:
         self._engine = engine
         self._call = call
-        self._kick = kick
         self._guard = guard
         self._streams: dict[str, set[tuple[int, int]]] = {}
         self._ephemeral: dict[str, list[bytes]] = {}
@@ -114,7 +112,6 @@ class Shipper:
             if receipt.watermark < shipment.first + len(shipment.envelopes) - 1:
                 self._engine.streams.rewind(receipt.source, receipt.target)
                 self._ship_later(host, (receipt.source, receipt.target))
-        self._kick()
 
     def _ship_later(self, host: str, stream: tuple[int, int]) -> None:
         self._streams[host].discard(stream)

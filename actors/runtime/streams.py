@@ -16,13 +16,14 @@ import msgspec
 from actors.runtime.layers import Layer, Pending
 from actors.runtime.placement import Placement
 from actors.runtime.wire import Receipt, Shipment
-from storage.keys import actor_prefix
+from storage.keys import actor_prefix, prefix_end
 
 # Tables of the runtime's own rows (kind 0), one set per partition.
 OUTBOX, NUMBERS, WATERMARKS, DEAD = 1, 2, 3, 6
 
 SHIPMENT_MESSAGES_MAX = 256
 SHIPMENT_BYTES_MAX = 64 * 1024
+TARGETS_MAX = 10**6
 
 
 def system_prefix(partition: int) -> bytes:
@@ -79,6 +80,24 @@ class Streams:
                 found.add((source, target))
                 start = base + _u64(target) + b"\xff" * 9
         return found
+
+    def number(self, source: int, target: int) -> int:
+        """The number of the last message that was sent."""
+        return self._numbers.get((source, target)) or self._read_number(source, NUMBERS, target)
+
+    def numbers(self, source: int) -> dict[int, int]:
+        """The same for all targets that were ever sent anything."""
+        prefix = system_prefix(source)
+        base = b"%b%c" % (prefix, NUMBERS)
+        rows = self._pending.rows(source, prefix, base, prefix_end(base), TARGETS_MAX, False)
+        return {int.from_bytes(key[-8:], "big"): int.from_bytes(row, "big") for key, row in rows}
+
+    def oldest(self, source: int, target: int) -> int | None:
+        """The number of the first message that is not known to have taken effect."""
+        prefix = system_prefix(source)
+        base = b"%b%c%b" % (prefix, OUTBOX, _u64(target))
+        rows = self._pending.rows(source, prefix, base, base + b"\xff" * 9, 1, False)
+        return int.from_bytes(rows[0][0][-8:], "big") if rows else None
 
     def shipment(self, source: int, target: int) -> Shipment | None:
         """The next durable messages of a stream that have not been shipped; None if there are

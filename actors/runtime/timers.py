@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 BY_TIME, BY_NAME = 4, 5
 DUE_PER_ROUND_MAX = 100
+TIMERS_MAX = 10_000
+"""Of one actor."""
 NEVER_MS = 2**62
 
 
@@ -74,6 +76,20 @@ class Timers:
                 rows[by_name] = None
             if rows:
                 layer.write(partition, prefix, rows)
+
+    def of(self, partition: int, ref: ActorRef) -> list[tuple[str, int, bytes]]:
+        """The timers of an actor: name, time, message."""
+        prefix, owner = system_prefix(partition), actor_prefix(KINDS[ref.kind], ref.key)
+        base = b"%b%c%b" % (prefix, BY_NAME, owner)
+        found: list[tuple[str, int, bytes]] = []
+        rows = self._pending.rows(partition, prefix, base, prefix_end(base), TIMERS_MAX, False)
+        for key, at in rows:
+            name = key[len(base) :].decode()
+            raw = self._pending.row(partition, prefix, _time_key(prefix, at, owner, name))
+            if raw is not None:
+                message = bytes(_decode(raw).message)
+                found.append((name, int.from_bytes(at, "big"), message))
+        return found
 
     def take_due(self, now_ms: int) -> list[tuple[ActorRef, Any]]:
         """Delete what is due, and say whom it is for. The deletion becomes durable in the batch of

@@ -1,19 +1,27 @@
 """Ray calls: how fronts and hosts reach hosts. A call carries one `bytes` and is made at most once;
-numbering, repeating and fencing are done above (`link`, `streams`)."""
+numbering, repeating and fencing are done above (`link`, `streams`). With copies, Ray only tells
+where a host is (see `actors.runtime.replication.lines`)."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import ray
 
-from actors.runtime.placement import partition_at
+from actors.runtime.placement import OWN, partition_at
 from actors.runtime.replication.directory import Directory
-from actors.runtime.replication.protocol import NotLeading
-from actors.runtime.settings import Settings
+from actors.runtime.replication.door import Address
+from actors.runtime.replication.gcs import GcsRoster
+from actors.runtime.replication.lines import Lines
+from actors.runtime.replication.protocol import Seat, Unavailable, encode
 
 NAMESPACE = "heliograph"
+ROSTER_S, ROSTER_S_MIN = 3.0, 0.5
+"""Between two looks at the roster, and while somebody waits for a leader."""
+ZONE_LABEL = "zone"
+"""The label of a Ray node that says which zone it is in (`ray start --labels zone=a`)."""
 
 
 class RayHost:
@@ -49,7 +57,7 @@ class RayHost:
 
 
 def _find(name: str) -> Any:
-    if name.startswith("dedicated-"):
+    if name.startswith(OWN):
         # Hosts of dedicated actors are made by whoever needs one first.
         from actors.runtime.cluster import dedicated_host
 
@@ -88,48 +96,67 @@ class Gcs:
         there = internal_kv._internal_kv_put(key, value, overwrite=overwrite)
         return overwrite or not there
 
+    def keys(self, prefix: bytes) -> list[bytes]:
+        from ray.experimental import internal_kv
 
-_handles: dict[str, Any] = {}
-_own: dict[str, Any] = {}
+        found: list[bytes] = internal_kv._internal_kv_list(prefix)
+        return found
+
+    def delete(self, key: bytes) -> None:
+        from ray.experimental import internal_kv
+
+        internal_kv._internal_kv_del(key)
 
 
-def answer_as(host: str, calls: Any) -> None:
-    """What this process calls of this host, which lives in it, stays in it."""
-    _own[host] = calls
+def here(host: str, door: Address) -> Seat:
+    """The place of a host that lives in this process."""
+    context = ray.get_runtime_context()
+    zone = context.get_node_labels().get(ZONE_LABEL, "")
+    return Seat(host, context.get_node_id(), str(zone), door=encode(door))
+
+
+def own_address() -> str:
+    """Of this node, as other nodes reach it."""
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return address
 
 
 async def call_host(host: str, method: str, *args: Any) -> Any:
-    """Call a host of a replicated server, as this process knows it. Raises NotLeading, and what
-    Ray raises."""
-    if host in _own:
-        return await getattr(_own[host], method)(*args)
-    handle = _handles.get(host)
-    if handle is None:
-        find = asyncio.to_thread(ray.get_actor, host, namespace=NAMESPACE)
-        handle = _handles[host] = await find
-    try:
-        return await getattr(handle, method).remote(*args)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, NotLeading):
-            raise NotLeading(str(error.cause)) from None
-        raise
-    except ray.exceptions.RayError:
-        _handles.pop(host, None)
-        raise
+    """Call a host once, by a call of its own. Raises what Ray raises."""
+    find = asyncio.to_thread(ray.get_actor, host, namespace=NAMESPACE)
+    return await getattr(await find, method).remote(*args)
 
 
 class Routes:
-    """How a process reaches the hosts that lead partitions."""
+    """How a process reaches the hosts that lead partitions: those on the roster, and those `hosts`
+    that the server begins with, until they are on it."""
 
-    def __init__(self, settings: Settings) -> None:
-        names = [f"host-{number}" for number in range(settings.hosts)]
-        self.directory = Directory(lambda: names, lambda host: call_host(host, "led"))
+    def __init__(self, hosts: int, roster: GcsRoster, lines: Lines) -> None:
+        self._lines = lines
+        self._first = {f"host-{number}" for number in range(hosts)}
+        self._names = self._first
+        self._roster = roster
+        self._task: asyncio.Task[None] | None = None
+        self.directory = Directory(lambda: self._names, lambda host: lines.call(host, "led"))
 
     def start(self) -> None:
         self.directory.start()
+        self._task = asyncio.create_task(self._read_roster())
+
+    async def _read_roster(self) -> None:
+        while True:
+            with contextlib.suppress(Unavailable):
+                seats = await self._roster.seats()
+                self._first -= seats.keys()
+                self._names = self._first | seats.keys()
+            await self.directory.pause(ROSTER_S, ROSTER_S_MIN)
 
     async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         await self.directory.close()
+        self._lines.close()
 
     async def receive(self, place: str, parcel: bytes) -> bytes:
         """Bring messages to the partition that is led at a place."""
@@ -140,10 +167,10 @@ class Routes:
         return PlaceCalls(self, place)
 
     async def call(self, place: str, method: str, *args: Any) -> bytes:
-        """Call the host that leads there. Raises Unavailable, and what Ray raises."""
+        """Call the host that leads there. Raises Unavailable, ApiError."""
         partition = partition_at(place)
         answer: bytes = await self.directory.call(
-            partition, lambda host: call_host(host, method, partition, *args)
+            partition, lambda host: self._lines.call(host, method, partition, *args)
         )
         return answer
 

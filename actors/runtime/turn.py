@@ -10,6 +10,9 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
+from actors.runtime import wire
 from actors.runtime.refs import NOBODY, ActorRef, Caller
 from actors.runtime.wire import CLOSE, PUSH, Out, ReplyTo
 from storage.keys import prefix_end
@@ -32,6 +35,19 @@ class Message(NamedTuple):
     content: Any
     caller: Caller = NOBODY
     reply_to: ReplyTo | None = None
+
+
+def envelope_of(message: Message) -> bytes:
+    """A message as it travels, and as it waits in rows."""
+    raw = msgspec.Raw(wire.encode(message.content))
+    return wire.encode(wire.Envelope(message.target, message.caller, message.reply_to, raw))
+
+
+def message_in(raw: msgspec.Raw) -> Message:
+    """The message in an envelope. Raises `msgspec.MsgspecError`."""
+    envelope = wire.decode_envelope(raw)
+    content = wire.decode_message(envelope.message)
+    return Message(envelope.target, content, envelope.caller, envelope.reply_to)
 
 
 class Timer(NamedTuple):

@@ -19,6 +19,7 @@ REPLY: Final = 0  # a request is answered: payload is JSON
 REFUSE: Final = 1  # a request is refused: payload is msgpack of `Refusal`
 PUSH: Final = 2  # send this frame to a connection
 CLOSE: Final = 3  # close a connection: payload is the close code in ASCII digits
+MOVED: Final = 4  # a request goes elsewhere: payload is msgpack of `Moved`
 
 
 class ReplyTo(Struct, frozen=True, array_like=True):
@@ -53,6 +54,14 @@ class Refusal(Struct, frozen=True, array_like=True):
     code: str
     detail: str
     retry_after: float | None = None
+
+
+class Moved(Struct, frozen=True, array_like=True):
+    """An actor lives in a partition of its own. The request that met it was not executed, if it is
+    to that actor; else the answer to it comes from there."""
+
+    ref: ActorRef
+    partition: int
 
 
 class Out(Struct, frozen=True, array_like=True, gc=False):
@@ -102,6 +111,7 @@ decode_packet = msgspec.msgpack.Decoder(Packet).decode
 decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
 decode_receipts = msgspec.msgpack.Decoder(list[Receipt]).decode
 decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
+decode_moved = msgspec.msgpack.Decoder(Moved).decode
 decode_refusal = msgspec.msgpack.Decoder(Refusal).decode
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
+from actors.runtime.replication import clock
 from actors.runtime.replication.protocol import (
     Append,
     Appended,
@@ -39,7 +39,7 @@ class Copy:
         self.config = decode_configuration(raw) if raw else Configuration(partition, 0, "", (), ())
         self.matched = store.installed
         """Up to here this log is known to be the same as the leader's."""
-        self.heard_s = time.monotonic()
+        self.heard_s = clock.now_s()
         """When the leader of this epoch was heard last: it may be sure of this copy for some time
         after. A copy that was just started may have promised so a moment ago."""
         self.promised_s = -math.inf if self.leads or not self.epoch else self.heard_s
@@ -90,7 +90,7 @@ class Copy:
             self.promised_s = self.heard_s
         self.config = config
         self.matched = self.store.installed
-        self.heard_s = time.monotonic()
+        self.heard_s = clock.now_s()
         if not self.leads:
             self.on_newer()
         return True
@@ -125,7 +125,7 @@ class Copy:
         if self.leads:  # the leader before hands over: it serves no more
             self.promised_s = -math.inf
             return False
-        self.heard_s = time.monotonic()
+        self.heard_s = clock.now_s()
         return True
 
     async def _take(self, message: Append) -> None:

@@ -17,7 +17,8 @@ from actors.runtime.replication.protocol import NotLeading, Unavailable
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
-ASK_S = 0.5
+ASK_S, HURRY_S = 0.5, 0.1
+"""Between two questions to a host, and while somebody waits for the answer."""
 SILENT_S = 3.0
 WAIT_S = 2.0
 
@@ -37,6 +38,8 @@ class Directory:
         self._routes: dict[int, tuple[int, str]] = {}
         self._moved: dict[int, asyncio.Event] = {}
         self._hurry = asyncio.Event()
+        self._seeking = 0
+        """So many calls wait for a leader."""
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -75,13 +78,20 @@ class Directory:
                 call.cancel()
 
     async def _find(self, partition: int) -> str:
-        with contextlib.suppress(TimeoutError):
+        host = self.leader(partition)
+        if host is not None:
+            return host
+        self._seeking += 1
+        self._hurry.set()
+        try:
             async with asyncio.timeout(WAIT_S):
                 while (host := self.leader(partition)) is None:
-                    self._hurry.set()
                     await self._event(partition).wait()
                 return host
-        raise Unavailable(f"nobody leads partition {partition}")
+        except TimeoutError:
+            raise Unavailable(f"nobody leads partition {partition}") from None
+        finally:
+            self._seeking -= 1
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -94,11 +104,20 @@ class Directory:
             for name in self._watches.keys() - names:
                 self._watches.pop(name).cancel()
                 self._lose(name)
-            await asyncio.sleep(SILENT_S)
+            await self.pause(SILENT_S)
+
+    async def pause(self, seconds: float, least_s: float = HURRY_S) -> None:
+        """For so long; only for `least_s` while somebody waits for a leader."""
+        if self._seeking:
+            await asyncio.sleep(least_s)
+        else:
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._hurry.wait()
 
     async def _watch(self, host: str) -> None:
         while True:
-            hurry = self._hurry
             try:
                 async with asyncio.timeout(SILENT_S):
                     led = await self._ask(host)
@@ -109,13 +128,7 @@ class Directory:
                     log.info("%s does not answer: %s", host, error or type(error).__name__)
             else:
                 self._learn(host, led)
-            if hurry.is_set():
-                self._hurry = asyncio.Event()
-                await asyncio.sleep(ASK_S / 5)
-            else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(ASK_S):
-                        await hurry.wait()
+            await self.pause(ASK_S)
 
     def _learn(self, host: str, led: Led) -> None:
         for partition, epoch in led:
@@ -138,7 +151,6 @@ class Directory:
     def _forget(self, partition: int, host: str) -> None:
         if self.leader(partition) == host:
             del self._routes[partition]
-            self._hurry.set()
             self._tell(partition)
 
     def _event(self, partition: int) -> asyncio.Event:

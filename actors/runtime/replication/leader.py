@@ -6,14 +6,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import msgspec
+from msgspec.structs import replace
 
 from actors.runtime.journal import Deposed
+from actors.runtime.replication import clock
 from actors.runtime.replication.copy import Copy
+from actors.runtime.replication.parts import next_part
 from actors.runtime.replication.protocol import (
     HEARTBEAT_S,
     LEASE_S,
@@ -32,10 +33,11 @@ from storage.replica import encode_record
 log = logging.getLogger(__name__)
 
 APPEND_BYTES = 256 * 1024
-SNAPSHOT_ROWS = 500
 CALL_S_MAX = 2.0
 TICK_S = 0.1
 RETRY_S = 0.2
+HOLD_S = 60.0
+"""For a copy that is silent for longer, the log is not held."""
 CLOSE_RECORDS = 64
 """A copy that lacks no more than this is made to be in sync: commits wait for it then."""
 
@@ -79,10 +81,8 @@ class Leader:
         self._configs = configs
         self._peer = peer
         self._min_in_sync = min_in_sync
-        now_s = time.monotonic()
-        self.followers = {
-            host: Follower(host, now_s) for host in copy.config.members if host != copy.host
-        }
+        self.followers: dict[str, Follower] = {}
+        self._feeds: dict[str, asyncio.Task[None]] = {}
         self.committed = copy.store.installed
         self._inherited = copy.store.last
         """The leader before may have acknowledged what this copy only knows to be written."""
@@ -97,7 +97,7 @@ class Leader:
         self._changed = asyncio.Event()
         self._changing = asyncio.Lock()
         self._error: BaseException | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def config(self) -> Configuration:
@@ -108,20 +108,31 @@ class Leader:
     async def start(self) -> None:
         """Make everything that this copy holds committed; the leader can serve then. Raises
         Deposed, StorageFull."""
-        self._tasks = [
-            asyncio.create_task(self._keep(self._feed(follower)))
-            for follower in self.followers.values()
-        ]
-        self._tasks.append(asyncio.create_task(self._keep(self._watch())))
+        self._follow()
+        self._task = asyncio.create_task(self._keep(self._watch()))
         # A record of this epoch makes the others take back what is not in this log.
         await self.commit({})
         self._store.settle(self.committed)
 
     async def close(self) -> None:
         self._fail(Deposed("no longer leading"))
-        for task in self._tasks:
+        tasks = [*self._feeds.values(), *filter(None, [self._task])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for host in self.followers:
+            self._store.hold(host, None)
+
+    def _follow(self) -> None:
+        """Feed those that have a copy in this epoch, and no others."""
+        others = set(self.config.members) - {self._copy.host}
+        for host in sorted(self.followers.keys() - others):
+            del self.followers[host]
+            self._feeds.pop(host).cancel()
+            self._store.hold(host, None)
+        for host in sorted(others - self.followers.keys()):
+            follower = self.followers[host] = Follower(host, clock.now_s())
+            self._feeds[host] = asyncio.create_task(self._keep(self._feed(follower)))
 
     async def _keep(self, forever: Awaitable[None]) -> None:
         try:
@@ -184,7 +195,8 @@ class Leader:
     async def _take_back(self) -> None:
         """There was no room for a record here, but others may hold it. In another epoch its number
         is given anew, and what was confirmed of it counts for nothing."""
-        await self._change(lambda: self.config.in_sync, self._with_room())
+        successor = self._with_room()
+        await self._change(lambda old: replace(old, leader=successor or old.leader))
         self._check()
         self._counts_from = self.config.epoch
         for follower in self.followers.values():
@@ -206,18 +218,43 @@ class Leader:
         )
 
     @property
+    def undecided(self) -> bool:
+        """Whether it may have written a configuration that no copy has adopted yet."""
+        return self._proposed is not None
+
+    @property
     def writable(self) -> bool:
         """Whether enough copies are in sync."""
         return len(self.config.in_sync) >= self._min_in_sync
 
     async def hand_over(self, to: str) -> None:
         """Begin an epoch that another copy in sync leads. Raises Deposed at the latest then."""
-        if to not in self.config.in_sync:
-            raise Unavailable(f"{to} is not in sync")
-        await self._change(lambda: self.config.in_sync, to)
+
+        def led_by(old: Configuration) -> Configuration:
+            if to not in old.in_sync:
+                raise Unavailable(f"{to} is not in sync")
+            return replace(old, leader=to)
+
+        await self._change(led_by)
         message = Append(self.config, self._store.last + 1, [], self.committed)
         async with asyncio.timeout(CALL_S_MAX):
             await self._peer.append(to, message)
+
+    async def rearrange(self, epoch: int, members: tuple[str, ...]) -> None:
+        """Begin an epoch in which these hosts have a copy, the first of which shall lead. Those who
+        are new get everything; those who are left out drop theirs. Raises Unavailable if the epoch
+        is another one by now, or too few of those in sync would be left; Deposed, StorageFull."""
+
+        def rearranged(old: Configuration) -> Configuration:
+            in_sync = tuple(host for host in old.in_sync if host in members)
+            if old.epoch != epoch:
+                raise Unavailable(f"partition {old.partition} is in epoch {old.epoch} by now")
+            least = min(self._min_in_sync, len(old.in_sync))
+            if old.leader not in members or len(in_sync) < least:
+                raise Unavailable(f"partition {old.partition} cannot do without those left out")
+            return replace(old, members=members, in_sync=in_sync)
+
+        await self._change(rearranged)
 
     def behind(self) -> dict[str, int]:
         """How many records each other copy lacks."""
@@ -229,13 +266,13 @@ class Leader:
         follower = self.followers.get(host)
         if follower is None or host not in self.config.in_sync:
             return 0.0
-        return time.monotonic() - follower.well_since_s
+        return clock.now_s() - follower.well_since_s
 
     async def lease(self) -> None:
         """Wait until it is certain that no other copy leads. Raises Deposed."""
         while True:
             self._check()
-            if self.has_lease(time.monotonic()):
+            if self.has_lease(clock.now_s()):
                 return
             await self._changed.wait()
 
@@ -260,7 +297,7 @@ class Leader:
         """Send a follower what it lacks, one message at a time, and heartbeats."""
         while True:
             follower.wake.clear()
-            sent_s = time.monotonic()
+            sent_s = clock.now_s()
             try:
                 message = await self._message(follower)
                 async with asyncio.timeout(CALL_S_MAX):
@@ -273,6 +310,8 @@ class Leader:
             except Exception as error:
                 log.info("%s does not take records: %s", follower.host, error)
                 follower.next = 0
+                if sent_s - max(follower.confirmed_s, follower.since_s) > HOLD_S:
+                    self._store.hold(follower.host, None)
                 await asyncio.sleep(RETRY_S)
                 continue
             if answer.epoch > self.config.epoch:
@@ -283,7 +322,7 @@ class Leader:
                 await asyncio.sleep(RETRY_S)
             elif follower.next > self._last():
                 # All leaders of a host at once, so that their heartbeats travel together.
-                await _wait(follower.wake, HEARTBEAT_S - time.monotonic() % HEARTBEAT_S)
+                await _wait(follower.wake, HEARTBEAT_S - clock.now_s() % HEARTBEAT_S)
 
     def _note(self, follower: Follower, answer: Appended, sent_s: float) -> None:
         follower.full = answer.full
@@ -291,6 +330,8 @@ class Leader:
             follower.confirmed_s = sent_s
         follower.acked = max(follower.acked, answer.matched)
         follower.next = answer.matched + 1
+        is_behind = follower.acked + CLOSE_RECORDS < self._store.last and not answer.full
+        self._store.hold(follower.host, follower.acked if is_behind else None)
         self._notify()
 
     def _last(self) -> int:
@@ -301,11 +342,11 @@ class Leader:
         first = follower.next
         records: list[bytes] = []
         if first:
-            found = self._store.records(first - 1, APPEND_BYTES)
+            found = await self._records(first - 1)
             if found is None:
                 await self._send_snapshot(follower)
                 first = follower.next
-                found = self._store.records(first - 1, APPEND_BYTES)
+                found = await self._records(first - 1)
             records = found or []
             if self._pending is not None and first + len(records) == self._pending[0]:
                 records.append(self._pending[1])
@@ -314,6 +355,14 @@ class Leader:
         self._check()  # a configuration that another host leads is not for us to speak in
         return Append(self.config, first, records, self.committed)
 
+    async def _records(self, after: int) -> list[bytes] | None:
+        """Old ones are read by a thread: the disk may take its time."""
+        found = self._store.recent(after, APPEND_BYTES)
+        if found is None:
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(None, self._store.records, after, APPEND_BYTES)
+        return found
+
     async def _send_snapshot(self, follower: Follower) -> None:
         """Send all rows, while writes go on: what changes meanwhile is in the records after the one
         that was the last when it began, and applying them again ends in the same rows."""
@@ -321,26 +370,28 @@ class Leader:
         log.info("partition %d: a snapshot for %s", partition, host)
         follower.acked = 0
         if host in self.config.in_sync:  # it lost what it had: it must not lead
-            await self._change(lambda: [name for name in self.config.in_sync if name != host])
+            await self._change(
+                lambda old: replace(old, in_sync=tuple(h for h in old.in_sync if h != host))
+            )
         begun_at = self._store.installed
+        self._store.hold(host, begun_at)
         self._attempts += 1
         attempt = (self._leadership << 20) + self._attempts
-        start, number = b"", 0
-        while True:
-            rows = self._store.scan(partition, start, b"\xff" * 512, limit=SNAPSHOT_ROWS)
-            whole = len(rows) < SNAPSHOT_ROWS
+        start: bytes | None = b""
+        number = 0
+        while start is not None:
+            rows, start = next_part(self._store, partition, start)
+            whole = start is None
             self._check()
             end = begun_at if whole else None
-            part = Rows(self.config, attempt, number, dict(rows), end)
+            part = Rows(self.config, attempt, number, rows, end)
             async with asyncio.timeout(5 * CALL_S_MAX):
                 answer = await self._peer.load(follower.host, part)
             if answer.epoch > self.config.epoch:
                 raise Deposed(f"{follower.host} knows epoch {answer.epoch}")
             if answer.full or answer.epoch < part.config.epoch or answer.blank == whole:
                 raise Unavailable(f"{follower.host} does not take a snapshot now")
-            if whole:
-                break
-            start, number = rows[-1][0] + b"\x00", number + 1
+            number += 1
         follower.next = begun_at + 1
 
     # --- who is in sync -----------------------------------------------------------------------
@@ -350,8 +401,8 @@ class Leader:
             await asyncio.sleep(TICK_S)
             self._check()
             if set(self._wanted()) != set(self.config.in_sync):
-                await self._change(self._wanted)
-            elif not self.has_lease(time.monotonic() - TAKEOVER_S):
+                await self._change(lambda old: replace(old, in_sync=tuple(self._wanted())))
+            elif not self.has_lease(clock.now_s() - TAKEOVER_S):
                 await self._look_for_a_successor()
 
     async def _look_for_a_successor(self) -> None:
@@ -362,7 +413,7 @@ class Leader:
 
     def _wanted(self) -> list[str]:
         """Who shall be in sync."""
-        now_s = time.monotonic()
+        now_s = clock.now_s()
         in_sync = list(self.config.in_sync)
         for follower in self.followers.values():
             silent_s = now_s - max(follower.confirmed_s, follower.since_s)
@@ -384,28 +435,30 @@ class Leader:
                 follower.joining = True
         return in_sync
 
-    async def _change(self, choose: Callable[[], Iterable[str]], leader: str = "") -> None:
-        """Begin a new epoch with those in sync that `choose` says, and perhaps another leader.
-        Raises Deposed, StorageFull.
+    async def _change(self, edit: Callable[[Configuration], Configuration]) -> None:
+        """Begin a new epoch, with the configuration that `edit` makes of the present one. Raises
+        Deposed, StorageFull, and what `edit` raises: then nothing has changed.
 
         While it is not known whether the configuration was written, both hold: nobody is dropped of
         whom the old one or the new one says that commits wait for it."""
         async with self._changing:
             old = self.config
-            in_sync = tuple(choose())
-            config = msgspec.structs.replace(
-                old, epoch=old.epoch + 1, leader=leader or old.leader, in_sync=in_sync
-            )
+            config = replace(edit(old), epoch=old.epoch + 1)
             self._proposed = config
-            while not await self._create(config):  # noqa: ASYNC110 - there is no event
-                await asyncio.sleep(RETRY_S)
-            await self._copy.adopt(config)
+            try:
+                while not await self._create(config):  # noqa: ASYNC110 - there is no event
+                    await asyncio.sleep(RETRY_S)
+                await self._copy.adopt(config)
+            except (Deposed, asyncio.CancelledError):
+                self._proposed = None  # this copy will not act on it
+                raise
             self._proposed = None
+            self._follow()
             for follower in self.followers.values():
-                if follower.host in in_sync:
+                if follower.host in config.in_sync:
                     follower.joining = False
                 if follower.host not in old.in_sync:
-                    follower.well_since_s = time.monotonic()
+                    follower.well_since_s = clock.now_s()
             log.info("partition %d: epoch %d, in sync %s", *_told(config))
             self._notify()
             self._wake_all()

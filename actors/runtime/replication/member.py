@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from actors.runtime.checkpointer import Checkpointer
 from actors.runtime.journal import Deposed
 from actors.runtime.pipeline import Pipeline
+from actors.runtime.replication import clock
 from actors.runtime.replication.copy import Copy
 from actors.runtime.replication.leader import Leader, Peer
 from actors.runtime.replication.protocol import (
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.1
 HANDOVER_S = 2.0
+CHANGE_S_MAX = 2.0
 FULL_S = 1.0
 BALANCE_S = 10.0
 """A copy that shall lead, and can, leads after so long."""
@@ -48,14 +50,15 @@ class Asker(Peer, Protocol):
 
 
 class Member:
-    """See the module. `first` is the configuration of a new partition. `lead(leader)` makes the
+    """See the module. `first` is the configuration of a new partition; None where somebody else
+    decides on it, or the host got its copy later. `lead(leader)` makes the
     pipeline that executes turns while this host leads; it is started here. `stop` ends the process,
     where going on would be guessing."""
 
     def __init__(
         self,
         copy: Copy,
-        first: Configuration,
+        first: Configuration | None,
         configs: ConfigStore,
         peer: Asker,
         lead: Callable[[Leader], Pipeline],
@@ -78,7 +81,12 @@ class Member:
         self._tasks: list[asyncio.Task[None]] = []
         self._changes: set[asyncio.Task[None]] = set()
         self._newer = asyncio.Event()
+        self._claims = False
+        self._present: Leader | None = None
+        """The leader here, also while it is not sure to lead."""
         copy.on_newer = self._newer.set
+        self.on_dismissed: Callable[[], None] = lambda: None
+        """Called when this host shall not have the copy any more."""
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -95,10 +103,11 @@ class Member:
         await asyncio.gather(live, return_exceptions=True)
         await self._step_down()
         if not self.copy.store.loading:
-            await self._checkpointer.finish()
+            await self._guard(self._checkpointer.finish())
         house.cancel()  # not before: it might be cut off in the middle of a checkpoint
         await asyncio.gather(house, return_exceptions=True)
-        self.copy.store.close()
+        async with self.copy.lock:  # nobody writes to it any more
+            self.copy.store.close()
 
     async def _guard(self, forever: Awaitable[None]) -> None:
         try:
@@ -121,6 +130,9 @@ class Member:
             try:
                 config = await self._claim(fresh)
                 fresh = False
+                if self.dismissed:
+                    self.on_dismissed()
+                    return
                 if config is not None:
                     await self._reign()
             except Unavailable as error:
@@ -138,7 +150,7 @@ class Member:
         is over; the leader itself at once, when it comes back to life. Raises Unavailable,
         StorageFull."""
         copy = self.copy
-        silent_s = time.monotonic() - copy.heard_s
+        silent_s = clock.now_s() - copy.heard_s
         may_come_back = fresh or copy.epoch <= 1 or not copy.config.leader
         if silent_s <= TAKEOVER_S and not copy.leads and not may_come_back:
             return None
@@ -148,7 +160,7 @@ class Member:
         if await copy.adopt(newest) and not copy.leads:
             return None
         old = copy.config
-        silent_s = time.monotonic() - copy.heard_s
+        silent_s = clock.now_s() - copy.heard_s
         if copy.host not in old.in_sync or copy.store.loading:
             return None
         if not copy.leads and silent_s <= TAKEOVER_S:
@@ -160,33 +172,53 @@ class Member:
         config = msgspec.structs.replace(
             old, epoch=old.epoch + 1, leader=copy.host, in_sync=tuple(in_sync)
         )
-        created = await self._configs.create(config)
-        if not created and await self._configs.newest(copy.partition, config.epoch) != config:
-            return None
-        await copy.adopt(config)
+        self._claims = True
+        try:
+            created = await self._configs.create(config)
+            if not created and await self._configs.newest(copy.partition, config.epoch) != config:
+                return None
+            await copy.adopt(config)
+        finally:
+            self._claims = False
         self.takeovers += 1
         log.info("partition %d: %s leads epoch %d", copy.partition, copy.host, config.epoch)
         return config
 
+    @property
+    def dismissed(self) -> bool:
+        """Whether this host shall not have the copy any more."""
+        return self.copy.epoch > 0 and self.copy.host not in self.copy.config.members
+
     async def _recover(self) -> Configuration:
         """The configuration store knows nothing: the partition is new, or the store has lost what
         it knew. Write the newest configuration that its members know, or the first one. Which one
-        that is can only be told if every member says what it knows. Raises Unavailable."""
+        that is can only be told if every member says what it knows: also one that has given its
+        copy away since, which remembers to whom, and one that was never told that it has one, which
+        has begun no epoch. But who was in sync and knows nothing has lost its disk. Raises
+        Unavailable."""
         newest = self.copy.config if self.copy.epoch else self._first
-        asked = {self.copy.host}
+        if newest is None:
+            raise Unavailable(f"there is no configuration of partition {self.copy.partition} yet")
+        asked, ignorant = {self.copy.host}, set()
         while missing := [host for host in newest.members if host not in asked]:
             for host in missing:
-                answer = await self._peer.known(host, self.copy.partition)
                 asked.add(host)
-                if answer is not None and answer.config.epoch >= newest.epoch:
+                answer = await self._peer.known(host, self.copy.partition)
+                if answer is None:
+                    ignorant.add(host)
+                elif answer.config.epoch >= newest.epoch:
                     newest = answer.config
+        if lost := ignorant & set(newest.in_sync):
+            raise Unavailable(
+                f"{', '.join(sorted(lost))} knows nothing of partition {newest.partition}"
+            )
         await self._configs.create(newest)
         log.info("partition %d: epoch %d is written", self.copy.partition, newest.epoch)
         return newest
 
     async def _reign(self) -> None:
         """Lead as long as it goes."""
-        leader = Leader(self.copy, self._configs, self._peer, self._min_in_sync)
+        leader = self._present = Leader(self.copy, self._configs, self._peer, self._min_in_sync)
         self._newer.clear()
         watch = asyncio.create_task(self._newer.wait())
         begin = asyncio.create_task(leader.start())
@@ -212,7 +244,7 @@ class Member:
 
     async def _outlast_the_leader_before(self) -> None:
         """Wait until its lease is over."""
-        rest_s = self.copy.promised_s + TAKEOVER_S - time.monotonic()
+        rest_s = self.copy.promised_s + TAKEOVER_S - clock.now_s()
         if rest_s > 0:
             await asyncio.sleep(rest_s)
 
@@ -235,7 +267,7 @@ class Member:
             self.pipeline is not None
             and leader is not None
             and self.copy.leads
-            and leader.has_lease(time.monotonic())
+            and leader.has_lease(clock.now_s())
         )
 
     async def led(self, call: Callable[[Pipeline], Awaitable[R]]) -> R:
@@ -271,6 +303,10 @@ class Member:
             raise
 
     def known(self) -> Known:
+        """What others are told who have lost the configuration store. Raises Unavailable while this
+        host may have written an epoch there that it has not adopted: it would be given again."""
+        if self._claims or (self._present is not None and self._present.undecided):
+            raise Unavailable(f"{self.copy.host} begins an epoch")
         return Known(self.copy.config, self.leading)
 
     def should_hand_over(self) -> bool:
@@ -315,11 +351,29 @@ class Member:
         except (TimeoutError, ApiError):
             pipeline.resume()
             raise Unavailable("what was begun is not finished") from None
-        change = asyncio.create_task(leader.hand_over(to))
-        self._changes.add(change)  # not to be cut off: its outcome would not be known
-        change.add_done_callback(self._changes.discard)
-        done, _ = await asyncio.wait({change}, timeout=HANDOVER_S)
-        if self.copy.leads:
-            pipeline.resume()
+        try:
+            log.info("partition %d: %s hands over to %s", self.copy.partition, self.copy.host, to)
+            await self._see_through(leader.hand_over(to))
+        finally:
+            if self.copy.leads:
+                pipeline.resume()
+
+    async def rearrange(self, epoch: int, members: tuple[str, ...]) -> None:
+        """Give copies to other hosts (see `Leader.rearrange`). Raises NotLeading, Unavailable."""
+        leader = self.leader
+        if leader is None:
+            raise NotLeading(f"{self.copy.host} does not lead partition {self.copy.partition}")
+        try:
+            await self._see_through(leader.rearrange(epoch, members))
+        except (Deposed, StorageFull) as error:
+            raise Unavailable(str(error)) from error
+
+    async def _see_through(self, change: Coroutine[Any, Any, None]) -> None:
+        """Wait for a change of the configuration, but not for ever. It is not cut off: its outcome
+        would not be known."""
+        task = asyncio.create_task(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        done, _ = await asyncio.wait({task}, timeout=CHANGE_S_MAX)
         if done:
-            change.result()
+            task.result()

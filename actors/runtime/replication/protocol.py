@@ -3,7 +3,7 @@ them. See docs/replication.md for why it is correct."""
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -32,6 +32,21 @@ class Configuration(Struct, frozen=True, array_like=True):
     leader: str
     members: tuple[str, ...]
     in_sync: tuple[str, ...]
+
+
+Mark = Literal["", "drained", "leaving"]
+
+
+class Seat(Struct, frozen=True, array_like=True):
+    """A host of the cluster, its node, and the zone of that ("": none is known). An operator can
+    mark it: `drained`, it shall lead nothing; `leaving`, it shall have no copies either. `door`:
+    how it is called in this life (see `door.Address`)."""
+
+    host: str
+    node: str
+    zone: str = ""
+    mark: Mark = ""
+    door: bytes = b""
 
 
 class Append(Struct, frozen=True, array_like=True):
@@ -94,6 +109,21 @@ class ConfigStore(Protocol):
         whether it was written."""
 
 
+class Roster(Protocol):
+    """The hosts that there are. Raises Unavailable."""
+
+    async def seats(self) -> dict[str, Seat]:
+        """By host."""
+
+    async def announce(self, seat: Seat) -> None:
+        """A host is there, as it says; its mark stays as it was."""
+
+    async def mark(self, host: str, mark: Mark) -> None: ...
+
+    async def remove(self, host: str) -> None:
+        """A host is gone for good, and its mark, too."""
+
+
 class MemoryConfigStore:
     """A `ConfigStore` in memory, for unit tests and simulation."""
 
@@ -115,6 +145,39 @@ class MemoryConfigStore:
             raise Unavailable("the configuration store is down")
 
 
+class MemoryRoster:
+    """A `Roster` in memory, for unit tests and simulation. `down`: it cannot be reached."""
+
+    def __init__(self) -> None:
+        self.announced: dict[str, Seat] = {}
+        self.marks: dict[str, Mark] = {}
+        self.down = False
+
+    async def seats(self) -> dict[str, Seat]:
+        self._reach()
+        return {
+            host: msgspec.structs.replace(seat, mark=self.marks.get(host, ""))
+            for host, seat in self.announced.items()
+        }
+
+    async def announce(self, seat: Seat) -> None:
+        self._reach()
+        self.announced[seat.host] = seat
+
+    async def mark(self, host: str, mark: Mark) -> None:
+        self._reach()
+        self.marks[host] = mark
+
+    async def remove(self, host: str) -> None:
+        self._reach()
+        self.announced.pop(host, None)
+        self.marks.pop(host, None)
+
+    def _reach(self) -> None:
+        if self.down:
+            raise Unavailable("the roster is down")
+
+
 def first_configuration(partition: int, members: tuple[str, ...]) -> Configuration:
     """Of a new partition: nothing is committed yet, so all are in sync."""
     return Configuration(partition, 1, members[0], members, members)
@@ -122,8 +185,9 @@ def first_configuration(partition: int, members: tuple[str, ...]) -> Configurati
 
 encode = msgspec.msgpack.Encoder().encode
 decode_configuration = msgspec.msgpack.Decoder(Configuration).decode
-decode_appends = msgspec.msgpack.Decoder(list[Append]).decode
-decode_appended = msgspec.msgpack.Decoder(list[Appended]).decode
+decode_append = msgspec.msgpack.Decoder(Append).decode
+decode_seat = msgspec.msgpack.Decoder(Seat).decode
+decode_configurations = msgspec.msgpack.Decoder(list[Configuration]).decode
 decode_rows = msgspec.msgpack.Decoder(Rows).decode
 decode_answer = msgspec.msgpack.Decoder(Appended).decode
 decode_known = msgspec.msgpack.Decoder(Known | None).decode

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from actors.runtime.replication import clock
+
 R = TypeVar("R")
 
 TEST_S_MAX = 10_000.0
@@ -92,6 +94,7 @@ def run(test: Callable[[], Coroutine[Any, Any, R]]) -> R:
     def loop() -> FakeTime:
         made = FakeTime()
         patch.setattr(time, "monotonic", made.time)
+        patch.setattr(clock, "now_s", made.time)
         return made
 
     with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=loop) as runner:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Union
 import msgspec
 from msgspec import Struct
 
+from actors.messages import Arrived, Copied, Dedicate
 from actors.runtime import wire
 from actors.runtime.engine import Engine
 from actors.runtime.kind import Kind
@@ -212,7 +213,9 @@ KINDS = {name: _declare(Kind(name, Counter, _lost)) for name in ("user", "chat")
 
 READS = (Look, LookAll)
 
-decode_said = msgspec.msgpack.Decoder(Union[tuple(Said.__subclasses__())]).decode  # noqa: UP007
+decode_said = msgspec.msgpack.Decoder(
+    Union[(*Said.__subclasses__(), Dedicate, Copied, Arrived)]
+).decode
 """What `wire.decode_message` is in these tests (see conftest)."""
 
 

@@ -478,12 +478,47 @@ def test_packets_of_another_life_are_numbered_anew() -> None:
     on_bench(test)
 
 
+def test_calls_that_a_new_life_of_the_host_does_not_expect_are_given_up() -> None:
+    """It would wait for the batches before them, in vain."""
+
+    async def test(bench: Bench) -> None:
+        (await bench.sent(b"1")).take(bench.host.packet())
+        given_up = [await bench.sent(b"2"), await bench.sent(b"3")]
+        bench.host.renew("life 2")
+        await bench.host.say(bench.host.packet())
+        assert [batch.came.cancelled() for batch in given_up] == [True, True]
+        again = bench.host.submits[-1]
+        assert (again.number, again.bodies) == (1, [b"1", b"2", b"3"])
+        assert again.stream != given_up[0].stream
+        assert bench.link.connected.is_set()
+        again.take(bench.host.answered(again))
+        await idle()
+        assert sorted(bench.answers) == [b"1", b"2", b"3"]
+
+    on_bench(test)
+
+
+def test_calls_that_are_given_up_before_they_are_made_keep_nothing_up() -> None:
+    async def test(bench: Bench) -> None:
+        first = await bench.sent(b"1")
+        first.take(bench.host.answered(first))
+        await idle()
+        bodies = [b"%d" % number * BATCH_BYTES_MAX for number in range(2, 3 + FLYING_MAX)]
+        bench.request(*bodies)
+        bench.host.renew("life 2")
+        await bench.host.say(bench.host.packet())
+        assert [batch.bodies for batch in bench.host.submits[1:]] == [[b] for b in bodies[:-1]]
+
+    on_bench(test)
+
+
 def test_a_packet_of_an_earlier_life_that_comes_late_is_ignored() -> None:
     async def test(bench: Bench) -> None:
-        late = await bench.sent(b"1")
+        early, late = await bench.sent(b"1"), await bench.sent(b"2")
         of_old = bench.host.packet(Out(PUSH, 1, b"old"))
         bench.host.renew("life 2")
-        await bench.host.say(bench.host.packet(Out(PUSH, 1, b"1")))
+        early.take(bench.host.packet(Out(PUSH, 1, b"1")))
+        await idle()
         late.take(of_old)
         await idle()
         await bench.host.say(bench.host.packet(Out(PUSH, 1, b"2")))

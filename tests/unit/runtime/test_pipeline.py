@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actors.runtime import fronts, pipeline, wire
 from actors.runtime.fronts import FRONT_SILENCE_S_MAX
-from actors.runtime.pipeline import BATCH_ORDER_S_MAX, POLL_S, READ_ONLY_S
+from actors.runtime.pipeline import BATCH_ORDER_S_MAX, HOUSEKEEPING_S, POLL_S, READ_ONLY_S
 from actors.runtime.refs import NOBODY, ActorRef
 from actors.runtime.wire import Envelope, Parcel, Receipt, Shipment
 from storage.faulty import FaultyStore
@@ -365,6 +365,31 @@ def test_messages_between_hosts_arrive_and_their_outbox_becomes_empty() -> None:
         engine = running.hosts["host-0"].pipeline.engine
         assert engine.streams.waiting(engine.led) == set()
         assert running.hosts["host-0"].pipeline.shipper.shipped == 5
+
+    on_running(test, hosts=2)
+
+
+def test_what_arrived_is_deleted_with_the_next_batch_or_a_little_later() -> None:
+    async def test(running: Running) -> None:
+        here, there = running.at("host-0"), running.at("host-1")
+        pipeline = running.hosts["host-0"].pipeline
+        front = Front(running.hosts["host-0"])
+        await asyncio.sleep(3 * HOUSEKEEPING_S)  # timers were looked for
+        await front.say(here, Relay(1, [there]))
+        while pipeline.shipper.shipped == 0:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.001)
+        assert pipeline.commits == 1
+        assert pipeline.engine.streams.waiting(pipeline.engine.led) != set()
+        await front.say(here, Add(1))
+        assert pipeline.commits == 2
+        assert pipeline.engine.streams.waiting(pipeline.engine.led) == set()
+
+        await front.say(here, Relay(2, [there]))
+        while pipeline.shipper.shipped == 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(HOUSEKEEPING_S + 0.01)
+        assert pipeline.commits == 4
+        assert pipeline.engine.streams.waiting(pipeline.engine.led) == set()
 
     on_running(test, hosts=2)
 

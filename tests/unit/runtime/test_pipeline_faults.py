@@ -321,6 +321,17 @@ def test_draining_waits_for_a_checkpoint_that_is_under_way() -> None:
     on_running(test, host_0=store)
 
 
+def test_draining_a_host_whose_last_checkpoint_fails_stops_it() -> None:
+    """It must not stay, and refuse everything."""
+    store = SlowStore(commit=StorageFailed("broken"))
+
+    async def test(running: Running) -> None:
+        await running.host.pipeline.drain()
+        assert [type(error) for error in running.host.stopped] == [StorageFailed]
+
+    on_running(test, host_0=store)
+
+
 def test_a_timer_fires_when_it_is_due_and_survives_its_host() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)

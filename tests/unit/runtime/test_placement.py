@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.runtime import placement as module
 from actors.runtime import refs
-from actors.runtime.placement import DEDICATED_BASE, Placement
+from actors.runtime.placement import DEDICATED_BASE, MOVED_BASE, Placement, own_partition
 from actors.runtime.refs import ActorRef, partition_of
 
 
@@ -53,6 +54,22 @@ def test_dedicated_sessions_leave_their_users_partition() -> None:
     assert len(set(sessions)) == 49
     assert min(sessions) >= DEDICATED_BASE
     assert placement.partition(refs.user(5)) < 8
+
+
+def test_what_is_learned_is_found_and_of_too_much_the_oldest_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LEARNED_MAX", 2)
+    placement = Placement(8, 1)
+    chats = [refs.chat(f"g{number}") for number in range(1, 4)]
+    owns = [own_partition(chat) for chat in chats]
+    assert min(owns) >= MOVED_BASE > DEDICATED_BASE + (1 << 40) - 1
+    assert [placement.learn(*both) for both in zip(chats, owns, strict=True)] == [True] * 3
+    assert not placement.learn(chats[2], owns[2])
+    assert [placement.partition(chat) for chat in chats[1:]] == owns[1:]
+    assert placement.home(chats[0]) == "host-0"
+    assert placement.home(chats[2]) == placement.host(owns[2]) == f"dedicated-{owns[2]:x}"
+    assert placement.led_by(placement.home(chats[2])) == [owns[2]]
 
 
 def test_a_single_actor_can_be_dedicated() -> None:

@@ -36,7 +36,7 @@ class Road:
         self.at_s: list[float] = []
         self.down = False
         self.sender = self.rig.at(HOME)[0]
-        self.shipper = Shipper(self.engine, self._call, lambda: None, unguarded)
+        self.shipper = Shipper(self.engine, self._call, unguarded)
 
     @property
     def engine(self) -> Engine:
@@ -125,7 +125,7 @@ def test_what_the_outbox_holds_from_before_is_shipped_at_the_start() -> None:
         road.rig.start(HOME)
         await idle()
         assert road.calls == []
-        road.shipper = Shipper(road.engine, road._call, lambda: None, unguarded)
+        road.shipper = Shipper(road.engine, road._call, unguarded)
         road.shipper.start()
         await road.deliver_all()
         assert road.received() == [1, 2]
@@ -227,22 +227,6 @@ def test_a_receipt_deletes_from_the_outbox_only_what_it_says() -> None:
         road.rig.commit(HOME)
         numbers = [key[-1] for key, _ in road.rig.system_rows(streams.OUTBOX)]
         assert sorted(numbers) == [1, 2], "one of each"
-
-    on_road(test)
-
-
-def test_acknowledgements_are_made_durable() -> None:
-    async def test(road: Road) -> None:
-        kicks: list[int] = []
-        await road.shipper.stop()
-        road.shipper = Shipper(road.engine, road._call, lambda: kicks.append(1), unguarded)
-        road.shipper.start()
-        road.send(near(road), 1)
-        await idle()
-        assert kicks == []
-        road.answer(road.arrive())
-        await idle()
-        assert kicks == [1]
 
     on_road(test)
 

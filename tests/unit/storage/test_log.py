@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storage import records
 from storage.log import Log
 from storage.port import CorruptLog, StorageFailed, StorageFull
 from storage.records import HEADER, pack, segments_of
@@ -39,6 +40,16 @@ def test_records_come_back_in_order_over_segments(tmp_path: Path) -> None:
     assert log.append(b"next") == 21
     log.close()
     assert new_log(tmp_path, 18)[1] == [*payloads[18:], b"next"]
+
+
+def test_a_segment_that_a_crash_kept_from_being_made_is_removed(tmp_path: Path) -> None:
+    payloads = written(tmp_path, 2)
+    draft = tmp_path / f"{3:020d}.new"
+    draft.write_bytes(bytes(SEGMENT))
+    log, found = new_log(tmp_path)
+    log.close()
+    assert found == payloads
+    assert not draft.exists()
 
 
 def test_a_record_larger_than_a_segment_gets_one_of_its_own(tmp_path: Path) -> None:
@@ -521,3 +532,91 @@ def test_a_log_begins_again_at_any_number(tmp_path: Path, after: int) -> None:
     if after:
         with pytest.raises(CorruptLog, match="missing"):
             new_log(tmp_path, 0)
+
+
+def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Collects how much is read of files from now on."""
+    counts: list[int] = []
+    real, whole = os.pread, Path.read_bytes
+
+    def pread(fd: int, size: int, offset: int) -> bytes:
+        data = real(fd, size, offset)
+        counts.append(len(data))
+        return data
+
+    def read_bytes(self: Path) -> bytes:
+        data = whole(self)
+        counts.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "pread", pread)
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    return counts
+
+
+def test_who_reads_on_reads_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "PART_BYTES", 64)
+    log = Log(tmp_path, SALT, 20_000)
+    payloads = [b"%04d" % number * 25 for number in range(1, 1_001)]
+    log.append(*payloads[:500])
+    log.append(*payloads[500:])
+    assert len(segments_of(tmp_path)) > 1
+    for start in (0, 3, 177):
+        counts = bytes_read(monkeypatch)
+        after = start
+        while part := log.read(after, 1_000):
+            assert part == payloads[after : after + 10]
+            after += 10 if after < 990 else len(part)
+        assert after == 1_000
+        assert sum(counts) < 3 * sum(map(len, payloads))
+    log.close()
+
+
+def test_a_place_that_does_not_hold_any_more_is_looked_for_again(tmp_path: Path) -> None:
+    """Who has read to the end of a segment goes on in the next one, though the first is cut off;
+    and after records were taken back, others are where they were."""
+    log, _ = new_log(tmp_path)
+    payloads = [b"record %d" % number * 3 for number in range(1, 11)]
+    for payload in payloads:
+        log.append(payload)
+    second = segments_of(tmp_path)[1].first
+    read = log.read(0, sum(map(len, payloads[: second - 1])))
+    assert read == payloads[: second - 1]
+    log.cut(second - 1)
+    assert log.read(0, 1_000) is None
+    assert log.read(second - 1, 1_000) == payloads[second - 1 :]
+    assert log.read(9, 1_000) == payloads[9:]
+    log.truncate(8)
+    log.append(b"other")
+    log.append(b"another")
+    assert log.read(8, 1_000) == [b"other", b"another"]
+    assert log.read(9, 1_000) == [b"another"]
+    log.close()
+
+
+def test_a_record_larger_than_a_part_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "PART_BYTES", 10)
+    log, _ = new_log(tmp_path)
+    payloads = [b"x" * 150, b"y", b"z" * 1_000, b"w"]
+    for payload in payloads:
+        log.append(payload)
+    for after in range(4):
+        assert log.read(after, 10_000) == payloads[after:]
+    log.close()
+
+
+def test_damage_ends_what_is_read(tmp_path: Path) -> None:
+    log, _ = new_log(tmp_path)
+    payloads = [b"record %d" % number * 3 for number in range(1, 9)]
+    for payload in payloads:
+        log.append(payload)
+    path = segments_of(tmp_path)[1].path
+    first = segments_of(tmp_path)[1].first
+    data = bytearray(path.read_bytes())
+    data[HEADER.size] ^= 1
+    path.write_bytes(data)
+    assert log.read(0, 10_000) == payloads[: first - 1]
+    assert log.read(first - 1, 10_000) is None
+    log.close()

@@ -54,3 +54,15 @@ def test_a_host_refuses_a_folder_that_is_not_its_own(
 def test_a_host_does_not_begin_anew_in_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(DataFolderError, match="is its disk mounted"):
         node_folder.check(tmp_path, "one", "host-1")
+
+
+def test_a_host_more_finds_room_in_a_folder_of_the_cluster(tmp_path: Path) -> None:
+    node_folder.claim(tmp_path, CLUSTER, "host-1")
+    for _ in range(2):
+        node_folder.add(tmp_path, "one", "dedicated-5")
+        assert node_folder.look(tmp_path).hosts == ("dedicated-5", "host-1")
+    node_folder.check(tmp_path, "one", "dedicated-5")
+    with pytest.raises(DataFolderError, match="of no node of this cluster"):
+        node_folder.add(tmp_path, "two", "dedicated-6")
+    with pytest.raises(DataFolderError, match="of no node of this cluster"):
+        node_folder.add(tmp_path / "new", "one", "dedicated-6")

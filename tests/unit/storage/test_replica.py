@@ -19,9 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from storage import replica
 from storage.engine import rows_of
 from storage.log import Log
+from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.port import BadKey, Checkpoint, StorageFull, Writes
 from storage.records import segments_of
-from storage.replica import LmdbReplica, MemoryReplica, Replica, encode_record, epoch_of
+from storage.replica import LmdbReplica, Replica, encode_record, epoch_of
 from tests.unit.storage.stores import PARTITIONS, checkpoint, everything
 
 SEGMENT = 400
@@ -77,7 +78,7 @@ class Folder:
 
 class Memory:
     def __init__(self) -> None:
-        self.disk = replica.MemoryDisk()
+        self.disk = MemoryDisk()
 
     def open(self) -> MemoryReplica:
         return MemoryReplica(self.disk)
@@ -464,6 +465,94 @@ def test_a_snapshot_without_room_for_its_end_begins_again(tmp_path: Path) -> Non
     store.close()
 
 
+def write_on(store: Replica, count: int) -> None:
+    """With a checkpoint after every ten."""
+    for number in range(store.last + 1, store.last + count + 1):
+        store.append_records([record(number)])
+        store.settle(number)
+        if number % 10 == 0:
+            checkpoint(store)
+
+
+def test_the_log_is_held_for_a_copy_until_it_is_told_otherwise(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "KEPT_BYTES", 100)
+    store = place.open()
+    write_on(store, 10)
+    store.hold("b", 2)
+    store.hold("c", 8)
+    write_on(store, 190)
+    assert store.records(2, ALL) == tail(3, 200)
+    store.hold("b", 60)
+    write_on(store, 10)
+    assert store.records(8, ALL) == tail(9, 210), "the one that lacks most counts"
+    store.hold("c", None)
+    store.hold("c", None)
+    write_on(store, 10)
+    assert store.records(8, ALL) is None
+    assert store.records(60, ALL) == tail(61, 220)
+    store.hold("b", None)
+    write_on(store, 10)
+    assert store.records(60, ALL) is None
+    store.close()
+
+
+def test_no_more_than_so_much_of_the_log_is_held(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "KEPT_BYTES", 100)
+    monkeypatch.setattr(replica, "HELD_BYTES", 20 * SEGMENT)
+    monkeypatch.setattr(MemoryReplica, "HELD_RECORDS", 80)
+    store = place.open()
+    write_on(store, 10)
+    store.hold("b", 2)
+    write_on(store, 60)
+    assert store.records(2, ALL) == tail(3, 70)
+    write_on(store, 230)
+    assert store.records(2, ALL) is None
+    held = [after for after in range(300) if store.records(after, ALL) is not None]
+    assert 60 < len(held) < 110
+    store.close()
+
+
+def test_without_room_nothing_is_held(tmp_path: Path) -> None:
+    place = Folder(tmp_path)
+    store = place.open()
+    store.hold("b", 2)
+    write_on(store, 100)
+    before = len(segments_of(place.path / "log"))
+    place.fill()
+    with pytest.raises(StorageFull):
+        store.append_records([record(101)])
+    after = len(segments_of(place.path / "log"))
+    assert before > 2 * after
+    assert after == replica.KEPT_SEGMENTS + 1
+    place.empty()
+    write_on(store, 10)
+    assert len(segments_of(place.path / "log")) <= replica.KEPT_SEGMENTS + 1
+    store.close()
+
+
+def test_what_is_in_memory_is_told_from_what_must_be_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "KEPT_BYTES", 200)
+    store = place.open()
+    assert store.recent(0, ALL) == []
+    for number in range(1, 31):
+        store.append_records([record(number)])
+        store.settle(number)
+    assert store.recent(0, ALL) is None
+    assert store.records(0, ALL) == tail(1, 30)
+    assert store.recent(28, ALL) == tail(29, 30)
+    assert store.recent(28, 1) == tail(29, 29)
+    assert store.recent(30, ALL) == store.recent(35, ALL) == []
+    store.append_records(tail(31, 60))
+    assert store.recent(30, ALL) == tail(31, 60), "the tail is in memory"
+    store.close()
+
+
 def test_only_what_is_shown_leaves_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -481,6 +570,24 @@ def test_only_what_is_shown_leaves_the_memory(
     store.settle(15)
     size = len(record(15))
     assert [store.records(after, ALL) is None for after in range(15)].count(False) == 200 // size
+    store.close()
+
+
+def test_a_new_life_trims_from_where_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "KEPT_BYTES", 200)
+    place = Folder(tmp_path)
+    store: Replica = place.open()
+    store.append_records(tail(1, 20))
+    store.settle(15)
+    checkpoint(store)
+    store = reopened(place, store)
+    store.append_records(tail(21, 30))
+    assert store.recent(15, ALL) == tail(16, 30)
+    store.settle(30)
+    assert store.recent(25, ALL) is None
+    assert store.recent(29, ALL) == tail(30, 30)
     store.close()
 
 

@@ -43,6 +43,13 @@ def test_it_is_empty_at_first_and_has_its_full_size(tmp_path: Path) -> None:
     assert Slots(path).read() == b""
 
 
+def test_a_file_that_a_crash_kept_from_being_made_is_removed(tmp_path: Path) -> None:
+    written(tmp_path / "config", b"value")
+    (tmp_path / "config.new").write_bytes(b"half")
+    assert Slots(tmp_path / "config").read() == b"value"
+    assert os.listdir(tmp_path) == ["config"]
+
+
 def test_the_newest_value_is_read_also_by_another(tmp_path: Path) -> None:
     path = tmp_path / "config"
     slots = Slots(path)

@@ -5,27 +5,36 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from actors.runtime.checkpointer import Checkpointer
 from actors.runtime.engine import Engine
 from actors.runtime.link import Desk, Link
 from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import Replicated, partition_at, place_of
+from actors.runtime.placement import Replicated, partition_at, partition_of_own, place_of
 from actors.runtime.refs import ActorRef
 from actors.runtime.replication.copies import Copies, Courier
 from actors.runtime.replication.copy import Copy
 from actors.runtime.replication.directory import Directory
 from actors.runtime.replication.leader import Leader
 from actors.runtime.replication.member import Member
-from actors.runtime.replication.protocol import MemoryConfigStore, first_configuration
-from storage.replica import MemoryDisk, MemoryReplica
+from actors.runtime.replication.protocol import (
+    MemoryConfigStore,
+    MemoryRoster,
+    Seat,
+    decode_configuration,
+    first_configuration,
+)
+from actors.runtime.replication.steward import Steward
+from storage.memory_replica import MemoryDisk, MemoryReplica
 from tests.unit.runtime.fake_time import run
 from tests.unit.runtime.kit import KINDS
 
 R = TypeVar("R")
 FRONT = "front"
+REPLACE_AFTER_S = 60.0
 
 
 class Machine:
@@ -34,7 +43,7 @@ class Machine:
     def __init__(self, town: Town, name: str) -> None:
         self.town = town
         self.name = name
-        self.disks = {partition: MemoryDisk() for partition in town.partitions}
+        self.disks: dict[int, MemoryDisk] = {}
         self.up = False
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -44,14 +53,39 @@ class Machine:
         before = asyncio.all_tasks()
         courier = Courier(self._call)
         self.directory = Directory(lambda: self.town.machines, self._ask)
-        members = (self._member(partition, courier) for partition in self.town.partitions)
-        self.copies = Copies(members)
+        self._courier = courier
+        kept = {p: decode_configuration(d.config) for p, d in self.disks.items() if d.config}
+        away = {p: config for p, config in kept.items() if self.name not in config.members}
+        first = (p for p, config in enumerate(self.town.first) if self.name in config.members)
+        own = partition_of_own(self.name)
+        alone = () if own is None else (own,)
+        mine = sorted({*self.disks, *first, *alone} - away.keys())
+        self.copies = Copies(self.name, map(self._member, mine), self, away)
+        self.steward = Steward(
+            self.town.seats[self.name],
+            self.copies,
+            self.town.roster,
+            courier,
+            copies=self.town.copies,
+            partitions=len(self.town.partitions),
+            replace_after_s=REPLACE_AFTER_S,
+        )
         self.directory.start()
         self.copies.start()
+        self.steward.start()
         self._tasks = asyncio.all_tasks() - before
 
-    def _member(self, partition: int, courier: Courier) -> Member:
-        store = MemoryReplica(self.disks[partition])
+    def make(self, partition: int) -> Member:
+        member = self._member(partition)
+        member.copy.store.begin_load()
+        return member
+
+    async def clear(self, partition: int) -> None:
+        disk, self.disks[partition] = self.disks[partition], MemoryDisk()
+        self.disks[partition].config = disk.config
+
+    def _member(self, partition: int) -> Member:
+        store = MemoryReplica(self.disks.setdefault(partition, MemoryDisk()))
         copy = Copy(self.name, partition, store, None)
 
         def lead(leader: Leader) -> Pipeline:
@@ -67,9 +101,9 @@ class Machine:
 
         return Member(
             copy,
-            self.town.first[partition],
+            self.town.first[partition] if partition in self.town.partitions else None,
             self.town.configs,
-            courier,
+            self._courier,
             lead,
             Checkpointer(store, None),
             self.town.broken.append,
@@ -79,6 +113,8 @@ class Machine:
     async def crash(self) -> None:
         """Die as a process dies: at once, and without a word."""
         self.up = False
+        for member in self.copies.members.values():
+            self._tasks |= set(member._tasks)  # a copy that came later
         while self._tasks:
             tasks, self._tasks = self._tasks, set()
             for task in tasks:
@@ -134,21 +170,39 @@ class Machine:
 class Town:
     """All machines. `cut` holds pairs (from, to) between which nothing passes."""
 
-    def __init__(self, machines: int = 3, partitions: int = 2, copies: int = 3, seed: int = 0):
+    def __init__(
+        self,
+        machines: int = 3,
+        partitions: int = 2,
+        copies: int = 3,
+        seed: int = 0,
+        zones: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.rng = random.Random(seed)
         self.partitions = range(partitions)
+        self.copies = copies
         self.placement = Replicated(partitions)
         self.min_in_sync = max(1, copies - 1)
         self.configs = MemoryConfigStore()
         self.cut: set[tuple[str, str]] = set()
         self.delay_s = 0.001
+        self._travelling: set[asyncio.Task[Any]] = set()
         self.broken: list[BaseException] = []
         names = [f"host-{number}" for number in range(machines)]
+        self.roster = MemoryRoster()
+        self.seats = {name: Seat(name, name, zones.get(name, "")) for name in names}
         self.machines = {name: Machine(self, name) for name in names}
         self.first = [
             first_configuration(p, tuple(names[(p + n) % machines] for n in range(copies)))
             for p in self.partitions
         ]
+
+    def join(self, name: str, zone: str = "", node: str = "") -> Machine:
+        """A new machine, or a host more on the node of another one."""
+        self.seats[name] = Seat(name, node or name, zone)
+        machine = self.machines[name] = Machine(self, name)
+        machine.start()
+        return machine
 
     async def __aenter__(self) -> Town:
         for machine in self.machines.values():
@@ -159,16 +213,31 @@ class Town:
         for machine in self.machines.values():
             if machine.up:
                 await machine.crash()
+        for task in self._travelling:
+            task.cancel()
         assert not self.broken, self.broken
 
     # --- the network --------------------------------------------------------------------------
 
     async def carry(self, source: str, target: str, call: Callable[[Copies], Awaitable[R]]) -> R:
-        """A call between machines: it hangs where the way there, or back, is cut."""
-        await self._pass(source, target)
-        answer = await self.machines[target].serve(call)
-        await self._pass(target, source)
-        return answer
+        """A call between machines: it hangs where the way there, or back, is cut. It arrives also
+        where the caller waits no more."""
+
+        async def travel() -> R:
+            await self._pass(source, target)
+            answer = await self.machines[target].serve(call)
+            await self._pass(target, source)
+            return answer
+
+        task = asyncio.create_task(travel())
+        self._travelling.add(task)
+        task.add_done_callback(self._arrived)
+        return await asyncio.shield(task)
+
+    def _arrived(self, task: asyncio.Task[Any]) -> None:
+        self._travelling.discard(task)
+        if not task.cancelled():
+            task.exception()  # perhaps nobody waits for it any more
 
     async def _pass(self, source: str, target: str) -> None:
         if source == target:
@@ -192,11 +261,12 @@ class Town:
 
     def leaders(self, partition: int) -> list[str]:
         """Who believes to lead."""
-        return [
-            name
-            for name, machine in self.machines.items()
-            if machine.up and machine.copies.members[partition].leading
-        ]
+        return [member.copy.host for member in self.members(partition) if member.leading]
+
+    def members(self, partition: int) -> list[Member]:
+        """Of the machines that are up and have a copy."""
+        found = (m.copies.members.get(partition) for m in self.machines.values() if m.up)
+        return [member for member in found if member is not None]
 
     async def led(self, partition: int = 0) -> Machine:
         """The machine that leads, once there is one."""
@@ -216,11 +286,8 @@ class Town:
     def rows(self, partition: int) -> list[list[tuple[bytes, bytes]]]:
         """What each copy shows."""
         return [
-            machine.copies.members[partition].copy.store.scan(
-                partition, b"", b"\xff" * 512, limit=100_000
-            )
-            for machine in self.machines.values()
-            if machine.up
+            member.copy.store.scan(partition, b"", b"\xff" * 512, limit=100_000)
+            for member in self.members(partition)
         ]
 
     def an_actor(self, partition: int, number: int = 0) -> ActorRef:

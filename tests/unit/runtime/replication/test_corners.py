@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from actors.runtime.link import Link
+from actors.runtime.replication import protocol
 from actors.runtime.replication.copy import Copy
 from actors.runtime.replication.protocol import Append, Configuration, Rows, Unavailable
 from actors.runtime.wire import PUSH, Out
-from storage.replica import MemoryDisk, MemoryReplica, encode_record
+from storage.memory_replica import MemoryDisk, MemoryReplica
+from storage.replica import encode_record
 from tests.unit.runtime.fake_time import fake_loop, run
 from tests.unit.runtime.kit import FRONT
 from tests.unit.runtime.replication.machines import Machine, Town, on_town
@@ -171,5 +173,81 @@ def test_a_push_in_an_answer_that_nobody_got_is_noticed() -> None:
         await asyncio.sleep(40.0)
         assert pushed or renewed
         await writer.edge.close()
+
+    on_town(test)
+
+
+def test_who_begins_an_epoch_does_not_say_what_it_knows() -> None:
+    """The store is emptied between the writing of an epoch and its adoption: who writes it anew
+    must not give the same epoch again."""
+
+    async def test(town: Town) -> None:
+        await town.in_sync()
+        machine = await town.led()
+        member = machine.copies.members[0]
+        before = member.copy.config
+        written, go_on = asyncio.Event(), asyncio.Event()
+        create = town.configs.create
+
+        async def slow(config: Configuration) -> bool:
+            done = await create(config)
+            written.set()
+            await go_on.wait()
+            return done
+
+        town.configs.create = slow  # type: ignore[method-assign]
+        turned = (*before.members[1:], before.members[0])
+        change = asyncio.create_task(member.rearrange(before.epoch, turned))
+        await written.wait()
+        town.configs.create = create  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            machine.copies.known(0)
+        go_on.set()
+        await change
+        assert protocol.decode_known(machine.copies.known(0)).config.epoch == before.epoch + 1
+
+    on_town(test)
+
+
+def test_who_was_to_get_a_copy_and_never_heard_of_it_keeps_nobody_waiting() -> None:
+    """The leader dies between an epoch with a new member and its first word to it, and the store is
+    emptied: the new member knows nothing, and need not."""
+
+    async def test(town: Town) -> None:
+        writer, leader, _ = await settled(town)
+        town.join("host-3")
+        town.cut.add((leader.name, "host-3"))
+        member = leader.copies.members[0]
+        await member.rearrange(member.copy.epoch, (*member.copy.config.members, "host-3"))
+        await asyncio.sleep(0.1)  # what was on its way has met the cut
+        await leader.crash()
+        town.configs.configs.clear()
+        town.cut.clear()
+        assert town.machines["host-3"].copies.known(0) == protocol.encode(None)
+        leader.start()
+        before = len(writer.answered)
+        await writer.write_for(10.0)
+        assert len(writer.answered) > before
+        await writer.check()
+        assert "host-3" in (await town.configs.newest(0) or town.first[0]).members
+
+    on_town(test)
+
+
+def test_who_was_in_sync_and_knows_nothing_is_waited_for() -> None:
+    """It lost its disk with the store: what was acknowledged last may have been there."""
+
+    async def test(town: Town) -> None:
+        _, leader, (lost, *_) = await settled(town)
+        for machine in town.machines.values():
+            await machine.crash()
+        town.configs.configs.clear()
+        town.machines[lost.name] = blank = Machine(town, lost.name)
+        for machine in town.machines.values():
+            machine.start()
+        blank.copies.members.clear()
+        assert blank.copies.known(0) == protocol.encode(None)
+        with pytest.raises(Unavailable, match=f"{lost.name} knows nothing"):
+            await leader.copies.members[0]._recover()
 
     on_town(test)

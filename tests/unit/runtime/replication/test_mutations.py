@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import msgspec
 import pytest
 
-from actors.runtime.replication.copy import Copy
-from actors.runtime.replication.leader import Leader
-from actors.runtime.replication.member import Member
-from actors.runtime.replication.protocol import Configuration
-from actors.runtime.streams import Streams
-from storage.port import Writes
-from storage.replica import encode_record
+from tests.unit.runtime.replication import mutations
 from tests.unit.runtime.replication import test_replication as scenarios
+from tests.unit.runtime.replication.mutations import Mutate
 
-Patch = pytest.MonkeyPatch
 ATTEMPTS: list[Callable[[], None]] = [
     scenarios.test_a_copy_loses_exactly_what_the_new_leader_does_not_have,
     scenarios.test_a_leader_that_is_cut_off_serves_nobody,
@@ -26,72 +18,18 @@ ATTEMPTS: list[Callable[[], None]] = [
 ]
 
 
-def acknowledge_before_the_followers_have_it(patch: Patch) -> None:
-    patch.setattr(Leader, "_is_committed", lambda self, number: True)
-
-
-def acknowledge_before_the_sync(patch: Patch) -> None:
-    async def commit(self: Any, writes: Writes) -> None:
-        self._check()
-        self._unsynced = [*getattr(self, "_unsynced", []), encode_record(self.config.epoch, writes)]
-        if len(self._unsynced) < 20 and writes:
-            self.committed += 1
-            return
-        for record in self._unsynced:
-            self._store.disk.records[self._store.disk.last + 1] = record
-        self._unsynced = []
-        self._wake_all()
-
-    patch.setattr(Leader, "commit", commit)
-
-
-def skip_the_check_of_epochs(patch: Patch) -> None:
-    async def heed(self: Copy, config: Configuration) -> bool:
-        await self._adopt(config)
-        return True
-
-    patch.setattr(Copy, "_heed", heed)
-    patch.setattr(Leader, "_check", lambda self: None)
-    patch.setattr(Leader, "has_lease", lambda self, now_s: True)
-
-
-def forget_the_watermark(patch: Patch) -> None:
-    def advance(self: Streams, source: int, target: int, mark: int) -> None:
-        self._watermarks[(source, target)] = mark
-
-    patch.setattr(Streams, "advance", advance)
-
-
-def take_over_out_of_sync(patch: Patch) -> None:
-    real = Member._claim
-
-    async def claim(self: Member, fresh: bool) -> Configuration | None:
-        config = self.copy.config
-        if config.members and self.copy.host not in config.in_sync:
-            self.copy.config = msgspec.structs.replace(
-                config, in_sync=(*config.in_sync, self.copy.host)
-            )
-        return await real(self, fresh)
-
-    patch.setattr(Member, "_claim", claim)
-
-
-def never_ship_again(patch: Patch) -> None:
-    patch.setattr(Streams, "rewind", lambda self, source, target: None)
-
-
 @pytest.mark.parametrize(
     "mutate",
     [
-        acknowledge_before_the_followers_have_it,
-        acknowledge_before_the_sync,
-        skip_the_check_of_epochs,
-        forget_the_watermark,
-        take_over_out_of_sync,
-        never_ship_again,
+        mutations.acknowledge_before_the_followers_have_it,
+        mutations.acknowledge_before_the_sync,
+        mutations.skip_the_check_of_epochs,
+        mutations.forget_the_watermark,
+        mutations.take_over_out_of_sync,
+        mutations.never_ship_again,
     ],
 )
-def test_a_mutation_is_found(mutate: Callable[[Patch], None], monkeypatch: Patch) -> None:
+def test_a_mutation_is_found(mutate: Mutate, monkeypatch: pytest.MonkeyPatch) -> None:
     mutate(monkeypatch)
     for attempt in ATTEMPTS:
         try:

@@ -15,7 +15,7 @@ import pytest
 from actors.runtime import wire
 from actors.runtime.refs import NOBODY, ActorRef
 from api.errors import ApiError
-from storage.replica import MemoryDisk
+from storage.memory_replica import MemoryDisk
 from tests.unit.runtime.kit import LookAll, Once, Said
 from tests.unit.runtime.replication.machines import Edge, Town, both, on_town
 
@@ -197,6 +197,7 @@ def test_a_copy_loses_exactly_what_the_new_leader_does_not_have() -> None:
         writer = Writer(town)
         await writer.write_for(1.0)
         await town.in_sync()
+        await writer.settle()
         old = await town.led()
         town.isolate(old.name)
         tail = old.disks[0].last

@@ -1,0 +1,158 @@
+"""Snapshots that are sent while the partition is in use."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from actors.runtime.replication import leader as leading
+from actors.runtime.replication import parts
+from actors.runtime.replication.leader import Leader
+from actors.runtime.replication.parts import Pace, next_part
+from storage.memory_replica import MemoryDisk, MemoryReplica
+from storage.replica import encode_record
+from tests.unit.runtime.fake_time import fake_loop, run
+from tests.unit.runtime.replication.machines import Town, on_town
+from tests.unit.runtime.replication.test_replication import Writer, same_everywhere
+
+
+def filled(rows: dict[bytes, bytes | None]) -> MemoryReplica:
+    store = MemoryReplica(MemoryDisk())
+    store.append_records([encode_record(1, {0: rows})])
+    store.settle(1)
+    return store
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 64, 1_000])
+@pytest.mark.parametrize("size", [1, 100, 20_000])
+def test_parts_have_every_row_once_and_no_part_is_much_too_large(count: int, size: int) -> None:
+    rows: dict[bytes, bytes | None] = {b"%04d" % n: bytes(size) for n in range(count)}
+    store = filled(rows)
+    found: dict[bytes, bytes | None] = {}
+    start: bytes | None = b""
+    sizes = []
+    while start is not None:
+        part, start = next_part(store, 0, start)
+        assert not part.keys() & found.keys()
+        found.update(part)
+        sizes.append(sum(4 + len(row or b"") for row in part.values()))
+    assert found == rows
+    most = parts.PART_BYTES + parts.STEP_ROWS * (size + 4)
+    assert all(part < most for part in sizes)
+    assert all(part >= parts.PART_BYTES for part in sizes[:-1]), "nor too small"
+
+
+def test_all_snapshots_of_a_host_share_a_pace() -> None:
+    async def test() -> None:
+        pace = Pace(1_000.0)
+        loop = fake_loop()
+        begun_s = loop.time()
+        await asyncio.gather(*(pace.wait(500) for _ in range(9)))
+        assert loop.time() - begun_s == pytest.approx(4.0), "the ninth waits for eight"
+        await asyncio.sleep(10.0)
+        await pace.wait(500)
+        assert loop.time() - begun_s == pytest.approx(14.0), "what was not used is gone, too"
+
+    run(test)
+
+
+def slow_snapshots(patch: pytest.MonkeyPatch) -> None:
+    """Some rows every now and then."""
+    patch.setattr(parts, "PART_BYTES", 1)
+    patch.setattr(parts, "STEP_ROWS", 20)
+    real = Pace.wait
+
+    async def wait(self: Pace, size: int) -> None:
+        await real(self, size)
+        await asyncio.sleep(0.2)
+
+    patch.setattr(Pace, "wait", wait)
+
+
+def test_a_slow_snapshot_is_sent_once_though_the_log_is_cut_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MemoryReplica, "KEPT_RECORDS", 5)
+
+    async def test(town: Town) -> None:
+        writer = Writer(town)
+        await writer.write_for(3.0)
+        led = await town.led()
+        other = next(m for m in town.machines.values() if m is not led)
+        await other.crash()
+        slow_snapshots(monkeypatch)
+        other.disks[0] = MemoryDisk()
+        other.start()
+        store = led.copies.members[0].copy.store
+
+        def attempts() -> int:
+            leader = led.copies.members[0].leader
+            assert isinstance(leader, Leader)
+            return leader._attempts
+
+        before, before_attempts = store.installed, attempts()
+        await writer.write_for(20.0)
+        await town.in_sync()
+        assert store.installed > before + 200, "much was written meanwhile"
+        assert attempts() == before_attempts + 1
+        await asyncio.sleep(5.0)
+        assert isinstance(store, MemoryReplica)
+        assert not store._held, "who is up needs no more than others"
+        await writer.check()
+        await same_everywhere(town)
+
+    on_town(test)
+
+
+def test_for_who_dies_in_the_middle_nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(town: Town) -> None:
+        writer = Writer(town)
+        await writer.write_for(3.0)
+        led = await town.led()
+        other = next(m for m in town.machines.values() if m is not led)
+        await other.crash()
+        slow_snapshots(monkeypatch)
+        other.disks[0] = MemoryDisk()
+        other.start()
+        store = led.copies.members[0].copy.store
+        assert isinstance(store, MemoryReplica)
+        while not store._held:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.05)
+        await other.crash()
+        await asyncio.sleep(leading.HOLD_S / 2)
+        assert list(store._held) == [other.name], "it may come back"
+        await asyncio.sleep(leading.HOLD_S)
+        assert not store._held
+        other.start()
+        await writer.check()
+        await town.in_sync()
+
+    on_town(test)
+
+
+def test_old_records_are_read_by_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that waits for the disk serves nobody."""
+
+    async def test(town: Town) -> None:
+        writer = Writer(town)
+        await writer.write_for(2.0)
+        led = await town.led()
+        other = next(m for m in town.machines.values() if m is not led)
+        await other.crash()
+        await writer.write_for(4.0)
+        jobs: list[str] = []
+        loop = fake_loop()
+        in_thread = loop.run_in_executor
+
+        def note(executor: object, func: object, *args: object) -> asyncio.Future[object]:
+            jobs.append(getattr(func, "__name__", ""))
+            return in_thread(executor, func, *args)
+
+        monkeypatch.setattr(loop, "run_in_executor", note)
+        other.start()
+        await town.in_sync()
+        assert "records" in jobs
+        await writer.check()
+
+    on_town(test)
