@@ -24,6 +24,7 @@ from api.errors import ApiError
 from sim.load.accounts import Accounts, Http
 from sim.load.endpoint import Endpoint
 from sim.load.floor_process import floor_accounts, floor_server
+from sim.load.interrupt import on_interrupt
 from sim.load.outcome import Outcome, show
 from sim.load.run import Account, Plan, Run, Say, TokensRefused
 from sim.load.sender import IN_FLIGHT_MAX
@@ -71,7 +72,9 @@ def command(
             "acknowledged to its sender and received by the other. With --fanout: per group.",
         ),
     ] = 8,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long to send.")] = 10.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="How long to send; Ctrl-C ends it earlier.")
+    ] = 10.0,
     rate: Annotated[
         float,
         typer.Option(
@@ -198,7 +201,9 @@ async def _drive(
 ) -> Outcome:
     if target.processes > 1:
         return await drive_processes(plan, ws_url, target.url, users, target.processes, say)
-    return await Run(plan, Endpoint(ws_url, http.ws_url), users, say).drive()
+    run = Run(plan, Endpoint(ws_url, http.ws_url), users, say)
+    with on_interrupt(run.end):
+        return await run.drive()
 
 
 async def _floor(target: Target, plan: Plan, say: Say) -> Outcome | None:

@@ -32,6 +32,11 @@ class Meter:
         self.stop = stop
         self.ack_line = bytearray(int((stop - start) * ACK_SLOTS_PER_S) + 1)
 
+    def end(self, stop: float) -> None:
+        """The run is over, perhaps earlier than it should be."""
+        self.stop = stop
+        del self.ack_line[int((stop - self.start) * ACK_SLOTS_PER_S) + 1 :]
+
     def mark_ack(self, now: float) -> None:
         slot = int((now - self.start) * ACK_SLOTS_PER_S)
         if 0 <= slot < len(self.ack_line):

@@ -74,6 +74,7 @@ class Outcome:
             "paced": self.paced,
             "unavailable_s": round(longest_gap_s(overlay(self.ack_lines)), 3),
             "gap_p95_s": round(percentile(sorted(self.worst_gaps), 95), 3),
+            "gap_max_s": round(max(self.worst_gaps, default=0.0), 3),
             "client_cpu_s": round(self.cpu_s, 3),
             "client_us_per_message": round(self.cpu_s / max(self.sent, 1) * 1e6, 1),
         }
@@ -98,6 +99,7 @@ ROWS = (
     ("unanswered", "unanswered", "sent, never acknowledged"),
     ("unavailable_s", "unavailable", "s, longest time without any acknowledgement"),
     ("gap_p95_s", "worst gap p95", "s, the same per pair"),
+    ("gap_max_s", "worst gap", "s, of the worst pair"),
     ("client_cpu_s", "client CPU", "s, of this load client"),
     ("client_us_per_message", "client CPU", "µs a message"),
     ("floor_per_s", "floor", "messages/s: sockets and one fsync a batch, nothing else"),

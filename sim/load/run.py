@@ -33,6 +33,7 @@ CONNECT_S_MAX = 60.0
 DRAIN_POLL_S = 0.02
 CHECKS_AT_ONCE = 32
 BASE_BITS = 52
+SECONDS_MIN = 0.001
 
 
 class Account(Struct, frozen=True):
@@ -98,6 +99,11 @@ class Run:
         self._keepers: list[asyncio.Task[None]] = []
         self._schedule: Schedule | None = None
         self._ticks = 0
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Send no more: what has been sent is waited for and checked, as if the time was over."""
+        self._ended.set()
 
     async def drive(self, start_at: StartAt = at_once) -> Outcome:
         """The whole run. `start_at` is asked for the moment to start when all is prepared."""
@@ -211,8 +217,15 @@ class Run:
             )
         else:
             self._fill_windows()
-        await asyncio.sleep(max(0.0, stop - monotonic()))
-        outcome = Outcome(self.plan.seconds, len(meter.acks), len(meter.deliveries))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, stop - monotonic())):
+                await self._ended.wait()
+        stop = min(stop, monotonic())
+        meter.end(stop)
+        if self._schedule is not None:
+            self._schedule.close()
+        seconds = max(stop - start, SECONDS_MIN)
+        outcome = Outcome(seconds, len(meter.acks), len(meter.deliveries))
         outcome.cpu_s = process_time() - cpu_s
         gc.enable()
         outcome.worst_gaps = [

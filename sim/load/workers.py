@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import signal
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from time import monotonic
@@ -12,6 +14,7 @@ import uvloop
 
 from sim.load.accounts import Http
 from sim.load.endpoint import Endpoint
+from sim.load.interrupt import on_interrupt
 from sim.load.outcome import Outcome
 from sim.load.run import Account, Plan, Run, Say, TokensRefused
 
@@ -50,7 +53,13 @@ async def drive_processes(
         for _, ours in workers:
             ours.send(start)
         say(f"sending for {plan.seconds:g} s")
-        outcomes = [await hear(_hear, ours) for _, ours in workers]
+
+        def enough() -> None:
+            for _, ours in workers:
+                ours.send(None)
+
+        with on_interrupt(enough):
+            outcomes = [await hear(_hear, ours) for _, ours in workers]
     finally:
         for process, ours in workers:
             ours.close()
@@ -78,18 +87,35 @@ def _hear(pipe: Connection) -> object:
 
 
 def _work(pipe: Connection, plan: Plan, ws_url: str, base: str, accounts: list[Account]) -> None:
-    async def start_at() -> float:
-        pipe.send(None)
-        return float(await asyncio.to_thread(pipe.recv))
-
-    async def drive() -> Outcome:
-        async with Http(base) as http:
-            endpoint = Endpoint(ws_url, http.ws_url if base else None)
-            return await Run(plan, endpoint, accounts, lambda _: None).drive(start_at)
-
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process
     try:
-        pipe.send(uvloop.run(drive()))
+        pipe.send(uvloop.run(_drive(pipe, plan, ws_url, base, accounts)))
     except TokensRefused as refused:
         pipe.send(refused.user_ids)
     except (OSError, EOFError) as problem:
         pipe.send(ConnectionError(str(problem)))
+
+
+async def _drive(
+    pipe: Connection, plan: Plan, ws_url: str, base: str, accounts: list[Account]
+) -> Outcome:
+    loop = asyncio.get_running_loop()
+    async with Http(base) as http:
+        endpoint = Endpoint(ws_url, http.ws_url if base else None)
+        run = Run(plan, endpoint, accounts, lambda _: None)
+
+        def enough() -> None:
+            loop.remove_reader(pipe.fileno())
+            run.end()
+
+        async def start_at() -> float:
+            pipe.send(None)
+            start = float(await asyncio.to_thread(pipe.recv))
+            loop.add_reader(pipe.fileno(), enough)
+            return start
+
+        try:
+            return await run.drive(start_at)
+        finally:
+            loop.remove_reader(pipe.fileno())
+            os.set_blocking(pipe.fileno(), True)  # the loop made it another, which cuts figures off

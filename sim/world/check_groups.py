@@ -81,9 +81,7 @@ def _changes(evidence: Evidence) -> dict[tuple[str, int], list[Change]]:
             case m.AddMember(chat_id, user_id):
                 found.append((chat_id, user_id, change))
             case m.RemoveMember(chat_id, user_id):
-                # Oneself is refused; the client takes the refusal of a repetition for a success.
-                sure = op.answered and user_id != op.user_id
-                found.append((chat_id, user_id, change._replace(adds=False, sure=sure)))
+                found.append((chat_id, user_id, change._replace(adds=False)))
             case m.LeaveGroup(chat_id):
                 found.append((chat_id, op.user_id, change._replace(adds=False)))
             case m.CreateGroup(random_id=random_id, user_ids=user_ids):

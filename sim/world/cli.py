@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from sim.world.coverage import runs_with
+
 if TYPE_CHECKING:
     from sim.world.world import Outcome
 
@@ -34,6 +36,10 @@ def world(
     copies: Annotated[
         int, typer.Option(min=1, max=3, help="Copies of each partition; with 1 none is replicated.")
     ] = 1,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="Only faults of this kind; can be given several times."),
+    ] = None,
     trace: Annotated[
         int, typer.Option(min=0, max=400, help="Events to show of a run that fails.")
     ] = TRACE_EVENTS,
@@ -47,8 +53,14 @@ def world(
     A run is decided by its seed: `--first SEED --seeds 1` repeats it exactly. Exits with 1 when a
     run failed.
     """
-    from sim.world.world import run  # all of the production code, which other commands don't need
+    # All of the production code, which other commands don't need.
+    from sim.world.faults import KINDS
+    from sim.world.world import run
 
+    if unknown := [kind for kind in fault or () if kind not in KINDS]:
+        raise typer.BadParameter(f"{unknown[0]!r}: there are {', '.join(KINDS)}")
+    options = [f"--copies {copies}"] if copies > 1 else []
+    options += [f"--fault '{kind}'" for kind in fault or ()]
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     start = secrets.randbelow(FIRST_MAX) if first is None else first
     console.print(f"seeds {start} to {start + seeds - 1}", markup=False)
@@ -56,12 +68,12 @@ def world(
     outcomes: list[Outcome] = []
     with console.status("") as status:
         for seed in range(start, start + seeds):
-            outcome = run(seed, copies)
+            outcome = run(seed, copies, fault or KINDS)
             outcomes.append(outcome)
             failed = sum(bool(each.reasons) for each in outcomes)
             status.update(f"{len(outcomes)} of {seeds} runs, {failed} failed")
             if outcome.reasons:
-                show(console, outcome, trace, copies)
+                show(console, outcome, trace, options)
     summary = summarise(outcomes)
     took_s = time.perf_counter() - began_s
     console.print(
@@ -76,14 +88,15 @@ def world(
         raise typer.Exit(1)
 
 
-def show(console: Console, outcome: Outcome, events: int, copies: int) -> None:
-    """Tell of a run that failed."""
+def show(console: Console, outcome: Outcome, events: int, options: list[str]) -> None:
+    """Tell of a run that failed, and how to repeat it."""
     for line in outcome.trace[len(outcome.trace) - events :] if events else []:
         console.print(line, markup=False)
     console.print(f"seed {outcome.seed} failed:", markup=False)
     for reason in outcome.reasons:
         console.print(f"  {reason}", markup=False)
-    console.print(f"repeat it: heliograph sim world --first {outcome.seed} --seeds 1", markup=False)
+    again = " ".join(["--first", str(outcome.seed), "--seeds 1", *options])
+    console.print(f"repeat it: heliograph sim world {again}", markup=False)
 
 
 def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
@@ -97,4 +110,5 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
         ],
         "simulated_s": round(sum(outcome.simulated_s for outcome in outcomes), 3),
         "events": sum(outcome.events for outcome in outcomes),
+        "runs_with": runs_with(outcome.seen for outcome in outcomes),
     }

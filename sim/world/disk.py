@@ -8,6 +8,7 @@ records carry checksums.
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from storage.memory import MemoryCheckpoint, MemoryStore
 from storage.port import StorageFailed, StorageFull, Writes
@@ -25,6 +26,7 @@ class Disk:
         self.full = False
         self.failing = False
         self.slow = 1.0
+        self.happened: Counter[str] = Counter()
         self._rng = rng
 
     def takes_s(self) -> float:
@@ -37,7 +39,18 @@ class Disk:
 
     def survives_crash(self) -> bool:
         """Whether what a dying process was syncing is there afterwards."""
-        return self._rng.random() < 0.5
+        survives = self._rng.random() < 0.5
+        self.happened["write survives crash" if survives else "write lost in crash"] += 1
+        return survives
+
+    def need(self, room: bool = True) -> None:
+        """Before anything is written. Raises StorageFailed, and StorageFull where it needs room."""
+        if self.failing:
+            self.happened["disk fails"] += 1
+            raise StorageFailed("the disk does not answer")
+        if self.full and room:
+            self.happened["disk full"] += 1
+            raise StorageFull("no space left on the disk")
 
 
 class DiskStore(MemoryStore):
@@ -49,10 +62,7 @@ class DiskStore(MemoryStore):
         self._on = disk
 
     def append(self, writes: Writes) -> None:
-        if self._on.failing:
-            raise StorageFailed("the disk does not answer")
-        if self._on.full:
-            raise StorageFull("no space left on the disk")
+        self._on.need()
         super().append(writes)
 
     def due(self, now_s: float) -> bool:
@@ -70,7 +80,4 @@ class DiskCheckpoint(MemoryCheckpoint):
         self._disk = disk
 
     def commit(self) -> None:
-        if self._disk.failing:
-            raise StorageFailed("the disk does not answer")
-        if self._disk.full:
-            raise StorageFull("no space left on the disk")
+        self._disk.need()

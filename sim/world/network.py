@@ -74,6 +74,7 @@ class Network:
         self.find = find
         self.loss: dict[Way, float] = {}
         self.slow: dict[Way, float] = {}
+        self.happened: Counter[str] = Counter()
         self._cuts: Counter[Way] = Counter()
         self._waiting: dict[Way, list[Callable[[], None]]] = {}
 
@@ -119,6 +120,7 @@ class Network:
         self._carry((caller.name, name), call, lambda: self._arrive(call))
         if method in TWICE and self.rng.random() < TWICE_P:
             again = Call(caller, name, method, arguments, self.loop.create_future())
+            self.happened["call twice"] += 1
             self.loop.outside(self.rng.random() * FAR_S_MAX, self._arrive, again)
         return await call.future
 
@@ -126,7 +128,9 @@ class Network:
         """Bring one leg of a call to its end, or not."""
         if self.is_cut(way) or self.is_lost(way):
             self.trace.note(way[0], f"{call.method} to {way[1]} does not get through")
+            self.happened["call cut off" if self.is_cut(way) else "call lost"] += 1
             if self.is_cut(way) and self.rng.random() < 0.5:
+                self.happened["call held up"] += 1
                 self.when_open(way, arrive)
             self._fail(call, self.rng.random() * GIVEN_UP_S_MAX, f"{way[1]} does not answer")
         else:

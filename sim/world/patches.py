@@ -16,22 +16,35 @@ from unittest.mock import patch
 
 from actors.runtime import link
 from actors.runtime.fronts import FrontQueue
+from actors.runtime.replication import clock
 from heliograph import _client, _live
 from sim.world.loop import Loop
 
-SOURCES = ("actors", "storage", "heliograph", "asyncio")
+SOURCES = {
+    "actors": logging.WARNING,
+    "actors.runtime.moves": logging.INFO,
+    "actors.runtime.replication": logging.INFO,
+    "storage": logging.WARNING,
+    "heliograph": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
+"""Who is listened to, from which level on."""
+
+
+Heard = Callable[[str, str], None]
+"""Is told what is logged: the message before it is filled in, and the whole line."""
 
 
 class _Listener(logging.Handler):
-    def __init__(self, heard: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, heard: Heard) -> None:
+        super().__init__()
         self._heard = heard
 
     def emit(self, record: logging.LogRecord) -> None:
         text = f"{record.levelname.lower()}: {record.getMessage()}"
         if record.exc_info and record.exc_info[1] is not None:
             text += f" ({record.exc_info[1]!r})"
-        self._heard(text)
+        self._heard(str(record.msg), text)
 
 
 @contextmanager
@@ -40,14 +53,15 @@ def simulated(
     rng: random.Random,
     connect: Callable[..., Any],
     http: type,
-    heard: Callable[[str], None],
+    heard: Heard,
 ) -> Iterator[None]:
     """Simulate for the length of a `with`. `connect` and `http` are what the client library
-    connects with; `heard` gets the warnings and errors that are logged."""
+    connects with; `heard` gets what is logged."""
     state = random.getstate()
     random.seed(rng.getrandbits(64))
     replaced: list[Any] = [
         patch.object(time, "monotonic", loop.time),
+        patch.object(clock, "now_s", loop.time),
         patch.object(time, "perf_counter", loop.time),
         patch.object(secrets, "randbits", rng.getrandbits),
         patch.object(secrets, "randbelow", rng.randrange),
@@ -76,13 +90,13 @@ def simulated(
 
 
 @contextmanager
-def _logs_to(heard: Callable[[str], None]) -> Iterator[None]:
+def _logs_to(heard: Heard) -> Iterator[None]:
     listener = _Listener(heard)
     loggers = [logging.getLogger(name) for name in SOURCES]
     before = [(logger.propagate, logger.level) for logger in loggers]
-    for logger in loggers:
+    for logger, level in zip(loggers, SOURCES.values(), strict=True):
         logger.propagate = False
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(level)
         logger.addHandler(listener)
     try:
         yield

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 THINK_S = 0.35
 BURST_MAX = 4
+READER_THINK_S, READER_WAITS_S = 0.1, 0.5
+"""Of those who only read, or nearly. They notice a leader that the others have given up and that
+answers all the same: as soon as somebody writes to it, it waits for those others. They do not wait
+for what is out of reach."""
 GROUP_P = 0.6
 AGAIN_P = 0.1
 """How often a send that was answered is repeated all the same."""
@@ -47,11 +51,16 @@ class Program:
             (self._resolve, 3),
             (self._type, 2),
         ]
+        self._think_s = THINK_S
+        self._waits_s: float | None = None
+        if device is not town.devices[0] and rng.random() < town.readers:
+            self._acts = [(self._look_back, 100), (self._resolve, 5), (self._write, 1)]
+            self._think_s, self._waits_s = READER_THINK_S, READER_WAITS_S
 
     async def __call__(self, client: Client) -> None:
         acts, weights = zip(*self._acts, strict=True)
         while not self._town.over:
-            await asyncio.sleep(self._rng.expovariate(1 / THINK_S))
+            await asyncio.sleep(self._rng.expovariate(1 / self._think_s))
             (act,) = self._rng.choices(acts, weights)
             await act(client)
 
@@ -63,7 +72,7 @@ class Program:
         trace.note(name, f"{op.number}: {params}")
         while True:
             try:
-                result = await client.call(params)
+                result = await client.call(params, timeout_s=self._waits_s)
             except ApiError as error:
                 if insist and error.retryable:
                     continue

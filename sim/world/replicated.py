@@ -1,10 +1,9 @@
 """Hosts with copies of partitions in simulated processes: what `actors.runtime.replication.host` is
-around the same copies, and the configuration store that decides between them."""
+around the same copies."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
@@ -12,7 +11,13 @@ from actors.kinds import KINDS
 from actors.runtime.checkpointer import Checkpointer
 from actors.runtime.engine import Engine
 from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import Replicated, partition_at, place_of
+from actors.runtime.placement import (
+    Replicated,
+    own_host,
+    partition_at,
+    partition_of_own,
+    place_of,
+)
 from actors.runtime.replication.copies import Copies, Courier
 from actors.runtime.replication.copy import Copy
 from actors.runtime.replication.directory import Directory
@@ -21,21 +26,22 @@ from actors.runtime.replication.member import Member
 from actors.runtime.replication.protocol import (
     Configuration,
     MemoryConfigStore,
-    Unavailable,
+    MemoryRoster,
+    Seat,
+    decode_configuration,
     first_configuration,
 )
+from actors.runtime.replication.steward import Steward
 from sim.world.cluster import Cluster
+from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
 from sim.world.edge import EdgeService
-from sim.world.final import EVERYTHING, ROWS_MAX, Rows
-from sim.world.network import Network, NetworkError
+from sim.world.final import EVERYTHING, ROWS_MAX, Rows, read
 from sim.world.process import Process
-from storage.port import StorageFailed
-from storage.replica import MemoryDisk, MemoryReplica
+from storage.memory_replica import MemoryDisk, MemoryReplica
 
 PARTITIONS = 4
-STORE = "config"
-"""The process that keeps configurations, as Ray's GCS does; what it has survives it."""
+REPLACE_AFTER_S = 4.0
 
 
 class DiskReplica(MemoryReplica):
@@ -46,50 +52,15 @@ class DiskReplica(MemoryReplica):
         self._on = on
 
     def _need_room(self) -> None:
-        if self._on.failing:
-            raise StorageFailed("the disk does not answer")
-        self.disk.full = self._on.full
-        super()._need_room()
+        self._on.need()
 
-    def append_records(self, records: Sequence[bytes]) -> None:
-        self._need_room()
-        super().append_records(records)
+    def truncate(self, after: int) -> None:
+        self._on.need(room=False)
+        super().truncate(after)
 
-
-class ConfigService:
-    """The configuration store, as its process offers it."""
-
-    def __init__(self, configs: MemoryConfigStore) -> None:
-        self._configs = configs
-
-    async def start(self) -> None: ...
-
-    async def newest(self, partition: int, known: int) -> Configuration | None:
-        return await self._configs.newest(partition, known)
-
-    async def create(self, config: Configuration) -> bool:
-        return await self._configs.create(config)
-
-
-class _Configs:
-    """See `actors.runtime.replication.protocol.ConfigStore`."""
-
-    def __init__(self, network: Network, process: Process) -> None:
-        self._network = network
-        self._process = process
-
-    async def newest(self, partition: int, known: int = 0) -> Configuration | None:
-        found: Configuration | None = await self._ask("newest", partition, known)
-        return found
-
-    async def create(self, config: Configuration) -> bool:
-        return bool(await self._ask("create", config))
-
-    async def _ask(self, method: str, *arguments: Any) -> Any:
-        try:
-            return await self._network.call(self._process, STORE, method, *arguments)
-        except NetworkError as error:
-            raise Unavailable(str(error)) from error
+    def remember(self, config: bytes) -> None:
+        self._on.need(room=False)
+        super().remember(config)
 
 
 class Name(str):
@@ -104,11 +75,12 @@ class Name(str):
 class Routes:
     """How a process reaches whoever leads a partition; see `actors.runtime.transport.Routes`."""
 
-    def __init__(self, network: Network, process: Process, hosts: list[str]) -> None:
-        self._network = network
+    def __init__(self, server: Server, process: Process) -> None:
+        self._network = server.cluster.network
         self._process = process
-        names = list(map(Name, hosts))
-        self.directory = Directory(lambda: names, lambda host: self.host(host, "led"))
+        self.directory = Directory(
+            lambda: map(Name, server.hosts), lambda host: self.host(host, "led")
+        )
 
     async def host(self, host: str, method: str, *arguments: Any) -> Any:
         """Call a host, whatever it leads."""
@@ -140,48 +112,91 @@ class Place:
 
 
 class Server:
-    """All hosts of a replicated server. `disks` are what the machines keep: by host and
-    partition."""
+    """All hosts of a replicated server, those that have one partition each come last. `disks` are
+    what the machines keep: by host and partition. `wanted`: the chats of which somebody said that
+    they shall have a host for themselves, and has not heard yet that they do."""
 
     def __init__(self, cluster: Cluster, hosts: int, copies: int) -> None:
         self.cluster = cluster
         self.copies = copies
         self.placement = Replicated(PARTITIONS)
-        self.hosts = [f"host-{number}" for number in range(hosts)]
+        self.pooled = [f"host-{number}" for number in range(hosts)]
+        self.hosts = list(self.pooled)
+        self.partitions = list(range(PARTITIONS))
+        self.wanted: list[str] = []
         self.configs = MemoryConfigStore()
+        self.roster = MemoryRoster()
         self.disks: dict[tuple[str, int], MemoryDisk] = {}
 
     def members_of(self, partition: int) -> tuple[str, ...]:
-        hosts = self.hosts
+        hosts = self.pooled
         return tuple(hosts[(partition + n) % len(hosts)] for n in range(self.copies))
 
+    def start_own(self, partition: int) -> str:
+        """Have a host for this partition alone; returns its name."""
+        name = own_host(partition)
+        if name not in self.hosts:
+            self.hosts.append(name)
+            self.partitions.append(partition)
+            start = self.cluster.add
+            self.cluster.loop.outside(0.0, start, name, lambda p: ReplicatedService(p, self))
+        return name
+
+    def chats(self) -> list[str]:
+        """Those that leaders show."""
+        led = [m.copy for p in self.partitions for m in self._members(p) if m.leading]
+        return sorted(read([("", Rows(copy.store, [copy.partition])) for copy in led]).chats)
+
     def stored(self) -> list[tuple[str, Rows]]:
-        """What the leaders show."""
+        """What the leaders show; nothing while a partition has none, as when it is handed over, or
+        is wanted and not there yet."""
+        if self.wanted:
+            return []
         found = []
-        for partition in range(PARTITIONS):
-            for process in filter(None, map(self.cluster.find, self.hosts)):
-                service: ReplicatedService | None = process.service
-                member = service.copies.members.get(partition) if service is not None else None
-                if member is not None and member.leading:
-                    found.append((place_of(partition), Rows(member.copy.store, [partition])))
-                    break
+        for partition in self.partitions:
+            leading = [member for member in self._members(partition) if member.leading]
+            if not leading:
+                return []
+            found.append((place_of(partition), Rows(leading[0].copy.store, [partition])))
+        return found
+
+    def rivals(self) -> list[str]:
+        """At no time two hosts may be sure that they lead a partition."""
+        found = []
+        for partition in self.partitions:
+            leading = [member.copy for member in self._members(partition) if member.leading]
+            if len(leading) > 1:
+                who = ", ".join(f"{copy.host} in epoch {copy.epoch}" for copy in leading)
+                found.append(f"partition {partition} has several leaders: {who}")
         return found
 
     def disagreements(self) -> list[str]:
-        """In the end, every copy shows the same."""
+        """In the end, every copy in sync shows the same."""
         found = []
-        for partition in range(PARTITIONS):
-            shown: dict[str, list[tuple[bytes, bytes]]] = {}
-            for name in self.members_of(partition):
-                process = self.cluster.find(name)
-                assert process is not None
-                store = process.service.copies.members[partition].copy.store
-                shown[name] = store.scan(partition, b"", EVERYTHING, limit=ROWS_MAX)
+        for partition in self.partitions:
+            members = {member.copy.host: member for member in self._members(partition)}
+            leading = [member for member in members.values() if member.leading]
+            if not leading:
+                return [f"nobody leads partition {partition}"]
+            in_sync = leading[0].copy.config.in_sync
+            if missing := [name for name in in_sync if name not in members]:
+                return [f"{name} has no copy of partition {partition}" for name in missing]
+            shown = {name: self._shown(members[name]) for name in in_sync}
             first, *others = shown.values()
             if any(other != first for other in others):
                 rows = {name: len(each) for name, each in shown.items()}
                 found.append(f"copies of partition {partition} differ: they show {rows} rows")
         return found
+
+    def _members(self, partition: int) -> list[Member]:
+        """The copies of a partition on the hosts that are up."""
+        services = [p.service for p in map(self.cluster.find, self.hosts) if p is not None]
+        copies = [service.copies for service in services if service is not None]
+        return [c.members[partition] for c in copies if partition in c.members]
+
+    def _shown(self, member: Member) -> list[tuple[bytes, bytes]]:
+        partition = member.copy.partition
+        return member.copy.store.scan(partition, b"", EVERYTHING, limit=ROWS_MAX)
 
 
 class ReplicatedService:
@@ -191,15 +206,49 @@ class ReplicatedService:
         self._process = process
         self._server = server
         self._rng = random.Random(process.rng.getrandbits(64))
-        network = server.cluster.network
-        self._routes = Routes(network, process, server.hosts)
-        self._configs = _Configs(network, process)
+        self._routes = Routes(server, process)
+        self._store = Store(server.cluster.network, process)
         self._courier = Courier(self._routes.host)
         self.copies = Copies(
-            self._member(partition)
-            for partition in range(PARTITIONS)
-            if process.name in server.members_of(partition)
+            process.name, map(self._member, self._mine()), self, self._given_away()
         )
+        self._steward = Steward(
+            Seat(process.name, process.name),
+            self.copies,
+            self._store,
+            self._courier,
+            copies=server.copies,
+            partitions=PARTITIONS,
+            replace_after_s=REPLACE_AFTER_S,
+        )
+
+    # --- the shelf (see `actors.runtime.replication.copies.Shelf`) ------------------------------
+
+    def _given_away(self) -> dict[int, Configuration]:
+        """The copies that this host had once."""
+        name = self._process.name
+        kept = {p: d.config for (host, p), d in self._server.disks.items() if host == name}
+        configs = {p: decode_configuration(config) for p, config in kept.items() if config}
+        return {p: config for p, config in configs.items() if name not in config.members}
+
+    def _mine(self) -> list[int]:
+        name, server = self._process.name, self._server
+        own = partition_of_own(name)
+        first = {p for p in range(PARTITIONS) if name in server.members_of(p)}
+        kept = {p for host, p in server.disks if host == name} | (
+            {own} if own is not None else set()
+        )
+        return sorted((first | kept) - self._given_away().keys())
+
+    def make(self, partition: int) -> Member:
+        member = self._member(partition)
+        member.copy.store.begin_load()
+        return member
+
+    async def clear(self, partition: int) -> None:
+        key = (self._process.name, partition)
+        config, self._server.disks[key] = self._server.disks[key].config, MemoryDisk()
+        self._server.disks[key].config = config
 
     def _member(self, partition: int) -> Member:
         server, process = self._server, self._process
@@ -212,7 +261,7 @@ class ReplicatedService:
         def lead(leader: Leader) -> Pipeline:
             engine = Engine(
                 kinds=KINDS,
-                placement=server.placement,
+                placement=Replicated(PARTITIONS),
                 led=[partition],
                 store=store,
                 clock=process.machine.now_ms,
@@ -222,8 +271,10 @@ class ReplicatedService:
 
         return Member(
             Copy(process.name, partition, store, None),
-            first_configuration(partition, server.members_of(partition)),
-            self._configs,
+            first_configuration(partition, server.members_of(partition))
+            if partition < PARTITIONS
+            else None,
+            self._store,
             self._courier,
             lead,
             Checkpointer(store, None),
@@ -234,8 +285,10 @@ class ReplicatedService:
     async def start(self) -> None:
         self._routes.directory.start()
         self.copies.start()
+        self._steward.start()
 
     async def drain(self) -> None:
+        await self._steward.close()
         await self.copies.close()
         await self._routes.directory.close()
 
@@ -264,11 +317,18 @@ class ReplicatedService:
     async def known(self, partition: int) -> bytes:
         return self.copies.known(partition)
 
+    async def led_configurations(self) -> bytes:
+        return self.copies.led_configurations()
+
+    async def rearrange(self, partition: int, epoch: int, members: tuple[str, ...]) -> bytes:
+        return await self.copies.rearrange(partition, epoch, members)
+
 
 class _Edge(EdgeService):
     def __init__(self, process: Process, server: Server) -> None:
-        self._routes = Routes(server.cluster.network, process, server.hosts)
-        super().__init__(process, server.placement, lambda place: Place(self._routes, place))
+        self._routes = Routes(server, process)
+        placement = Replicated(PARTITIONS)
+        super().__init__(process, placement, lambda place: Place(self._routes, place))
 
     async def start(self) -> None:
         self._routes.directory.start()
@@ -278,7 +338,7 @@ class _Edge(EdgeService):
 def replicated(cluster: Cluster, hosts: int, edges: int, copies: int) -> Server:
     """Add hosts with so many copies of each partition, edges, and the configuration store."""
     server = Server(cluster, hosts, copies)
-    cluster.add(STORE, lambda process: ConfigService(server.configs))
+    cluster.add(STORE, lambda process: ConfigService(server.configs, server.roster))
     for name in server.hosts:
         cluster.add(name, lambda process: ReplicatedService(process, server))
     for number in range(edges):

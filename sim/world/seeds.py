@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-SEEDS: dict[int, str] = {
-    20: "a client took the refusal to remove oneself, repeated, for a success",
-    29: "the same, after the edge was paused",
+from typing import NamedTuple
+
+
+class Kept(NamedTuple):
+    """A run to repeat."""
+
+    seed: int
+    copies: int = 1
+
+
+SEEDS: dict[Kept, str] = {
+    Kept(20): "a client took the refusal to remove oneself, repeated, for a success",
+    Kept(29): "the same, after the edge was paused",
 }
 """With what was found."""

@@ -20,6 +20,8 @@ from sim.world.network import NetworkError
 from sim.world.program import Program
 
 REPEAT_S = 0.2
+READERS = (0.0, 0.2, 0.8)
+"""Which part of the devices but the first only read, in one town or another."""
 
 
 class Person:
@@ -41,6 +43,7 @@ class Town:
         self.devices: list[Device] = []
         self.names = ["queen", "knave", "joker"]
         self.over = False
+        self.readers = rng.choice(READERS)
         self._ways = ways
         self._rng = rng
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,14 @@ from actors.runtime.placement import Placement
 from sim.world.bounds import draw
 from sim.world.checkers import judge
 from sim.world.cluster import Cluster, pooled
+from sim.world.coverage import seen
 from sim.world.device import Ways
 from sim.world.evidence import Evidence
 from sim.world.faults import KINDS, Fault, Heal, schedule
 from sim.world.final import Final, Stored, read, sources
 from sim.world.history import History
 from sim.world.loop import Loop
+from sim.world.operator import Operator
 from sim.world.patches import simulated
 from sim.world.readback import read_back
 from sim.world.replicated import replicated
@@ -31,11 +34,13 @@ QUIET_LOOKS = 3
 COPIES_S_MAX = 30.0
 CONVERGE_S_MAX = 120.0
 START_S_MAX = 60.0
+WATCH_S = 0.02
 
 
 @dataclass
 class Outcome:
-    """What a run showed. `reasons` is empty if all was well."""
+    """What a run showed. `reasons` is empty if all was well; `seen` is what it came to (see
+    `sim.world.coverage`)."""
 
     seed: int
     reasons: list[str] = field(default_factory=list)
@@ -43,16 +48,17 @@ class Outcome:
     events: int = 0
     digest: str = ""
     trace: list[str] = field(default_factory=list)
-    figures: dict[str, int] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
 
 
 class World:
     """See the module. Everything in it is drawn from `seed`. With more than one of `copies`, its
-    partitions are replicated."""
+    partitions are replicated. `faults` names the kinds that it may have."""
 
-    def __init__(self, seed: int, copies: int = 1) -> None:
+    def __init__(self, seed: int, copies: int = 1, faults: Collection[str] = KINDS) -> None:
         self.seed = seed
         self.copies = copies
+        self.faults = faults
         self.rng = random.Random(f"world {seed}")
         self.loop = Loop()
         self.trace = Trace(self.loop.time)
@@ -61,15 +67,18 @@ class World:
         self.hosts = self.rng.choice((1, 2, 2, 3))
         if copies > 1:
             self.hosts += copies - 1
-        self.edges = self.rng.choice((1, 2))
+        self.edges = self.rng.choice((1, 2) if copies == 1 else (1, 2, 3))
         self.people = self.rng.randint(2, 5)
         self.active_s = self.rng.uniform(ACTIVE_S_MIN, ACTIVE_S_MAX)
         self.bounds = draw(self._rng())
         self.reasons: list[str] = []
         self.evidence: Evidence | None = None
         self._disagreements: Callable[[], list[str]] = list
+        self._rivals: Callable[[], list[str]] = list
         self._heals: dict[Fault, tuple[float, Heal]] = {}
         self._troubles: list[tuple[float, float]] = []
+        self._struck: list[str] = []
+        self._said: Counter[str] = Counter()
 
     def _rng(self) -> random.Random:
         return random.Random(self.rng.getrandbits(64))
@@ -98,7 +107,7 @@ class World:
             self.loop.events,
             self.trace.digest,
             self.trace.last(),
-            {"operations": len(self.history.ops)},
+            seen(self.cluster, self._said, self._struck),
         )
 
     def _complain(self, context: dict[str, Any]) -> None:
@@ -106,8 +115,9 @@ class World:
         error = context.get("exception")
         self.trace.note("loop", f"{context.get('message')}: {error!r}")
 
-    def _heard(self, line: str) -> None:
-        """A warning or an error was logged."""
+    def _heard(self, message: str, line: str) -> None:
+        """Something was logged."""
+        self._said[message] += 1
         self.trace.note("log", line)
         if " failed at " in line:
             self.reasons.append(line)
@@ -127,7 +137,8 @@ class World:
         async with asyncio.timeout(START_S_MAX):
             await town.settle(self.people)
         clients = [device.name for device in town.devices]
-        await self._be_active(schedule(self._rng(), servers, clients, self.active_s))
+        faults = schedule(self._rng(), servers, clients, self.active_s, self.faults)
+        await self._be_active(faults)
         town.over = True
         self.trace.note("world", "everything is healed; nobody begins anything new")
         if not await self._converge(stored, town):
@@ -138,7 +149,9 @@ class World:
         except TimeoutError:
             self.reasons.append("what is stored cannot be read")
             return
-        hosts = stored()
+        async with asyncio.timeout(CONVERGE_S_MAX):
+            while not (hosts := stored()):  # noqa: ASYNC110 - nobody tells when all have a leader
+                await asyncio.sleep(SETTLE_S)
         final = read(hosts)
         registered = {person.name: person.user_id for person in town.people}
         self.evidence = Evidence(
@@ -154,7 +167,8 @@ class World:
         """Start a server."""
         if self.copies > 1:
             server = replicated(self.cluster, self.hosts, self.edges, self.copies)
-            self._disagreements = server.disagreements
+            self.cluster.add("operator", lambda process: Operator(process, server))
+            self._disagreements, self._rivals = server.disagreements, server.rivals
             return server.placement, server.stored
         placement = pooled(self.cluster, self.hosts, self.edges)
         return placement, lambda: sources(self.cluster, placement)
@@ -163,13 +177,19 @@ class World:
         """People do what they do, while faults come and go."""
         for fault in faults:
             self.loop.outside(fault.at_s, self._strike, fault)
-        await asyncio.sleep(self.active_s)
+        over_s = self.loop.now_s + self.active_s
+        while self.loop.now_s < over_s:
+            await asyncio.sleep(WATCH_S)
+            if rivals := self._rivals():
+                self.reasons += rivals
+                break
         for fault in list(self._heals):
             self._heal(fault)
 
     def _strike(self, fault: Fault) -> None:
         self.trace.note("fault", str(fault))
-        heal = KINDS[fault.kind][0](self.cluster, fault.target)
+        self._struck.append(fault.kind)
+        heal = KINDS[fault.kind].begin(self.cluster, fault.target)
         self._heals[fault] = self.loop.now_s, heal
         self.loop.outside(fault.for_s, self._heal, fault)
 
@@ -190,8 +210,11 @@ class World:
             if busy:
                 why = f"{busy} get no answer"
                 continue
-            final = read(stored())
-            why = _behind(final, self.history)
+            hosts = stored()
+            if not hosts:
+                why = "a partition has no leader"
+                continue
+            why = _behind(read(hosts), self.history)
             # What devices confirm makes further updates.
             told = sum(device.pts for device in self.history.devices)
             quiet, before = quiet + 1 if not why and told == before else 0, told
@@ -213,6 +236,6 @@ def _behind(final: Final, history: History) -> str:
     return ""
 
 
-def run(seed: int, copies: int = 1) -> Outcome:
+def run(seed: int, copies: int = 1, faults: Collection[str] = KINDS) -> Outcome:
     """Run the world of a seed."""
-    return World(seed, copies).run()
+    return World(seed, copies, faults).run()

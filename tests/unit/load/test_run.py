@@ -4,8 +4,11 @@ connections: nothing may be counted as lost, doubled or reordered, and nothing m
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,7 +230,7 @@ def test_the_whole_measurement(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     plan = Plan(pairs=3, window=4, seconds=0.3, fanout=fanout)
 
-    async def run() -> dict[str, object]:
+    async def run() -> dict[str, Any]:
         async with FakeServer() as server:
             return await measure(Target(server.url, tmp_path, processes, floor=True), plan)
 
@@ -239,3 +242,28 @@ def test_the_whole_measurement(
     assert [summary[key] for key in ("lost", "duplicated", "reordered")] == [0, 0, 0]
     assert summary["verified"]
     assert summary["errors"] == {}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interrupt_ends_it_with_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    plan = Plan(pairs=3, window=4, seconds=600)
+
+    async def run() -> dict[str, Any]:
+        async with FakeServer() as server:
+
+            def interrupt(number: int) -> None:
+                if number == 100:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+            server.after_send = interrupt
+            async with asyncio.timeout(30):
+                return await measure(Target(server.url, tmp_path, processes, floor=False), plan)
+
+    summary = asyncio.run(run())
+    assert 100 <= summary["sent"] < 100_000
+    assert [summary[key] for key in ("lost", "duplicated", "reordered")] == [0, 0, 0]
+    assert summary["verified"]
+    assert summary["unavailable_s"] < 10

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import pytest
 from msgspec.structs import replace
 
 from actors import chat, chat_reads, handle
 from actors.edge.connection import Connection
 from actors.handle import Handle
 from actors.runtime.journal import LocalJournal
-from actors.runtime.replication.leader import Leader
-from actors.runtime.streams import OUTBOX, Streams
+from actors.runtime.replication.copy import Copy
+from actors.runtime.streams import OUTBOX
 from actors.user import User
 from api import types as t
 from api.methods import MarkRead
 from heliograph._sync import Gate
 from sim.world.disk import Disk, DiskStore
+from sim.world.faults import KINDS
 from storage.keys import split_key
+from storage.memory_replica import MemoryDisk, MemoryReplica
+from tests.unit.runtime.replication import mutations
+from tests.unit.runtime.replication.mutations import Mutate
+from tests.unit.runtime.test_moves_mutations import copy_only_once
 
 
 @contextmanager
@@ -32,17 +39,6 @@ def acknowledges_before_the_sync() -> Iterator[None]:
         asyncio.get_running_loop().run_in_executor(self._writer, self._store.append, writes)
 
     with patch.object(LocalJournal, "commit", commit):
-        yield
-
-
-@contextmanager
-def forgets_watermarks() -> Iterator[None]:
-    """How far a stream has taken effect is known, but not stored."""
-
-    def advance(self: Streams, source: int, target: int, mark: int) -> None:
-        self._watermarks[(source, target)] = mark
-
-    with patch.object(Streams, "advance", advance):
         yield
 
 
@@ -144,19 +140,56 @@ def skips_a_number() -> Iterator[None]:
 
 
 @contextmanager
-def acknowledges_before_the_copies() -> Iterator[None]:
-    """A leader does not wait for its followers."""
-    with patch.object(Leader, "_is_committed", lambda self, number: True):
+def acknowledges_before_copies_sync() -> Iterator[None]:
+    """What is on its way to the disk of a copy counts as durable."""
+    on_disk, init = Copy.on_disk, Copy.__init__
+    synced: dict[MemoryDisk, int] = {}
+
+    async def begin(self: Copy, work: Any, *args: Any) -> Any:
+        if work != self.store.append_records:
+            return await on_disk(self, work, *args)
+        work(*args)
+        disk, last = self.store.disk, self.store.last  # type: ignore[attr-defined]
+        sync = functools.partial(synced.__setitem__, disk, last)
+        asyncio.get_running_loop().run_in_executor(self._writer, sync)
+
+    def restart(self: Copy, host: str, partition: int, store: MemoryReplica, writer: Any) -> None:
+        disk = store.disk
+        kept = max(synced.get(disk, disk.last), disk.applied)
+        for number in [number for number in disk.records if number > kept]:
+            del disk.records[number]
+        init(self, host, partition, store, writer)
+
+    with patch.object(Copy, "on_disk", begin), patch.object(Copy, "__init__", restart):
         yield
 
 
 Mutation = Callable[[], AbstractContextManager[None]]
 
+
+def _patched(mutate: Mutate) -> Mutation:
+    @functools.wraps(mutate)
+    @contextmanager
+    def mutation() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            mutate(patch)
+            yield
+
+    return mutation
+
+
+class Replicated(NamedTuple):
+    """A defect of replication, and the kinds of faults that bring it to light."""
+
+    mutation: Mutation
+    faults: tuple[str, ...]
+
+
 MUTATIONS: dict[str, Mutation] = {
     mutation.__name__: mutation
     for mutation in (
         acknowledges_before_the_sync,
-        forgets_watermarks,
+        _patched(mutations.forget_the_watermark),
         forgets_random_ids,
         loses_outboxes,
         lets_everybody_claim,
@@ -168,7 +201,20 @@ MUTATIONS: dict[str, Mutation] = {
     )
 }
 
-REPLICATED: dict[str, Mutation] = {
-    acknowledges_before_the_copies.__name__: acknowledges_before_the_copies,
+POWER = ("blackout", "crash", "slow disk")
+NETWORK = ("split", "alone", "cut", "cut one way", "pause")
+
+REPLICATED: dict[str, Replicated] = {
+    mutation.__name__: Replicated(mutation, faults)
+    for mutation, faults in (
+        (acknowledges_before_copies_sync, POWER),
+        (_patched(mutations.acknowledge_before_the_followers_have_it), NETWORK),
+        (_patched(mutations.skip_the_check_of_epochs), NETWORK),
+        (_patched(mutations.take_over_out_of_sync), tuple(KINDS)),
+        (_patched(mutations.forget_the_watermark), POWER),
+        (_patched(mutations.never_ship_again), NETWORK),
+        (_patched(mutations.serve_without_a_lease), NETWORK),
+        (_patched(copy_only_once), ("dedicate", "own host down", "slow way", "lossy")),
+    )
 }
 """Of worlds whose partitions are replicated."""

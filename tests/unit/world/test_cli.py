@@ -27,7 +27,7 @@ def test_json_is_the_last_line() -> None:
     code, output = _run("--seeds", "2", "--first", "1", "--json")
     summary = json.loads(output.splitlines()[-1])
     assert code == 0
-    assert set(summary) == {"runs", "failures", "simulated_s", "events"}
+    assert set(summary) == {"runs", "failures", "simulated_s", "events", "runs_with"}
     assert (summary["runs"], summary["failures"]) == (2, [])
     assert summary["events"] > summary["simulated_s"] > 0
 
@@ -43,6 +43,17 @@ def test_a_failure_tells_its_seed_its_reason_and_what_happened() -> None:
     (failure,) = json.loads(data.splitlines()[-1])["failures"]
     assert failure["seed"] == 1
     assert failure["reason"] in output
+
+
+def test_faults_are_chosen_and_counted() -> None:
+    chosen = ("--fault", "crash", "--fault", "slow disk")
+    code, output = _run("--seeds", "4", "--first", "1", "--json", *chosen)
+    summary = json.loads(output.splitlines()[-1])
+    faults = {name for name in summary["runs_with"] if name.startswith("fault: ")}
+    assert code == 0
+    assert faults == {"fault: crash", "fault: slow disk"}
+    assert summary["runs_with"]["fault: crash"] <= 4
+    assert _run("--fault", "bad luck")[0] == 2
 
 
 @pytest.mark.parametrize("seed", [5, 6])

@@ -40,6 +40,10 @@ class Echo:
         self.called += 1
         return word
 
+    async def drain(self) -> None: ...
+
+    def lose_everything(self) -> None: ...
+
     async def refuse(self) -> None:
         raise ApiError("forbidden")
 
@@ -243,7 +247,7 @@ def test_a_fault_heals_without_a_trace(kind: str) -> None:
             )
 
         before = state()
-        heal = KINDS[kind][0](net.cluster, Target("b", "a", 0.7))
+        heal = KINDS[kind].begin(net.cluster, Target("b", "a", 0.7))
         await asyncio.sleep(1.0)
         heal()
         await asyncio.sleep(5.0)
@@ -269,7 +273,7 @@ def test_clocks_and_randomness_are_the_seeds_and_are_put_back() -> None:
 
     def draw() -> tuple[Any, ...]:
         rng = random.Random(7)
-        with simulated(loop, rng, lambda: None, object, lambda line: None):
+        with simulated(loop, rng, lambda: None, object, lambda message, line: None):
             return time.monotonic(), secrets.token_hex(4), secrets.randbelow(100), random.random()
 
     assert draw() == draw()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim.world.world import run
-from tests.unit.world.mutations import MUTATIONS, REPLICATED, Mutation
+from tests.unit.world.mutations import MUTATIONS, REPLICATED, Mutation, Replicated
 
 SEEDS_MAX = 40
 
@@ -16,7 +16,7 @@ def test_a_defect_is_found(mutation: Mutation) -> None:
         assert any(run(seed).reasons for seed in range(SEEDS_MAX))
 
 
-@pytest.mark.parametrize("mutation", REPLICATED.values(), ids=REPLICATED)
-def test_a_defect_of_replication_is_found(mutation: Mutation) -> None:
-    with mutation():
-        assert any(run(seed, copies=3).reasons for seed in range(10, 10 + SEEDS_MAX))
+@pytest.mark.parametrize("defect", REPLICATED.values(), ids=REPLICATED)
+def test_a_defect_of_replication_is_found(defect: Replicated) -> None:
+    with defect.mutation():
+        assert any(run(seed, 3, defect.faults).reasons for seed in range(SEEDS_MAX))

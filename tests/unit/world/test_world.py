@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from sim.world.seeds import SEEDS
+from sim.world.seeds import SEEDS, Kept
 from sim.world.world import Outcome, World, run
 
-FRESH = 30
-FRESH_REPLICATED = 3
+FRESH = 50
+FRESH_REPLICATED = 20
 SEEN_BEFORE = 1
 
 
@@ -21,13 +21,14 @@ def _tell(outcome: Outcome) -> str:
     return "\n".join([f"seed {outcome.seed}", *outcome.reasons, *outcome.trace[-60:]])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_found_once_is_not_found_again(seed: int) -> None:
-    outcome = run(seed)
+@pytest.mark.parametrize("kept", SEEDS)
+def test_what_was_found_once_is_not_found_again(kept: Kept) -> None:
+    outcome = run(kept.seed, kept.copies)
     assert not outcome.reasons, _tell(outcome)
 
 
-def test_fresh_seeds() -> None:
+@pytest.mark.parametrize("batch", range(4))
+def test_fresh_seeds(batch: int) -> None:
     first = secrets.randbelow(10**9)
     print(f"fresh seeds from {first}")
     for seed in range(first, first + FRESH):
@@ -35,8 +36,8 @@ def test_fresh_seeds() -> None:
         assert not outcome.reasons, _tell(outcome)
 
 
-@pytest.mark.parametrize("copies", [2, 3])
-def test_fresh_seeds_with_copies(copies: int) -> None:
+@pytest.mark.parametrize(("copies", "batch"), [(2, 0), (3, 0), (3, 1), (3, 2)])
+def test_fresh_seeds_with_copies(copies: int, batch: int) -> None:
     first = secrets.randbelow(10**9)
     print(f"fresh seeds from {first}")
     for seed in range(first, first + FRESH_REPLICATED):
@@ -44,13 +45,13 @@ def test_fresh_seeds_with_copies(copies: int) -> None:
         assert not outcome.reasons, _tell(outcome)
 
 
-@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("copies", [1, 3])
 def test_a_seed_decides_everything(copies: int) -> None:
     assert run(SEEN_BEFORE, copies) == run(SEEN_BEFORE, copies)
     assert run(SEEN_BEFORE, copies).digest != run(SEEN_BEFORE + 1, copies).digest
 
 
-@pytest.mark.parametrize(("hash_seed", "copies"), [("1", 1), ("2", 2)])
+@pytest.mark.parametrize(("hash_seed", "copies"), [("1", 1), ("2", 3)])
 def test_another_interpreter_does_the_same(hash_seed: str, copies: int) -> None:
     code = f"from sim.world.world import run; print(run({SEEN_BEFORE}, {copies}).digest)"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
