@@ -17,15 +17,21 @@ from ray import serve
 from actors.auth import AuthService
 from actors.edge import asgi
 from actors.edge.edge import make_gateway
+from actors.media.actor import MediaFront
+from actors.media.chunks import PooledChunks
+from actors.media.http import MediaHttp
+from actors.media.look import Looker
+from actors.media.service import MediaService
 from actors.metrics import prometheus_text
-from actors.runtime.cluster import edge_names, host_names
+from actors.runtime.cluster import process_names
+from actors.runtime.names import DATA_VARIABLE
 from actors.runtime.process import log_to
 from actors.runtime.refs import NOBODY, Caller
 from actors.runtime.settings import Settings, decode_settings
 from actors.runtime.transport import RayHost
 from api import methods as m
 from api.errors import ApiError, Problem
-from api.http import App, Receive, Send
+from api.http import App, Message, Receive, Reply, Send
 
 APP = "heliograph"
 AUTH_NICENESS = 10
@@ -78,9 +84,14 @@ class Backend:
         self._settings = settings
         self._gateway = make_gateway(settings)
         self._auth: Any = serve.get_deployment_handle("Auth", APP)
-        self._processes = [RayHost(name) for name in host_names(settings) + edge_names(settings)]
+        self._processes: dict[str, RayHost] = {}
+        data = Path(os.environ.get(DATA_VARIABLE, settings.data))  # of this node
+        self._chunks = MediaFront(settings, data)
+        self._media = MediaService(self._gateway, PooledChunks(self._chunks.pool), Looker())
+        self._files = MediaHttp(self._gateway, self._media)
 
     async def start(self) -> Backend:
+        self._chunks.start()
         await self._gateway.start()
         return self
 
@@ -96,10 +107,15 @@ class Backend:
             if not right:
                 raise ApiError.from_problem(msgspec.json.decode(answer, type=Problem))
             return bytes(answer)
+        if isinstance(params, m.FinishUpload):
+            return msgspec.json.encode(await self._media.finish(params, caller))
         return await self._gateway.call(params, caller)
 
+    async def media(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
+        return await self._files(scope, receive, send)
+
     async def ready(self) -> bool:
-        return all(await self._gateway.ping_hosts())
+        return bool(self._chunks.roll.seats()) and all(await self._gateway.ping_hosts())
 
     async def metrics(self) -> bytes:
         return prometheus_text(await self.stats())
@@ -107,7 +123,8 @@ class Backend:
     async def stats(self) -> list[dict[str, Any]]:
         """Figures of this front, and of every process that answers soon."""
 
-        async def one(process: RayHost) -> dict[str, Any]:
+        async def one(name: str) -> dict[str, Any]:
+            process = self._processes.setdefault(name, RayHost(name))
             figures: dict[str, Any] = msgspec.json.decode(await process.stats())
             return figures
 
@@ -115,7 +132,8 @@ class Backend:
             figures: dict[str, Any] = await self._auth.stats.remote()
             return figures
 
-        asked = [auth(), *(one(process) for process in self._processes)]
+        names = await asyncio.to_thread(process_names)
+        asked = [auth(), *map(one, names)]
         found = await asyncio.gather(
             *(asyncio.wait_for(call, STATS_S_MAX) for call in asked), return_exceptions=True
         )
@@ -124,6 +142,7 @@ class Backend:
             "pid": os.getpid(),
             "requests_waiting": len(self._gateway.desk.waiting),
             "requests_queued": self._gateway.queued,
+            **{f"media_{name}": value for name, value in self._chunks.pool.figures.items()},
         }
         return [own, *(figures for figures in found if isinstance(figures, dict))]
 
@@ -131,7 +150,7 @@ class Backend:
         await asgi.websocket(self._gateway, receive, send)
 
 
-def application(settings: Settings) -> serve.Application:
+def application(settings: Settings, fronts: int = 1) -> serve.Application:
     """The Serve application of a server."""
 
     async def start() -> Backend:
@@ -139,11 +158,11 @@ def application(settings: Settings) -> serve.Application:
         return await Backend(settings).start()
 
     # On a cluster one on each node: Serve runs its HTTP proxy where replicas are.
-    spread: dict[str, Any] = {"max_replicas_per_node": 1} if settings.fronts > 1 else {}
+    spread: dict[str, Any] = {"max_replicas_per_node": 1} if fronts > 1 else {}
 
     @serve.deployment(
         name="Front",
-        num_replicas=settings.fronts,
+        num_replicas=fronts,
         **spread,
         max_ongoing_requests=REQUESTS_PER_REPLICA_MAX,
         ray_actor_options={"num_cpus": 0},

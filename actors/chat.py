@@ -15,7 +15,9 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.media.tickets import media_in
 from actors.messages import (
+    FileReferred,
     MarkDelivered,
     MarksChanged,
     NewMessage,
@@ -48,6 +50,7 @@ class ChatHead(Struct, frozen=True, array_like=True):
     created_ms: int
     last_id: int = 0
     blocked_by: tuple[int, ...] = ()
+    media_bytes: int = 0
 
 
 class MemberRow(Struct, frozen=True, array_like=True):
@@ -69,6 +72,8 @@ class MessageRow(Struct, frozen=True, array_like=True):
     random_id: int = 0
     reply_to: int = 0
     action: tuple[str, int, str] | None = None
+    media: t.Media | None = None
+    album: int = 0
 
 
 class SendRow(Struct, frozen=True, array_like=True):
@@ -124,9 +129,17 @@ class Chat:
         head = self.head
         assert head is not None
         message_id = head.last_id + 1
+        size = row.media.size if row.media is not None else 0
         self.put(
             turn,
-            ChatHead(head.kind, head.title, head.created_ms, message_id, head.blocked_by),
+            ChatHead(
+                head.kind,
+                head.title,
+                head.created_ms,
+                message_id,
+                head.blocked_by,
+                head.media_bytes + size,
+            ),
         )
         MESSAGES.put(turn, message_id, row)
         sender = row.from_id
@@ -159,6 +172,8 @@ def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.
         action,
         row.reply_to,
         row.random_id if viewer == row.from_id else 0,
+        row.media,
+        row.album,
     )
 
 
@@ -206,6 +221,7 @@ def send(state: Chat, message: SendMessage, turn: Turn) -> None:
     """Answered by the sender's user, whose mailbox numbers it."""
     sender = turn.caller.user_id
     head, _ = state.access(sender)
+    _check_content(message)
     known = SENDS.get(turn, (sender, message.random_id))
     if known is not None:
         again = SentBefore(state.id, known.message_id, known.date_ms)
@@ -217,10 +233,50 @@ def send(state: Chat, message: SendMessage, turn: Turn) -> None:
         raise ApiError("blocked")
     if message.reply_to > head.last_id:
         raise ApiError("message_not_found", "the message to reply to is not there")
+    media = _media(state, head, message, turn) if message.media else None
     SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.now_ms))
     _forget_old_send(state, head.last_id + 1 - limits.RANDOM_IDS_PER_CHAT_MAX, turn)
-    row = MessageRow(sender, turn.now_ms, message.text, message.random_id, message.reply_to)
+    row = MessageRow(
+        sender,
+        turn.now_ms,
+        message.text,
+        message.random_id,
+        message.reply_to,
+        media=media,
+        album=message.album,
+    )
     state.append(turn, row)
+
+
+def _check_content(message: SendMessage) -> None:
+    if not message.text and not message.media:
+        raise ApiError("invalid_params", "a message has a text, a file, or both")
+    if message.media and len(message.text) > limits.CAPTION_CHARS_MAX:
+        raise ApiError(
+            "invalid_params", f"a caption has at most {limits.CAPTION_CHARS_MAX} letters"
+        )
+
+
+def _media(state: Chat, head: ChatHead, message: SendMessage, turn: Turn) -> t.Media:
+    """The file that goes with a message; its actor is told. The ticket was checked by the
+    gateway."""
+    media = media_in(message.media)
+    if head.media_bytes + media.size > limits.MEDIA_BYTES_PER_CHAT_MAX:
+        raise ApiError("quota_exceeded", "the files of this chat take all the room it may take")
+    if message.album:
+        _check_album(head, message.album, turn)
+    for file_id in media.file_ids():
+        turn.send(refs.file(file_id), FileReferred(state.id))
+    return media
+
+
+def _check_album(head: ChatHead, album: int, turn: Turn) -> None:
+    first_id = max(1, head.last_id + 1 - limits.ALBUM_MESSAGES_MAX)
+    rows = MESSAGES.scan(turn, first_id, limit=limits.ALBUM_MESSAGES_MAX)
+    sender = turn.caller.user_id
+    same = sum(row.album == album and row.from_id == sender for _, row in rows)
+    if same >= limits.ALBUM_MESSAGES_MAX:
+        raise ApiError("too_many", f"an album has at most {limits.ALBUM_MESSAGES_MAX} messages")
 
 
 def _forget_old_send(state: Chat, message_id: int, turn: Turn) -> None:

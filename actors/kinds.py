@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from actors import chat_reads, group, mailbox, user_reads
+from actors import chat_reads, group, mailbox, uploads, user_reads
 from actors.chat import chat
+from actors.file import file
 from actors.handle import handle
 from actors.invitation import invitation
 from actors.runtime.kind import Kind
@@ -11,9 +12,9 @@ from actors.session import session
 from actors.throttle import throttle
 from actors.user import user
 
-PARTS = (chat_reads, group, mailbox, user_reads)
+PARTS = (chat_reads, group, mailbox, uploads, user_reads)
 """Modules that add handlers to a kind by being imported."""
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (user, session, chat, handle, invitation, throttle)
+    kind.name: kind for kind in (user, session, chat, handle, invitation, throttle, file)
 }

@@ -294,6 +294,86 @@ class ShowEvent(Internal, frozen=True):
     frame: bytes
 
 
+# --- files: front -> user -> file, chat -> file, media pool -> file -> user --------------------
+
+
+class ExpectPart(Internal, frozen=True):
+    """To a user (a read): does this upload lack such a part, of so many bytes? Answered with `Ok`,
+    refused as `upload_not_found`, `part_invalid`."""
+
+    upload_id: int
+    part: int
+    size: int
+
+
+class PartStored(Internal, frozen=True):
+    """To a user: the chunk of this part of an upload, with so many bytes, is in the media pool.
+    Answered with `Ok`."""
+
+    upload_id: int
+    part: int
+    hash: bytes
+    size: int
+
+
+class GetParts(Internal, frozen=True):
+    """To a user (a read): the parts of an upload that is complete. Answered with `Parts`, refused
+    as `upload_incomplete`."""
+
+    upload_id: int
+
+
+class Parts(Struct, frozen=True, array_like=True):
+    """The hashes of an upload's parts in order; of one that is finished, what became of it."""
+
+    size: int
+    hashes: list[bytes]
+    media: t.Media | None = None
+
+
+class KeepFile(Internal, frozen=True):
+    """To a user: an upload (0: one that was made by a single request) has become this file, whose
+    chunks are in the media pool, held by it. Goes on to the file as `FileKept`."""
+
+    upload_id: int
+    media: t.Media
+
+
+class FileKept(Internal, frozen=True):
+    """From a user to a file: it has been uploaded. Answered with `Ok`."""
+
+    user_id: int
+    size: int
+    kind: str
+
+
+class FileReferred(Internal, frozen=True):
+    """From a chat to a file: one more message has it."""
+
+    chat_id: str
+
+
+class MayDelete(Internal, frozen=True):
+    """To a file, from the media pool: may its chunks be deleted? Answered with `Condemned`;
+    if so, the file is forgotten, and whoever sends it has to upload it again."""
+
+
+class Condemned(Struct, frozen=True, array_like=True):
+    condemned: bool
+
+
+class FileDeleted(Internal, frozen=True):
+    """From a file to a user who had uploaded it: it takes no room any more, unless it was uploaded
+    again since."""
+
+    file_id: str
+    deleted_ms: int
+
+
+class ExpireUploads(Internal, frozen=True):
+    """A user's timer: which uploads have been given up?"""
+
+
 # --- guarding passwords ------------------------------------------------------------------------
 
 
@@ -341,3 +421,37 @@ class ReturnUse(Internal, frozen=True):
     """To an invitation: the registration of this user, which it has counted, was refused."""
 
     user_id: int
+
+
+# --- moving an actor to a partition of its own (`actors.runtime.moves`) ------------------------
+
+
+class Dedicate(Internal, frozen=True):
+    """To an actor, by an administrator; its host carries it out: move to a partition of your own.
+    Answered with `Dedicated` when the actor serves there."""
+
+
+class WhereIs(Internal, frozen=True):
+    """To an actor, by an administrator; its host answers with `Dedicated`, also where the actor is
+    in the pool. Refused where there is no such actor, or it could not move."""
+
+
+class Dedicated(Struct, frozen=True, array_like=True):
+    """`host`: the name of the host that has the actor."""
+
+    partition: int
+    host: str
+
+
+class Copied(Internal, frozen=True):
+    """From the old partition to the new one: rows as they are now, by the part of their keys
+    after the actor's prefix; None: there is none any more."""
+
+    rows: tuple[tuple[bytes, bytes | None], ...]
+
+
+class Arrived(Internal, frozen=True):
+    """From the old partition to the new one: it has everything now, and the actor lives there.
+    `timers`: name, time and message of each."""
+
+    timers: tuple[tuple[str, int, bytes], ...]

@@ -1,4 +1,4 @@
-"""Figures of hosts and edges as Prometheus text."""
+"""Figures of hosts, edges, fronts and media actors as Prometheus text."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "commit_seconds_max": "The slowest batch since the start",
     "resident_actors": "Actors in memory",
     "online_actors": "Users and sessions with live connections",
+    "moved_actors": "Actors that have left this host for hosts of their own",
     "fronts": "Edges and API replicas that fetch from this host",
     "outbox_streams_waiting": "Streams with messages that have not been shipped",
     "copies": "Partitions that this host has a copy of",
@@ -27,13 +28,36 @@ DESCRIPTIONS = {
     "outbox_shipped_total": "Messages shipped to other hosts and acknowledged",
     "read_only": "1 while the disk is full",
     "memory_bytes_max": "Largest resident memory of this process",
+    "media_actors": "Media actors that this one knows of",
+    "media_chunks": "Chunks of media",
+    "media_raw_bytes": "Bytes of all chunks",
+    "media_stored_bytes": "Bytes that are stored for them, where some are packed",
+    "media_free_bytes": "Bytes that are free within the file of the chunks",
+    "media_puts_total": "Chunks stored, or stored again",
+    "media_gets_total": "Chunks asked for",
+    "media_commits_total": "Batches of changes of chunks made durable",
+    "media_refused_total": "Changes of chunks refused, because of too little room or too many",
+    "media_damaged_total": "Chunks found damaged",
+    "media_mended_total": "Chunks that were damaged, and made whole from another copy",
+    "media_beyond_repair": "Damaged chunks that nobody has a good copy of, at the last look",
+    "media_scrubbed_total": "Chunks read to see whether they are whole",
+    "media_scrub_age_s": "How long ago that chunk was read for which it is longest",
+    "media_given_total": "Copies of chunks made for other media actors",
+    "media_moved_away_total": "Chunks deleted here because others have them now",
+    "media_copies_missing": "Copies of chunks that are missing elsewhere, at the last look",
+    "media_collected_total": "Chunks deleted because nobody needs them",
+    "media_collected_bytes_total": "Bytes that were stored for them",
     "connections": "Live connections",
     "connections_refused_total": "Connections refused because the edge was full",
     "requests_waiting": "Requests that are not answered yet",
     "requests_queued": "Requests that wait to be sent to a host",
     "password_hashes_waiting": "Passwords that are being hashed or wait for it",
     "password_hashes_total": "Passwords hashed",
+    "media_detours_total": "Chunks that another media actor had to take",
+    "media_repairs_total": "Chunks given again to who had no whole copy, after a read",
 }
+PROCESSES = ("host", "edge", "media", "service")
+"""What a process may be: the key under which its name is."""
 ONLY_WITH_COPIES = {"copies", "partitions_led", "takeovers_total"}
 """What only the hosts of a replicated server tell."""
 
@@ -53,13 +77,13 @@ class _Figures(Collector):
             else:
                 family = GaugeMetricFamily(f"heliograph_{name}", text, labels=["process"])
             for figures in found:
-                process = figures.get("host") or figures.get("edge") or figures.get("service")
+                process = next(filter(None, map(figures.get, PROCESSES)), None)
                 family.add_metric([str(process)], float(figures[name]))
             yield family
 
 
 def prometheus_text(figures: list[dict[str, Any]]) -> bytes:
-    """Figures (name to number, with the key host, edge or service) as Prometheus text."""
+    """Figures (name to number, with the key host, edge, service or media) as Prometheus text."""
     registry = CollectorRegistry()
     registry.register(_Figures(figures))
     return generate_latest(registry)

@@ -78,6 +78,8 @@ class UserHead(Struct, frozen=True, array_like=True):
     contacts: int = 0
     claim: int = 0
     """Of the user name, see `actors.handle`."""
+    media_bytes: int = 0
+    """Of the files that this user has uploaded, see `actors.uploads`."""
 
 
 class SessionRow(Struct, frozen=True, array_like=True):

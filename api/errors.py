@@ -3,12 +3,16 @@
     ApiError
     ├── 400  bad_request, unknown_method, invalid_params
     ├── 401  unauthorized, wrong_credentials
-    ├── 403  forbidden, blocked, registration_closed, invitation_invalid
-    ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found, not_found
+    ├── 403  forbidden, blocked, registration_closed, invitation_invalid, ticket_invalid
+    ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found,
+    │        upload_not_found, media_not_found, not_found
     ├── 405  method_not_allowed
-    ├── 409  username_taken, already_member, not_member, group_full, too_many
+    ├── 409  username_taken, already_member, not_member, group_full, too_many,
+    │        upload_incomplete, quota_exceeded
     ├── 413  too_large
     ├── 415  unsupported_media_type
+    ├── 416  range_not_satisfiable
+    ├── 422  hash_mismatch, part_invalid
     ├── 429  flood
     ├── 500  internal, storage_corrupt
     └── 503  overloaded, storage_full, unavailable
@@ -44,10 +48,13 @@ ERRORS: dict[str, ErrorKind] = {
     "blocked": ErrorKind(403, "You cannot write to this user"),
     "registration_closed": ErrorKind(403, "Registration is closed on this server"),
     "invitation_invalid": ErrorKind(403, "The invitation is missing, used up or unknown"),
+    "ticket_invalid": ErrorKind(403, "The ticket of this file is forged, expired or not yours"),
     "chat_not_found": ErrorKind(404, "There is no such chat, or you are not in it"),
     "user_not_found": ErrorKind(404, "There is no such user"),
     "session_not_found": ErrorKind(404, "There is no such session"),
     "message_not_found": ErrorKind(404, "There is no such message"),
+    "upload_not_found": ErrorKind(404, "There is no such upload of yours"),
+    "media_not_found": ErrorKind(404, "This message has no such media"),
     "not_found": ErrorKind(404, "There is nothing at this address"),
     "method_not_allowed": ErrorKind(405, "This address does not take this HTTP method"),
     "username_taken": ErrorKind(409, "This user name is taken"),
@@ -55,8 +62,13 @@ ERRORS: dict[str, ErrorKind] = {
     "not_member": ErrorKind(409, "The user is not a member"),
     "group_full": ErrorKind(409, "The group has as many members as it may have"),
     "too_many": ErrorKind(409, "A limit of this account or chat is reached"),
+    "upload_incomplete": ErrorKind(409, "Parts of the upload are missing"),
+    "quota_exceeded": ErrorKind(409, "There is no room for this in the account or chat"),
     "too_large": ErrorKind(413, "The request is larger than allowed"),
     "unsupported_media_type": ErrorKind(415, "The body must be application/json"),
+    "range_not_satisfiable": ErrorKind(416, "The range begins after the end of the file"),
+    "hash_mismatch": ErrorKind(422, "The bytes are not those of this hash"),
+    "part_invalid": ErrorKind(422, "The upload has no such part, or it has another length"),
     "flood": ErrorKind(429, "Too many requests", retryable=True),
     "internal": ErrorKind(500, "The server made a mistake"),
     "storage_corrupt": ErrorKind(500, "Stored data failed its check"),

@@ -4,6 +4,7 @@
     GET  /api/openapi.json   the OpenAPI document;  /api/docs  the same to read
     GET  /healthz /readyz    is this process alive; do all hosts answer
     GET  /metrics            Prometheus
+    *    /media/...          uploads and downloads (`actors.media.http`)
     WS   /ws                 live connections through this port
 
 Errors are RFC 9457 problem documents. What is not expected is logged with a trace id, and only the
@@ -64,6 +65,10 @@ class Backend(Protocol):
     async def websocket(self, receive: Receive, send: Send) -> None:
         """Serve a live connection."""
 
+    async def media(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
+        """Answer an upload or download (`actors.media.http`); None if all has been sent. Raises
+        ApiError, before anything has been sent if it can."""
+
 
 class App:
     """The application. `start` makes the backend, in the process and on the loop that serve;
@@ -80,7 +85,9 @@ class App:
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
-            await _answer(send, *await self._safely(scope, receive), scope["method"] == "HEAD")
+            reply = await self._safely(scope, receive, send)
+            if reply is not None:
+                await _answer(send, *reply, scope["method"] == "HEAD")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -100,12 +107,27 @@ class App:
         assert self._backend is not None
         await self._backend.websocket(receive, send)
 
-    async def _safely(self, scope: Message, receive: Receive) -> Reply:
+    async def _safely(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
+        """None: it has been answered."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         try:
+            if scope["path"].startswith("/media/"):
+                assert self._backend is not None
+                return await self._backend.media(scope, receive, noted)
             return await self._route(scope, receive)
         except ApiError as error:
+            if begun:
+                raise  # what serves this cuts the connection off
             return _problem(error)
         except Exception:
+            if begun:
+                raise
             trace = secrets.token_hex(8)
             log.exception("request failed, trace %s", trace)
             return _problem(ApiError("internal", f"the server failed; trace {trace}"))
@@ -137,24 +159,19 @@ class App:
         if method is None or method.wire == "ws":
             raise ApiError("unknown_method", f"there is no method {name[:64]!r} over HTTP")
         if verb != "POST":
-            return _wrong_verb(b"POST")
-        headers = _headers(scope)
-        try:
-            body = await asyncio.wait_for(_body(headers, receive), limits.HTTP_BODY_S_MAX)
-        except TimeoutError:
-            raise ApiError("bad_request", "the body came too slowly") from None
+            return wrong_verb(b"POST")
+        headers = headers_of(scope)
+        body = await read_body(headers, receive, limits.HTTP_BODY_BYTES_MAX)
         if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON:
             raise ApiError("unsupported_media_type")
-        token = _token(headers)
-        if method.auth and not token:
-            raise ApiError("unauthorized", "send the header Authorization: Bearer <token>")
+        token = needed_token(headers) if method.auth else ""
         try:
             params = m.decode_params(method, body or b"{}")
         except msgspec.MsgspecError as error:
             raise ApiError("invalid_params", str(error)[:200]) from error
         assert self._backend is not None
         address = caller_address(headers, scope.get("client"), self._proxies)
-        call = self._backend.call(params, token if method.auth else "", address)
+        call = self._backend.call(params, token, address)
         deadline_s = limits.HTTP_ANSWER_S_MAX
         if isinstance(params, m.Poll):
             call = _unless_gone(call, receive)
@@ -170,7 +187,7 @@ Reply = tuple[int, bytes, bytes, list[tuple[bytes, bytes]]]
 """Status, media type, body, further headers."""
 
 
-def _headers(scope: Message) -> dict[bytes, bytes]:
+def headers_of(scope: Message) -> dict[bytes, bytes]:
     """By lower-case name; what is repeated is one list (RFC 9110, section 5.3)."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
@@ -179,9 +196,13 @@ def _headers(scope: Message) -> dict[bytes, bytes]:
     return found
 
 
-def _token(headers: dict[bytes, bytes]) -> str:
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
+def needed_token(headers: dict[bytes, bytes]) -> str:
+    """Raises `unauthorized`."""
+    scheme, _, rest = headers.get(b"authorization", b"").partition(b" ")
+    token = rest.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
+    if not token:
+        raise ApiError("unauthorized", "send the header Authorization: Bearer <token>")
+    return token
 
 
 def caller_address(headers: dict[bytes, bytes], client: Any, proxies: int = 0) -> str:
@@ -204,23 +225,28 @@ def caller_address(headers: dict[bytes, bytes], client: Any, proxies: int = 0) -
     return str(address)
 
 
-async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    too_large = ApiError("too_large", f"a body has at most {limits.HTTP_BODY_BYTES_MAX} bytes")
+async def read_body(headers: dict[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
+    """The whole body. Raises `too_large`, `bad_request`."""
+    too_large = ApiError("too_large", f"a body has at most {bytes_max} bytes")
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > limits.HTTP_BODY_BYTES_MAX:
+    if length.isdigit() and int(length) > bytes_max:
         raise too_large
     parts: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ApiError("bad_request", "the client went away")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limits.HTTP_BODY_BYTES_MAX:
-            raise too_large
-        if not message.get("more_body", False):
-            return b"".join(parts)
+    try:
+        async with asyncio.timeout(limits.HTTP_BODY_S_MAX):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ApiError("bad_request", "the client went away")
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > bytes_max:
+                    raise too_large
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise ApiError("bad_request", "the body came too slowly") from None
 
 
 async def _unless_gone(call: Awaitable[bytes], receive: Receive) -> bytes:
@@ -244,11 +270,11 @@ async def _unless_gone(call: Awaitable[bytes], receive: Receive) -> bytes:
 
 def _page(verb: str, media_type: bytes, body: bytes) -> Reply:
     if verb not in ("GET", "HEAD"):
-        return _wrong_verb(b"GET, HEAD")
+        return wrong_verb(b"GET, HEAD")
     return 200, media_type, body, []
 
 
-def _wrong_verb(allowed: bytes) -> Reply:
+def wrong_verb(allowed: bytes) -> Reply:
     status, media_type, body, headers = _problem(ApiError("method_not_allowed"))
     return status, media_type, body, [*headers, (b"allow", allowed)]
 

@@ -19,6 +19,8 @@ GROUP_ADMINS_MAX = 50
 GROUP_INVITES_PER_CREATE_MAX = 100
 
 TEXT_CHARS_MAX = 4096
+CAPTION_CHARS_MAX = 1024
+ALBUM_MESSAGES_MAX = 10
 HISTORY_PAGE_MAX = 100
 DIALOGS_PAGE_MAX = 100
 DIFFERENCE_PAGE_MAX = 100
@@ -40,6 +42,26 @@ PRESENCE_PEERS_MAX = 500
 MAILBOX_EVENTS_MAX = 10_000
 # How many of the latest sends of a chat are remembered for resends by `random_id`.
 RANDOM_IDS_PER_CHAT_MAX = 10_000
+
+PART_BYTES = 512 * 1024
+"""A file is uploaded in parts of this size; the last one may be shorter."""
+PARTS_MAX = 4_000
+FILE_BYTES_MAX = PARTS_MAX * PART_BYTES
+PHOTO_BYTES_MAX = 20 * 1024 * 1024
+FILE_NAME_CHARS_MAX = 255
+WAVEFORM_BYTES = 100
+PREVIEW_BYTES_MAX = 300
+UPLOADS_PER_USER_MAX = 32
+UPLOAD_S_MAX = 24 * 3600
+"""An upload that nothing is added to for so long is given up."""
+UPLOAD_TOTAL_S_MAX = 5 * 24 * 3600
+"""So long an upload may take in all."""
+TICKET_S = 24 * 3600
+LINK_S = 3600
+FILE_GRACE_S = 7 * 24 * 3600
+"""A file that nobody refers to is kept for so long."""
+MEDIA_BYTES_PER_USER_MAX = 50 * 1024**3
+MEDIA_BYTES_PER_CHAT_MAX = 200 * 1024**3
 
 JSON_INT_MAX = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
@@ -66,6 +88,9 @@ TYPING_S = 6
 PASSWORD_HASHES_QUEUED_MAX = 32
 
 assert TEXT_CHARS_MAX * 6 + 4096 <= FRAME_BYTES_MAX, "the longest escaped text fits one frame"
+assert CAPTION_CHARS_MAX <= TEXT_CHARS_MAX
+assert FILE_GRACE_S > UPLOAD_TOTAL_S_MAX + TICKET_S, "what is about to be sent is not deleted"
+assert FILE_BYTES_MAX <= MEDIA_BYTES_PER_USER_MAX, "the longest file fits into an account"
 assert FRAME_BYTES_MAX <= HTTP_BODY_BYTES_MAX, "what a frame carries, a body carries"
 assert TEXT_CHARS_MAX * 6 + 4096 <= ANSWER_BYTES_MAX, "a page has room for at least one message"
 assert CONTACTS_PAGE_MAX * (NAME_CHARS_MAX * 6 + 64) <= ANSWER_BYTES_MAX

@@ -64,6 +64,24 @@ NewPassword = Annotated[
 ]
 Password = Annotated[str, Meta(min_length=1, max_length=limits.PASSWORD_CHARS_MAX)]
 Text = Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX, pattern=VISIBLE)]
+TextOrNone = Annotated[str, Meta(max_length=limits.TEXT_CHARS_MAX, pattern=f"^{END}|{VISIBLE}")]
+FileName = Annotated[
+    str,
+    Meta(
+        max_length=limits.FILE_NAME_CHARS_MAX,
+        description="What the file is called; shown, and never used as a path.",
+    ),
+]
+FileHash = Annotated[
+    str,
+    Meta(
+        pattern=f"^[A-Za-z0-9_-]{{43}}{END}",
+        description="BLAKE3 in base64url without padding: of a file of one part, the hash of its "
+        "bytes; of a longer one, that of the hashes (32 bytes each) of its parts, one after "
+        "another.",
+    ),
+]
+Ticket = Annotated[str, Meta(max_length=8192, description="What `media.finish` answered.")]
 Token = Annotated[str, Meta(min_length=1, max_length=128)]
 UserIds = Annotated[list[UserId], Meta(min_length=1, max_length=limits.USERS_PER_REQUEST_MAX)]
 
@@ -344,13 +362,16 @@ class GetDialogs(Params, frozen=True):
 
 @method("messages.send", result=t.Sent)
 class SendMessage(Params, frozen=True):
-    """Send a text. Answered when it is durable; repeat with the same `random_id` until it is
-    answered: it is stored once."""
+    """Send a text, a file, or both. Answered when it is durable; repeat with the same `random_id`
+    until it is answered: it is stored once. Messages with the same `album`, a number of your
+    choice, are shown together."""
 
     chat_id: ChatId
-    text: Text
+    text: TextOrNone
     random_id: RandomId
     reply_to: MessageIdOrZero = 0
+    media: Ticket = ""
+    album: Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)] = 0
 
 
 @method("messages.history", result=t.History, read=True)
@@ -387,6 +408,56 @@ class SetTyping(Params, frozen=True):
     """Tell the others that you are typing; it fades after `typing_s`."""
 
     chat_id: ChatId
+
+
+# --- media ------------------------------------------------------------------------------------
+
+
+@method("media.begin", result=t.Upload)
+class BeginUpload(Params, frozen=True):
+    """Begin to upload a file of this size in bytes. `upload_id` is a number of your choice:
+    repeated with the same one, the call changes nothing. The parts follow by `PUT
+    /media/upload/<upload_id>/<part>`, in any order."""
+
+    upload_id: RandomId
+    size: Annotated[int, Meta(ge=1, le=limits.FILE_BYTES_MAX)]
+
+
+@method("media.upload", result=t.Upload, read=True)
+class GetUpload(Params, frozen=True):
+    """Which parts of an upload are stored: after an interruption, go on with the others."""
+
+    upload_id: RandomId
+
+
+@method("media.finish", result=t.Finished, wire="http")
+class FinishUpload(Params, frozen=True):
+    """All parts are stored, and the file is this one. Repeated, it is answered alike. `kind` is how
+    it shall be shown; where it is no such thing, it becomes a file. Of a photo, position and
+    camera are removed, so that its `file_id` is another one then."""
+
+    upload_id: RandomId
+    hash: FileHash
+    name: FileName = ""
+    kind: t.MediaKind = "file"
+
+
+@method("media.cancel")
+class CancelUpload(Params, frozen=True):
+    """Give up an upload; what was stored of it is deleted in time. One that is not there is given
+    up already."""
+
+    upload_id: RandomId
+
+
+@method("media.link", result=t.Link, read=True)
+class GetLink(Params, frozen=True):
+    """A link to the file of a message, for programs that cannot send a token. Whoever has it can
+    read the file until it expires."""
+
+    chat_id: ChatId
+    message_id: MessageId
+    thumb: bool = False
 
 
 # --- updates ----------------------------------------------------------------------------------

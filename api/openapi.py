@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from api import limits
 from api.errors import ERRORS, Problem
-from api.methods import METHODS, Method
+from api.methods import METHODS, FinishUpload, Method
+from api.types import Finished, Ok
 
 VERSION = "0.1.0"
 _REF = "#/components/schemas/{name}"
@@ -21,6 +23,7 @@ TAGS = {
     "contacts": "Contacts and blocks",
     "chats": "Private chats, saved messages, groups, dialogs",
     "messages": "Sending, history, marks",
+    "media": "Files: uploads, downloads, links",
     "updates": "What happened, in order and without holes",
 }
 
@@ -34,19 +37,113 @@ def _schemas() -> tuple[dict[type, Any], dict[str, Any]]:
 
 
 def _responses(method: Method, result: Any) -> dict[str, Any]:
+    done = {"200": {"description": "Done", "content": {"application/json": {"schema": result}}}}
+    return done | _refusals(method.auth or method.name == "auth.login")
+
+
+def _refusals(token: bool = True) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}}
-    responses: dict[str, Any] = {
-        "200": {"description": "Done", "content": {"application/json": {"schema": result}}}
-    }
     by_status: dict[int, list[str]] = {}
     for code, kind in ERRORS.items():
         by_status.setdefault(kind.status, []).append(code)
-    for status in sorted(by_status):
-        if status == 401 and not (method.auth or method.name == "auth.login"):
-            continue
-        codes = ", ".join(f"`{code}`" for code in by_status[status])
-        responses[str(status)] = {"description": f"Refused: {codes}", "content": problem}
-    return responses
+    return {
+        str(status): {
+            "description": "Refused: " + ", ".join(f"`{code}`" for code in by_status[status]),
+            "content": problem,
+        }
+        for status in sorted(by_status)
+        if token or status != 401
+    }
+
+
+# --- files: bodies that are no JSON -----------------------------------------------------------
+
+_ID = {"type": "integer", "minimum": 1, "maximum": limits.JSON_INT_MAX}
+_PART = {"type": "integer", "minimum": 0, "maximum": limits.PARTS_MAX - 1}
+_BYTES: dict[str, Any] = {"application/octet-stream": {}}
+
+
+def _field(where: str, name: str, schema: dict[str, Any], required: bool = True) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": required, "schema": schema}
+
+
+def _file_operation(name: str, doc: str, parameters: list[Any], **more: Any) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": doc.split(". ")[0].rstrip("."),
+        "description": doc,
+        "tags": ["media"],
+        "parameters": parameters,
+        "security": [{"token": []}],
+        **more,
+    }
+
+
+def _upload(name: str, doc: str, parameters: list[Any], result: Any) -> dict[str, Any]:
+    done = {"200": {"description": "Done", "content": {"application/json": {"schema": result}}}}
+    body = {"required": True, "content": _BYTES}
+    return _file_operation(name, doc, parameters, requestBody=body, responses=done | _refusals())
+
+
+def _download(name: str, doc: str, parameters: list[Any], token: bool = True) -> dict[str, Any]:
+    ranged = [_field("header", "Range", {"type": "string"}, required=False)]
+    found: dict[str, Any] = {
+        "200": {"description": "The file", "content": {"*/*": {}}},
+        "206": {"description": "The part of it that was asked for", "content": {"*/*": {}}},
+        "304": {"description": "It is the one of `If-None-Match`"},
+    }
+    operation = _file_operation(
+        name, doc, [*parameters, *ranged], responses=found | _refusals(token)
+    )
+    return operation if token else operation | {"security": []}
+
+
+def _files(schemas: dict[type, Any]) -> dict[str, Any]:
+    """The paths of uploads and downloads (`actors.media.http`)."""
+    finish = msgspec.json.schema(FinishUpload)["$defs"]["FinishUpload"]["properties"]
+    digest = _field("query", "hash", finish["hash"])
+    name = _field("query", "name", finish["name"], required=False)
+    kind = _field("query", "kind", finish["kind"], required=False)
+    message = [
+        _field("path", "chat_id", {"type": "string"}),
+        _field("path", "message_id", _ID),
+    ]
+    part = [_field("path", "upload_id", _ID), _field("path", "part", _PART), digest]
+    return {
+        "/media/upload": {
+            "post": _upload(
+                "media.post",
+                f"Upload a file of at most {limits.PART_BYTES} bytes at once. The body is the "
+                "file, `hash` its BLAKE3 hash; the answer is that of `media.finish`.",
+                [digest, name, kind],
+                schemas[Finished],
+            )
+        },
+        "/media/upload/{upload_id}/{part}": {
+            "put": _upload(
+                "media.put",
+                f"Upload a part. The body is the part: {limits.PART_BYTES} bytes, the last one "
+                "what remains; parts are counted from 0 and come in any order, several at a time; "
+                "`hash` is the BLAKE3 hash of the part. Sent again, it is stored once.",
+                part,
+                schemas[Ok],
+            )
+        },
+        "/media/file/{chat_id}/{message_id}": {
+            "get": _download("media.file", "The file of a message.", message)
+        },
+        "/media/thumb/{chat_id}/{message_id}": {
+            "get": _download("media.thumb", "The small picture of a message's file.", message)
+        },
+        "/media/link/{pass}": {
+            "get": _download(
+                "media.linked",
+                "A file, for who has the link (`media.link`).",
+                [_field("path", "pass", {"type": "string"})],
+                token=False,
+            )
+        },
+    }
 
 
 def _operation(method: Method, schemas: dict[type, Any]) -> dict[str, Any]:
@@ -84,7 +181,8 @@ def tree() -> dict[str, Any]:
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {
             f"/api/{method.name}": {"post": _operation(method, schemas)} for method in HTTP_METHODS
-        },
+        }
+        | _files(schemas),
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

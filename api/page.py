@@ -110,6 +110,23 @@ def _method(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> st
     )
 
 
+def _file(path: str, item: dict[str, Any]) -> str:
+    """Where files are uploaded or downloaded."""
+    [(verb, operation)] = item.items()
+    rows = [
+        f"<tr><td><code>{escape(field['name'])}</code>"
+        f"{'' if field['required'] else ' <small>?</small>'}</td><td>{field['in']}</td>"
+        f"<td class=soft>{_bounds(field['schema'])}</td></tr>"
+        for field in operation["parameters"]
+    ]
+    open_tag = "" if operation["security"] else "<span class=tag>no token</span>"
+    return (
+        f'<article id="{escape(operation["operationId"])}"><h3>{verb.upper()} {escape(path)}'
+        f"{open_tag}</h3><p>{escape(operation['description'])}</p>"
+        f"<table>{''.join(rows)}</table></article>"
+    )
+
+
 def _errors() -> str:
     rows = [
         f"<tr><td><code>{escape(code)}</code></td><td>{kind.status}</td><td class=soft>"
@@ -124,24 +141,28 @@ def docs_page() -> bytes:
     """The page."""
     spec = tree()
     schemas = spec["components"]["schemas"]
+    methods = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
+    files = {path: item for path, item in spec["paths"].items() if path not in methods}
     parts = [f"<h1>{spec['info']['title']} API</h1><p class=lead>{spec['info']['description']}</p>"]
     parts.append("<nav>")
     parts += [
         f'<a href="#{escape(name)}">{escape(name)}</a>'
-        for name in (path.removeprefix("/api/") for path in spec["paths"])
+        for name in (path.removeprefix("/api/") for path in methods)
     ]
     parts.append("</nav>")
     for tag in spec["tags"]:
         parts.append(f"<h2>{escape(tag['name'])} <span class=tag>{tag['description']}</span></h2>")
         parts += [
             _method(path, item["post"], schemas)
-            for path, item in spec["paths"].items()
+            for path, item in methods.items()
             if tag["name"] in item["post"]["tags"]
         ]
+    parts.append("<h2>files <span class=tag>Bytes, not JSON</span></h2>")
+    parts += [_file(path, item) for path, item in files.items()]
     parts.append("<h2>types</h2>")
     used = {
         _name(item["post"]["requestBody"]["content"]["application/json"]["schema"])
-        for item in spec["paths"].values()
+        for item in methods.values()
     }
     parts += [
         f"<article id=type-{escape(name)}><h3>{escape(name)}</h3>"

@@ -10,10 +10,13 @@ import msgspec
 
 from actors.edge.gateway import Gateway
 from actors.edge.listener import Listener
+from actors.media.tickets import Seal
 from actors.runtime.placement import Placement, Replicated
 from actors.runtime.process import log_to, tune_garbage_collection
+from actors.runtime.replication.gcs import GcsRoster
+from actors.runtime.replication.host_lines import HostLines
 from actors.runtime.settings import Settings, decode_settings
-from actors.runtime.transport import RayHost, Routes
+from actors.runtime.transport import Gcs, RayHost, Routes
 from api import limits
 from api import types as t
 
@@ -30,11 +33,17 @@ def make_gateway(settings: Settings) -> Gateway:
         ws_port=settings.ws_port,
     )
     if settings.copies > 1:
-        routes = Routes(settings)
+        roster = GcsRoster(Gcs(), settings.cluster_id)
+        routes = Routes(settings.hosts, roster, HostLines(roster))
         routes.start()
-        return Gateway(Replicated(settings.partitions), routes.reach, config)
+        return Gateway(Replicated(settings.partitions), routes.reach, config, cluster_seal())
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
-    return Gateway(placement, RayHost, config)
+    return Gateway(placement, RayHost, config, cluster_seal())
+
+
+def cluster_seal() -> Seal:
+    """The seal that all processes of this cluster have, made from its token."""
+    return Seal.of_cluster(Path(os.environ["RAY_AUTH_TOKEN_PATH"]).read_text().strip())
 
 
 class Edge:

@@ -20,11 +20,12 @@ import msgspec
 
 from actors import messages as i
 from actors.edge.routes import ROUTES
+from actors.media.tickets import Pass, Seal, Ticket
 from actors.runtime import refs, wire
 from actors.runtime.link import Answer, Desk, HostCalls, Link
 from actors.runtime.placement import DEDICATED_BASE, Placement
 from actors.runtime.refs import NOBODY, ActorRef, Caller
-from actors.runtime.wire import CLOSE, PUSH, Out
+from actors.runtime.wire import CLOSE, MOVED, PUSH, Out
 from actors.tokens import parse_token
 from api import limits
 from api import methods as m
@@ -41,6 +42,11 @@ _to_json = msgspec.json.Encoder().encode
 OnPush = Callable[[bytes], None]
 OnClose = Callable[[int], None]
 OnRenewed = Callable[[Link], None]
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
 class Connections:
@@ -70,19 +76,26 @@ class Connections:
 
 
 class Gateway:
-    """See the module. `reach(name)` gives the calls of the host of that name."""
+    """See the module. `reach(name)` gives the calls of the host of that name. `seal`: that of the
+    cluster, for tickets and links of files."""
 
     def __init__(
-        self, placement: Placement, reach: Callable[[str], HostCalls], config: t.Config
+        self,
+        placement: Placement,
+        reach: Callable[[str], HostCalls],
+        config: t.Config,
+        seal: Seal | None = None,
     ) -> None:
         self.placement = placement
         self.config = config
+        self.seal = seal or Seal(secrets.token_bytes(32))
         self.front = f"{secrets.token_hex(8)}"
         self.connections = Connections()
         self.desk = Desk()
         self._reach = reach
         self._links: dict[str, Link] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Open the links to all pooled hosts; those of dedicated actors open when needed."""
@@ -93,6 +106,8 @@ class Gateway:
     async def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*(link.close() for link in self._links.values()))
 
     async def ready(self) -> None:
@@ -121,10 +136,39 @@ class Gateway:
                 self.front,
                 self._reach(name),
                 self.desk,
-                self.connections.act,
+                self._act,
                 self._renewed,
             )
         return link
+
+    def _act(self, out: Out) -> None:
+        if out.op == MOVED:
+            self._moved(out.number, wire.decode_moved(out.payload))
+        else:
+            self.connections.act(out)
+
+    def _moved(self, number: int, moved: wire.Moved) -> None:
+        """An actor is found elsewhere: what it was asked goes there, in order, before anything that
+        it will be asked from now on."""
+        old = self.link(moved.ref)
+        news = self.placement.learn(moved.ref, moved.partition)
+        new = self.link(moved.ref)
+        if news:
+            new.take_over(old.hand_over(moved.ref))
+        waiting = self.desk.waiting.get(number)
+        if waiting is None:
+            return
+        if waiting.request.target == moved.ref:
+            new.take_over([waiting.request])
+        elif not new.connected.is_set():
+            # Its answer comes from a host that does not know this front: ask again when it does.
+            task = asyncio.create_task(self._repeat_when(new, number, waiting.request.target))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _repeat_when(self, connected: Link, number: int, target: ActorRef) -> None:
+        await connected.connected.wait()
+        self.link(target).repeat(number)
 
     def _renewed(self, link: Link) -> None:
         """A host is in a new life: whoever is attached there attaches again."""
@@ -145,6 +189,7 @@ class Gateway:
         route = ROUTES.get(type(params))
         if route is None:
             return False
+        self._check(params, caller)
         target = route(params, caller)
         method = params.method
         self.link(target).request(target, method.name, body, caller, answer, read=method.read)
@@ -156,6 +201,7 @@ class Gateway:
         """Carry out a method; returns the JSON of its result. Raises `ApiError`."""
         route = ROUTES.get(type(params))
         if route is not None:
+            self._check(params, caller)
             method = params.method
             return await self._request(
                 route(params, caller),
@@ -168,6 +214,13 @@ class Gateway:
         completed = COMPLETED[type(params)]
         result: bytes = _to_json(await completed(self, params, caller))
         return result
+
+    def _check(self, params: m.Params, caller: Caller) -> None:
+        """A file can be sent by whoever has uploaded it."""
+        if isinstance(params, m.SendMessage) and params.media:
+            ticket = self.seal.open(Ticket, params.media, now_ms())
+            if ticket.user_id != caller.user_id:
+                raise ApiError("ticket_invalid", "somebody else uploaded this file")
 
     async def ask(
         self,
@@ -345,6 +398,26 @@ class Gateway:
             self.connections.remove(number)
             link.tell(session, i.Detach(self.front, number))
 
+    async def file_of(self, params: m.GetLink, caller: Caller) -> tuple[str, int, str, str]:
+        """Id, size, type and name of the file of a message, or of its small picture, for who may
+        read the message. Raises `media_not_found`."""
+        where = (params.chat_id, params.message_id)
+        message = (await self._messages([where], caller)).get(where)
+        if message is None or message.media is None:
+            raise ApiError("media_not_found")
+        media, thumb = message.media, message.media.thumb
+        if not params.thumb:
+            return media.file_id, media.size, media.mime, media.name
+        if thumb is None:
+            raise ApiError("media_not_found", "this file has no small picture")
+        return thumb.file_id, thumb.size, thumb.mime, ""
+
+    async def _link(self, params: m.GetLink, caller: Caller) -> t.Link:
+        found = await self.file_of(params, caller)
+        expires_ms = now_ms() + limits.LINK_S * 1000
+        allowed = Pass(expires_ms, *found)
+        return t.Link(f"/media/link/{self.seal.close(allowed)}", expires_ms)
+
     async def _limits(self, params: m.GetLimits, caller: Caller) -> t.LimitTable:
         return t.LimitTable(limits.as_dict())
 
@@ -380,6 +453,7 @@ COMPLETED: dict[type[m.Params], Callable[[Gateway, Any, Caller], Awaitable[Any]]
     m.GetDialogs: Gateway._dialogs,
     m.GetDifference: Gateway._difference,
     m.Poll: Gateway._poll,
+    m.GetLink: Gateway._link,
     m.GetLimits: Gateway._limits,
     m.GetConfig: Gateway._config,
 }

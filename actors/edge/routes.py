@@ -56,5 +56,8 @@ ROUTES: dict[type[m.Params], Route] = {
     m.GetMessages: _chat,
     m.MarkRead: _chat,
     m.SetTyping: _chat,
+    m.BeginUpload: _own_user,
+    m.GetUpload: _own_user,
+    m.CancelUpload: _own_user,
 }
 """Methods that are one request to one actor."""

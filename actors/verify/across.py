@@ -18,6 +18,18 @@ def check_across(placement: Placement, facts: Facts, report: Report) -> None:
         _delivered(placement, chat_id, chat, facts, report)
     _names(placement, facts, report)
     _sessions(placement, facts, report)
+    _files(placement, facts, report)
+
+
+def _files(placement: Placement, facts: Facts, report: Report) -> None:
+    """A file's actor knows of every message that has the file. (Of a chat that was taken back to an
+    earlier moment, it knows more than there are.)"""
+    for (file_id, chat_id), there in facts.references.items():
+        known = facts.referred.get((file_id, chat_id), 0)
+        here = placement.partition(refs.chat(chat_id))
+        if there > known and not facts.under_way(here, placement.partition(refs.file(file_id))):
+            what = f"knows of {known} messages of {chat_id}, and {there} have it"
+            report.add(f"file/{file_id}", what)
 
 
 def _streams(facts: Facts, report: Report) -> None:

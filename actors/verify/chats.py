@@ -22,8 +22,11 @@ class ChatCheck:
         self._report = report
         self._head = ChatHead("", "", 0)
         self._next_id = 1
+        self._media_bytes = 0
+        self._key = key
         self._unremembered: dict[tuple[int, int], int] = {}
         self._facts = facts.chats[key] = ChatFacts()
+        self._references = facts.references
 
     def row(self, key: Any, row: Any) -> None:
         if isinstance(row, ChatHead):
@@ -42,6 +45,10 @@ class ChatCheck:
         self._report.counts["messages"] += there
         if there != numbered:
             self._tell(f"{numbered} messages were numbered, and {there} are there")
+        if self._head.media_bytes != self._media_bytes:
+            self._tell(
+                f"{self._media_bytes} bytes of files are there, not {self._head.media_bytes}"
+            )
         for (sender, _), message_id in self._unremembered.items():
             self._tell(f"a resend of message {message_id} of user {sender} would double it")
 
@@ -59,6 +66,10 @@ class ChatCheck:
         self._next_id = message_id + 1
         if row.from_id not in self._facts.members:
             self._tell(f"message {message_id} is from user {row.from_id}, who was never a member")
+        if row.media is not None:
+            self._media_bytes += row.media.size
+            for file_id in row.media.file_ids():
+                self._references[(file_id, self._key)] += 1
         if row.random_id and message_id > self._head.last_id - limits.RANDOM_IDS_PER_CHAT_MAX:
             send = (row.from_id, row.random_id)
             if send in self._unremembered:

@@ -67,7 +67,9 @@ class UserFacts:
 @dataclass
 class Facts:
     """What has to fit together across partitions. Streams are (source, target): the number of the
-    last message sent, the numbers that wait in the outbox, and the receiver's watermark."""
+    last message sent, the numbers that wait in the outbox, and the receiver's watermark. Of files
+    and chats: `references`, how many messages of the chat have the file, and `referred`, of how
+    many the file's actor knows."""
 
     chats: dict[str, ChatFacts] = field(default_factory=dict)
     users: dict[int, UserFacts] = field(default_factory=dict)
@@ -76,6 +78,8 @@ class Facts:
     sent: dict[tuple[int, int], int] = field(default_factory=dict)
     waiting: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     watermarks: dict[tuple[int, int], int] = field(default_factory=dict)
+    references: Counter[tuple[str, str]] = field(default_factory=Counter)
+    referred: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def under_way(self, source: int, target: int) -> bool:
         """Whether messages from one partition to another have not taken effect yet."""

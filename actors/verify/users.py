@@ -9,6 +9,7 @@ from actors.handle import HandleHead
 from actors.messages import MailEntry
 from actors.runtime.rows import Table
 from actors.session import SessionHead
+from actors.uploads import FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
 from actors.user import (
     BLOCKED,
     CONTACTS,
@@ -25,6 +26,7 @@ from actors.user import (
 )
 from actors.verify.report import Facts, Report, UserFacts
 from api import limits
+from api.files import part_bytes
 
 
 def _began(pts: int) -> int:
@@ -35,15 +37,20 @@ def _began(pts: int) -> int:
 
 class UserCheck:
     """Fed with the rows in the order of their keys: head, sessions, contacts, blocks, dialogs,
-    mailbox."""
+    mailbox, uploads, parts of uploads, files."""
 
-    tables: tuple[Table[Any, Any], ...] = (HEAD, SESSIONS, CONTACTS, BLOCKED, DIALOGS, MAILBOX)
+    tables: tuple[Table[Any, Any], ...] = (
+        *(HEAD, SESSIONS, CONTACTS, BLOCKED, DIALOGS, MAILBOX),
+        *(UPLOADS, PARTS, FILES),
+    )
 
     def __init__(self, key: int, where: str, facts: Facts, report: Report) -> None:
         self._where = where
         self._report = report
         self._head: UserHead | None = None
         self._contacts = 0
+        self._media_bytes = 0
+        self._uploads: dict[int, UploadRow] = {}
         self._pts = 0
         self._top: dict[str, int] = {}
         self._facts = facts.users[key] = UserFacts()
@@ -62,6 +69,14 @@ class UserCheck:
                 self._tell(f"a mark of {key} is beyond its last message")
         elif isinstance(row, MailEntry):
             self._entry(key, row)
+        elif isinstance(row, UploadRow):
+            self._uploads[key] = row
+        elif isinstance(row, PartRow):
+            upload = self._uploads.get(key[0])
+            if upload is None or not part_bytes(upload.size, key[1]):
+                self._tell(f"part {key[1]} is of no upload {key[0]}")
+        elif isinstance(row, FileRow):
+            self._media_bytes += row.size
 
     def end(self) -> None:
         self._report.counts["users"] += 1
@@ -75,6 +90,8 @@ class UserCheck:
             self._tell("more updates are confirmed than there are")
         if head.contacts != self._contacts:
             self._tell(f"{head.contacts} contacts were counted, and {self._contacts} are there")
+        if head.media_bytes != self._media_bytes:
+            self._tell(f"{self._media_bytes} bytes of files are there, not {head.media_bytes}")
         for chat_id, top_id in self._top.items():
             if self._facts.dialogs.get(chat_id) != top_id:
                 self._tell(f"the dialog of {chat_id} does not end with its last message {top_id}")

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from actors.runtime.placement import Placement
+from actors.runtime.placement import MOVED_BASE, Placement
 from actors.runtime.refs import KIND_NAMES, KINDS, ActorRef
+from actors.runtime.residence import residences_in
 from actors.runtime.rows import Table
 from actors.runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS
 from actors.verify.across import check_across
 from actors.verify.chats import ChatCheck
+from actors.verify.files import FileCheck
 from actors.verify.report import Facts, Report
 from actors.verify.users import (
     HandleCheck,
@@ -27,15 +29,18 @@ from storage.keys import split_key
 from storage.port import BadKey
 
 Rows = Iterator[tuple[bytes, bytes | None]]
+NOWHERE = -1
 
 
-CHECKS: dict[int, type[UserCheck | ChatCheck | SessionCheck | HandleCheck | PlainCheck]] = {
+Check = UserCheck | ChatCheck | SessionCheck | HandleCheck | FileCheck | PlainCheck
+CHECKS: dict[int, type[Check]] = {
     KINDS["user"]: UserCheck,
     KINDS["session"]: SessionCheck,
     KINDS["chat"]: ChatCheck,
     KINDS["handle"]: HandleCheck,
     KINDS["throttle"]: ThrottleCheck,
     KINDS["invitation"]: InvitationCheck,
+    KINDS["file"]: FileCheck,
 }
 
 
@@ -50,9 +55,13 @@ class RowSource(Protocol):
 def verify(placement: Placement, hosts: Iterable[tuple[str, RowSource]]) -> Report:
     """Check everything. `hosts`: all hosts by name."""
     report, facts = Report(), Facts()
+    hosts = list(hosts)
+    moving = _find_moves(placement, (source for _, source in hosts))
+    report.counts["actors moved"] = len(moving)
     for name, source in hosts:
         for partition in source.partitions:
-            _Walk(placement, partition, facts, report).go(source.rows(partition))
+            walk = _Walk(placement, partition, moving, facts, report)
+            walk.go(source.rows(partition))
             report.counts["partitions"] += 1
             if placement.host(partition) != name:
                 report.add(name, f"partition {partition} belongs to {placement.host(partition)}")
@@ -60,11 +69,39 @@ def verify(placement: Placement, hosts: Iterable[tuple[str, RowSource]]) -> Repo
     return report
 
 
+def _find_moves(placement: Placement, sources: Iterable[RowSource]) -> dict[ActorRef, int]:
+    """Which actors move or have moved, and the partition that each is in now. One that has left
+    and has not arrived is in none: what there is of it, here and there, is not all. The placement
+    learns of those that have arrived."""
+    left: set[ActorRef] = set()
+    found: dict[ActorRef, int] = {}
+    for source in sources:
+        for partition in source.partitions:
+            for residence in residences_in(source.rows(partition)):
+                found.setdefault(residence.ref, NOWHERE)
+                if residence.phase == "here":
+                    placement.learn(residence.ref, residence.partition)
+                elif residence.phase == "left":
+                    left.add(residence.ref)
+    for ref in found:
+        home = placement.partition(ref)
+        found[ref] = NOWHERE if ref in left and home < MOVED_BASE else home
+    return found
+
+
 class _Walk:
     """Through one partition."""
 
-    def __init__(self, placement: Placement, partition: int, facts: Facts, report: Report) -> None:
+    def __init__(
+        self,
+        placement: Placement,
+        partition: int,
+        moving: dict[ActorRef, int],
+        facts: Facts,
+        report: Report,
+    ) -> None:
         self._placement = placement
+        self._moving = moving
         self._partition = partition
         self._facts = facts
         self._report = report
@@ -101,6 +138,8 @@ class _Walk:
             return
         ref = ActorRef(KIND_NAMES[kind], actor)
         self._where = str(ref)
+        if self._moving.get(ref, self._partition) != self._partition:
+            return  # a copy that is not complete yet, or what is left over here
         try:
             self._check = make(actor, self._where, self._facts, self._report)
         except (ValueError, TypeError, AttributeError) as error:

@@ -24,7 +24,7 @@ from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from storage.memory import MemoryStore
-from tests.unit.actors.town import FRONT, Town
+from tests.unit.actors.town import Town
 
 STEPS_MAX = 100_000
 CONFIG = t.Config("0", "", "", "open", 30)
@@ -145,7 +145,7 @@ class Cluster(Town):
         self, ref: ActorRef, method: str, body: bytes, caller: Caller, read: bool = False
     ) -> int:
         number = next(self._numbers)
-        self.engine(ref).command(FRONT, Request(number, ref, caller, method, body, read))
+        self.submit(Request(number, ref, caller, method, body, read))
         return number
 
     def begin(self, caller: Caller, params: m.Params) -> int:

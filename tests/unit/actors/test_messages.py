@@ -14,11 +14,10 @@ from msgspec.structs import fields
 
 from actors import messages
 from actors.kinds import KINDS
-from actors.messages import Internal
+from actors.messages import Arrived, Copied, Dedicate, Internal, WhereIs
 from actors.runtime import wire
 from actors.runtime.refs import MAX_ID, Caller, user
 from actors.runtime.wire import Envelope, ReplyTo
-from api import types as t
 
 LEAST: dict[Any, Any] = {int: 0, float: 0.0, str: "", bytes: b"", bool: False}
 GREATEST: dict[Any, Any] = {
@@ -48,12 +47,16 @@ def _filled(kind: Any, values: dict[Any, Any]) -> Any:
         hints = typing.get_type_hints(kind)
         return kind(**{name: _filled(hints[name], values) for name in kind.__struct_fields__})
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return parts[0]
+    if origin is list:
+        return [_filled(parts[0], values)] * (3 if values is GREATEST else 0)
     if origin is tuple and parts[-1] is ...:
         return tuple(_filled(parts[0], values) for _ in range(3 if values is GREATEST else 0))
     if origin is tuple:
         return tuple(_filled(part, values) for part in parts)
-    assert kind == (t.Status | None), f"values for {kind} have to be told here"
-    return t.Status(True, MAX_ID) if values is GREATEST else None
+    assert parts[1:] == (type(None),), f"values for {kind} have to be told here"
+    return _filled(parts[0], values) if values is GREATEST else None
 
 
 @pytest.mark.parametrize("values", [LEAST, GREATEST], ids=["least", "greatest"])
@@ -115,7 +118,8 @@ def test_every_message_is_on_the_wire_and_has_who_handles_it() -> None:
         for message in (*kind.handlers, *kind.readers)
         if issubclass(message, Internal)
     ]
-    assert sorted(handled, key=lambda kind: kind.__name__) == EVERY
+    by_engines = [Arrived, Copied, Dedicate, WhereIs]
+    assert sorted((*handled, *by_engines), key=lambda kind: kind.__name__) == EVERY
 
 
 def test_what_is_no_message_is_refused() -> None:

@@ -18,7 +18,7 @@ from actors.runtime import refs, wire
 from actors.runtime.engine import Engine
 from actors.runtime.placement import Placement
 from actors.runtime.refs import NOBODY, ActorRef, Caller
-from actors.runtime.wire import PUSH, REFUSE, REPLY, Out, Request
+from actors.runtime.wire import MOVED, PUSH, REFUSE, REPLY, Out, Request
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
@@ -45,13 +45,16 @@ class Town:
         self.answers: dict[int, Any] = {}
         self.pushed: dict[int, list[Any]] = {}
         self.closed: dict[int, int] = {}
+        self.requests: dict[int, Request] = {}
+        self.repeated: set[int] = set()
         self._numbers = itertools.count(1)
 
     def start(self, name: str) -> None:
         """Start a host (again) on what its store has."""
+        made = self.placement
         self.engines[name] = Engine(
             kinds=KINDS,
-            placement=self.placement,
+            placement=Placement(made.partitions, made.hosts, made.dedicated),
             led=self.placement.led_by(name),
             store=self.stores[name],
             clock=lambda: self.now_ms,
@@ -71,8 +74,12 @@ class Town:
             read = message.method.read
         else:
             name, body = "", wire.encode(message)
-        self.engine(ref).command(FRONT, Request(number, ref, caller, name, body, read))
+        self.submit(Request(number, ref, caller, name, body, read))
         return number
+
+    def submit(self, request: Request) -> None:
+        self.requests[request.number] = request
+        self.engine(request.target).command(FRONT, request)
 
     def settle(self) -> None:
         """Commit, release and ship until nothing moves."""
@@ -111,7 +118,11 @@ class Town:
         return moved
 
     def release(self, out: Out) -> None:
-        if out.op == REPLY:
+        if out.number in self.answers and out.number in self.repeated:
+            return
+        if out.op == MOVED:
+            self.follow(wire.decode_moved(out.payload))
+        elif out.op == REPLY:
             assert out.number not in self.answers, "answered twice"
             self.answers[out.number] = out.payload
         elif out.op == REFUSE:
@@ -122,6 +133,15 @@ class Town:
             self.pushed.setdefault(out.number, []).append(msgspec.json.decode(out.payload))
         else:
             self.closed[out.number] = int(out.payload)
+
+    def follow(self, moved: wire.Moved) -> None:
+        """What an actor that has moved was asked, it is asked again where it is, in order."""
+        if not self.placement.learn(moved.ref, moved.partition):
+            return
+        for number, request in self.requests.items():
+            if request.target == moved.ref and number not in self.answers:
+                self.repeated.add(number)
+                self.submit(request)
 
     # --- as a client ---
 

@@ -80,6 +80,8 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """What a schema of this contract allows, in full."""
     if "anyOf" in schema:
         return st.one_of([fitting(part) for part in schema["anyOf"]])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
     kind = schema["type"]
     if kind == "integer":
         low, high = schema["minimum"], schema["maximum"]
@@ -156,6 +158,8 @@ EXAMPLES: dict[str, Any] = {
     **dict.fromkeys(("password", "old_password", "new_password"), "long enough"),
     **dict.fromkeys(("name", "title", "text"), "x"),
     **dict.fromkeys(("user_id", "session_id", "random_id", "max_id", "pts"), 1),
+    **dict.fromkeys(("message_id", "upload_id", "size"), 1),
+    "hash": "A" * 43,
 }
 
 
@@ -177,10 +181,10 @@ def test_every_number_and_list_and_free_text_is_bounded() -> None:
     for method in m.METHODS.values():
         for name, schema in schema_of(method)["properties"].items():
             for part in schema.get("anyOf", [schema]):
-                kind = part["type"]
+                kind = part.get("type", "enum")
                 bounds = {"integer": "maximum", "array": "maxItems", "string": "maxLength"}
                 bounded = bounds.get(kind) in part or "{" in part.get("pattern", "")
-                assert bounded or kind in ("boolean", "null"), f"{method.name}: {name}"
+                assert bounded or kind in ("boolean", "null", "enum"), f"{method.name}: {name}"
 
 
 def test_the_largest_request_fits_a_frame() -> None:

@@ -38,9 +38,10 @@ def test_it_is_openapi_3_1() -> None:
     tags = {tag["name"] for tag in shown["tags"]}
     seen: set[str] = set()
     for path, item in shown["paths"].items():
-        assert re.fullmatch(r"/api/[a-z]+\.[a-z_]+", path)
-        assert item.keys() == {"post"}
-        post = item["post"]
+        [(verb, post)] = item.items()
+        if not path.startswith("/media/"):
+            assert re.fullmatch(r"/api/[a-z]+\.[a-z_]+", path)
+            assert verb == "post"
         assert post["operationId"] not in seen
         seen.add(post["operationId"])
         assert set(post["tags"]) <= tags
@@ -53,7 +54,9 @@ def test_the_fuzzer_takes_it_and_finds_every_operation() -> None:
     schema = schemathesis.openapi.from_dict(json.loads(document()))
     schema.validate()
     found = {found.ok().path for found in schema.get_all_operations()}
-    assert found == {f"/api/{method.name}" for method in HTTP_METHODS}
+    files = {path for path in found if path.startswith("/media/")}
+    assert found - files == {f"/api/{method.name}" for method in HTTP_METHODS}
+    assert len(files) == 5
 
 
 def test_every_schema_is_a_schema_and_every_reference_leads_somewhere() -> None:
@@ -105,7 +108,7 @@ def test_the_problem_schema_fits_every_problem(retry_after: float | None) -> Non
         ("updates.poll", {"pts": 0, "timeout_s": 50}, {"pts": 0, "timeout_s": 51}),
         (
             "messages.send",
-            *({"chat_id": "g1", "text": text, "random_id": 1} for text in ("x", " ")),
+            *({"chat_id": "g1", "text": text, "random_id": 1} for text in ("", " ")),
         ),
         ("messages.read", {"chat_id": "p1-2", "max_id": 1}, {"chat_id": "p1-02", "max_id": 1}),
         ("users.me", {}, {"x": 1}),

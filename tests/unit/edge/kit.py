@@ -150,7 +150,7 @@ class Server:
         store = self.stores[name] = MemoryStore(list(self.stores[name].disk))
         engine = Engine(
             kinds=KINDS,
-            placement=self.placement,
+            placement=self._map(),
             led=self.placement.led_by(name),
             store=store,
             clock=lambda: self.now_ms,
@@ -172,11 +172,16 @@ class Server:
 
     async def front(self) -> Gateway:
         """Another front, connected to all hosts."""
-        gateway = Gateway(self.placement, self.host, CONFIG)
+        gateway = Gateway(self._map(), self.host, CONFIG)
         self._gateways.append(gateway)
         await gateway.start()
         await gateway.ready()
         return gateway
+
+    def _map(self) -> Placement:
+        """A placement of one's own: each front learns for itself."""
+        made = self.placement
+        return Placement(made.partitions, made.hosts, made.dedicated)
 
     async def _peer(self, name: str, parcel: bytes) -> bytes:
         return await self.host(name).receive(parcel)

@@ -27,7 +27,8 @@ from tests.unit.edge.kit import (
 )
 from tests.unit.runtime.fake_time import fake_loop, run
 
-AUTHENTICATION = {m.Register, m.Login, m.ChangePassword}
+BY_FRONTS = {m.Register, m.Login, m.ChangePassword, m.FinishUpload}
+"""What the HTTP front has services for."""
 NOBODY_ID = 2**50
 
 
@@ -46,7 +47,7 @@ def on_server(test: Callable[[Server], Awaitable[None]], **options: Any) -> None
 
 
 def test_every_method_has_one_way() -> None:
-    ways = [*ROUTES, *COMPLETED, *AUTHENTICATION, m.SayHello]
+    ways = [*ROUTES, *COMPLETED, *BY_FRONTS, m.SayHello]
     assert sorted(params.__name__ for params in ways) == sorted(
         method.params.__name__ for method in m.METHODS.values()
     )
@@ -83,6 +84,8 @@ SAMPLES: dict[str, Callable[[Person, str, str], m.Params]] = {
     "messages.get": lambda bob, chat, group: m.GetMessages(chat, [1]),
     "messages.read": lambda bob, chat, group: m.MarkRead(group, 1),
     "messages.typing": lambda bob, chat, group: m.SetTyping(chat),
+    "media.begin": lambda bob, chat, group: m.BeginUpload(1, 5),
+    "media.cancel": lambda bob, chat, group: m.CancelUpload(1),
     "updates.state": lambda bob, chat, group: m.GetState(),
     "updates.difference": lambda bob, chat, group: m.GetDifference(0),
     "updates.poll": lambda bob, chat, group: m.Poll(0),
@@ -91,6 +94,8 @@ SAMPLES: dict[str, Callable[[Person, str, str], m.Params]] = {
 REFUSED: dict[str, tuple[Callable[[str], m.Params], str]] = {
     "auth.end_session": (lambda group: m.EndSession(1), "session_not_found"),
     "chats.leave": (m.LeaveGroup, "forbidden"),
+    "media.upload": (lambda group: m.GetUpload(1), "upload_not_found"),
+    "media.link": (lambda group: m.GetLink(group, 1), "media_not_found"),
 }
 """Methods that alice, who owns a group and has one session, can not call, and what is said."""
 
@@ -101,7 +106,7 @@ REFUSED: dict[str, tuple[Callable[[str], m.Params], str]] = {
     ids=str,
 )
 def test_every_method_is_carried_out_at_once_by_a_front_that_is_new(placed: dict[str, Any]) -> None:
-    names = {method.name for method in m.METHODS.values() if method.params not in AUTHENTICATION}
+    names = {method.name for method in m.METHODS.values() if method.params not in BY_FRONTS}
     assert {*SAMPLES, *REFUSED, "session.hello"} == names
     late: list[str] = []
 

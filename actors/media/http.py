@@ -1,0 +1,212 @@
+"""Files over HTTP.
+
+    PUT  /media/upload/<upload_id>/<part>?hash=H        a part of an upload, counted from 0
+    POST /media/upload?hash=H&name=N&kind=K             a file of one part, at once
+    GET  /media/file/<chat_id>/<message_id>[/<name>]    the file of a message
+    GET  /media/thumb/<chat_id>/<message_id>            the small picture of it
+    GET  /media/link/<pass>[/<name>]                    the same for who has a link (`media.link`)
+
+Bodies are the bytes themselves. Content never changes, so its hash is its `ETag`; one range is
+answered in part (RFC 9110, section 14), several with the whole file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import parse_qs, quote, unquote
+
+import msgspec
+
+from actors.edge.gateway import Gateway, now_ms
+from actors.media.service import MediaService
+from actors.media.tickets import Pass
+from api import limits
+from api import methods as m
+from api import types as t
+from api.errors import ApiError
+from api.files import name_in, text_of
+from api.http import (
+    JSON,
+    Message,
+    Receive,
+    Reply,
+    Send,
+    headers_of,
+    needed_token,
+    read_body,
+    wrong_verb,
+)
+
+SHOWN = re.compile(r"(image/(jpeg|png|gif|webp|avif)|video/(mp4|webm)|audio/[\w.+-]+)\Z")
+"""What browsers may show in place; everything else is saved."""
+YEAR_S = 365 * 24 * 3600
+SAFE_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+_ID = re.compile(f"[1-9][0-9]{{0,15}}{m.END}")
+_PART = re.compile(f"(0|[1-9][0-9]{{0,3}}){m.END}")
+
+
+class Served(NamedTuple):
+    """What is asked for, and for how many seconds it may be kept."""
+
+    file_id: str
+    size: int
+    mime: str
+    name: str
+    keep_s: int
+
+
+class MediaHttp:
+    """See the module."""
+
+    def __init__(self, gateway: Gateway, service: MediaService) -> None:
+        self._gateway = gateway
+        self._service = service
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
+        """The answer; None if it has been sent. Raises ApiError before anything has been sent;
+        later, so that nobody takes a part for the whole, whatever cuts the connection off."""
+        if scope["path"].split("/")[2] == "upload":
+            return await self._upload(scope, receive)
+        if scope["method"] not in ("GET", "HEAD"):
+            return wrong_verb(b"GET, HEAD")
+        await self._download(scope, send)
+        return None
+
+    async def _upload(self, scope: Message, receive: Receive) -> Reply:
+        steps = scope["path"].split("/")[2:]
+        if scope["method"] != ("POST" if len(steps) == 1 else "PUT"):
+            return wrong_verb(b"POST" if len(steps) == 1 else b"PUT")
+        headers = headers_of(scope)
+        caller = await self._gateway.authenticate(needed_token(headers))
+        asked = {k: v[-1] for k, v in parse_qs(scope["query_string"].decode("latin-1")).items()}
+        name = _hash(asked.pop("hash", ""))
+        if len(steps) == 1:
+            file_name, kind = asked.pop("name", ""), asked.pop("kind", "file")
+            _check_asked(asked)
+            params = _single(file_name, kind, name)
+            data = await read_body(headers, receive, limits.PART_BYTES)
+            done = await self._service.store_small(caller, name, data, params.name, params.kind)
+            return 200, JSON, msgspec.json.encode(done), []
+        _check_asked(asked)
+        upload_id, part = steps[1:] if len(steps) == 3 else ("", "")
+        if not _ID.match(upload_id) or not _PART.match(part):
+            raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<part>")
+        data = await read_body(headers, receive, limits.PART_BYTES)
+        await self._service.store_part(caller, int(upload_id), int(part), name, data)
+        return 200, JSON, msgspec.json.encode(t.Ok()), []
+
+    async def _download(self, scope: Message, send: Send) -> None:
+        headers = headers_of(scope)
+        served = await self._served(scope["path"], headers)
+        etag = f'"{served.file_id}"'.encode()
+        shown = [
+            (b"etag", etag),
+            (b"cache-control", b"private, max-age=%d, immutable" % served.keep_s),
+            (b"accept-ranges", b"bytes"),
+            *SAFE_HEADERS,
+        ]
+        if _names(headers.get(b"if-none-match", b""), etag):
+            await send({"type": "http.response.start", "status": 304, "headers": shown})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        start, stop = 0, served.size
+        status = 200
+        condition = headers.get(b"if-range", etag)
+        found = _range(headers.get(b"range", b""), served.size) if condition == etag else None
+        if found is not None:
+            start, stop = found
+            status = 206
+            shown.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, served.size)))
+        shown += [
+            (b"content-type", served.mime.encode()),
+            (b"content-length", b"%d" % (stop - start)),
+            (b"content-disposition", _disposition(served)),
+        ]
+        pieces = self._service.read(served.file_id, served.size, start, stop)
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.start", "status": status, "headers": shown})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        first = await anext(pieces)  # what fails, fails before the status is sent
+        await send({"type": "http.response.start", "status": status, "headers": shown})
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _served(self, path: str, headers: dict[bytes, bytes]) -> Served:
+        """Raises `not_found`, `unauthorized`, `ticket_invalid`, `media_not_found`."""
+        kind, *steps = path.split("/")[2:]
+        if kind == "link" and len(steps) in (1, 2):
+            allowed = self._gateway.seal.open(Pass, steps[0], now_ms())
+            return Served(*allowed.named(), limits.LINK_S)
+        if kind not in ("file", "thumb") or len(steps) not in (2, 3) or not _ID.match(steps[1]):
+            raise ApiError("not_found", "files are at /media/file/<chat_id>/<message_id>")
+        caller = await self._gateway.authenticate(needed_token(headers))
+        asked = {"chat_id": unquote(steps[0]), "message_id": int(steps[1])}
+        try:
+            where = msgspec.convert({**asked, "thumb": kind == "thumb"}, m.GetLink)
+        except msgspec.ValidationError as error:
+            raise ApiError("not_found", str(error)[:200]) from None
+        return Served(*await self._gateway.file_of(where, caller), YEAR_S)
+
+
+def _hash(text: str) -> bytes:
+    try:
+        return name_in(text)
+    except ValueError:
+        raise ApiError(
+            "invalid_params", "`hash` is the BLAKE3 hash of the body, in base64url"
+        ) from None
+
+
+def _single(name: str, kind: str, file_hash: bytes) -> m.FinishUpload:
+    """The parameters of an upload by one request, checked as those of `media.finish`."""
+    asked = {"upload_id": 1, "hash": text_of(file_hash), "name": name, "kind": kind}
+    try:
+        return msgspec.convert(asked, m.FinishUpload)
+    except msgspec.ValidationError as error:
+        raise ApiError("invalid_params", str(error)[:200]) from None
+
+
+def _check_asked(rest: dict[str, str]) -> None:
+    if rest:
+        raise ApiError("invalid_params", f"there is no parameter {min(rest)[:64]!r}")
+
+
+def _names(condition: bytes, etag: bytes) -> bool:
+    """Whether `If-None-Match` names this content (weakly compared)."""
+    tags = {tag.strip().removeprefix(b"W/") for tag in condition.split(b",")}
+    return etag in tags or b"*" in tags
+
+
+def _range(header: bytes, size: int) -> tuple[int, int] | None:
+    """The one range that is asked for; None where it is none, or not one. Raises
+    `range_not_satisfiable`."""
+    found = re.match(rb"bytes=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*\Z", header)
+    if found is None or found[1] == found[2] == b"":
+        return None
+    if not found[1]:
+        start, stop = max(0, size - int(found[2])), size
+    else:
+        start, stop = int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)
+        if found[2] and int(found[2]) < start:
+            return None  # not a range at all
+    if start >= size:
+        raise ApiError("range_not_satisfiable", f"the file has {size} bytes")
+    return start, stop
+
+
+def _disposition(served: Served) -> bytes:
+    """RFC 6266: the name in letters that everybody knows, and as it is."""
+    how = "inline" if SHOWN.match(served.mime) else "attachment"
+    if not served.name:
+        return how.encode()
+    plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", served.name)
+    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(served.name, safe='')}".encode()

@@ -1,0 +1,258 @@
+"""Uploads and downloads: what the HTTP front does with the media pool and the actors.
+
+No step holds more of a file in memory than a few chunks. Bytes are in the pool before an actor is
+told of them; where a step fails, what is stored already is collected in time, and the client
+repeats the step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from actors import messages as i
+from actors.edge.gateway import Gateway, now_ms
+from actors.media.look import Look
+from actors.media.look.mime import HEAD, TAIL, mime_of
+from actors.media.tickets import Ticket
+from actors.runtime import refs
+from actors.runtime.refs import Caller
+from api import limits
+from api import methods as m
+from api import types as t
+from api.errors import ApiError
+from api.files import (
+    chunk_hash,
+    file_id,
+    name_in,
+    part_bytes,
+    part_count,
+    plain_name,
+    split,
+    text_of,
+)
+
+EDGE_PARTS = 32
+"""Of a long file, so many parts of both ends are looked at."""
+AHEAD = 2
+"""So many chunks are fetched before they are needed."""
+
+
+class Chunks(Protocol):
+    """The media pool. Raises `unavailable`, `storage_full`, `storage_corrupt`."""
+
+    async def put(self, name: bytes, data: bytes) -> None:
+        """Store a chunk; it is durable when this comes back."""
+
+    async def get(self, name: bytes) -> bytes:
+        """A chunk, which is what its name says."""
+
+    async def hold(self, root: bytes, names: Sequence[bytes]) -> None:
+        """Note that a file consists of these chunks, so that they are kept. Raises
+        `upload_incomplete` if one is not there."""
+
+
+class Looks(Protocol):
+    """See `actors.media.look`."""
+
+    async def look(self, path: Path, kind: t.MediaKind, name: str) -> Look: ...
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A file in the pool."""
+
+    id: bytes
+    size: int
+    parts: list[bytes]
+
+
+class MediaService:
+    """See the module."""
+
+    def __init__(self, gateway: Gateway, chunks: Chunks, looker: Looks) -> None:
+        self._gateway = gateway
+        self._chunks = chunks
+        self._looker = looker
+
+    # --- uploads ------------------------------------------------------------------------------
+
+    async def store_part(
+        self, caller: Caller, upload_id: int, part: int, name: bytes, data: bytes
+    ) -> None:
+        """A part of a running upload. Raises `upload_not_found`, `part_invalid`,
+        `hash_mismatch`."""
+        user = refs.user(caller.user_id)
+        _check_hash(name, data)
+        size = len(data)
+        await self._gateway.ask(user, i.ExpectPart(upload_id, part, size), caller, read=True)
+        await self._chunks.put(name, data)
+        await self._gateway.ask(user, i.PartStored(upload_id, part, name, size), caller)
+
+    async def store_small(
+        self, caller: Caller, name: bytes, data: bytes, file_name: str, kind: t.MediaKind
+    ) -> t.Finished:
+        """A file of one part, at once."""
+        _check_hash(name, data)
+        if not data:
+            raise ApiError("part_invalid", "a file has at least one byte")
+        await self._chunks.put(name, data)
+        return await self._keep(caller, 0, Stored(name, len(data), [name]), file_name, kind)
+
+    async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:
+        """See `media.finish`."""
+        answer = await self._gateway.ask(
+            refs.user(caller.user_id), i.GetParts(params.upload_id), caller, read=True
+        )
+        parts = msgspec.json.decode(answer, type=i.Parts)
+        if parts.media is not None:
+            return self._ticket(caller, parts.media)
+        stored = Stored(file_id(parts.hashes), parts.size, parts.hashes)
+        if text_of(stored.id) != params.hash:
+            raise ApiError("hash_mismatch", f"these parts are the file {text_of(stored.id)}")
+        return await self._keep(caller, params.upload_id, stored, params.name, params.kind)
+
+    async def _keep(
+        self, caller: Caller, upload_id: int, stored: Stored, name: str, kind: t.MediaKind
+    ) -> t.Finished:
+        """Look at a file whose chunks are stored, and hand it over to its user and its actor."""
+        name = shown_name(name)
+        if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
+            kind = "file"
+        if kind == "file":
+            look = Look(mime=await self._type(stored, name), kind=kind)
+        else:
+            look, stored = await self._look(stored, kind, name)
+        await self._hold(stored)
+        thumb = None
+        if look.thumb:
+            small = chunk_hash(look.thumb)
+            await self._chunks.put(small, look.thumb)
+            await self._chunks.hold(small, [small])
+            mime = "image/webp" if look.thumb.startswith(b"RIFF") else "image/jpeg"
+            thumb = t.Thumb(
+                text_of(small), len(look.thumb), mime, look.thumb_width, look.thumb_height
+            )
+        media = t.Media(
+            look.kind,
+            text_of(stored.id),
+            stored.size,
+            name,
+            look.mime,
+            look.width,
+            look.height,
+            look.duration_ms,
+            _text(look.waveform),
+            _text(look.preview),
+            thumb,
+        )
+        user = refs.user(caller.user_id)
+        await self._gateway.expect_answer_from(refs.file(media.file_id))
+        await self._gateway.ask(user, i.KeepFile(upload_id, media), caller)
+        return self._ticket(caller, media)
+
+    async def _type(self, stored: Stored, name: str) -> str:
+        """The media type of a file that is not looked into."""
+        ends = {stored.parts[0], stored.parts[-1]}
+        found = {part: await self._chunks.get(part) for part in ends}
+        head, tail = found[stored.parts[0]][:HEAD], found[stored.parts[-1]][-TAIL:]
+        return await asyncio.to_thread(mime_of, head, tail, name)
+
+    async def _look(self, stored: Stored, kind: t.MediaKind, name: str) -> tuple[Look, Stored]:
+        """What is in a file, and the file without what was dropped from it."""
+        with tempfile.TemporaryDirectory(prefix="heliograph-media-") as folder:
+            path = Path(folder) / "file"
+            await self._spool(stored, path)
+            look = await self._looker.look(path, kind, name)
+            if look.clean is not None:
+                stored = await self._store_file(look.clean)
+        return look, stored
+
+    async def _spool(self, stored: Stored, path: Path) -> None:
+        """Write a file to look at: of a long one, both ends, with a hole between."""
+        out = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            for number, name in enumerate(stored.parts):
+                if not EDGE_PARTS <= number < len(stored.parts) - EDGE_PARTS:
+                    data = await self._chunks.get(name)
+                    await asyncio.to_thread(os.pwrite, out, data, number * limits.PART_BYTES)
+        finally:
+            os.close(out)
+
+    async def _store_file(self, path: Path) -> Stored:
+        parts: list[bytes] = []
+        size = 0
+        file = os.open(path, os.O_RDONLY)
+        try:
+            while data := await asyncio.to_thread(os.pread, file, limits.PART_BYTES, size):
+                parts.append(chunk_hash(data))
+                size += len(data)
+                await self._chunks.put(parts[-1], data)
+        finally:
+            os.close(file)
+        return Stored(file_id(parts), size, parts)
+
+    async def _hold(self, stored: Stored) -> None:
+        names = list(dict.fromkeys(stored.parts))
+        if len(stored.parts) > 1:
+            await self._chunks.put(stored.id, b"".join(stored.parts))
+            names.append(stored.id)
+        await self._chunks.hold(stored.id, names)
+
+    def _ticket(self, caller: Caller, media: t.Media) -> t.Finished:
+        expires_ms = now_ms() + limits.TICKET_S * 1000
+        ticket = self._gateway.seal.close(Ticket(expires_ms, caller.user_id, media))
+        return t.Finished(ticket, expires_ms, media)
+
+    # --- downloads ----------------------------------------------------------------------------
+
+    async def read(self, file: str, size: int, start: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes [start, stop) of a file, a piece of each chunk at a time, some fetched
+        ahead."""
+        names = await self._names(name_in(file), size)
+        first, last = start // limits.PART_BYTES, (stop - 1) // limits.PART_BYTES
+        fetching: list[asyncio.Task[bytes]] = []
+        try:
+            for number in range(first, last + 1):
+                for ahead in range(number + len(fetching), min(number + AHEAD, last) + 1):
+                    fetching.append(asyncio.create_task(self._chunks.get(names[ahead])))
+                data = await fetching.pop(0)
+                if len(data) != part_bytes(size, number):
+                    raise ApiError("storage_corrupt", "a part of the file has another length")
+                offset = number * limits.PART_BYTES
+                if offset < start or stop < offset + len(data):
+                    data = data[max(0, start - offset) : stop - offset]
+                yield data
+        finally:
+            for task in fetching:
+                task.cancel()
+            await asyncio.gather(*fetching, return_exceptions=True)
+
+    async def _names(self, file: bytes, size: int) -> list[bytes]:
+        """The chunks of a file."""
+        if size <= limits.PART_BYTES:
+            return [file]
+        names = split(await self._chunks.get(file))
+        if len(names) != part_count(size):
+            raise ApiError("storage_corrupt", "the list of the file's parts has another length")
+        return names
+
+
+def shown_name(name: str) -> str:
+    """What a file is called in messages."""
+    return plain_name(name)[: limits.FILE_NAME_CHARS_MAX]
+
+
+def _check_hash(name: bytes, data: bytes) -> None:
+    if chunk_hash(data) != name:
+        raise ApiError("hash_mismatch", "send the part again, or its right BLAKE3 hash")
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

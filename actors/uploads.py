@@ -1,0 +1,222 @@
+"""A user's uploads and the room that their files take: handlers of `actors.user`.
+
+An upload belongs to its user, who alone can add to it. What is stored of it is a row for each part;
+the bytes are chunks in the media pool (`actors.media`), which are there before the row is. It is
+given up when nothing is added for a day, or after five days. When it is finished, its file counts
+towards the room that the account may take, until the file's actor says that it is deleted.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from actors.messages import (
+    ExpectPart,
+    ExpireUploads,
+    FileDeleted,
+    FileKept,
+    GetParts,
+    KeepFile,
+    Parts,
+    PartStored,
+)
+from actors.runtime import refs
+from actors.runtime.rows import TEXT, U64, U64_PAIR, Table, View
+from actors.runtime.turn import Turn
+from actors.user import User, user
+from api import limits
+from api import types as t
+from api.errors import ApiError
+from api.files import HASH_BYTES, part_bytes, part_count
+from api.methods import BeginUpload, CancelUpload, GetUpload
+
+WRITTEN_PER_BYTE_MAX = 3
+"""What is written anew stays on the disk for a while."""
+EXPIRY = "uploads"
+EXPIRY_STEP_MS = 3_600_000
+
+
+class UploadRow(Struct, frozen=True, array_like=True):
+    """`active_ms`: when something was added last. `media`: what became of it, once it is
+    finished. `written`: how many bytes were sent for it, repeated parts included. `begun_ms`: when
+    it began: chunks that nobody holds are not kept for ever."""
+
+    size: int
+    active_ms: int
+    media: t.Media | None = None
+    written: int = 0
+    begun_ms: int = 0
+
+
+class PartRow(Struct, frozen=True, array_like=True):
+    hash: bytes
+
+
+class FileRow(Struct, frozen=True, array_like=True):
+    """A file that this user has uploaded: it counts towards the room of the account."""
+
+    size: int
+    kind: str
+    uploaded_ms: int
+
+
+UPLOADS: Table[int, UploadRow] = Table(6, UploadRow, U64)
+PARTS: Table[tuple[int, int], PartRow] = Table(7, PartRow, U64_PAIR)
+FILES: Table[str, FileRow] = Table(8, FileRow, TEXT)
+
+
+def _running(view: View, upload_id: int) -> UploadRow:
+    row = UPLOADS.get(view, upload_id)
+    if row is None:
+        raise ApiError("upload_not_found")
+    return row
+
+
+def _parts(view: View, upload_id: int) -> list[tuple[int, bytes]]:
+    rows = PARTS.scan(view, (upload_id, 0), (upload_id + 1, 0), limit=limits.PARTS_MAX)
+    return [(part, row.hash) for (_, part), row in rows]
+
+
+def _shown(view: View, upload_id: int, row: UploadRow) -> t.Upload:
+    if row.media is not None:  # the parts are forgotten, but nobody needs to send them again
+        count = part_count(row.size)
+        return t.Upload(upload_id, row.size, count, [t.PartRange(0, count - 1)])
+    ranges: list[t.PartRange] = []
+    for part, _ in _parts(view, upload_id):
+        if ranges and ranges[-1].last == part - 1:
+            ranges[-1] = t.PartRange(ranges[-1].first, part)
+        else:
+            ranges.append(t.PartRange(part, part))
+    return t.Upload(upload_id, row.size, part_count(row.size), ranges)
+
+
+@user.on(BeginUpload)
+def begin(state: User, message: BeginUpload, turn: Turn) -> t.Upload:
+    head = state.access()
+    known = UPLOADS.get(turn, message.upload_id)
+    if known is not None:
+        if known.size != message.size:
+            raise ApiError("bad_request", f"upload {message.upload_id} has another size")
+        return _shown(turn, message.upload_id, known)
+    running = UPLOADS.scan(turn, limit=limits.UPLOADS_PER_USER_MAX)
+    if len(running) >= limits.UPLOADS_PER_USER_MAX:
+        raise ApiError("too_many", "finish or cancel an upload first")
+    planned = sum(row.size for _, row in running if row.media is None)
+    _check_room(head.media_bytes + planned, message.size)
+    UPLOADS.put(turn, message.upload_id, UploadRow(message.size, turn.now_ms, begun_ms=turn.now_ms))
+    turn.set_timer(EXPIRY, turn.now_ms + EXPIRY_STEP_MS, ExpireUploads())
+    return t.Upload(message.upload_id, message.size, part_count(message.size), [])
+
+
+def _check_room(taken: int, more: int) -> None:
+    if taken + more > limits.MEDIA_BYTES_PER_USER_MAX:
+        raise ApiError("quota_exceeded", "your files take all the room that an account may take")
+
+
+@user.reads(GetUpload)
+def get_upload(view: View, message: GetUpload) -> t.Upload:
+    return _shown(view, message.upload_id, _running(view, message.upload_id))
+
+
+@user.on(PartStored)
+def part_stored(state: User, message: PartStored, turn: Turn) -> t.Ok:
+    """The chunk is in the pool. The same part again replaces it."""
+    row = _expecting(turn, message)
+    assert len(message.hash) == HASH_BYTES
+    PARTS.put(turn, (message.upload_id, message.part), PartRow(message.hash))
+    written = row.written + message.size
+    UPLOADS.put(turn, message.upload_id, replace(row, active_ms=turn.now_ms, written=written))
+    return t.Ok()
+
+
+@user.reads(ExpectPart)
+def expect_part(view: View, message: ExpectPart) -> t.Ok:
+    _expecting(view, message)
+    return t.Ok()
+
+
+def _expecting(view: View, message: ExpectPart | PartStored) -> UploadRow:
+    row = _running(view, message.upload_id)
+    if row.media is not None:
+        raise ApiError("part_invalid", "this upload is finished")
+    if not message.size or message.size != part_bytes(row.size, message.part):
+        raise ApiError("part_invalid")
+    if row.written > WRITTEN_PER_BYTE_MAX * row.size + limits.PART_BYTES:
+        raise ApiError("flood", "this upload was sent several times over", 3600.0)
+    return row
+
+
+@user.reads(GetParts)
+def get_parts(view: View, message: GetParts) -> Parts:
+    row = _running(view, message.upload_id)
+    stored = _parts(view, message.upload_id)
+    if row.media is None and len(stored) < part_count(row.size):
+        raise ApiError(
+            "upload_incomplete", f"{part_count(row.size) - len(stored)} parts are missing"
+        )
+    return Parts(row.size, [part for _, part in stored], row.media)
+
+
+@user.on(KeepFile)
+def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
+    """Answered by the file's actor, which has heard of it then."""
+    head = state.access()
+    media = message.media
+    if message.upload_id:
+        row = _running(turn, message.upload_id)
+        stored = PARTS.scan(
+            turn, (message.upload_id, 0), (message.upload_id + 1, 0), limit=limits.PARTS_MAX
+        )
+        for key, _ in stored:
+            PARTS.delete(turn, key)
+        UPLOADS.put(turn, message.upload_id, replace(row, active_ms=turn.now_ms, media=media))
+    known = FILES.get(turn, media.file_id)
+    if known is None:
+        _check_room(head.media_bytes, media.size)
+        state.put(turn, replace(head, media_bytes=head.media_bytes + media.size))
+    FILES.put(turn, media.file_id, FileRow(media.size, media.kind, turn.now_ms))
+    sizes = {media.file_id: media.size}
+    if media.thumb is not None:
+        sizes[media.thumb.file_id] = media.thumb.size
+    for file_id, size in sizes.items():
+        kept = FileKept(state.id, size, media.kind)
+        turn.send(refs.file(file_id), kept, answer=file_id == media.file_id)
+
+
+@user.on(CancelUpload)
+def cancel(state: User, message: CancelUpload, turn: Turn) -> t.Ok:
+    _forget(message.upload_id, turn)
+    return t.Ok()
+
+
+def _forget(upload_id: int, turn: Turn) -> None:
+    parts = PARTS.scan(turn, (upload_id, 0), (upload_id + 1, 0), limit=limits.PARTS_MAX)
+    for key, _ in parts:
+        PARTS.delete(turn, key)
+    UPLOADS.delete(turn, upload_id)
+
+
+@user.on(ExpireUploads)
+def expire(state: User, message: ExpireUploads, turn: Turn) -> None:
+    """One at a time: a turn scans before it writes."""
+    uploads = UPLOADS.scan(turn, limit=limits.UPLOADS_PER_USER_MAX)
+    idle_ms = turn.now_ms - limits.UPLOAD_S_MAX * 1000
+    long_ms = turn.now_ms - limits.UPLOAD_TOTAL_S_MAX * 1000
+    old = [
+        upload_id for upload_id, row in uploads if row.active_ms < idle_ms or row.begun_ms < long_ms
+    ]
+    if old:
+        _forget(old[0], turn)
+    if len(uploads) > bool(old):
+        step_ms = 1 if len(old) > 1 else EXPIRY_STEP_MS
+        turn.set_timer(EXPIRY, turn.now_ms + step_ms, ExpireUploads())
+
+
+@user.on(FileDeleted)
+def file_deleted(state: User, message: FileDeleted, turn: Turn) -> None:
+    row = FILES.get(turn, message.file_id)
+    if row is not None and row.uploaded_ms <= message.deleted_ms and state.head is not None:
+        FILES.delete(turn, message.file_id)
+        head = state.head
+        state.put(turn, replace(head, media_bytes=max(0, head.media_bytes - row.size)))

@@ -1,0 +1,37 @@
+"""The rows of one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.file import CHATS, HEAD, KEEPERS, ChatRow, FileHead
+from actors.runtime.rows import Table
+from actors.verify.report import Facts, Report
+
+
+class FileCheck:
+    """Fed with the rows in the order of their keys: head, chats, those who uploaded it."""
+
+    tables: tuple[Table[Any, Any], ...] = (HEAD, CHATS, KEEPERS)
+
+    def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
+        self._key = key
+        self._where = where
+        self._facts = facts
+        self._report = report
+        self._counted = 0
+        self._found = 0
+
+    def row(self, key: Any, row: Any) -> None:
+        if isinstance(row, FileHead):
+            self._counted = row.references
+        elif isinstance(row, ChatRow):
+            self._found += row.references
+            self._facts.referred[(self._key, key)] = row.references
+
+    def end(self) -> None:
+        self._report.counts["files"] += 1
+        if self._counted != self._found:
+            self._report.add(
+                self._where, f"{self._counted} references were counted, and {self._found} are there"
+            )

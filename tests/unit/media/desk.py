@@ -1,0 +1,181 @@
+"""The HTTP front for files on a town in this process: real actors, gateway, service and HTTP, over
+chunks in memory, and with a look that sees what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+from blake3 import blake3
+
+from actors import messages as i
+from actors.media.http import MediaHttp
+from actors.media.look import Look
+from actors.media.service import MediaService
+from actors.runtime import refs
+from actors.runtime.refs import Caller
+from actors.tokens import new_token
+from api import limits
+from api import methods as m
+from api import types as t
+from api.errors import ApiError, Problem
+from api.files import chunk_hash, text_of
+from api.http import App
+from tests.unit.actors.cluster import Cluster
+
+
+class MemoryChunks:
+    """A media pool in memory. `broken`: what raises."""
+
+    def __init__(self) -> None:
+        self.chunks: dict[bytes, bytes] = {}
+        self.holders: dict[bytes, set[bytes]] = {}
+        self.broken: ApiError | None = None
+        self.bytes_max = 0
+
+    async def put(self, name: bytes, data: bytes) -> None:
+        if self.broken:
+            raise self.broken
+        assert chunk_hash(data) == name
+        self.chunks[name] = data
+        self.bytes_max = max(self.bytes_max, len(data))
+
+    async def get(self, name: bytes) -> bytes:
+        await asyncio.sleep(0)
+        if self.broken:
+            raise self.broken
+        return self.chunks[name]
+
+    async def hold(self, root: bytes, names: Sequence[bytes]) -> None:
+        assert all(name in self.chunks for name in names)
+        for name in names:
+            self.holders.setdefault(name, set()).add(root)
+
+
+class FakeLooker:
+    def __init__(self) -> None:
+        self.sees = Look(mime="text/plain", kind="file")
+        self.looked: list[tuple[bytes, str, str]] = []
+
+    async def look(self, path: Path, kind: t.MediaKind, name: str) -> Look:
+        self.looked.append((await asyncio.to_thread(path.read_bytes), kind, name))
+        return self.sees
+
+
+class Backend:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def call(self, params: m.Params, token: str, address: str) -> bytes:
+        caller = await self._desk.town.gateway.authenticate(token)
+        if isinstance(params, m.FinishUpload):
+            return msgspec.json.encode(await self._desk.service.finish(params, caller))
+        return await self._desk.town.gateway.call(params, caller)
+
+    async def media(self, *asgi: Any) -> Any:
+        return await self._desk.http(*asgi)
+
+
+class Person:
+    """A user and their token."""
+
+    def __init__(self, desk: Desk, username: str) -> None:
+        self.desk = desk
+        user_id, session_id = desk.town.rng.randrange(1, 2**48), desk.town.rng.randrange(1, 2**53)
+        self.token, hashed = new_token(user_id, session_id)
+        account = i.NewAccount(user_id, session_id, username, username, "hash", hashed, "test")
+        desk.town.ask(refs.username(username), account)
+        self.caller = Caller(user_id, session_id)
+
+    def ask(self, verb: str, path: str, **options: Any) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return self.desk.ask(verb, path, headers=headers, **options)
+
+    def call(self, params: m.Params) -> Any:
+        """The result of a method. Raises ApiError."""
+        answer = self.ask("POST", f"/api/{params.method.name}", json=msgspec.to_builtins(params))
+        if answer.status_code != 200:
+            raise ApiError.from_problem(msgspec.json.decode(answer.content, type=Problem))
+        return msgspec.json.decode(answer.content, type=params.method.result)
+
+    def upload(self, content: bytes, kind: str = "file", name: str = "notes.txt") -> t.Finished:
+        """In one request, or in parts from the last to the first."""
+        if len(content) <= limits.PART_BYTES:
+            answer = self.ask(
+                "POST",
+                "/media/upload",
+                params={"hash": hash_of(content), "kind": kind, "name": name},
+                content=content,
+            )
+            assert answer.status_code == 200, answer.text
+            return msgspec.json.decode(answer.content, type=t.Finished)
+        upload_id = self.desk.town.rng.randrange(1, 2**53)
+        begun = self.call(m.BeginUpload(upload_id, len(content)))
+        parts = parts_of(content)
+        assert begun.parts == len(parts)
+        for number in reversed(range(len(parts))):
+            self.put(upload_id, number, parts[number])
+        finished: t.Finished = self.call(
+            m.FinishUpload(upload_id, id_of(content), name, kind)  # type: ignore[arg-type]
+        )
+        return finished
+
+    def put(self, upload_id: int, number: int, part: bytes) -> None:
+        answer = self.ask(
+            "PUT",
+            f"/media/upload/{upload_id}/{number}",
+            params={"hash": hash_of(part)},
+            content=part,
+        )
+        assert answer.status_code == 200, answer.text
+
+    def send(self, chat_id: str, ticket: str, text: str = "", album: int = 0) -> t.Sent:
+        number = self.desk.town.rng.randrange(1, 2**53)
+        sent: t.Sent = self.call(m.SendMessage(chat_id, text, number, media=ticket, album=album))
+        return sent
+
+
+class Desk:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.town = Cluster(2)
+        self.chunks = MemoryChunks()
+        self.looker = FakeLooker()
+        self.service = MediaService(self.town.gateway, self.chunks, self.looker)
+        self.http = MediaHttp(self.town.gateway, self.service)
+        self.alice = Person(self, "alice")
+        self.bob = Person(self, "bobby")
+        self.eve = Person(self, "eveev")
+        self.chat = self.town.private(self.alice.caller, self.bob.caller)
+
+    def ask(self, verb: str, path: str, **options: Any) -> httpx2.Response:
+        async def made() -> httpx2.Response:
+            app = App(self._start)
+            app._backend = Backend(self)  # type: ignore[assignment]
+            transport = httpx2.ASGITransport(app)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://desk") as client:
+                return await client.request(verb, path, **options)
+
+        return asyncio.run(made())
+
+    async def _start(self) -> Any:
+        return Backend(self)
+
+
+def hash_of(content: bytes) -> str:
+    return text_of(blake3(content).digest())
+
+
+def parts_of(content: bytes) -> list[bytes]:
+    return [content[at : at + 512 * 1024] for at in range(0, len(content), 512 * 1024)]
+
+
+def id_of(content: bytes) -> str:
+    """The id of a file, as the protocol defines it."""
+    hashes = [blake3(part).digest() for part in parts_of(content)]
+    return text_of(hashes[0] if len(hashes) == 1 else blake3(b"".join(hashes)).digest())

@@ -1,0 +1,114 @@
+"""What becomes of files: who keeps them, when they may be deleted, what they take of the room."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors import messages as i
+from actors.runtime import refs
+from api import limits
+from api import methods as m
+from api.errors import ApiError
+from api.types import PartRange
+from tests.unit.actors.rows import pass_time
+from tests.unit.media.desk import Desk, hash_of
+from tests.unit.media.test_http import refused
+
+GRACE_MS = limits.FILE_GRACE_S * 1000
+DAY_MS = 24 * 3600 * 1000
+
+
+def may_delete(desk: Desk, file_id: str) -> bool:
+    answer = desk.town.ask(refs.file(file_id), i.MayDelete())
+    return bool(answer["condemned"] if isinstance(answer, dict) else answer[0])
+
+
+def test_what_nobody_sends_is_deleted_after_the_grace(desk: Desk) -> None:
+    file_id = desk.alice.upload(b"never sent").media.file_id
+    assert not may_delete(desk, file_id)
+    desk.town.now_ms += GRACE_MS - 1
+    assert not may_delete(desk, file_id)
+    desk.town.now_ms += 1
+    assert may_delete(desk, file_id)
+    assert may_delete(desk, file_id)
+
+
+def test_what_a_message_has_is_kept(desk: Desk) -> None:
+    finished = desk.alice.upload(b"sent")
+    desk.alice.send(desk.chat, finished.ticket)
+    desk.town.settle()
+    desk.town.now_ms += 100 * GRACE_MS
+    assert not may_delete(desk, finished.media.file_id)
+
+
+def test_uploading_it_again_keeps_it(desk: Desk) -> None:
+    file_id = desk.alice.upload(b"twice").media.file_id
+    desk.town.now_ms += GRACE_MS - 1
+    assert desk.bob.upload(b"twice").media.file_id == file_id
+    desk.town.now_ms += GRACE_MS - 1
+    assert not may_delete(desk, file_id)
+    desk.town.now_ms += 1
+    assert may_delete(desk, file_id)
+
+
+def test_a_file_that_nobody_knows_may_go(desk: Desk) -> None:
+    """Its upload was not finished: the pool asks only for what has been untouched for as long."""
+    assert may_delete(desk, hash_of(b"unknown"))
+
+
+def test_an_account_has_room_for_so_much(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MEDIA_BYTES_PER_USER_MAX", 100)
+    first = desk.alice.upload(b"x" * 60).media.file_id
+    assert desk.alice.upload(b"x" * 60).media.file_id == first  # counts once
+    assert refused(lambda: desk.alice.call(m.BeginUpload(1, 41))) == "quota_exceeded"
+    desk.alice.call(m.BeginUpload(1, 30))
+    assert refused(lambda: desk.alice.call(m.BeginUpload(2, 11))) == "quota_exceeded"
+    desk.alice.call(m.CancelUpload(1))
+    desk.alice.call(m.BeginUpload(2, 40))
+    desk.alice.call(m.CancelUpload(2))
+    desk.town.now_ms += GRACE_MS
+    assert may_delete(desk, first)
+    desk.town.settle()
+    desk.alice.call(m.BeginUpload(3, 100))
+
+
+def test_a_chat_has_room_for_so_much(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MEDIA_BYTES_PER_CHAT_MAX", 10)
+    ticket = desk.alice.upload(b"x" * 6).ticket
+    desk.alice.send(desk.chat, ticket)
+    assert refused(lambda: desk.alice.send(desk.chat, ticket)) == "quota_exceeded"
+    desk.alice.send(desk.chat, "", "words")
+
+
+def test_uploads_that_are_left_are_given_up(desk: Desk) -> None:
+    desk.alice.call(m.BeginUpload(1, 5))
+    desk.alice.call(m.BeginUpload(3, 5))
+    desk.alice.put(1, 0, b"12345")
+    pass_time(desk.town, DAY_MS)
+    desk.alice.call(m.BeginUpload(2, 5))
+    assert desk.alice.call(m.GetUpload(1)).stored == [PartRange(0, 0)]
+    pass_time(desk.town, 3_600_000)
+    pass_time(desk.town, 1)  # the next one
+    assert refused(lambda: desk.alice.call(m.GetUpload(1))) == "upload_not_found"
+    assert refused(lambda: desk.alice.call(m.GetUpload(3))) == "upload_not_found"
+    assert desk.alice.call(m.GetUpload(2)).parts == 1
+
+
+def test_an_upload_may_not_take_for_ever(desk: Desk) -> None:
+    """Its first chunks would be collected before it is finished."""
+    long = limits.PART_BYTES * 9
+    desk.alice.call(m.BeginUpload(1, long))
+    for day in range(6):
+        assert desk.alice.call(m.GetUpload(1)).size == long
+        part = bytes([day]) * limits.PART_BYTES
+        desk.alice.put(1, day, part)
+        pass_time(desk.town, DAY_MS)
+    assert refused(lambda: desk.alice.call(m.GetUpload(1))) == "upload_not_found"
+
+
+def test_so_many_uploads_at_a_time(desk: Desk) -> None:
+    for number in range(1, limits.UPLOADS_PER_USER_MAX + 1):
+        desk.alice.call(m.BeginUpload(number, 1))
+    assert refused(lambda: desk.alice.call(m.BeginUpload(99, 1))) == "too_many"
+    with pytest.raises(ApiError, match="another size"):
+        desk.alice.call(m.BeginUpload(1, 2))

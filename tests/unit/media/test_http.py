@@ -1,0 +1,262 @@
+"""Uploads and downloads by HTTP, in this process."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.media.look import Look
+from actors.media.service import shown_name
+from api import limits
+from api import methods as m
+from api.errors import ApiError, Problem
+from api.files import name_in
+from api.types import PartRange
+from tests.unit.media.desk import Desk, hash_of, id_of, parts_of
+
+LONG = random.Random(1).randbytes(3 * limits.PART_BYTES + 1000)
+
+
+def code(answer: object) -> str:
+    return msgspec.json.decode(answer.content, type=Problem).code  # type: ignore[attr-defined]
+
+
+def refused(call: object) -> str:
+    with pytest.raises(ApiError) as caught:
+        call()  # type: ignore[operator]
+    return caught.value.code
+
+
+@pytest.mark.parametrize("content", [b"x", b"hello" * 1000, LONG], ids=["byte", "part", "parts"])
+def test_what_goes_up_comes_down(desk: Desk, content: bytes) -> None:
+    finished = desk.alice.upload(content)
+    assert finished.media.file_id == id_of(content)
+    assert finished.media.size == len(content)
+    sent = desk.alice.send(desk.chat, finished.ticket, "look")
+    path = f"/media/file/{desk.chat}/{sent.id}/notes.txt"
+    for person in (desk.alice, desk.bob):
+        answer = person.ask("GET", path)
+        assert answer.status_code == 200
+        assert answer.content == content
+    assert answer.headers["etag"] == f'"{id_of(content)}"'
+    mime = "application/octet-stream" if content is LONG else "text/plain"
+    assert answer.headers["content-type"] == mime
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "private" in answer.headers["cache-control"]
+    head = desk.bob.ask("HEAD", path)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(content)))
+    again = desk.bob.ask("GET", path, headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    history = desk.bob.call(m.GetHistory(desk.chat))
+    assert history.messages[-1].media == finished.media
+    assert desk.chunks.bytes_max <= limits.PART_BYTES
+
+
+def test_only_who_can_read_the_message_can_read_the_file(desk: Desk) -> None:
+    sent = desk.alice.send(desk.chat, desk.alice.upload(b"secret").ticket)
+    path = f"/media/file/{desk.chat}/{sent.id}"
+    assert code(desk.eve.ask("GET", path)) == "chat_not_found"
+    assert code(desk.ask("GET", path)) == "unauthorized"
+    assert code(desk.bob.ask("GET", f"/media/file/{desk.chat}/{sent.id + 1}")) == "media_not_found"
+    assert refused(lambda: desk.eve.call(m.GetLink(desk.chat, sent.id))) == "chat_not_found"
+    text = desk.town.send(desk.alice.caller, desk.chat, "only text")
+    assert code(desk.bob.ask("GET", f"/media/file/{desk.chat}/{text.id}")) == "media_not_found"
+
+
+def test_a_link_needs_no_token_and_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = desk.alice.send(desk.chat, desk.alice.upload(b"shared").ticket)
+    link = desk.bob.call(m.GetLink(desk.chat, sent.id))
+    assert desk.ask("GET", link.path).content == b"shared"
+    assert desk.ask("GET", link.path + "/notes.txt").content == b"shared"
+    forged = link.path[:-6] + ("A" if link.path[-6] != "A" else "B") + link.path[-5:]
+    assert code(desk.ask("GET", forged)) == "ticket_invalid"
+    assert code(desk.ask("GET", "/media/link/nonsense!")) == "ticket_invalid"
+    monkeypatch.setattr("time.time_ns", lambda: link.expires_ms * 1_000_000)
+    assert code(desk.ask("GET", link.path)) == "ticket_invalid"
+
+
+def test_a_ticket_is_for_who_uploaded_and_for_messages_only(desk: Desk) -> None:
+    finished = desk.alice.upload(b"mine")
+    saved = desk.town.private(desk.eve.caller, desk.eve.caller)
+    assert refused(lambda: desk.eve.send(saved, finished.ticket)) == "ticket_invalid"
+    assert code(desk.ask("GET", f"/media/link/{finished.ticket}")) == "ticket_invalid"
+    changed = finished.ticket[:-2] + ("AA" if finished.ticket[-2:] != "AA" else "BB")
+    assert refused(lambda: desk.alice.send(desk.chat, changed)) == "ticket_invalid"
+
+
+def test_an_upload_goes_on_after_an_interruption(desk: Desk) -> None:
+    parts = parts_of(LONG)
+    begin = m.BeginUpload(7, len(LONG))
+    desk.alice.call(begin)
+    desk.alice.put(7, 2, parts[2])
+    desk.alice.put(7, 0, parts[0])
+    desk.alice.put(7, 0, parts[0])
+    assert desk.alice.call(begin).stored == [PartRange(0, 0), PartRange(2, 2)]
+    assert desk.alice.call(m.GetUpload(7)).stored == [PartRange(0, 0), PartRange(2, 2)]
+    finish = m.FinishUpload(7, id_of(LONG), "long.bin")
+    assert refused(lambda: desk.alice.call(finish)) == "upload_incomplete"
+    desk.alice.put(7, 1, parts[1])
+    desk.alice.put(7, 3, parts[3])
+    wrong = m.FinishUpload(7, hash_of(LONG), "long.bin")
+    assert refused(lambda: desk.alice.call(wrong)) == "hash_mismatch"
+    first, second = desk.alice.call(finish), desk.alice.call(finish)
+    assert first.media == second.media
+    late = desk.alice.ask(
+        "PUT", "/media/upload/7/0", params={"hash": hash_of(parts[0])}, content=parts[0]
+    )
+    assert code(late) == "part_invalid"
+    held = {name for name, roots in desk.chunks.holders.items() if name_in(id_of(LONG)) in roots}
+    assert held == {name_in(id_of(LONG)), *(name_in(hash_of(part)) for part in parts)}
+
+
+def test_bad_parts_are_refused_and_change_nothing(desk: Desk) -> None:
+    parts = parts_of(LONG)
+    desk.alice.call(m.BeginUpload(7, len(LONG)))
+
+    def put(path: str, part: bytes, name: str = "", person: object = desk.alice) -> str:
+        answer = person.ask("PUT", path, params={"hash": name or hash_of(part)}, content=part)  # type: ignore[attr-defined]
+        return code(answer)
+
+    assert put("/media/upload/7/0", parts[0], hash_of(parts[1])) == "hash_mismatch"
+    assert put("/media/upload/7/0", parts[3]) == "part_invalid"
+    assert put("/media/upload/7/3", parts[0]) == "part_invalid"
+    assert put("/media/upload/7/4", parts[3]) == "part_invalid"
+    assert put("/media/upload/7/0", parts[0] + b"x") == "too_large"
+    assert put("/media/upload/7/0", parts[0], "abc") == "invalid_params"
+    assert put("/media/upload/7/01", parts[0]) == "not_found"
+    assert put("/media/upload/../0", parts[0]) in ("not_found", "method_not_allowed")
+    assert put("/media/upload/7/0", parts[0], person=desk.eve) == "upload_not_found"
+    assert put("/media/upload/8/0", parts[0]) == "upload_not_found"
+    assert desk.alice.call(m.GetUpload(7)).stored == []
+    assert not desk.chunks.chunks
+    assert desk.alice.call(m.CancelUpload(7)).ok
+    assert refused(lambda: desk.alice.call(m.GetUpload(7))) == "upload_not_found"
+    assert refused(lambda: desk.eve.call(m.FinishUpload(7, id_of(LONG)))) == "upload_not_found"
+
+
+def test_an_upload_that_is_sent_over_and_over_is_stopped(desk: Desk) -> None:
+    part = bytes(limits.PART_BYTES)
+    desk.alice.call(m.BeginUpload(7, len(part) + 1))
+    for _ in range(5):
+        desk.alice.put(7, 0, part)
+    again = desk.alice.ask("PUT", "/media/upload/7/0", params={"hash": hash_of(part)}, content=part)
+    assert code(again) == "flood"
+
+
+def test_a_full_disk_keeps_the_upload(desk: Desk) -> None:
+    desk.alice.call(m.BeginUpload(7, 5))
+    desk.chunks.broken = ApiError("storage_full")
+    answer = desk.alice.ask(
+        "PUT", "/media/upload/7/0", params={"hash": hash_of(b"12345")}, content=b"12345"
+    )
+    assert code(answer) == "storage_full"
+    desk.chunks.broken = None
+    desk.alice.put(7, 0, b"12345")
+    assert desk.alice.call(m.FinishUpload(7, hash_of(b"12345"))).media.size == 5
+
+
+def test_a_photo_is_sent_without_what_was_dropped_from_it(desk: Desk, tmp_path: object) -> None:
+    clean = tmp_path / "clean"  # type: ignore[operator]
+    clean.write_bytes(b"picture")
+    desk.looker.sees = Look(
+        mime="image/jpeg",
+        kind="photo",
+        width=40,
+        height=30,
+        preview=b"p",
+        thumb=b"small",
+        thumb_width=4,
+        thumb_height=3,
+        clean=clean,
+    )
+    finished = desk.alice.upload(b"picture and position", "photo", "../../etc/pass\u202ewd")
+    assert desk.looker.looked == [(b"picture and position", "photo", "passwd")]
+    media = finished.media
+    assert (media.file_id, media.size) == (hash_of(b"picture"), 7)
+    assert (media.kind, media.name, media.width, media.height) == ("photo", "passwd", 40, 30)
+    assert media.thumb is not None
+    sent = desk.alice.send(desk.chat, finished.ticket)
+    thumb = desk.bob.ask("GET", f"/media/thumb/{desk.chat}/{sent.id}")
+    assert (thumb.content, thumb.headers["content-type"]) == (b"small", "image/jpeg")
+    link = desk.bob.call(m.GetLink(desk.chat, sent.id, thumb=True))
+    assert desk.ask("GET", link.path).content == b"small"
+    shown = desk.bob.ask("GET", f"/media/file/{desk.chat}/{sent.id}")
+    assert shown.headers["content-disposition"].startswith('inline; filename="passwd"')
+
+
+def test_albums_and_captions_have_limits(desk: Desk) -> None:
+    ticket = desk.alice.upload(b"one of many").ticket
+    ids = [desk.alice.send(desk.chat, ticket, album=5).id for _ in range(limits.ALBUM_MESSAGES_MAX)]
+    assert refused(lambda: desk.alice.send(desk.chat, ticket, album=5)) == "too_many"
+    desk.alice.send(desk.chat, ticket, album=6)
+    shown = desk.bob.call(m.GetHistory(desk.chat)).messages
+    assert [message.id for message in shown if message.album == 5] == ids
+    long = "x" * (limits.CAPTION_CHARS_MAX + 1)
+    assert refused(lambda: desk.alice.send(desk.chat, ticket, long)) == "invalid_params"
+    assert refused(lambda: desk.alice.send(desk.chat, "")) == "invalid_params"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "expected"),
+    [
+        ("bytes=0-0", 206, slice(0, 1)),
+        ("bytes=10-", 206, slice(10, None)),
+        ("bytes=-7", 206, slice(-7, None)),
+        ("bytes=5-99999999999", 206, slice(5, None)),
+        ("bytes=524280-524300", 206, slice(524280, 524301)),
+        ("bytes=9-5", 200, slice(None)),
+        ("bytes=1-2,4-5", 200, slice(None)),
+        ("lines=1-2", 200, slice(None)),
+        ("bytes=", 200, slice(None)),
+        ("bytes=-0", 416, None),
+        ("bytes=1573864-", 416, None),
+    ],
+)
+def test_ranges(desk: Desk, asked: str, status: int, expected: slice | None) -> None:
+    sent = desk.alice.send(desk.chat, desk.alice.upload(LONG).ticket)
+    answer = desk.bob.ask("GET", f"/media/file/{desk.chat}/{sent.id}", headers={"range": asked})
+    assert answer.status_code == status
+    if expected is None:
+        assert code(answer) == "range_not_satisfiable"
+    else:
+        assert answer.content == LONG[expected]
+    if status == 206:
+        start, stop, _ = expected.indices(len(LONG))  # type: ignore[union-attr]
+        assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(LONG)}"
+
+
+@settings(max_examples=40, deadline=None)
+@given(start=st.integers(0, len(LONG) - 1), length=st.integers(1, len(LONG)))
+def test_any_range(start: int, length: int) -> None:
+    desk = _one_desk()
+    link = desk.alice.call(m.GetLink(desk.chat, 1))
+    answer = desk.ask("GET", link.path, headers={"range": f"bytes={start}-{start + length - 1}"})
+    assert answer.content == LONG[start : start + length]
+    other = {"range": f"bytes={start}-", "if-range": '"other"'}
+    assert desk.ask("HEAD", link.path, headers=other).status_code == 200
+
+
+_desks: list[Desk] = []
+
+
+def _one_desk() -> Desk:
+    if not _desks:
+        desk = Desk()
+        desk.alice.send(desk.chat, desk.alice.upload(LONG).ticket)
+        _desks.append(desk)
+    return _desks[0]
+
+
+@given(st.text(max_size=300))
+def test_a_name_is_no_path_and_one_line(name: str) -> None:
+    shown = shown_name(name)
+    assert "/" not in shown
+    assert "\\" not in shown
+    assert shown.isprintable()
+    assert shown not in (".", "..")
+    assert len(shown) <= limits.FILE_NAME_CHARS_MAX
