@@ -17,7 +17,11 @@ from api.types import (
     Dialog,
     Dialogs,
     Difference,
+    Finished,
     History,
+    Link,
+    Media,
+    MediaKind,
     Member,
     Message,
     MessageNew,
@@ -29,20 +33,24 @@ from api.types import (
     Sent,
     Session,
     Status,
+    Thumb,
     Typing,
+    Upload,
     User,
 )
 from heliograph._client import Client
-from heliograph._config import Backoff, Bounds, ConnectionState, Timeouts
+from heliograph._config import Backoff, Bounds, ConnectionState, Progress, Timeouts
 from heliograph._errors import (
     ClientClosed,
     ConnectionLost,
     DeadlineExceeded,
+    FileDamaged,
     HeliographError,
     ProtocolError,
     SessionEnded,
     StateError,
 )
+from heliograph._files import kind_of
 from heliograph._inbox import Delivery
 from heliograph._methods import new_random_id
 from heliograph._state import FileState, MemoryState, Saved, State
@@ -68,9 +76,14 @@ __all__ = [
     "Dialog",
     "Dialogs",
     "Difference",
+    "FileDamaged",
     "FileState",
+    "Finished",
     "HeliographError",
     "History",
+    "Link",
+    "Media",
+    "MediaKind",
     "Member",
     "MemoryState",
     "Message",
@@ -78,6 +91,7 @@ __all__ = [
     "Params",
     "Presence",
     "ProfileChanged",
+    "Progress",
     "ProtocolError",
     "ReadInbox",
     "ReadMark",
@@ -90,9 +104,12 @@ __all__ = [
     "State",
     "StateError",
     "Status",
+    "Thumb",
     "Timeouts",
     "Typing",
     "UnknownUpdate",
+    "Upload",
     "User",
+    "kind_of",
     "new_random_id",
 ]

@@ -7,8 +7,8 @@ import contextlib
 import math
 import platform
 import ssl
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 from api import limits
 from api import methods as m
@@ -22,12 +22,14 @@ from heliograph._errors import (
     SessionEnded,
     StateError,
 )
+from heliograph._files import Files
 from heliograph._http import Http, decode_result
 from heliograph._inbox import Delivery, Inbox
 from heliograph._link import Link
-from heliograph._methods import Methods
 from heliograph._state import MemoryState, Saved, State
 from heliograph._sync import Gate, own_message
+
+R = TypeVar("R")
 
 NOT_REPEATED = (m.Login, m.ChangePassword, m.TransferOwnership)
 """Calls that must not be repeated when it is unknown whether they were carried out: a second login
@@ -47,7 +49,7 @@ DONE_BEFORE: dict[type[m.Params], str] = {
 out."""
 
 
-class Client(Methods):
+class Client(Files):
     """A connection to a Heliograph server, for one login at a time.
 
         async with heliograph.Client("https://chat.example.org", state=FileState(path)) as client:
@@ -272,17 +274,23 @@ class Client(Methods):
             raise ClientClosed("the client is closed; or use it as `async with Client(...)`")
         total_s = self._timeouts.call_s if timeout_s is None else timeout_s
         deadline = asyncio.get_running_loop().time() + total_s
+        async with self._until_closed(params.method.name):
+            return await self._repeat(params, deadline, attempt_s or self._timeouts.attempt_s)
+
+    @contextlib.asynccontextmanager
+    async def _until_closed(self, what: str) -> AsyncIterator[None]:
+        """Cut what is done in it off when the client is closed."""
         try:
             async with asyncio.timeout(None) as running:
                 self._running.add(running)
                 try:
-                    return await self._repeat(
-                        params, deadline, attempt_s or self._timeouts.attempt_s
-                    )
+                    yield
                 finally:
                     self._running.discard(running)
         except TimeoutError:
-            raise ClientClosed(f"closed before {params.method.name} was answered") from None
+            if not self._closed:
+                raise
+            raise ClientClosed(f"closed before {what} was answered") from None
 
     async def _repeat(self, params: m.Params, deadline: float, attempt_s: float) -> Any:
         loop = asyncio.get_running_loop()
@@ -292,7 +300,7 @@ class Client(Methods):
             try:
                 return await self._attempt(params, deadline, attempt_s)
             except ApiError as error:
-                if maybe_done and DONE_BEFORE.get(type(params)) == error.code:
+                if maybe_done and self._tells_of_success(params, error):
                     return t.Ok()
                 if maybe_done and isinstance(params, m.Register) and error.code == "username_taken":
                     return await self._log_in_instead(params, error, deadline, attempt_s)
@@ -316,6 +324,43 @@ class Client(Methods):
                     name = params.method.name
                     raise DeadlineExceeded(f"no answer to {name} in time ({error})") from error
             await asyncio.sleep(wait_s)
+
+    def _raw(self) -> tuple[Http, str]:
+        if self._closed or self._http is None:
+            raise ClientClosed("the client is closed; or use it as `async with Client(...)`")
+        return self._http, self._saved.token
+
+    async def _insist(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
+        async with self._until_closed(what):
+            return await self._attempts(what, attempt)
+
+    async def _attempts(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeouts.call_s
+        failures = 0
+        while True:
+            try:
+                return await attempt()
+            except ApiError as error:
+                if not error.retryable:
+                    raise
+                failures += 1
+                wait_s = max(error.retry_after or 0.0, self._backoff.wait_s(failures))
+                if loop.time() + wait_s >= deadline:
+                    raise
+            except ConnectionLost as error:
+                failures += 1
+                wait_s = self._backoff.wait_s(failures)
+                if loop.time() + wait_s >= deadline:
+                    raise DeadlineExceeded(f"{what} does not get through ({error})") from error
+            await asyncio.sleep(wait_s)
+
+    def _tells_of_success(self, params: m.Params, error: ApiError) -> bool:
+        """Whether a repetition was refused because an attempt before it was carried out. Oneself
+        cannot be removed, and that is refused with the same code."""
+        if isinstance(params, m.RemoveMember) and params.user_id == self.user_id:
+            return False
+        return DONE_BEFORE.get(type(params)) == error.code
 
     async def _log_in_instead(
         self, params: m.Register, error: ApiError, deadline: float, attempt_s: float
@@ -352,17 +397,18 @@ class Client(Methods):
             )
 
     def _answered(self, link: Link | None, params: m.Params, result: Any) -> Any:
-        """Make the update that an own send is; see `messages.send`."""
+        """Make the update that an own send is; see `messages.send`. With a file it is fetched: only
+        the server knows what it is."""
         if isinstance(result, t.Sent) and isinstance(params, m.SendMessage):
             if link is None or link is not self._link:
                 return result
-            if result.pts:
+            if result.pts and not params.media:
                 update = own_message(
                     result, self.user_id, params.text, params.reply_to, params.random_id
                 )
                 link.push(result.pts, update)
             else:
-                link.doubt()
+                link.doubt(result.pts)
         return result
 
     # --- updates --------------------------------------------------------------------------------

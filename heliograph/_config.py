@@ -14,6 +14,10 @@ ConnectionState = Literal["offline", "connecting", "syncing", "online", "ended"]
 session is over."""
 
 
+Progress = Callable[[int, int], None]
+"""Called with the bytes of a file that are done, and those that there are."""
+
+
 def _check_positive(values: Any) -> None:
     for field in fields(values):
         if getattr(values, field.name) <= 0:

@@ -8,6 +8,7 @@ Exception
     ├── SessionEnded        this login is over; log in again
     ├── ClientClosed        the client was closed while or before it was asked
     ├── ProtocolError       what answers there is not a Heliograph server, or a newer one
+    ├── FileDamaged         what was downloaded is not the file that was asked for
     └── StateError          the file with the client's state cannot be used
 """
 
@@ -50,6 +51,10 @@ class ClientClosed(HeliographError):
 class ProtocolError(HeliographError):
     """The answer is not one of this protocol. Is the address that of a Heliograph server, and is
     the client new enough for it?"""
+
+
+class FileDamaged(HeliographError):
+    """What was downloaded is not the file of the message; it was deleted. Try again."""
 
 
 class StateError(HeliographError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
-from typing import Any
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any, TypeVar
 
 import httpx2
 import msgspec
@@ -14,6 +16,12 @@ from api.frames import encode
 from api.methods import Method, Params
 from heliograph._config import Timeouts
 from heliograph._errors import ConnectionLost, ProtocolError
+
+R = TypeVar("R")
+
+BYTES_S = 60.0
+"""Nothing moves for so long: the connection is lost."""
+PIECE_BYTES = 256 * 1024
 
 _decode_problem = msgspec.json.Decoder(Problem).decode
 _result_decoders: dict[str, msgspec.json.Decoder[Any]] = {}
@@ -50,25 +58,69 @@ class Http:
         if method.auth and token:
             headers["authorization"] = f"Bearer {token}"
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, self._connect_s))
-        try:
+        with self._losing(method.name):
             async with asyncio.timeout(timeout_s):
                 answer = await self._http.post(
                     f"/api/{method.name}", content=encode(params), headers=headers, timeout=timeout
                 )
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            why = str(error) or "no answer"
-            raise ConnectionLost(f"cannot reach {self.server}: {why}", maybe_done=False) from error
-        except TimeoutError as error:
-            raise ConnectionLost(f"no answer to {method.name} in time") from error
-        except httpx2.RequestError as error:
-            raise ConnectionLost(f"the connection to {self.server} broke: {error!r}") from error
         if answer.status_code == 200:
             return decode_result(method, answer.content)
         raise self._refusal(answer)
 
+    async def put(
+        self, verb: str, path: str, token: str, asked: dict[str, str], body: bytes, result: type[R]
+    ) -> R:
+        """Send bytes, once. Raises `ApiError`, `ConnectionLost`, `ProtocolError`."""
+        headers = {"authorization": f"Bearer {token}"}
+        with self._losing(path):
+            answer = await self._http.request(
+                verb, path, params=asked, content=body, headers=headers, timeout=self._bytes_s
+            )
+        if answer.status_code != 200:
+            raise self._refusal(answer)
+        try:
+            return msgspec.json.decode(answer.content, type=result)
+        except msgspec.MsgspecError as error:
+            raise ProtocolError(f"the answer to {path} is not understood: {error}") from error
+
+    async def pieces(self, path: str, token: str, start: int) -> AsyncGenerator[bytes, None]:
+        """A file from a byte on. Close it when you leave it. Raises `ApiError`, `ConnectionLost`,
+        `ProtocolError`."""
+        headers = {"authorization": f"Bearer {token}", "accept-encoding": "identity"}
+        if start:
+            headers["range"] = f"bytes={start}-"
+        with self._losing(path):
+            async with self._http.stream(
+                "GET", path, headers=headers, timeout=self._bytes_s
+            ) as answer:
+                if start and answer.status_code == 200:
+                    raise ProtocolError(f"{self.server} sends files only from their beginning")
+                if answer.status_code != (206 if start else 200):
+                    await answer.aread()
+                    raise self._refusal(answer)
+                async for piece in answer.aiter_bytes(PIECE_BYTES):
+                    yield piece
+
+    @contextlib.contextmanager
+    def _losing(self, what: str) -> Iterator[None]:
+        """Say of everything that can become of a connection that it is lost."""
+        try:
+            yield
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            why = str(error) or "no answer"
+            raise ConnectionLost(f"cannot reach {self.server}: {why}", maybe_done=False) from error
+        except TimeoutError as error:
+            raise ConnectionLost(f"no answer to {what} in time") from error
+        except httpx2.RequestError as error:
+            raise ConnectionLost(f"the connection to {self.server} broke: {error!r}") from error
+
     @property
     def _connect_s(self) -> float:
         return self._http.timeout.connect or 5.0
+
+    @property
+    def _bytes_s(self) -> httpx2.Timeout:
+        return httpx2.Timeout(BYTES_S, connect=self._connect_s)
 
     def _refusal(self, answer: httpx2.Response) -> Exception:
         try:

@@ -101,8 +101,9 @@ class Link:
         if self._parked or self._gate.missing:
             self._wanted.set()
 
-    def doubt(self) -> None:
-        """Something may have happened that was not pushed here."""
+    def doubt(self, pts: int = 0) -> None:
+        """Something may have happened that was not pushed here: up to `pts`, if that is known."""
+        self._gate.heard_of(pts)
         self._wanted.set()
 
     def push(self, pts: int, update: Item) -> None:

@@ -13,6 +13,8 @@ from api import types as t
 PAGE = 50
 TYPING_TIMEOUT_S = 3.0
 POLL_MARGIN_S = 10.0
+FINISH_S = limits.HTTP_ANSWER_S_MAX + 5.0
+"""The server looks into a file before it answers."""
 
 
 def new_random_id() -> int:
@@ -167,12 +169,15 @@ class Methods:
         *,
         reply_to: int = 0,
         random_id: int | None = None,
+        ticket: str = "",
+        album: int = 0,
         timeout_s: float | None = None,
     ) -> t.Sent:
-        """Send a text; returns when it is durable. It is repeated across reconnects and stored
-        once. After `DeadlineExceeded`, repeat with the same `random_id` to be sure."""
+        """Send a text, or with the `ticket` of an upload a file; returns when it is durable. It is
+        repeated across reconnects and stored once. After `DeadlineExceeded`, repeat with the same
+        `random_id` to be sure."""
         number = new_random_id() if random_id is None else random_id
-        params = m.SendMessage(chat_id, text, number, reply_to)
+        params = m.SendMessage(chat_id, text, number, reply_to, ticket, album)
         sent: t.Sent = await self.call(params, timeout_s=timeout_s)
         return sent
 
@@ -255,6 +260,36 @@ class Methods:
         """The limits of this server by name."""
         table: t.LimitTable = await self.call(m.GetLimits())
         return table.limits
+
+    # --- uploads, step by step (`upload` does it all) -----------------------------------------
+
+    async def begin_upload(self, size: int, upload_id: int) -> t.Upload:
+        """Begin an upload of so many bytes, or see how far it is."""
+        upload: t.Upload = await self.call(m.BeginUpload(upload_id, size))
+        return upload
+
+    async def get_upload(self, upload_id: int) -> t.Upload:
+        """Which parts of an upload are stored. Refused as `upload_not_found`."""
+        upload: t.Upload = await self.call(m.GetUpload(upload_id))
+        return upload
+
+    async def finish_upload(
+        self, upload_id: int, file_id: str, *, name: str = "", kind: t.MediaKind = "file"
+    ) -> t.Finished:
+        """All parts are stored, and together the file `file_id` (`api.files`)."""
+        params = m.FinishUpload(upload_id, file_id, name, kind)
+        done: t.Finished = await self.call(params, timeout_s=FINISH_S, attempt_s=FINISH_S)
+        return done
+
+    async def cancel_upload(self, upload_id: int) -> None:
+        """Give an upload up."""
+        await self.call(m.CancelUpload(upload_id))
+
+    async def file_link(self, chat_id: str, message_id: int, *, thumb: bool = False) -> t.Link:
+        """The path at which the file of a message can be downloaded without a token for a
+        while."""
+        link: t.Link = await self.call(m.GetLink(chat_id, message_id, thumb))
+        return link
 
     # --- updates by hand ----------------------------------------------------------------------
 

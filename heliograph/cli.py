@@ -12,6 +12,7 @@ from rich.console import Console
 
 from heliograph.admin import app as admin_app
 from heliograph.chat.command import command as chat_command
+from heliograph.failing import fail
 from heliograph.server.commands import app as cluster_app
 from sim.load import command as load_command
 from sim.world import app as sim_app
@@ -39,12 +40,6 @@ class Registration(StrEnum):
     closed = "closed"
 
 
-def fail(message: str) -> typer.Exit:
-    """Print what is wrong; `raise fail(...)` ends with exit code 2."""
-    Console(stderr=True, highlight=False).print(f"heliograph: {message}", markup=False)
-    return typer.Exit(2)
-
-
 @app.command()
 def up(
     data: Annotated[Path, typer.Option(help="The data folder; made if it is not there.")] = DATA,
@@ -66,7 +61,7 @@ def up(
             min=2,
             max=16,
             help="To develop with: so many Ray nodes on this machine, with a host, an edge and a "
-            "folder each; fixed when the folder is made.",
+            "folder each, and up to three copies of each message; fixed when the folder is made.",
         ),
     ] = None,
     edges: Annotated[int, typer.Option(min=1, max=64, help="Edge processes.")] = 1,
@@ -88,6 +83,14 @@ def up(
             help="Hosts that have a copy of each message; fixed when the folder is made.",
         ),
     ] = None,
+    replace_after: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="Others get the copies of a host that was silent for so many seconds, if there "
+            "are more hosts than copies.",
+        ),
+    ] = 600.0,
     resident: Annotated[
         int, typer.Option(min=100, help="Actors each host keeps in memory.")
     ] = 100_000,
@@ -124,6 +127,7 @@ def up(
             registration=registration.value,
             dedicated=tuple(dedicated) if dedicated else None,
             copies=copies,
+            replace_after_s=replace_after,
             resident_max=resident,
             public_url=public_url,
             proxies=proxies,

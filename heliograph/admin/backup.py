@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heliograph.admin.cut import NoCut, find_cut
-from heliograph.admin.stored import host_folders, placement_of
+from heliograph.admin.sources import Source, Unsettled, source_of
 from storage.backup.chunks import Row, cut_rows
 from storage.backup.follower import Follower
 from storage.backup.manifest import FORMAT, BackupError, Chunk, Manifest, PartitionRows, StoreRows
@@ -38,11 +38,6 @@ class Made:
 def make_backup(data: Path, to: Path) -> Made:
     """Back up a data folder into a repository. Raises StorageError."""
     folder = DataFolder.look(data)
-    if folder.description.copies > 1:
-        raise BackupError(
-            f"{data} is of a server that keeps copies on several hosts; such a one cannot be "
-            "backed up yet"
-        )
     if to.resolve().is_relative_to(data.resolve()):
         raise BackupError(f"{to} is in the data folder; choose a folder on another disk with --to")
     begin_s = time.monotonic()
@@ -58,14 +53,18 @@ def make_backup(data: Path, to: Path) -> Made:
 @contextlib.contextmanager
 def _stores_of(folder: DataFolder) -> Iterator[tuple[int, dict[str, Follower]]]:
     """All stores of a data folder at a moment at which they fit together."""
+    with source_of(folder) as source:
+        yield from _settled(folder, source)
+
+
+def _settled(folder: DataFolder, source: Source) -> Iterator[tuple[int, dict[str, Follower]]]:
     for attempt in range(1, ATTEMPTS_MAX + 1):
         with contextlib.ExitStack() as stack:
             try:
-                stores = {
-                    path.name: stack.enter_context(Follower(path)) for path in _folders(folder)
-                }
-                moment_ms, cut = find_cut(stores)
-            except (NoCut, CorruptLog) as error:
+                stores = source.open(stack)
+                moment_ms, cut = find_cut(stores, source.ends())
+                source.confirm(stores, cut)
+            except (NoCut, CorruptLog, Unsettled) as error:
                 if attempt == ATTEMPTS_MAX:
                     raise BackupError(
                         f"no backup was made: {error}. See what is wrong with: "
@@ -77,23 +76,6 @@ def _stores_of(folder: DataFolder) -> Iterator[tuple[int, dict[str, Follower]]]:
                 yield moment_ms, stores
                 return
         time.sleep(AGAIN_S)
-
-
-def _folders(folder: DataFolder) -> list[Path]:
-    """The folders of all hosts. One that has been made for a dedicated actor just now may hold no
-    store yet, and so no row."""
-    found = [
-        path
-        for path in host_folders(folder.path)
-        if path.name.startswith("host-") or (path / "rows" / "data.mdb").exists()
-    ]
-    missing = set(placement_of(folder).pooled_hosts()) - {path.name for path in found}
-    if missing:
-        raise BackupError(
-            f"{folder.path} lacks {', '.join(sorted(missing))}: a backup needs the folders of all "
-            "hosts on this machine"
-        )
-    return found
 
 
 def _store(repository: Repository, name: str, store: Follower, made: Made) -> StoreRows:

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 from heliograph.admin.moments import shown, unix_ms
 from heliograph.admin.telling import DATA, Data, Json, show_report, told
+from heliograph.failing import fail
 
 From = Annotated[Path, typer.Option("--from", help="The folder that was backed up to.")]
 At = Annotated[
@@ -95,6 +96,10 @@ def restore(
     chat: Annotated[
         str, typer.Option(help="Only the lost rows of this chat, in a server that is stopped.")
     ] = "",
+    copies: Annotated[
+        int | None,
+        typer.Option(min=2, help="Keep so many of each partition. [as the server had]"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a new data folder from a backup; or, with --chat, bring back what is lost of one chat.
@@ -103,19 +108,20 @@ def restore(
     try:
         until_ms = unix_ms(at) if at else None
     except ValueError as error:
-        print(f"heliograph: --at {at}: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error
+        raise fail(f"--at {at}: {error}") from error
     if chat:
         _restore_chat(source, data, chat, until_ms, as_json)
     else:
-        _restore_server(source, data, until_ms, as_json)
+        _restore_server(source, data, until_ms, copies, as_json)
 
 
-def _restore_server(source: Path, data: Path, until_ms: int | None, as_json: bool) -> None:
+def _restore_server(
+    source: Path, data: Path, until_ms: int | None, copies: int | None, as_json: bool
+) -> None:
     from heliograph.admin.restore import restore_server
 
     with told():
-        done = restore_server(source, data, until_ms)
+        done = restore_server(source, data, until_ms, copies)
     if as_json:
         figures = {"moment_ms": done.moment_ms, "rows": done.rows, "damaged": done.damaged}
         print(json.dumps(figures))

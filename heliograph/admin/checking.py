@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.runtime.placement import Placement
 from actors.verify import Report, verify
+from heliograph.admin.stored import placement_by
 from storage.backup.chunks import Row
 from storage.backup.manifest import Chunk, DamagedBackup, Manifest, StoreRows
 from storage.backup.repository import Repository
@@ -77,6 +77,5 @@ def _problem(repository: Repository, chunk: Chunk) -> str:
 
 
 def _verify(repository: Repository, manifest: Manifest) -> Report:
-    made = manifest.description
-    placement = Placement(made.partitions, made.hosts, made.dedicated)
+    placement = placement_by(manifest.description)
     return verify(placement, [(s.name, StoreView(repository, s)) for s in manifest.stores])

@@ -15,11 +15,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from heliograph.admin.backup_commands import backup, backups, check, restore
+from heliograph.admin.cluster_commands import cluster, drain
 from heliograph.admin.telling import DATA, Data, Json, show_report, told
+from heliograph.failing import fail
 
 app = typer.Typer(help="Verify, watch and manage a server.", no_args_is_help=True)
 
-for _command in (backup, backups, check, restore):
+for _command in (backup, backups, check, restore, cluster, drain):
     app.command()(_command)
 
 
@@ -85,38 +87,6 @@ def stats(data: Data = DATA, as_json: Json = False) -> None:
 
 
 @app.command()
-def cluster(data: Data = DATA, as_json: Json = False) -> None:
-    """Show who has copies of each partition, who leads, and who is behind.
-
-    Exit code 0: every copy is in sync; 1: one is not, or a host does not answer."""
-    from heliograph.admin.copies import shown_copies
-    from heliograph.admin.live import copies
-
-    with told():
-        rows, silent = copies(data)
-    well = shown_copies(rows)
-    if as_json:
-        print(json.dumps({"partitions": well, "silent": silent}))
-    else:
-        table = Table("partition", "leader", "epoch", "in sync", "not in sync", "behind")
-        for row in well:
-            behind = ", ".join(f"{host} {lag:,}" for host, lag in row["behind"].items() if lag)
-            table.add_row(
-                str(row["partition"]),
-                row["leader"] or "nobody",
-                str(row["epoch"]),
-                ", ".join(row["in_sync"]),
-                ", ".join(row["missing"]),
-                behind,
-            )
-        Console(highlight=False).print(table)
-        for host in silent:
-            print(f"{host} does not answer")
-    sound = not silent and all(row["leader"] and not row["missing"] for row in well)
-    raise typer.Exit(0 if sound else 1)
-
-
-@app.command()
 def invite(
     data: Data = DATA,
     uses: Annotated[int, typer.Option(min=1, help="How many people may register with it.")] = 1,
@@ -129,6 +99,19 @@ def invite(
 
 
 @app.command()
+def dedicate(chat: str, data: Data = DATA) -> None:
+    """Give a chat a process of its own, for good, while the server runs and messages flow.
+
+    It can be repeated: what was begun is gone on with. With copies, other hosts follow the process
+    and lead while it is away; if its machine is gone for good, repeating gives the chat another."""
+    from heliograph.admin import live
+
+    with told():
+        found = live.dedicate(data, chat)
+    print(f"{chat} lives in {found.host}.")
+
+
+@app.command()
 def reset_password(username: str, data: Data = DATA) -> None:
     """Give a user a new password, read from the terminal or from standard input; all of the user's
     sessions end."""
@@ -137,8 +120,7 @@ def reset_password(username: str, data: Data = DATA) -> None:
     if sys.stdin.isatty():
         password = getpass.getpass("New password: ")
         if getpass.getpass("Again: ") != password:
-            print("heliograph: the two are not the same; nothing was changed", file=sys.stderr)
-            raise typer.Exit(2)
+            raise fail("the two are not the same; nothing was changed")
     else:
         password = sys.stdin.readline().rstrip("\n")
     with told():

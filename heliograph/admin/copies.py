@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from actors.runtime.placement import partition_at, place_of
 from actors.verify import Finding
+from storage.node_folder import HOSTS
 from storage.port import StorageError
 from storage.snapshot import Snapshot
+
+ROWS = "rows"
+
+
+def hosts_in(path: Path) -> list[Path]:
+    """The folders of the hosts, with those that have one partition each."""
+    return sorted(host for kind in HOSTS for host in path.glob(kind))
 
 
 def copies_in(path: Path) -> dict[int, list[Path]]:
     """The folders of the copies of each partition."""
     found: dict[int, list[Path]] = {}
-    for folder in sorted(path.glob("host-*/partition-*")):
-        found.setdefault(partition_at(folder.name), []).append(folder)
+    for folder in sorted(f for host in hosts_in(path) for f in host.glob("partition-*")):
+        if (folder / ROWS).exists():  # else it was given away
+            found.setdefault(partition_at(folder.name), []).append(folder)
     return found
 
 
@@ -84,9 +93,31 @@ def shown_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "partition": partition,
             "leader": row["host"] if row["leading"] else "",
             "epoch": row["epoch"],
+            "members": row["members"],
             "in_sync": sorted(row["in_sync"]),
             "missing": sorted(set(row["members"]) - set(row["in_sync"])),
             "behind": row["behind"],
         }
         for partition, row in sorted(newest.items())
     ]
+
+
+def shown_hosts(
+    partitions: list[dict[str, Any]], seats: Mapping[str, Any], silent: Iterable[str]
+) -> list[dict[str, Any]]:
+    """The hosts, with how many copies they have, and how many partitions they lead; `partitions` as
+    `shown_copies` tells them."""
+    silent = set(silent)
+    rows = []
+    for host in sorted({*seats, *silent, *(h for p in partitions for h in p["members"])}):
+        seat = seats.get(host)
+        rows.append(
+            {
+                "host": host,
+                "zone": seat.zone if seat else "",
+                "state": "silent" if host in silent else (seat.mark if seat else "") or "well",
+                "copies": sum(host in p["members"] for p in partitions),
+                "leads": sum(host == p["leader"] for p in partitions),
+            }
+        )
+    return rows

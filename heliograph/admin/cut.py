@@ -189,9 +189,12 @@ def _go_on(stream: Stream, cut: dict[str, int], store: str | None, record: int |
     return True
 
 
-def find_cut(stores: Mapping[str, Followed]) -> tuple[int, dict[str, int]]:
+def find_cut(
+    stores: Mapping[str, Followed], ends: Mapping[str, int] | None = None
+) -> tuple[int, dict[str, int]]:
     """A moment (Unix ms) and a record of each store, so that the streams between them fit, and
-    everything that was durable at the moment is there. Raises NoCut, CorruptLog."""
+    everything that was durable at the moment is there; `ends`: of stores that nobody writes to, to
+    be taken up to there. Raises NoCut, CorruptLog."""
     for _ in range(SIGHTS_MAX):
         for store in stores.values():
             store.catch_up()  # what takes long
@@ -203,4 +206,7 @@ def find_cut(stores: Mapping[str, Followed]) -> tuple[int, dict[str, int]]:
         store.catch_up()
     histories = {name: history_of(store) for name, store in stores.items()}
     owners = {partition: name for name, store in stores.items() for partition in store.partitions}
-    return moment_ms, earliest_cut(histories, owners, at_least)
+    cut = earliest_cut(histories, owners, ends or at_least)
+    if ends and cut != dict(ends):
+        raise NoCut("what the copies of all partitions have in common does not fit together")
+    return moment_ms, cut

@@ -8,26 +8,40 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from actors import messages as i
 from actors.runtime import refs
+from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
 from heliograph.server.config import RunFile, ray_membership
 
+if TYPE_CHECKING:
+    from actors.runtime.replication.protocol import Mark, Seat
+    from actors.runtime.settings import Settings
+
 R = TypeVar("R")
 ANSWER_S_MAX = 3.0
+LOOK_S = 1.0
+DEDICATE_S_MAX = 600.0
+"""A long history takes a while to be copied; the chat goes on meanwhile."""
 NO_SERVER = "no server is running on {}; start it with: heliograph up --data {}"
 
 
 class NotRunning(Exception):
     """There is no server to talk to; the message says what to do."""
+
+
+class UnknownHost(Exception):
+    """There is no such host; the message says which there are."""
 
 
 def running(data: Path) -> RunFile:
@@ -40,7 +54,8 @@ def running(data: Path) -> RunFile:
 
 @contextlib.contextmanager
 def _connected(data: Path) -> Iterator[None]:
-    """Joined to the server's Ray cluster. Raises NotRunning."""
+    """Joined to the server's Ray cluster; `actors.runtime` may be imported only then, for Ray reads
+    its environment when it is imported. Raises NotRunning."""
     run = running(data)
     os.environ.update(ray_membership(data.resolve()))
     import ray
@@ -80,10 +95,40 @@ def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
         return asyncio.run(main())
 
 
-def copies(data: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """What each host of a server with copies says of its own (see
-    `actors.runtime.replication.member.Member.row`), and the hosts that do not answer. Raises
-    NotRunning."""
+class ClusterView(NamedTuple):
+    """What the hosts of a server with copies say. `rows`: each host of its own copies (see
+    `actors.runtime.replication.member.Member.row`); `silent`: the hosts that do not answer."""
+
+    seats: dict[str, Seat]
+    rows: list[dict[str, Any]]
+    silent: list[str]
+
+
+def cluster_view(data: Path) -> ClusterView:
+    """Raises NotRunning."""
+    with _connected(data):
+        return _look(_settings_with_copies())
+
+
+@contextlib.contextmanager
+def watching(data: Path) -> Iterator[Callable[[], ClusterView]]:
+    """Looks at a server with copies, as often as one likes. Raises NotRunning."""
+    with _connected(data):
+        settings = _settings_with_copies()
+        yield lambda: _look(settings)
+
+
+def _settings_with_copies() -> Settings:
+    from actors.runtime import cluster
+
+    settings = cluster.settings()
+    if settings.copies == 1:
+        raise NotRunning("this server has one copy of everything; see: heliograph admin stats")
+    return settings
+
+
+def _look(settings: Settings) -> ClusterView:
+    from actors.runtime import cluster
 
     async def ask(host: str) -> list[dict[str, Any]]:
         from actors.runtime.transport import call_host
@@ -92,19 +137,37 @@ def copies(data: Path) -> tuple[list[dict[str, Any]], list[str]]:
             rows: list[dict[str, Any]] = msgspec.json.decode(await call_host(host, "cluster"))
         return rows
 
-    async def main() -> tuple[list[dict[str, Any]], list[str]]:
+    async def ask_all(names: list[str]) -> list[list[dict[str, Any]] | BaseException]:
+        return await asyncio.gather(*map(ask, names), return_exceptions=True)
+
+    seats = cluster.seats(settings.cluster_id)
+    names = sorted(seats) or cluster.host_names(settings)
+    found = asyncio.run(ask_all(names))
+    silent = [n for n, rows in zip(names, found, strict=True) if isinstance(rows, BaseException)]
+    return ClusterView(
+        seats, [row for rows in found if isinstance(rows, list) for row in rows], silent
+    )
+
+
+def mark(
+    data: Path, host: str, wanted: Mark, done: Callable[[ClusterView], bool], wait_s: float
+) -> bool:
+    """Say what is wanted of a host, and wait until it is so; whether it came to that in time.
+    Raises NotRunning, UnknownHost."""
+    end_s = time.monotonic() + wait_s
+    with _connected(data):
         from actors.runtime import cluster
 
-        settings = cluster.settings()
-        if settings.copies == 1:
-            raise NotRunning("this server has one copy of everything; see: heliograph admin stats")
-        names = cluster.host_names(settings)
-        found = await asyncio.gather(*map(ask, names), return_exceptions=True)
-        silent = [n for n, rows in zip(names, found, strict=True) if isinstance(rows, Exception)]
-        return [row for rows in found if isinstance(rows, list) for row in rows], silent
-
-    with _connected(data):
-        return asyncio.run(main())
+        settings = _settings_with_copies()
+        seats = cluster.seats(settings.cluster_id)
+        if host not in seats:
+            raise UnknownHost(f"there is no host {host!r}; there are {', '.join(sorted(seats))}")
+        cluster.mark(settings.cluster_id, host, wanted)
+        while not done(_look(settings)):
+            if time.monotonic() > end_s:
+                return False
+            time.sleep(LOOK_S)
+    return True
 
 
 def invite(data: Path, uses: int) -> str:
@@ -116,6 +179,25 @@ def invite(data: Path, uses: int) -> str:
 
     _with_gateway(data, work)
     return code
+
+
+def dedicate(data: Path, chat_id: str) -> i.Dedicated:
+    """Give a chat a host of its own, and wait until it serves there. Raises NotRunning,
+    ApiError."""
+
+    async def work(gateway: Any) -> i.Dedicated:
+        from actors.runtime import cluster
+        from heliograph.admin import own_hosts
+
+        chat = refs.chat(chat_id)
+        await gateway.ask(chat, i.WhereIs(), read=True)
+        settings = cluster.settings()
+        host = await own_hosts.make(data, settings, own_partition(chat))
+        answer = await gateway.ask(chat, i.Dedicate(), deadline_s=DEDICATE_S_MAX)
+        found = msgspec.json.decode(answer, type=i.Dedicated)
+        return found if settings.copies == 1 else replace(found, host=host)
+
+    return _with_gateway(data, work)
 
 
 def reset_password(data: Path, username: str, password: str) -> None:

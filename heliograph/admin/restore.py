@@ -17,24 +17,29 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from actors.runtime.placement import MOVED_BASE, first_members, own_host, place_of
 from actors.runtime.refs import KINDS
+from actors.runtime.replication.protocol import Configuration, encode
 from actors.user import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
 from storage.backup.chunks import Row
 from storage.backup.fill import NewFolder
 from storage.backup.manifest import BackupError, Manifest, PartitionRows
 from storage.backup.repository import Repository
-from storage.folder import VERSION
+from storage.folder import VERSION, Description
 from storage.keys import split_key
 from storage.port import BadKey
 
 YEAR_2020_S = 1_577_836_800
+RESTORED_EPOCH = 2
 _encode = msgspec.msgpack.Encoder().encode
 _USER = bytes([KINDS["user"]])
 
 
-def restore_server(source: Path, data: Path, until_ms: int | None) -> Manifest:
-    """Restore the newest backup, or the newest that is not later than a moment; returns it. Raises
-    StorageError."""
+def restore_server(
+    source: Path, data: Path, until_ms: int | None, copies: int | None = None
+) -> Manifest:
+    """Restore the newest backup, or the newest that is not later than a moment; returns it.
+    `copies`: more of each partition than there were. Raises StorageError."""
     repository = Repository.open(source)
     manifest = repository.latest(until_ms)
     if manifest.description.version > VERSION:
@@ -45,12 +50,41 @@ def restore_server(source: Path, data: Path, until_ms: int | None) -> Manifest:
     base = (int(time.time()) - YEAR_2020_S) * RESTORE_STEP
     if base < RESTORED_FROM:
         raise BackupError("the clock of this machine is years slow; set it first")
+    made = _shape(manifest.description, copies)
     folder = NewFolder(data)
-    for store in manifest.stores:
-        partitions = {part.number: _rows(repository, part, base) for part in store.partitions}
-        folder.add_store(store.name, partitions)
-    folder.finish(manifest.description)
+    if made.copies > 1:
+        for _, part in manifest.partitions():
+            _add_copies(folder, repository, part, made, base)
+    else:
+        for store in manifest.stores:
+            partitions = {part.number: _rows(repository, part, base) for part in store.partitions}
+            folder.add_store(store.name, partitions)
+    folder.finish(made)
     return manifest
+
+
+def _shape(made: Description, copies: int | None) -> Description:
+    """What the restored server is like. Raises BackupError."""
+    if copies in (None, made.copies):
+        return made
+    if copies == 1 or made.dedicated:
+        what = "with copies" if made.copies > 1 else "with actors that have a host of their own"
+        raise BackupError(f"the backup is of a server {what}; restore it without --copies")
+    return replace(made, copies=copies, hosts=copies)
+
+
+def _add_copies(
+    folder: NewFolder, repository: Repository, part: PartitionRows, made: Description, base: int
+) -> None:
+    """All copies of a partition, alike to the byte. They remember a configuration, of a later epoch
+    than the first: a host that comes without its copy takes a snapshot, and does not lead."""
+    members = first_members(part.number, made.hosts, made.copies)
+    if part.number >= MOVED_BASE:
+        members = (own_host(part.number), *members[:-1])
+    config = encode(Configuration(part.number, RESTORED_EPOCH, members[0], members, members))
+    for host in members:
+        name = f"{host}/{place_of(part.number)}"
+        folder.add_store(name, {part.number: _rows(repository, part, base)}, config)
 
 
 def _rows(repository: Repository, partition: PartitionRows, base: int) -> Iterator[Row]:

@@ -17,9 +17,12 @@ from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS
 from actors.runtime import refs
 from actors.runtime.placement import Placement
 from actors.runtime.refs import KINDS
+from actors.runtime.residence import residences_in
 from actors.user import DIALOGS
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
-from heliograph.admin.stored import host_folders, placement_of
+from heliograph.admin.mend_copies import write_to_copies
+from heliograph.admin.sources import CopiesSource, has_all_hosts, source_of
+from heliograph.admin.stored import placement_of
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError, DamagedBackup
 from storage.backup.repository import Repository
@@ -39,8 +42,12 @@ def restore_chat(source: Path, data: Path, chat_id: str, until_ms: int | None) -
     repository = Repository.open(source)
     repository.latest(until_ms)  # there is one
     made = DataFolder.look(data).description
-    if made.copies > 1:
-        raise BackupError(f"{data} is of a server that keeps copies on several hosts")
+    if made.copies > 1 and not has_all_hosts(data):
+        raise BackupError(
+            f"{data} is of one node of a cluster. Stop the cluster, bring the folders of all its "
+            "hosts together in one folder with a heliograph.json, restore the chat there, and give "
+            "each node its folder back"
+        )
     folder = DataFolder.open(data, partitions=made.partitions)
     try:
         return _restore(repository, folder, chat_id, until_ms)
@@ -53,18 +60,23 @@ def _restore(
 ) -> Mended:
     placement = placement_of(folder)
     prefix = actor_prefix(KINDS["chat"], chat_id)
-    partition = placement.partition(refs.chat(chat_id))
-    path = folder.path / placement.host(partition)
+    pooled = placement.partition(refs.chat(chat_id))
     with contextlib.ExitStack() as stack:
-        stores = {p.name: stack.enter_context(Follower(p)) for p in host_folders(folder.path)}
-        for store in stores.values():
-            store.settle(store.records)
-        if path.name not in stores or partition not in stores[path.name].partitions:
-            raise BackupError(f"{path} is missing; restore the whole server into a new folder")
-        here = read_rows(stores[path.name].between(partition, prefix, prefix_end(prefix)).items())
+        source = stack.enter_context(source_of(folder))
+        stores = source.open(stack)
+        ends = source.ends() or {name: store.records for name, store in stores.items()}
+        for name, store in stores.items():
+            store.settle(ends[name])
+        _find(stores, placement, pooled, chat_id)
+        partition = placement.partition(refs.chat(chat_id))
+        place = placement.host(partition)
+        if place not in stores or partition not in stores[place].partitions:
+            missing = folder.path / place
+            raise BackupError(f"{missing} is missing; restore the whole server into a new folder")
+        here = read_rows(stores[place].between(partition, prefix, prefix_end(prefix)).items())
         past = [
             rows
-            for rows in _past(repository, folder, partition, prefix, until_ms)
+            for rows in _past(repository, folder, {pooled, partition}, prefix, until_ms)
             if shares_past(here, rows)
         ]
         if here.empty and all(rows.empty for rows in past):
@@ -72,15 +84,47 @@ def _restore(
         last_id = _last_id_seen(stores, placement, chat_id, [here, *past])
     mended = mend(here, past, last_id)
     if mended.rows:
-        _write(path, placement.led_by(path.name), {partition: _rows(prefix, mended)})
+        rows = list(_rows(prefix, mended).items())
+        batches: list[Writes] = [
+            {partition: dict(rows[at : at + ROWS_PER_BATCH])}
+            for at in range(0, len(rows), ROWS_PER_BATCH)
+        ]
+        if isinstance(source, CopiesSource):
+            config, copies = source.configs[partition], source.copies[partition]
+            hosts = [host for host, copy in copies.items() if copy.records >= ends[place]]
+            write_to_copies(folder.path, config, hosts, ends[place], batches)
+        else:
+            _write(folder.path / place, placement.led_by(place), batches)
     return mended
 
 
+def _find(stores: dict[str, Follower], placement: Placement, pooled: int, chat_id: str) -> None:
+    """Whether the chat has moved to a partition of its own, which the placement then learns."""
+    store = stores.get(placement.host(pooled))
+    if store is None or pooled not in store.partitions:
+        return
+    for residence in residences_in(store.rows(pooled)):
+        if residence.ref != refs.chat(chat_id):
+            continue
+        own = stores.get(placement.host(residence.partition))
+        rows = () if own is None else own.rows(residence.partition)
+        if not any(there.ref == residence.ref for there in residences_in(rows)):
+            raise BackupError(
+                f"{chat_id} is on its way to a host of its own; start the server, and stop it when "
+                "the chat has arrived"
+            )
+        placement.learn(residence.ref, residence.partition)
+
+
 def _past(
-    repository: Repository, folder: DataFolder, partition: int, prefix: bytes, until_ms: int | None
+    repository: Repository,
+    folder: DataFolder,
+    partitions: set[int],
+    prefix: bytes,
+    until_ms: int | None,
 ) -> Iterator[ChatRows]:
-    """The chat in each backup of this server, newest first. A backup that cannot be read is passed
-    over: an older one may do."""
+    """The chat in each backup of this server, newest first, wherever it was then. A backup that
+    cannot be read is passed over: an older one may do."""
     for moment_ms in reversed(repository.moments()):
         if until_ms is not None and moment_ms > until_ms:
             continue
@@ -89,7 +133,7 @@ def _past(
             if manifest.description.cluster_id != folder.description.cluster_id:
                 raise BackupError(f"{repository.path} has backups of another server")
             for _, part in manifest.partitions():
-                if part.number == partition:
+                if part.number in partitions:
                     rows = repository.between(part.chunks, prefix, prefix_end(prefix))
                     yield read_rows(rows)
         except DamagedBackup:
@@ -129,18 +173,15 @@ def _rows(prefix: bytes, mended: Mended) -> dict[bytes, bytes | None]:
     return found
 
 
-def _write(path: Path, partitions: list[int], writes: Writes) -> None:
+def _write(path: Path, partitions: list[int], batches: list[Writes]) -> None:
     """Through the store itself: what is in its log stays valid."""
     host = HostFolder.lock(path, LOCK_S)
     try:
         store = LmdbStore(path, partitions)
         try:
-            for partition, rows in writes.items():
-                items = list(rows.items())
-                for at in range(0, len(items), ROWS_PER_BATCH):
-                    batch: Writes = {partition: dict(items[at : at + ROWS_PER_BATCH])}
-                    store.append(batch)
-                    store.install(batch)
+            for batch in batches:
+                store.append(batch)
+                store.install(batch)
         finally:
             store.close()
     finally:

@@ -12,8 +12,8 @@ from actors.runtime.placement import Placement, Replicated
 from actors.runtime.refs import KINDS
 from actors.user import HEAD, SESSIONS, UserHead
 from actors.verify import Finding, Report, verify
-from heliograph.admin.copies import copies_in, newest, snapshots
-from storage.folder import DataFolder
+from heliograph.admin.copies import copies_in, hosts_in, newest, snapshots
+from storage.folder import DataFolder, Description
 from storage.keys import split_key
 from storage.port import StorageError
 from storage.snapshot import Snapshot
@@ -24,7 +24,11 @@ LOOK_AGAIN_S = 1.0
 
 def placement_of(folder: DataFolder) -> Placement:
     """Where the actors of a data folder are."""
-    made = folder.description
+    return placement_by(folder.description)
+
+
+def placement_by(made: Description) -> Placement:
+    """Where the actors of such a data folder are."""
     if made.copies > 1:
         return Replicated(made.partitions)
     return Placement(made.partitions, made.hosts, made.dedicated)
@@ -36,7 +40,7 @@ def host_folders(path: Path) -> list[Path]:
     copies = copies_in(path)
     if copies:
         return [newest(folders) for _, folders in sorted(copies.items())]
-    return sorted(p for p in path.iterdir() if p.name.startswith(("host-", "dedicated-")))
+    return hosts_in(path)
 
 
 def verify_folder(path: Path) -> Report:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,8 @@ import typer
 from rich.console import Console
 
 from api.errors import ApiError
-from heliograph.admin.live import NotRunning
+from heliograph.admin.live import NotRunning, UnknownHost
+from heliograph.failing import fail
 from storage.port import StorageError
 
 if TYPE_CHECKING:
@@ -29,12 +29,10 @@ def told() -> Iterator[None]:
     """Errors that the operator can do something about are told in one line."""
     try:
         yield
-    except (StorageError, NotRunning, OSError) as error:
-        print(f"heliograph: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error
+    except (StorageError, NotRunning, UnknownHost, OSError) as error:
+        raise fail(error) from error
     except ApiError as error:
-        print(f"heliograph: {error.detail}", file=sys.stderr)
-        raise typer.Exit(2) from error
+        raise fail(error.detail) from error
 
 
 def show_report(report: Report, as_json: bool) -> None:

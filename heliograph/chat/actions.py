@@ -6,10 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import heliograph as h
+from api import limits
 from heliograph.chat.commands import COMMANDS, Command, CommandError, usage
 from heliograph.chat.engine import Engine
 from heliograph.chat.model import ChatState
+from heliograph.chat.paths import files_and_text, sendable, which_and_where
 from heliograph.chat.text import clock, last_seen, local, one_line, plural
+from heliograph.chat.transfers import find_file
 
 KEYS = (
     ("Enter", "send"),
@@ -17,7 +20,7 @@ KEYS = (
     ("Ctrl+N, Ctrl+P", "next, previous chat (with an empty line also the arrows)"),
     ("Page up, Page down", "scroll the conversation; older messages load at its top"),
     ("Esc", "go to the list of chats; Enter comes back"),
-    ("Tab", "from one part to the next"),
+    ("Tab", "from one part to the next; after /file and /save, complete a path"),
     ("Ctrl+C", "copy what is selected with the mouse; with nothing selected, quit"),
     ("Ctrl+Q", "quit"),
 )
@@ -42,7 +45,11 @@ class Page:
         return [f"{name.ljust(left)}{about}" if about else name for name, about in self.rows]
 
 
-TEXTS = (("text", "is sent to the open chat"), ("//text", "sends a text that begins with /"))
+TEXTS = (
+    ("text", "is sent to the open chat"),
+    ("//text", "sends a text that begins with /"),
+    ("*.jpg  'a b.txt'  a\\ b.txt", "paths: a pattern, and two ways to write a space"),
+)
 SIGNS = (
     ("◷  ✗", "a message on its way; it failed"),
     ("✓  ✓✓", "it is on the server; it was delivered, and in colour: read"),
@@ -173,6 +180,29 @@ def _who(engine: Engine, user: h.User | None, user_id: int) -> str:
 
 
 @action
+async def save(engine: Engine, command: Command) -> Answer:
+    chat = _chat(engine)
+    last, message_id, to = which_and_where(command.rest)
+    message = await find_file(engine.client, chat.id, last, message_id)
+    if message is None:
+        raise CommandError(
+            "this message has no file" if message_id else f"this chat has no {last} files"
+        )
+    if any(saving.message == message for saving in engine.transfers.savings):
+        raise CommandError("this file is being saved already")
+    saved_to = await engine.transfers.save(message, to)
+    if saved_to is None:
+        return "stopped; /save goes on where it was"
+    return f"saved as {saved_to.absolute()}"
+
+
+@action
+async def cancel(engine: Engine, command: Command) -> Answer:
+    stopped = engine.transfers.cancel(_chat(engine).id)
+    return None if stopped else "nothing is uploaded to this chat or saved from it"
+
+
+@action
 async def retry(engine: Engine, command: Command) -> Answer:
     return None if engine.retry() else "nothing failed in this chat"
 
@@ -180,6 +210,29 @@ async def retry(engine: Engine, command: Command) -> Answer:
 @action
 async def drop(engine: Engine, command: Command) -> Answer:
     return None if engine.drop() else "nothing failed in this chat"
+
+
+SENDS: dict[str, h.MediaKind | None] = {"file": None, "voice": "voice"}
+"""Commands that send files, and as what; they are carried out at once, as a text is sent."""
+
+
+def writable(engine: Engine, text: str, chars_max: int) -> None:
+    """A text can be sent to the open chat. Raises `CommandError`."""
+    chat = engine.current()
+    if chat is None:
+        raise CommandError("no chat is open: /open @user, or choose one with Ctrl+N")
+    if chat.left:
+        raise CommandError("you are not in this group any more")
+    over_by = len(text) - chars_max
+    if over_by > 0:
+        raise CommandError(f"too long by {over_by:,} characters; {chars_max:,} is the most")
+
+
+def send_files(engine: Engine, command: Command) -> None:
+    """Raises `CommandError`."""
+    paths, text = files_and_text(command.rest)
+    writable(engine, text, limits.CAPTION_CHARS_MAX)
+    engine.send_files({path: sendable(path) for path in paths}, text, SENDS[command.name])
 
 
 # --- people -----------------------------------------------------------------------------------

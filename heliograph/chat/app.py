@@ -11,11 +11,12 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 import heliograph as h
-from heliograph.chat.engine import Engine, in_words
+from heliograph.chat.engine import Engine
 from heliograph.chat.main_screen import MainScreen
 from heliograph.chat.screens import LoginScreen
 from heliograph.chat.script import DEVICE
 from heliograph.chat.text import one_line, plural
+from heliograph.chat.transfers import in_words
 
 Connect = Callable[[Callable[[h.ConnectionState], None]], h.Client]
 """Makes the client, given what it tells of its connection."""

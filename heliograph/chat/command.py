@@ -12,15 +12,12 @@ from typing import Annotated
 import typer
 
 import heliograph as h
+from heliograph.chat.commands import CommandError
 from heliograph.chat.login import LoginError, alone, check_url, default_path
 from heliograph.chat.text import one_line
+from heliograph.failing import fail
 
 PASSWORD = "HELIOGRAPH_PASSWORD"
-
-
-def fail(message: str, code: int = 2) -> typer.Exit:
-    print(f"heliograph: {message}", file=sys.stderr)
-    return typer.Exit(code)
 
 
 def command(
@@ -42,7 +39,7 @@ def command(
         str, typer.Option(help="With --register, where the server asks for one.")
     ] = "",
     to: Annotated[
-        str, typer.Option(help="With --send: @user, the title of a group, or: saved.")
+        str, typer.Option(help="With --send or --file: @user, the title of a group, or: saved.")
     ] = "",
     send: Annotated[
         str | None,
@@ -50,29 +47,57 @@ def command(
             metavar="TEXT", help="Send this text from the saved login and print its id; -: stdin."
         ),
     ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(help="Send this file, with the text of --send; several times: an album."),
+    ] = None,
+    from_: Annotated[
+        str, typer.Option("--from", help="Save a file from this chat, named as with --to.")
+    ] = "",
+    save: Annotated[
+        str,
+        typer.Option(
+            metavar="N|#ID", help="With --from: the N-th last file, or that of a message."
+        ),
+    ] = "1",
+    into: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="With --from: the folder, or the name of a new file.",
+            show_default="~/Downloads, or where you are",
+        ),
+    ] = "",
 ) -> None:
     """Talk, in the terminal. /help there shows what it can do.
 
     --login and --register take the password from HELIOGRAPH_PASSWORD, or ask.
 
-    Exit code of --send: 0 it is on the server; 1 the server refused or did
-    not answer; 2 wrong use, or nobody is logged in."""
-    if (login and register) or (send is None) != (not to):
-        raise fail("use --login or --register, and --to together with --send")
+    Sent messages are told by their ids, a saved file by its place.
+
+    Exit code of --send, --file and --from: 0 it is done; 1 the server refused
+    or did not answer; 2 wrong use, or nobody is logged in."""
+    sends = send is not None or bool(file)
+    if (login and register) or sends != bool(to) or (from_ and to):
+        raise fail("use --login or --register, and --to together with --send or --file")
     try:
         url = check_url(url)
         path = (state or default_path(url)).absolute()
         if login or register:
             _log_in(url, path, login or register, bool(register), invitation)
-        if send is not None:
-            _send(url, path, to, send)
+        if sends:
+            _send(url, path, to, send or "", file or [])
+        elif from_:
+            _save(url, path, from_, save, into)
         elif not (login or register):
             _talk(url, path)
-    except (LoginError, h.StateError) as error:
+    except (LoginError, CommandError, h.StateError) as error:
         raise fail(str(error)) from error
     except h.ApiError as error:
         raise fail(one_line(error.detail), 1) from error
     except h.HeliographError as error:
+        raise fail(one_line(str(error)), 1) from error
+    except OSError as error:
         raise fail(one_line(str(error)), 1) from error
 
 
@@ -95,14 +120,27 @@ def _ask() -> str:
         raise LoginError("no password was given") from error
 
 
-def _send(url: str, path: Path, to: str, text: str) -> None:
+def _send(url: str, path: Path, to: str, text: str, files: list[Path]) -> None:
+    from heliograph.chat.paths import check_count, sendable
     from heliograph.chat.script import send
 
     if text == "-":
         text = sys.stdin.read().removesuffix("\n")
-    if not text.strip():
+    if not text.strip() and not files:
         raise LoginError("there is no text to send")
-    print(asyncio.run(send(url, path, to, text)).id)
+    check_count(files)
+    for file in files:
+        sendable(file)
+    for sent in asyncio.run(send(url, path, to, text, files)):
+        print(sent.id)
+
+
+def _save(url: str, path: Path, chat: str, which: str, into: str) -> None:
+    from heliograph.chat.paths import place, which_file
+    from heliograph.chat.script import save
+
+    last, message_id = which_file(which)
+    print(asyncio.run(save(url, path, chat, last, message_id, place(into))))
 
 
 def _talk(url: str, path: Path) -> None:

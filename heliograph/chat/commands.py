@@ -5,7 +5,7 @@ A line that begins with `/` is a command; `//` at the beginning sends a text tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -33,6 +33,12 @@ COMMANDS: dict[str, Spec] = {
     "leave": Spec("", "leave this group"),
     "rename": Spec("Title", "give this group another title", 1, ANY),
     "members": Spec("", "who is in this group, and how far they have read"),
+    "file": Spec("PATH ... [text]", "send a file, or several as an album, with a text", 1, ANY),
+    "voice": Spec("PATH [text]", "send a recording as a voice message", 1, ANY),
+    "save": Spec(
+        "[N|#ID] [PATH]", "save the last file, the N-th last, or that of a message", 0, ANY
+    ),
+    "cancel": Spec("", "stop what is uploaded to or saved from this chat"),
     "retry": Spec("", "send again what failed in this chat"),
     "drop": Spec("", "forget what failed in this chat"),
     "block": Spec("[@user]", "block a user: this one, or another", 0, 1),
@@ -54,11 +60,13 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command with its arguments. `title` and `users` tell the arguments apart: users are the
-    last words that begin with `@`, the title is what comes before them."""
+    """A command with its arguments; `rest` is what was typed after its name. `title` and `users`
+    tell the arguments apart: users are the last words that begin with `@`, the title is what comes
+    before them."""
 
     name: str
     arguments: tuple[str, ...] = ()
+    rest: str = field(default="", compare=False)
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -101,7 +109,7 @@ def parse(line: str) -> Say | Command | None:
         )
     if not spec.arguments_min <= len(arguments) <= spec.arguments_max:
         raise CommandError(f"it goes {usage(name)}: {spec.help}")
-    command = Command(name, tuple(arguments))
+    command = Command(name, tuple(arguments), line.partition(line[1:].split()[0])[2].strip())
     _check(command)
     return command
 

@@ -10,36 +10,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import heliograph as h
 from api import limits
-from heliograph.chat.model import ChatState, Model, Pending
+from heliograph.chat.meter import Meter
+from heliograph.chat.model import ChatState, Model, Outgoing, Pending
+from heliograph.chat.transfers import Transfers, in_words, over
 
 PAGE = 50
 TYPING_EVERY_MS = 4_000
 RETRY_S = 3.0
 GROUPS_AT_ONCE = 16
 PEERS_MAX = limits.PRESENCE_PEERS_MAX
-
-
-def in_words(error: Exception) -> str:
-    """What went wrong, for the user."""
-    if isinstance(error, h.ApiError):
-        words = error.detail
-        if error.retry_after:
-            words += f"; try again in {max(round(error.retry_after), 1)} s"
-        return words
-    if isinstance(error, h.DeadlineExceeded):
-        return "the server does not answer"
-    return str(error) or type(error).__name__
-
-
-def over(error: Exception) -> bool:
-    """The login or the client has ended, which `run` tells."""
-    if isinstance(error, h.ApiError):
-        return error.code == "unauthorized"
-    return isinstance(error, h.ClientClosed | h.SessionEnded)
 
 
 class Engine:
@@ -66,6 +50,7 @@ class Engine:
         self._changed = changed
         self._say = say
         self._retry_s = retry_s
+        self.transfers = Transfers(client, self.model, changed, self._send_pending, now_ms, retry_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._reading: dict[str, int] = {}
@@ -92,6 +77,7 @@ class Engine:
         """Leave what is under way."""
         for task in [*self._tasks, *self._sending.values()]:
             task.cancel()
+        self.transfers.stop()
 
     def connection_changed(self, state: h.ConnectionState) -> None:
         if state == "online" and self.ready:
@@ -251,11 +237,27 @@ class Engine:
         self._send_pending(self.open_id)
         self._changed()
 
+    def send_files(self, files: dict[Path, int], text: str, kind: h.MediaKind | None) -> None:
+        """Send files, of these sizes, to the open chat; several as an album. They are uploaded
+        first; what is written meanwhile does not wait for them."""
+        album = h.new_random_id() if len(files) > 1 else 0
+        for path, size in files.items():
+            shown = kind or h.kind_of(path.name)
+            file = Outgoing(path, shown, Meter(size), h.new_random_id(), album)
+            number = h.new_random_id()
+            self.model.send(Pending(self.open_id, number, text, self.now_ms(), file=file))
+            text = ""
+        self.transfers.upload()
+        self._changed()
+
     def retry(self) -> int:
         """Send again what failed in the open chat; returns how many."""
         failed = [pending for pending in self.model.pending(self.open_id) if pending.error]
         for pending in failed:
             pending.error = ""
+            if pending.file is not None:
+                pending.file.ticket = ""  # it may have expired; what is uploaded stays
+        self.transfers.upload()
         self._send_pending(self.open_id)
         self._changed()
         return len(failed)
@@ -264,7 +266,8 @@ class Engine:
         """Forget what failed in the open chat; returns how many."""
         failed = [pending for pending in self.model.pending(self.open_id) if pending.error]
         for pending in failed:
-            self.model.outbox.pop(pending.random_id, None)
+            self.model.forget(pending)
+        self._send_pending(self.open_id)
         self._changed()
         return len(failed)
 
@@ -281,12 +284,19 @@ class Engine:
 
     async def _send_all(self, chat_id: str) -> None:
         while True:
-            waiting = [p for p in self.model.pending(chat_id) if p.tick == "sending"]
+            waiting = [p for p in self.model.pending(chat_id) if self.model.ready(p)]
             if not waiting:
                 return
             pending = waiting[0]
             try:
-                await self.client.send(chat_id, pending.text, random_id=pending.random_id)
+                file = pending.file
+                await self.client.send(
+                    chat_id,
+                    pending.text,
+                    random_id=pending.random_id,
+                    ticket=file.ticket if file else "",
+                    album=file.album if file else 0,
+                )
                 pending.sent = True  # the update that follows takes it out of the outbox
             except h.DeadlineExceeded as error:
                 if self.client.connection == "online":

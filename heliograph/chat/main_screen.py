@@ -15,11 +15,12 @@ from textual.widgets import Footer, OptionList, Static, TextArea
 import heliograph as h
 from api import limits
 from heliograph.chat import view
-from heliograph.chat.actions import ACTIONS, Page
+from heliograph.chat.actions import ACTIONS, SENDS, Page, send_files, writable
 from heliograph.chat.commands import Command, CommandError, Say, parse
-from heliograph.chat.engine import Engine, in_words, over
+from heliograph.chat.engine import Engine
 from heliograph.chat.screens import PageScreen
 from heliograph.chat.text import one_line
+from heliograph.chat.transfers import in_words, over
 from heliograph.chat.widgets import Composer, Conversation, DialogList, Panes
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class MainScreen(Screen[None]):
         chat = engine.current()
         if engine.open_id != self._open_id:
             self._opened()
+        self._show_savings(now_ms)
         me = model.users.get(model.me)
         who = Text(f"@{one_line(me.username)}" if me else "Heliograph", "bold")
         connection = engine.client.connection
@@ -118,6 +120,13 @@ class MainScreen(Screen[None]):
         self._placed = self._placed or place
         if chat.more:
             self.call_after_refresh(self._fill)
+
+    def _show_savings(self, now_ms: int) -> None:
+        savings = self.engine.transfers.savings
+        shown = self.query_one("#savings", Static)
+        shown.set_class(bool(savings), "shown")
+        width = self._conversation.size.width - 2
+        shown.update(view.savings(savings, now_ms, max(width, 1)))
 
     def _opened(self) -> None:
         """Another chat is open than before: what is typed stays with the one before."""
@@ -230,6 +239,10 @@ class MainScreen(Screen[None]):
             what = parse(line)
             if isinstance(what, Say):
                 self._say(what.text)
+            elif isinstance(what, Command) and what.name in SENDS:
+                send_files(self.engine, what)
+                self._conversation.to_end()
+                return True
         except CommandError as error:
             self.note(str(error))
             return False
@@ -241,15 +254,7 @@ class MainScreen(Screen[None]):
         return True
 
     def _say(self, text: str) -> None:
-        chat = self.engine.current()
-        if chat is None:
-            raise CommandError("no chat is open: /open @user, or choose one with Ctrl+N")
-        if chat.left:
-            raise CommandError("you are not in this group any more")
-        over_by = len(text) - limits.TEXT_CHARS_MAX
-        if over_by > 0:
-            most = f"{limits.TEXT_CHARS_MAX:,} is the most"
-            raise CommandError(f"too long by {over_by:,} characters; {most}")
+        writable(self.engine, text, limits.TEXT_CHARS_MAX)
         self._conversation.to_end()
         self.engine.send(text)
 
@@ -260,7 +265,7 @@ class MainScreen(Screen[None]):
             answer = await ACTIONS[command.name](self.engine, command)
         except CommandError as error:
             self.note(str(error))
-        except (h.ApiError, h.HeliographError) as error:
+        except (h.ApiError, h.HeliographError, OSError) as error:
             if not over(error):
                 self.note(in_words(error))
         else:

@@ -9,17 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from msgspec.structs import replace
 
 import heliograph as h
 from api import limits
+from heliograph.chat.meter import Meter
 
 KEPT_MAX = 200
 """Messages kept of a chat that is not open."""
 
 Tick = Literal["sending", "failed", "sent", "delivered", "read"]
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A file of an own message: it is uploaded first, and then there is a `ticket`."""
+
+    path: Path
+    kind: h.MediaKind
+    meter: Meter
+    upload_id: int
+    album: int = 0
+    ticket: str = ""
 
 
 @dataclass(slots=True)
@@ -33,6 +47,7 @@ class Pending:
     date_ms: int
     error: str = ""
     sent: bool = False
+    file: Outgoing | None = None
 
     @property
     def tick(self) -> Tick:
@@ -286,6 +301,26 @@ class Model:
     def pending(self, chat_id: str) -> list[Pending]:
         """Own messages on their way to a chat, or failed, as they were written."""
         return [pending for pending in self.outbox.values() if pending.chat_id == chat_id]
+
+    def ready(self, pending: Pending) -> bool:
+        """It can be sent now: its file is uploaded, and those of its album are."""
+        if pending.tick != "sending":
+            return False
+        file = pending.file
+        return file is None or all(
+            other.ticket
+            for other in (pending.file for pending in self.pending(pending.chat_id))
+            if other is not None and (other is file or (file.album and other.album == file.album))
+        )
+
+    def forget(self, pending: Pending) -> None:
+        """Not to be sent any more; the text of an album stays with those that are left."""
+        self.outbox.pop(pending.random_id, None)
+        file = pending.file
+        for other in self.pending(pending.chat_id):
+            if file and file.album and other.file and other.file.album == file.album:
+                other.text = other.text or pending.text
+                return
 
     # --- what is shown --------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from textual.widgets import Button, Input, Static
 import heliograph as h
 from api import methods as m
 from heliograph.chat.actions import Page
-from heliograph.chat.engine import in_words
 from heliograph.chat.login import LoginError, check_new, username_of
 from heliograph.chat.text import one_line
+from heliograph.chat.transfers import in_words
 
 if TYPE_CHECKING:
     from heliograph.chat.app import ChatApp

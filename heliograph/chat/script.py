@@ -1,14 +1,21 @@
-"""Log in and send without a terminal, for scripts. What is printed is the result alone."""
+"""Log in, send, and save files without a terminal, for scripts. What is printed is the result
+alone."""
 
 from __future__ import annotations
 
 import platform
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import heliograph as h
 from api import limits
 from heliograph.chat.login import LoginError, alone, check_new, username_of
+from heliograph.chat.meter import Meter
 from heliograph.chat.text import one_line
+from heliograph.chat.transfers import find_file
 
 DEVICE = f"heliograph chat on {platform.node()}"[: limits.DEVICE_CHARS_MAX]
 
@@ -49,9 +56,43 @@ async def _known(client: h.Client) -> str:
         raise
 
 
-async def send(url: str, state: Path, to: str, text: str) -> h.Sent:
-    """Send a text from the saved login. The state file is only read, so this works beside a running
-    client. Raises `LoginError`, `ApiError`, `HeliographError`."""
+async def send(
+    url: str, state: Path, to: str, text: str, files: Sequence[Path] = ()
+) -> list[h.Sent]:
+    """Send a text, or files with it, from the saved login. Raises `LoginError`, `ApiError`,
+    `HeliographError`, OSError."""
+    if files and len(text) > limits.CAPTION_CHARS_MAX:
+        most = f"{limits.CAPTION_CHARS_MAX:,}"
+        raise LoginError(f"the text is too long; with a file it has at most {most} characters")
+    async with _saved(url, state) as client:
+        chat_id = await _target(client, to)
+        if not files:
+            return [await client.send(chat_id, text)]
+        tickets = []
+        for path in files:
+            with _told(f"sending {path.name}") as progress:
+                tickets.append((await client.upload(path, progress=progress)).ticket)
+        album = h.new_random_id() if len(tickets) > 1 else 0
+        return [
+            await client.send(chat_id, "" if number else text, ticket=ticket, album=album)
+            for number, ticket in enumerate(tickets)
+        ]
+
+
+async def save(url: str, state: Path, chat: str, last: int, message_id: int, to: Path) -> Path:
+    """Save a file from a chat; see `find_file`. Raises `LoginError`, `ApiError`, `HeliographError`,
+    OSError."""
+    async with _saved(url, state) as client:
+        message = await find_file(client, await _target(client, chat), last, message_id)
+        if message is None or message.media is None:
+            raise h.ApiError("media_not_found", "there is no such file in this chat")
+        with _told(f"saving {one_line(message.media.name)}") as progress:
+            return await client.download(message, to, progress=progress)
+
+
+def _saved(url: str, state: Path) -> h.Client:
+    """A client with the saved login. The state file is only read, so this works beside a running
+    client. Raises `LoginError`."""
     saved = h.FileState(state).load()
     if saved is None or not saved.token:
         raise NotLoggedIn(
@@ -59,8 +100,27 @@ async def send(url: str, state: Path, to: str, text: str) -> h.Sent:
         )
     if saved.server != url:
         raise LoginError(f"{state} is a login at {saved.server}; name another file with --state")
-    async with h.Client(url, token=saved.token, live=False) as client:
-        return await client.send(await _target(client, to), text)
+    return h.Client(url, token=saved.token, live=False)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[h.Progress | None]:
+    """Show at a terminal how far a file is."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    meter = Meter(0)
+
+    def show(done: int, size: int) -> None:
+        meter.size = size
+        now_ms = time.monotonic_ns() // 1_000_000
+        meter.tell(done, now_ms)
+        print(f"\r\x1b[K{what}  {meter.words(now_ms)}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        print(file=sys.stderr)
 
 
 async def _target(client: h.Client, to: str) -> str:

@@ -1,4 +1,4 @@
-"""Strings of other people made harmless, and times in words.
+"""Strings of other people made harmless; sizes and times in words.
 
 Names and texts come from anybody. On a terminal a control character may move the cursor or change
 the title, and a bidi override may make a name look like another. Everything that is shown passes
@@ -63,6 +63,25 @@ def one_line(text: str) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 member`, `2 members`."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def human_size(size: int) -> str:
+    """`1 byte`, `812 bytes`, `34 kB`, `1.2 MB`: in powers of 1,000, as files are sold."""
+    if size < 1000:
+        return plural(size, "byte")
+    shown = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        shown /= 1000
+        if shown < 999.5 or unit == "TB":
+            break
+    return f"{shown:.1f} {unit}" if shown < 9.95 else f"{shown:.0f} {unit}"
+
+
+def length(ms: int) -> str:
+    """How long something is: `0:07`, `1:02:03`."""
+    minutes, seconds = divmod(max(ms, 0) // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 # --- times ------------------------------------------------------------------------------------

@@ -16,9 +16,20 @@ from rich.text import Text
 
 import heliograph as h
 from api import limits
-from heliograph.chat.model import ChatState, Model, Pending, Tick
-from heliograph.chat.text import clock, harmless, last_seen, local, long_day, one_line, plural
+from heliograph.chat.media import KINDS, kind_words, media_lines, media_words, progress
+from heliograph.chat.model import ChatState, Model, Outgoing, Pending, Tick
+from heliograph.chat.text import (
+    clock,
+    harmless,
+    human_size,
+    last_seen,
+    local,
+    long_day,
+    one_line,
+    plural,
+)
 from heliograph.chat.text import short_date as short
+from heliograph.chat.transfers import Saving
 
 TICKS: dict[Tick, tuple[str, str]] = {
     "sending": ("◷", "dim"),
@@ -161,11 +172,13 @@ def preview(model: Model, chat: ChatState, now_ms: int) -> Text:
     waiting = model.pending(chat.id)
     if waiting:
         tick, style = TICKS[waiting[-1].tick]
-        return Text.assemble((f"{tick} ", style), one_line(waiting[-1].text[:200]))
+        file = waiting[-1].file
+        words = _outgoing(file) if file is not None else one_line(waiting[-1].text[:200])
+        return Text.assemble((f"{tick} ", style), words)
     message = chat.top
     if message is None:
         return Text("no messages yet" if not chat.top_id else "", "dim italic")
-    if not message.text:
+    if not _talks(message):
         return Text(service(model, message), "italic")
     line = Text()
     tick_of = model.tick(message)
@@ -174,7 +187,15 @@ def preview(model: Model, chat: ChatState, now_ms: int) -> Text:
         line.append(f"{tick} ", style)
     elif chat.group:
         line.append(f"{name(model, message.from_id)}: ", "bold")
-    return line.append(one_line(message.text[:200]))
+    return line.append(short_words(message))
+
+
+def short_words(message: h.Message) -> str:
+    """A message in one line: `Photo: look`."""
+    text = one_line(message.text[:200])
+    if message.media is None:
+        return text
+    return ": ".join(filter(None, (kind_words(message.media), text)))
 
 
 def row(model: Model, chat: ChatState, now_ms: int, width: int) -> Text:
@@ -224,8 +245,9 @@ def conversation(model: Model, chat: ChatState, now_ms: int, width: int) -> list
         lines.append(Line(0, Text(empty.center(width), "dim")))
     today = local(now_ms).date()
     day = author = None
+    messages = list(chat.messages.values())
     marked = chat.marker_id == 0 or (chat.more and chat.first_id > chat.marker_id)
-    for message in chat.messages.values():
+    for message, after in zip(messages, [*messages, None][1:], strict=True):
         date = local(message.date_ms).date()
         if date != day:
             day, author = date, None
@@ -233,12 +255,28 @@ def conversation(model: Model, chat: ChatState, now_ms: int, width: int) -> list
         if not marked and message.id > chat.marker_id and message.from_id != model.me:
             marked, author = True, None
             lines.append(Line(MARKER, rule("new messages", width, "bold yellow")))
-        texts = _message_lines(model, chat, message, author, width)
+        texts = _message_lines(
+            model, chat, message, author, width, open_end=_goes_on(message, after)
+        )
         lines += [Line(message.id, text) for text in texts]
-        author = message.from_id if message.text else None
+        author = message.from_id if _talks(message) else None
     for pending in model.pending(chat.id):
-        lines += [Line(PENDING, text) for text in _pending_lines(pending, width)]
+        lines += [Line(PENDING, text) for text in _pending_lines(pending, now_ms, width)]
     return lines
+
+
+def _talks(message: h.Message) -> bool:
+    """Somebody said something, in contrast to what happened to a group."""
+    return bool(message.text) or message.media is not None
+
+
+def _goes_on(message: h.Message, after: h.Message | None) -> bool:
+    """The next message belongs to the same album: the time stands below its last one."""
+    return (
+        after is not None
+        and bool(message.album)
+        and (after.album, after.from_id) == (message.album, message.from_id)
+    )
 
 
 def _service_lines(model: Model, message: h.Message, width: int) -> Iterator[Text]:
@@ -247,10 +285,17 @@ def _service_lines(model: Model, message: h.Message, width: int) -> Iterator[Tex
 
 
 def _message_lines(
-    model: Model, chat: ChatState, message: h.Message, author: int | None, width: int
+    model: Model,
+    chat: ChatState,
+    message: h.Message,
+    author: int | None,
+    width: int,
+    *,
+    open_end: bool,
 ) -> Iterator[Text]:
-    """`author` is whose message stands before it, so that a name stands above the first only."""
-    if not message.text:
+    """`author` is whose message stands before it, so that a name stands above the first only;
+    `open_end`: without the time."""
+    if not _talks(message):
         yield from _service_lines(model, message, width)
         return
     own = message.from_id == model.me
@@ -262,32 +307,59 @@ def _message_lines(
     if tick_of is not None:
         tick, style = TICKS[tick_of]
         foot.append(" ").append(tick, style)
+    if open_end:
+        foot = Text()
     quoted = chat.messages.get(message.reply_to) if message.reply_to else None
     quote = ""
     if quoted is not None:
-        quote = f"↪ {name(model, quoted.from_id)}: {one_line(quoted.text[:200])}"
-    yield from _block(message.text, quote, foot, width, own=own)
+        quote = f"↪ {name(model, quoted.from_id)}: {short_words(quoted)}"
+    room = _widest(width)
+    body = [Text(_cut(quote, room), "dim italic")] if quote else []
+    if message.media is not None:
+        body += media_lines(message.media, room)
+        number = Text(f"  #{message.id}", "dim")
+        words = Text(_cut(media_words(message.media), room - number.cell_len), "bold")
+        body.append(words.append_text(number))
+    yield from _block(body + _text_lines(message.text, room), foot, width, own=own)
 
 
-def _pending_lines(pending: Pending, width: int) -> Iterator[Text]:
+def _pending_lines(pending: Pending, now_ms: int, width: int) -> Iterator[Text]:
     tick, style = TICKS[pending.tick]
     foot = Text(f"{clock(pending.date_ms)} ", "dim").append(tick, style)
-    yield from _block(pending.text, "", foot, width, own=True)
+    room = _widest(width)
+    body: list[Text] = []
+    if pending.file is not None:
+        body.append(Text(_cut(_outgoing(pending.file), room), "bold"))
+    body += _text_lines(pending.text, room)
+    if pending.file is not None and not pending.file.ticket and not pending.error:
+        body.append(progress(pending.file.meter, now_ms, room))
+    yield from _block(body, foot, width, own=True)
     if pending.error:
         words = f"Not sent: {one_line(pending.error)}. /retry sends it again, /drop forgets it."
         for line in wrapped(words, max(width - 2, 8)):
             yield Text(" " * max(width - 1 - cell_len(line), 0) + line, "red")
 
 
-def _block(text: str, quote: str, foot: Text, width: int, *, own: bool) -> Iterator[Text]:
+def _outgoing(file: Outgoing) -> str:
+    """`Photo  us.jpg  1.2 MB`"""
+    return f"{KINDS[file.kind]}  {one_line(file.path.name)}  {human_size(file.meter.size)}"
+
+
+def _text_lines(text: str, width: int) -> list[Text]:
+    return [Text(line) for line in wrapped(text, width)] if text else []
+
+
+def _widest(width: int) -> int:
+    """How wide a message may be."""
+    return max(min(width * 3 // 4, BLOCK_MAX), min(width - 2, 20))
+
+
+def _block(body: list[Text], foot: Text, width: int, *, own: bool) -> Iterator[Text]:
     """A message: its lines with time and ticks at the end; own ones stand at the right."""
-    widest = max(min(width * 3 // 4, BLOCK_MAX), min(width - 2, 20))
-    body = [Text(line) for line in wrapped(text, widest)]
-    if quote:
-        body.insert(0, Text(_cut(quote, widest), "dim italic"))
     last = body[-1]
-    if last.cell_len + 2 + foot.cell_len <= widest:
-        block = max(*(line.cell_len for line in body), last.cell_len + 2 + foot.cell_len)
+    foot_cells = foot.cell_len + 2 if foot else 0
+    if last.cell_len + foot_cells <= _widest(width):
+        block = max(*(line.cell_len for line in body), last.cell_len + foot_cells)
         body[-1] = _sides(last, foot, block)
     else:
         block = max(*(line.cell_len for line in body), foot.cell_len)
@@ -295,3 +367,16 @@ def _block(text: str, quote: str, foot: Text, width: int, *, own: bool) -> Itera
     indent = " " * (max(width - 1 - block, 0) if own else 1)
     for line in body:
         yield Text(indent).append_text(line)
+
+
+# --- files that are saved ---------------------------------------------------------------------
+
+
+def savings(found: list[Saving], now_ms: int, width: int) -> Text:
+    """A line for each file that is being saved."""
+    lines = []
+    for saving in found:
+        assert saving.message.media is not None
+        left = Text(f"Saving {kind_words(saving.message.media)}")
+        lines.append(_sides(left, progress(saving.meter, now_ms, width * 3 // 4), width))
+    return Text("\n").join(lines)

@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from heliograph.chat import paths
 from heliograph.chat.text import harmless
 from heliograph.chat.view import Line
 
@@ -149,7 +150,8 @@ class Conversation(ScrollView, can_focus=True):
 
 class Composer(TextArea):
     """The input line: Enter sends, Ctrl+J makes a new line. With nothing typed, the arrows go to
-    the next and previous chat, and Page up and down always scroll the conversation."""
+    the next and previous chat, Tab completes a path, and Page up and down always scroll the
+    conversation."""
 
     def __init__(self, id: str) -> None:
         super().__init__(
@@ -182,6 +184,8 @@ class Composer(TextArea):
             # the chat that they open, or be cut by what they type.
             if self.take(self.text):
                 self.put("")
+        elif event.key == "tab" and (completed := paths.completed(self.text)) is not None:
+            self.put(completed)
         elif event.key in NEW_LINE:
             self.insert("\n")
         elif event.key in ("pageup", "pagedown"):
@@ -218,5 +222,6 @@ class Panes(Horizontal):
         with Vertical(id="chat-pane"):
             yield Static("", id="head", markup=False)
             yield Conversation(id="conversation")
+            yield Static("", id="savings", markup=False)
             yield Static("", id="note", markup=False)
             yield Composer(id="composer")

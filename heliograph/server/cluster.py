@@ -11,30 +11,32 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from heliograph.server.config import ServerConfig
-from heliograph.server.layout import LayoutError, lay_out
+from heliograph.server.config import COPIES, ServerConfig
+from heliograph.server.layout import LayoutError, is_pooled, lay_out
 from heliograph.server.main import settings_of, wait_until_ready, write_run_file
 from heliograph.server.node import node_environment
 from heliograph.server.up import PARTITIONS, REPLICATED_PARTITIONS
 from storage import node_folder
 from storage.folder import VERSION, Description
+from storage.node_folder import Content
 
 if TYPE_CHECKING:
     from actors.runtime.settings import Settings
 
 log = logging.getLogger("heliograph.server")
 
-COPIES = 3
-"""As many as there are nodes, up to this, if it is not said otherwise."""
 JOIN_STEP_S = 0.25
 READY_S_MAX = 90.0
+SERVE_GONE_S_MAX = 60.0
+NODES_AT_ONCE = 64
+SERVE_CONTROLLER = "SERVE_CONTROLLER_ACTOR"
 
 
 class ClusterError(Exception):
@@ -76,20 +78,33 @@ def start(
     from actors.runtime import cluster
 
     known = node_folder.look(Path(config.data)).cluster
-    names = wait_for_nodes(nodes or (known.hosts if known else 1), wait_s, say)
-    looked = {name: cluster.look_at(name) for name in names}
+    roster = cluster.seats(known.cluster_id) if known and known.copies > 1 else {}
+    count = nodes or len([*filter(is_pooled, roster)]) or (known.hosts if known else 1)
+    least = count if known is None or known.copies == 1 else 1
+    names = wait_for_nodes(count, least, wait_s, say)
+    looked = look(names, say)
+    contents = {name: content for name, (_, content) in looked.items()}
     try:
-        layout = lay_out({name: content for name, (_, content) in looked.items()}, nodes)
+        layout = lay_out(contents, nodes, roster)
     except LayoutError as error:
         raise ClusterError(str(error)) from error
-    homes = [cluster.Home(name, looked[name][0]) for name in layout.homes]
+    homes, own = (
+        {host: cluster.Home(node, looked[node][0]) for host, node in some.items()}
+        for some in (layout.homes, layout.own)
+    )
     copies = config.copies or min(COPIES, len(homes))
     if layout.cluster is not None and config.copies not in (0, layout.cluster.copies):
         raise ClusterError(
             f"this cluster was made with {layout.cluster.copies} copies; start it with --copies "
             f"{layout.cluster.copies}"
         )
-    made = layout.cluster or make(homes, copies)
+    made = layout.cluster or describe(len(homes), copies)
+    for host in layout.newcomers:
+        cluster.claim(homes[host], made, host)
+        if layout.cluster is not None:
+            say(f"Node {layout.homes[host]} joins as {host}.")
+    for host in layout.missing:
+        say(f"{host} is missing; after {config.replace_after_s:g} s others get its copies.")
     config = replace(
         config,
         cluster_id=made.cluster_id,
@@ -98,17 +113,18 @@ def start(
         copies=made.copies,
         edges=made.hosts,
     )
-    settings = replace(settings_of(config), fronts=made.hosts)
-    say(f"Starting Heliograph on {', '.join(layout.homes)} ...")
+    settings = settings_of(config)
+    say(f"Starting Heliograph on {', '.join(layout.homes.values())} ...")
     listen = {"host": config.host, "port": config.port}
     unchanged = _started_before(settings)
     with ThreadPoolExecutor(1) as pool:
-        started = pool.submit(cluster.start_on, homes, settings)
+        started = pool.submit(cluster.start_on, homes | own, settings)
         serve.start(proxy_location="EveryNode", http_options=listen)
-        if not (unchanged and _front_is_there()):
-            serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
+        if not (unchanged and len(homes) <= _fronts() <= len(homes) + len(layout.missing)):
+            application = serve_app.application(settings, fronts=len(homes))
+            serve.run(application, name=serve_app.APP, route_prefix="/")
         started.result()
-    for address in addresses(layout.homes) if config.everywhere else [config.shown_host]:
+    for address in addresses(layout.homes.values()) if config.everywhere else [config.shown_host]:
         wait_until_ready(f"http://{address}:{config.port}", READY_S_MAX)
     write_run_file(config, str(context.address_info["gcs_address"]))
     log.info("ready after %.1f s", time.monotonic() - begun_s)
@@ -123,24 +139,47 @@ def _started_before(settings: Settings) -> bool:
     return False
 
 
-def _front_is_there() -> bool:
-    """Whether Serve has begun to run the front again by itself, as it does after a restart of all
-    machines. To deploy the same again would replace its replicas one by one, half a minute each."""
+def _fronts() -> int:
+    """On how many nodes Serve runs the front, or has begun to run it again by itself, as it does
+    after a restart of all machines. To deploy the same again would replace them one by one."""
     from ray import serve
 
     import serve_app
 
     found = serve.status().applications.get(serve_app.APP)
-    return found is not None and found.status in ("RUNNING", "DEPLOYING")
+    if found is None or found.status not in ("RUNNING", "DEPLOYING"):
+        return 0
+    states = found.deployments["Front"].replica_states
+    return sum(count for state, count in states.items() if state != "STOPPING")
 
 
-def wait_for_nodes(count: int, wait_s: float, say: Callable[[str], None]) -> list[str]:
-    """Wait until so many nodes have joined; returns the names of all. Raises ClusterError."""
+def look(names: Iterable[str], say: Callable[[str], None]) -> dict[str, tuple[str, Content]]:
+    """The path of each node's data folder, and what is in it. A node that does not answer for a
+    minute is left out. Not sooner: a head that was started again takes the nodes that it remembers
+    for alive until they have come back, or until it has missed them for a while."""
+    from actors.runtime import cluster
+
+    found = {}
+    with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
+        looks = {name: pool.submit(cluster.look_at, name) for name in names}
+        for name, waiting in looks.items():
+            try:
+                found[name] = waiting.result()
+            except TimeoutError:
+                say(f"Node {name} does not answer.")
+    return found
+
+
+def wait_for_nodes(count: int, least: int, wait_s: float, say: Callable[[str], None]) -> list[str]:
+    """Wait until so many nodes have joined; returns the names of all. Raises ClusterError if not
+    even the least number came."""
     from actors.runtime import cluster
 
     end_s = time.monotonic() + wait_s
     told = ""
     while len(names := cluster.node_names()) < count:
+        if time.monotonic() > end_s and len(names) >= least:
+            break
         if time.monotonic() > end_s:
             raise ClusterError(
                 f"{count} nodes are wanted, {len(names)} came: {', '.join(names) or 'none'}"
@@ -151,7 +190,7 @@ def wait_for_nodes(count: int, wait_s: float, say: Callable[[str], None]) -> lis
     return names
 
 
-def addresses(names: Sequence[str]) -> list[str]:
+def addresses(names: Iterable[str]) -> list[str]:
     """Where these nodes are."""
     import ray
 
@@ -166,23 +205,18 @@ def addresses(names: Sequence[str]) -> list[str]:
     return [f"[{address}]" if ":" in address else address for address in found]
 
 
-def make(homes: list[Any], copies: int) -> Description:
-    """A new cluster: its description goes to each node's data folder. Raises ClusterError."""
-    from actors.runtime import cluster
-
-    if copies > len(homes):
-        raise ClusterError(f"{copies} copies need as many nodes; there are {len(homes)}")
-    made = Description(
+def describe(hosts: int, copies: int) -> Description:
+    """A new cluster, as it is written into each node's data folder. Raises ClusterError."""
+    if copies > hosts:
+        raise ClusterError(f"{copies} copies need as many nodes; there are {hosts}")
+    return Description(
         version=VERSION,
         cluster_id=secrets.token_hex(8),
         partitions=PARTITIONS if copies == 1 else REPLICATED_PARTITIONS,
-        hosts=len(homes),
+        hosts=hosts,
         created_ms=time.time_ns() // 1_000_000,
         copies=copies,
     )
-    for number, home in enumerate(homes):
-        cluster.claim(home, made, f"host-{number}")
-    return made
 
 
 def stop(data: Path) -> None:
@@ -193,9 +227,21 @@ def stop(data: Path) -> None:
 
     from actors.runtime import cluster
 
-    with contextlib.suppress(RuntimeError):
-        settings = cluster.settings()
-        cluster.stop(settings)
-        cluster.end(settings)
+    cluster.stop()
+    cluster.end()
     serve.shutdown()  # type: ignore[no-untyped-call]
+    _wait_until_serve_is_gone()
     (data / "run.json").unlink(missing_ok=True)
+
+
+def _wait_until_serve_is_gone() -> None:
+    """`serve.shutdown` does not wait for long, but Serve goes on ending whatever it finds: also
+    what the next start deploys. Raises ClusterError."""
+    import ray
+
+    end_s = time.monotonic() + SERVE_GONE_S_MAX
+    controller = {"name": SERVE_CONTROLLER, "namespace": "serve"}
+    while controller in ray.util.list_named_actors(all_namespaces=True):
+        if time.monotonic() > end_s:
+            raise ClusterError("Ray Serve does not end; its logs on the head say more")
+        time.sleep(JOIN_STEP_S)

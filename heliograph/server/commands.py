@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from heliograph.failing import fail
 from heliograph.server.config import ServerConfig
 
 app = typer.Typer(
@@ -20,11 +22,6 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option(help="This machine's data folder; made if it is not there.")]
 DATA = Path("heliograph-data")
-
-
-def _fail(message: object) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(f"heliograph: {message}", markup=False)
-    return typer.Exit(2)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -46,7 +43,7 @@ def node(
     try:
         code = start_node(data, name or socket.gethostname(), token, context.args)
     except NodeError as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     raise typer.Exit(code)
 
 
@@ -68,6 +65,14 @@ def start(
             show_default="as many as nodes, up to 3",
         ),
     ] = 0,
+    replace_after: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="Others get the copies of a host that was silent for so many seconds, if there "
+            "are more hosts than copies.",
+        ),
+    ] = 600.0,
     host: Annotated[str, typer.Option(help="The address to listen on, on each node.")] = "0.0.0.0",
     port: Annotated[int, typer.Option(min=1, max=65534, help="The HTTP port.")] = 8000,
     ws_port: Annotated[
@@ -105,7 +110,7 @@ def start(
     from heliograph.server.node import NodeError
     from heliograph.server.up import UpError, check_public_url
 
-    say = Console(highlight=False).print
+    say = partial(Console(highlight=False).print, markup=False)
     try:
         public_url = check_public_url(public_url)
         config = ServerConfig(
@@ -125,10 +130,11 @@ def start(
             temporary="",
             version=version("heliograph"),
             copies=copies,
+            replace_after_s=replace_after,
         )
         started = cluster.start(config, nodes, wait, say)
     except (cluster.ClusterError, NodeError, UpError, TimeoutError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     say(f"Heliograph is ready: {started.hosts} nodes, port {started.port} of each")
     _end_at_once()
 
@@ -142,7 +148,7 @@ def stop(data: Data = DATA) -> None:
     try:
         cluster.stop(data.absolute())
     except (cluster.ClusterError, NodeError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     _end_at_once()
 
 

@@ -10,6 +10,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+COPIES = 3
+"""As many as there are nodes, up to this, if it is not said otherwise."""
+
 
 class ServerConfig(Struct, frozen=True):
     """`data`: absolute path of the data folder. `public_url`: how clients reach this server where a
@@ -32,6 +35,7 @@ class ServerConfig(Struct, frozen=True):
     temporary: str
     version: str
     copies: int = 1
+    replace_after_s: float = 600.0
     nodes: int = 1
 
     @property

@@ -5,23 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import resource
-import socket
 import sys
 from pathlib import Path
+
+from heliograph.server.ports import free_ports
 
 INLINE_BYTES_MAX = 1024 * 1024
 """What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond,
 so under load batches should be large (`actors.runtime.link`, `actors.runtime.fronts`)."""
 FRONT_PORTS_FROM, FRONT_PORTS, FRONT_PORT_RANGES = 20_000, 100, 97
 """Where the front's replicas listen: a range for each server of the machine."""
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def raise_file_limit() -> int:
@@ -53,6 +46,7 @@ def serve_environment(folder: Path, port: int) -> dict[str, str]:
     enough for a socket. `port`: where the server listens for HTTP."""
     folder.mkdir(parents=True, exist_ok=True)
     front_ports = FRONT_PORTS_FROM + port % FRONT_PORT_RANGES * FRONT_PORTS
+    metrics_port, stats_port, fallback_port = free_ports(3)
     return {
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.edge.bounded:bound_websockets",
@@ -62,15 +56,18 @@ def serve_environment(folder: Path, port: int) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
         # Not the ports of all servers of a machine: one would answer for another.
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_port),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(front_ports),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(front_ports + FRONT_PORTS),
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_MAXCONN": str(min(20_000, (raise_file_limit() - 200) // 3)),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "60",
+        # HAProxy is told at once, and looks once a second. With Ray's half a minute, Serve would
+        # not end within the time that `serve.shutdown` waits for it.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "HELIOGRAPH_PYTHON": sys.executable,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime.names import NODE_RESOURCE
+from actors.runtime.placement import OWN
 from storage import node_folder
 from storage.folder import Description
 
@@ -19,12 +20,27 @@ def folder(data: Path, number: int) -> Path:
 def prepare(data: Path, cluster: Description) -> None:
     """Make the nodes' folders when there are none yet. `host-N` in the data folder leads to each
     host's, so that whatever looks at the data of one server finds it. Raises DataFolderError."""
+    link(data)
     if folder(data, 0).exists():
         return
     for number in reversed(range(cluster.hosts)):
         host = f"host-{number}"
         node_folder.claim(folder(data, number), cluster, host)
         (data / host).symlink_to(Path(folder(data, number).name) / host)
+
+
+def link(data: Path) -> None:
+    """The same for hosts that were made while the server ran."""
+    for host in data.glob(f"node-*/{OWN}*"):
+        if not (data / host.name).exists():
+            (data / host.name).symlink_to(host.relative_to(data))
+
+
+def look(data: Path) -> dict[str, tuple[str, node_folder.Content]]:
+    """The path of each node's folder, and what is in it, by the node's name; none where there are
+    no such nodes."""
+    found = sorted(path for path in data.glob("node-*") if path.is_dir())
+    return {path.name: (str(path), node_folder.look(path)) for path in found}
 
 
 def temporary(run: str) -> str:

@@ -25,6 +25,7 @@ from heliograph.server.children import adopt_orphans, end_descendants
 from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_membership
 from heliograph.server.environment import ray_environment, serve_environment
 from heliograph.server.supervisor import FAILED, READY
+from storage import node_folder
 
 if TYPE_CHECKING:
     from actors.runtime.settings import Settings
@@ -56,6 +57,7 @@ def settings_of(config: ServerConfig) -> Settings:
         partitions=config.partitions,
         hosts=config.hosts,
         copies=config.copies,
+        replace_after_s=config.replace_after_s,
         edges=config.edges,
         dedicated=config.dedicated,
         resident_max=config.resident_max,
@@ -117,7 +119,11 @@ def _start_actors(config: ServerConfig, settings: Settings) -> None:
         cluster.start(settings)
         return
     folders = [str(local_nodes.folder(Path(config.data), number)) for number in range(config.nodes)]
-    homes = [cluster.Home(Path(path).name, path) for path in folders]
+    homes = {
+        host: cluster.Home(Path(path).name, path)
+        for path in folders
+        for host in node_folder.look(Path(path)).hosts
+    }
     cluster.start_on(homes, settings)
 
 
@@ -206,7 +212,7 @@ def stop(config: ServerConfig) -> None:
     from actors.runtime import cluster
 
     begun_s = time.monotonic()
-    cluster.stop(settings_of(config))
+    cluster.stop()
     log.info("stopped cleanly after %.1f s", time.monotonic() - begun_s)
     (Path(config.data) / "run.json").unlink(missing_ok=True)
     end(0)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import socket
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from heliograph.server import local_nodes
-from heliograph.server.config import ServerConfig
+from heliograph.server.config import COPIES, ServerConfig
 from heliograph.server.supervisor import Supervisor
 from storage.folder import DataFolder
 from storage.port import DataFolderError
@@ -64,6 +65,7 @@ def up(
     registration: Literal["open", "invitation", "closed"],
     dedicated: tuple[str, ...] | None,
     copies: int | None,
+    replace_after_s: float,
     resident_max: int,
     public_url: str,
     proxies: int | None,
@@ -73,10 +75,12 @@ def up(
     data = data.resolve()
     public_url = check_public_url(public_url)
     if nodes is not None:
-        if hosts not in (None, nodes) or dedicated or copies not in (None, 1):
-            raise UpError("--nodes is for one host a node, and neither --dedicated nor --copies")
-        if (data / "host-0").exists() and not local_nodes.folder(data, 0).exists():
-            raise UpError(f"{data} was made without --nodes; start it like that")
+        if hosts not in (None, nodes) or dedicated:
+            raise UpError("--nodes is for one host a node, and not for --dedicated")
+        if not local_nodes.folder(data, 0).exists():
+            if (data / "host-0").exists():
+                raise UpError(f"{data} was made without --nodes; start it like that")
+            copies = copies or min(nodes, COPIES)
         hosts = nodes
     ws_port = port + 1 if ws_port is None else ws_port
     check_port(host, port, "--port")
@@ -103,6 +107,7 @@ def up(
         ws_port=ws_port,
         hosts=made.hosts,
         copies=made.copies,
+        replace_after_s=replace_after_s,
         edges=edges if nodes is None else nodes,
         nodes=nodes or 1,
         partitions=made.partitions,
@@ -116,7 +121,7 @@ def up(
     )
     try:
         console.print("Starting Heliograph ...")
-        supervisor = Supervisor(config, console.print)
+        supervisor = Supervisor(config, partial(console.print, markup=False))
         return supervisor.run(lambda ready: announce(ready, console))
     finally:
         folder.close()

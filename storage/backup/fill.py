@@ -21,6 +21,8 @@ from storage.engine import MAP_BYTES, LmdbStore, database_name
 from storage.folder import Description
 from storage.log import sync_folder
 from storage.port import StorageFull
+from storage.replica import CONFIG
+from storage.slots import Slots
 
 FILE = "heliograph.json"
 ROWS_PER_TRANSACTION = 20_000
@@ -45,10 +47,15 @@ class NewFolder:
             )
         self.path = path
 
-    def add_store(self, name: str, partitions: Mapping[int, Iterable[Row]]) -> None:
-        """Write a host's store. Raises StorageFull."""
+    def add_store(
+        self, name: str, partitions: Mapping[int, Iterable[Row]], config: bytes = b""
+    ) -> None:
+        """Write a store; `config`: what a copy shall remember. Raises StorageFull."""
         folder = self.path / name
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700)
+        if config:
+            Slots(folder / CONFIG).write(config)
         LmdbStore(folder, partitions).close()
         env = lmdb.open(str(folder / "rows"), map_size=MAP_BYTES, max_dbs=len(partitions) + 4)
         try:
@@ -59,7 +66,7 @@ class NewFolder:
             raise StorageFull(f"cannot write {folder}: {error}") from error
         finally:
             env.close()
-        for inner in (folder / "rows", folder / "log", folder):
+        for inner in (folder / "rows", folder / "log", folder, folder.parent):
             sync_folder(inner)
 
     def finish(self, description: Description) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import lmdb
 
 from storage.codec import unseal
-from storage.engine import rows_of
+from storage.engine import APPLIED, EPOCH_BYTES, rows_of
 from storage.memtable import Memtable
 from storage.port import CorruptLog, StorageFailed, Writes
 from storage.records import HEADER, JOINED, LogReader, Segment, record_at, segments_of
@@ -98,6 +98,38 @@ class Follower(Snapshot):
         """All records that were read, with their numbers."""
         for number, payload in enumerate(self._payloads, self.begin + 1):
             yield number, rows_of(payload)
+
+    def epoch_at(self, record: int) -> int:
+        """The epoch of a copy's record from `begin` on, that one not included."""
+        return int.from_bytes(self._payloads[record - self.begin - 1][:EPOCH_BYTES], "big")
+
+    def last_with_rows(self, upto: int) -> int:
+        """The last record up to this one that changed a row; what follows changes nothing."""
+        while upto > self.begin and not rows_of(self._payloads[upto - self.begin - 1]):
+            upto -= 1
+        return upto
+
+    def stored(self) -> int:
+        """Up to which record LMDB holds rows *now*: for a copy, that much is committed."""
+        try:
+            with self._env.begin() as txn:
+                return int(txn.get(APPLIED, b"0", db=self._meta))
+        except lmdb.Error as error:
+            raise StorageFailed(f"the row store beside {self._log} is damaged: {error}") from error
+
+    def is_still(self, record: int) -> bool:
+        """Whether the log still says what was read of it, up to this record. A copy takes back
+        records that are not committed; and where the log was cut, nobody can tell."""
+        number = self.begin
+        try:
+            for number, payload in LogReader(self._log, self._salt, self.begin).records():
+                if number > record or payload != self._payloads[number - self.begin - 1]:
+                    break
+                if number == record:
+                    return True
+        except (FileNotFoundError, CorruptLog):
+            return False
+        return record == self.begin
 
     def settle(self, record: int) -> None:
         """From here on rows are shown as they were after this record."""

@@ -91,14 +91,6 @@ def test_actors_with_a_host_of_their_own_are_backed_up(tmp_path: Path, repo: Pat
     assert report.counts["partitions"] == 9
 
 
-def test_a_server_with_copies_is_refused(tmp_path: Path, repo: Path) -> None:
-    DataFolder.open(tmp_path / "data", partitions=8, hosts=3, copies=3).close()
-    result = admin("backup", "--data", tmp_path / "data", "--to", repo)
-    assert result.exit_code == 2
-    assert "cannot be backed up yet" in result.stderr
-    assert not repo.exists()
-
-
 def test_a_second_backup_writes_only_what_is_new(data: Path, repo: Path) -> None:
     first, second = back_up(data, repo), back_up(data, repo)
     assert first["new_chunks"] == first["chunks"] > 0

@@ -12,12 +12,15 @@ import lmdb
 import pytest
 
 from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS, MessageRow
+from actors.messages import Dedicate
 from actors.runtime import refs
+from actors.runtime.placement import own_partition
 from actors.runtime.refs import KINDS, Caller
 from api import methods as m
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
 from heliograph.admin.restore_chat import restore_chat
 from heliograph.admin.stored import placement_of, verify_folder
+from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
 from storage.engine import LmdbStore, database_name
 from storage.folder import DataFolder
@@ -37,6 +40,7 @@ class Server:
 
     def __init__(self, path: Path) -> None:
         self.data, self.repo = path / "data", path / "repository"
+        self.moved: dict[str, int] = {}
         DataFolder.open(self.data, partitions=8, hosts=2).close()
         town = self.open()
         self.alice, self.bob, self.carol = map(town.register, ("alice", "bobby", "carol"))
@@ -73,8 +77,26 @@ class Server:
             checkpoint(store)
             store.close()
 
+    def move(self, chat_id: str, settle: bool = True) -> None:
+        """Give a chat a partition of its own; without `settle`, only its way there is begun."""
+        town, own = self.open(), own_partition(refs.chat(chat_id))
+        name = town.placement.host(own)
+        town.stores[name] = LmdbStore(self.data / name, [own], segment_bytes=1 << 16)
+        self._stores.append(town.stores[name])
+        town.names.append(name)
+        town.start(name)
+        town.post(refs.chat(chat_id), Dedicate())
+        if not settle:
+            town.commit(town.placement.home(refs.chat(chat_id)))
+            town.settle = lambda: None  # type: ignore[method-assign]
+        else:
+            self.moved[chat_id] = own
+        self.close(town)
+
     def place(self, chat_id: str) -> tuple[Path, int, bytes]:
         placement = placement_of(DataFolder.look(self.data))
+        if chat_id in self.moved:
+            placement.learn(refs.chat(chat_id), self.moved[chat_id])
         partition = placement.partition(refs.chat(chat_id))
         prefix = actor_prefix(KINDS["chat"], chat_id)
         return self.data / placement.host(partition), partition, prefix
@@ -114,6 +136,7 @@ def server(made: Server, tmp_path: Path) -> Server:
     copy = object.__new__(Server)
     copy.__dict__ |= made.__dict__
     copy.data, copy.repo = tmp_path / "data", tmp_path / "repository"
+    copy.moved = {}
     shutil.copytree(made.data, copy.data)
     shutil.copytree(made.repo, copy.repo)
     return copy
@@ -141,9 +164,12 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
+@pytest.mark.parametrize("moved", [False, True], ids=["pooled", "moved"])
 @pytest.mark.parametrize("what", DAMAGES)
-def test_a_chat_is_as_it_was(server: Server, what: str) -> None:
-    """To the last row, although it has gone on since the backup."""
+def test_a_chat_is_as_it_was(server: Server, what: str, moved: bool) -> None:
+    """To the last row, although it has gone on since the backup, and may be elsewhere now."""
+    if moved:
+        server.move(server.group)
     whole = {chat: server.rows(chat) for chat in (server.group, server.private)}
     DAMAGES[what](server)
     assert verify_folder(server.data).clean == (what == "nothing")
@@ -167,6 +193,15 @@ def test_a_chat_is_as_it_was(server: Server, what: str) -> None:
         server.bob.user_id: ("member", True),
         server.carol.user_id: ("admin", False),
     }
+    assert server.restore(server.group).rows == 0
+
+
+def test_a_chat_that_is_on_its_way_is_let_arrive_first(server: Server) -> None:
+    server.move(server.group, settle=False)
+    assert verify_folder(server.data).clean
+    with pytest.raises(BackupError, match="on its way"):
+        server.restore(server.group)
+    server.move(server.group)
     assert server.restore(server.group).rows == 0
 
 

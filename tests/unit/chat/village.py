@@ -1,19 +1,21 @@
 """Clients on the real actors in memory (`tests.unit.actors.town`), without a server or a network.
 
 A `VillageClient` is to the chat what a `heliograph.Client` is. It can be taken offline, and its
-login can be ended from elsewhere.
+login can be ended from elsewhere. Its files stop half way unless they `flow`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import msgspec
 
 import heliograph as h
 from actors import messages as i
+from actors.media.tickets import Seal, Ticket
 from actors.runtime import refs
 from actors.runtime.refs import Caller
 from api import methods as m
@@ -21,9 +23,11 @@ from api import types as t
 from api.errors import ApiError
 from heliograph._methods import Methods
 from tests.unit.actors.town import Town
+from tests.unit.media.desk import id_of
 
 PASSWORD = "correct horse battery"
 ENDED = object()
+SEAL = Seal(bytes(32))
 Update = t.Update | t.Event
 
 
@@ -35,6 +39,7 @@ class Village:
         self.registration = registration
         self.people: dict[str, Caller] = {}
         self.clients: list[VillageClient] = []
+        self.files: dict[str, bytes] = {}
         self._taken: dict[int, int] = {}
 
     def register(self, username: str) -> Caller:
@@ -118,6 +123,13 @@ class VillageClient(Methods):
         self.connection: h.ConnectionState = "offline"
         self.told: Callable[[h.ConnectionState], None] = lambda state: None
         self.sent: list[m.Params] = []
+        self.uploads: list[tuple[str, int | None]] = []
+        """The names and upload ids of all attempts."""
+        self.downloads = 0
+        self.flow = asyncio.Event()
+        self.flow.set()
+        self.troubles: list[Exception] = []
+        """What becomes of the next uploads and downloads."""
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
         self._online = asyncio.Event()
         self._number = len(village.clients) + 1
@@ -200,6 +212,34 @@ class VillageClient(Methods):
         finally:
             self.village.deliver()
 
+    async def upload(
+        self,
+        source: Path,
+        *,
+        kind: t.MediaKind,
+        progress: h.Progress,
+        upload_id: int,
+    ) -> t.Finished:
+        self.uploads.append((source.name, upload_id))
+        data = _read(source)
+        await self._flows(len(data), progress)
+        media = t.Media(kind, id_of(data), len(data), source.name, "text/plain")
+        self.village.files[media.file_id] = data
+        return t.Finished(SEAL.close(Ticket(2**50, self.user_id, media)), 2**50, media)
+
+    async def download(self, message: t.Message, to: Path, *, progress: h.Progress) -> Path:
+        self.downloads += 1
+        assert message.media is not None
+        await self._flows(message.media.size, progress)
+        return _write(to, message.media.name, self.village.files[message.media.file_id])
+
+    async def _flows(self, size: int, progress: h.Progress) -> None:
+        progress(size // 2, size)
+        await self.flow.wait()
+        if self.troubles:
+            raise self.troubles.pop(0)
+        progress(size, size)
+
     def deliver(self) -> None:
         if self.connection == "online":
             for item in self.village.frames(self._number):
@@ -221,3 +261,13 @@ class VillageClient(Methods):
                 self.village.town.call(self.caller, m.Ack(pts))
                 self.village.deliver()
             yield update
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def _write(to: Path, name: str, data: bytes) -> Path:
+    path = to / name if to.is_dir() else to
+    path.write_bytes(data)
+    return path

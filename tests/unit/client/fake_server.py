@@ -125,6 +125,8 @@ class Server:
         self.copies: Callable[[int], int] = lambda pts: 1
         self.answers: dict[type[m.Params], Callable[[Any], Any]] = {}
         """What a test answers itself."""
+        self.tickets: dict[str, t.Media] = {}
+        """The files that can be sent, by their tickets."""
         self.heartbeat_s = 30
         self.silent = False
         self._numbers = itertools.count(1)
@@ -267,6 +269,8 @@ class Server:
             params.text,
             reply_to=params.reply_to,
             random_id=params.random_id,
+            media=self.tickets[params.media] if params.media else None,
+            album=params.album,
         )
         log.append(message)
         pts = self.update(account, t.MessageNew(message), but=connection)

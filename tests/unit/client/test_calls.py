@@ -297,6 +297,18 @@ def test_refused_because_the_first_attempt_succeeded(params: m.Params, code: str
     run(test)
 
 
+def test_oneself_is_not_removed_also_where_an_answer_was_lost() -> None:
+    async def test(server: Server) -> None:
+        async with alice(server) as (client, _, _):
+            oneself = m.RemoveMember("g1", client.user_id)
+            server.faults[m.RemoveMember] += [LOST_BEFORE, ApiError("not_member")]
+            with pytest.raises(heliograph.ApiError, match="not_member"):
+                await client.call(oneself)
+            assert len(server.calls(m.RemoveMember)) == 2
+
+    run(test)
+
+
 def test_handing_over_a_group_is_not_repeated() -> None:
     async def test(server: Server) -> None:
         async with alice(server) as (client, _, _):

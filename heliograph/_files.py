@@ -1,0 +1,295 @@
+"""Files: whole uploads and downloads, which go on where they were after an interruption."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import mimetypes
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from api import files, limits
+from api import types as t
+from api.errors import ApiError
+from heliograph._config import Progress
+from heliograph._errors import ConnectionLost, FileDamaged, ProtocolError
+from heliograph._http import Http
+from heliograph._methods import Methods, new_random_id
+from heliograph._saving import draft_of, free_place, saved_name
+
+R = TypeVar("R")
+
+PARTS_AT_ONCE = 4
+PHOTO_TYPES = {"image/jpeg", "image/png", "image/webp"}
+
+
+class Files(Methods):
+    """Part of `Client`."""
+
+    async def upload(
+        self,
+        source: Path | str | bytes,
+        *,
+        kind: t.MediaKind | None = None,
+        name: str | None = None,
+        progress: Progress | None = None,
+        upload_id: int | None = None,
+    ) -> t.Finished:
+        """Upload a file, or bytes; returns what `send` needs to send it. `kind` says how it shall
+        be shown (None: as its name suggests). It goes on through lost connections and restarts of
+        the server, as long as a part gets through within `timeouts.call_s`; after an error, call it
+        again with the same `upload_id` to go on with what is missing. Refused as `too_large`,
+        `quota_exceeded`, `storage_full`; as `hash_mismatch` if the file has changed since its
+        upload began: then begin another. Raises OSError."""
+        async with _opened(source) as file:
+            if file.size > limits.FILE_BYTES_MAX:
+                raise ApiError("too_large", f"a file has at most {limits.FILE_BYTES_MAX:,} bytes")
+            name = file.name if name is None else name
+            kind = kind or kind_of(name)
+            if file.size <= limits.PART_BYTES:
+                data = await file.read(0)
+                done = await self._put_small(data, name, kind)
+                if progress:
+                    progress(file.size, file.size)
+                return done
+            number = new_random_id() if upload_id is None else upload_id
+            hashes = await self._put_parts(file, number, progress)
+        return await self.finish_upload(
+            number, files.text_of(files.file_id(hashes)), name=name, kind=kind
+        )
+
+    async def send_file(
+        self,
+        chat_id: str,
+        source: Path | str | bytes,
+        *,
+        text: str = "",
+        kind: t.MediaKind | None = None,
+        name: str | None = None,
+        reply_to: int = 0,
+        progress: Progress | None = None,
+        upload_id: int | None = None,
+        random_id: int | None = None,
+    ) -> t.Sent:
+        """Upload a file and send it, with a text if there is one. After an error, repeat it with
+        the same `upload_id` and `random_id`: it goes on, and is sent once."""
+        _check_caption(text)
+        done = await self.upload(
+            source, kind=kind, name=name, progress=progress, upload_id=upload_id
+        )
+        return await self.send(
+            chat_id, text, reply_to=reply_to, random_id=random_id, ticket=done.ticket
+        )
+
+    async def send_album(
+        self, chat_id: str, sources: Iterable[Path | str | bytes], *, text: str = ""
+    ) -> list[t.Sent]:
+        """Send up to ten files that are shown together; the text goes with the first. Refused as
+        `too_many` before anything is uploaded."""
+        _check_caption(text)
+        sources = list(sources)
+        if len(sources) > limits.ALBUM_MESSAGES_MAX:
+            raise ApiError("too_many", f"an album has at most {limits.ALBUM_MESSAGES_MAX} files")
+        done = [await self.upload(source) for source in sources]
+        album = new_random_id()
+        return [
+            await self.send(chat_id, "" if number else text, ticket=one.ticket, album=album)
+            for number, one in enumerate(done)
+        ]
+
+    async def download(
+        self,
+        message: t.Message,
+        to: Path | str,
+        *,
+        thumb: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Save the file of a message, or the small picture of it; returns where. In a folder `to`
+        it gets its own name, or if there is such a file already, one with a number; a file `to` is
+        replaced. It is written beside its place first, goes on from there after an interruption,
+        and is checked before it gets its name. Refused as `media_not_found`; raises `FileDamaged`,
+        OSError."""
+        media = message.media
+        if media is None or (thumb and media.thumb is None):
+            raise ApiError("media_not_found")
+        wanted = media.thumb if thumb and media.thumb is not None else media
+        path = Path(to)
+        into = await asyncio.to_thread(path.is_dir)
+        if into:
+            path = path / saved_name(media, thumb=thumb)
+        what = "thumb" if thumb else "file"
+        address = f"/media/{what}/{message.chat_id}/{message.id}"
+        draft = draft_of(path, wanted.file_id)
+        out = await asyncio.to_thread(os.open, draft, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            await self._fetch(address, wanted.size, out, progress)
+            found = await _whole(_id_of, out, wanted.size)
+        finally:
+            if not os.fstat(out).st_size and wanted.size:
+                draft.unlink(missing_ok=True)
+            os.close(out)
+        if found != wanted.file_id:
+            await asyncio.to_thread(draft.unlink)
+            raise FileDamaged(f"what was downloaded to {path} is not the file; try again")
+        if into:
+            path = free_place(path)  # at once: others may be saved under this name
+        os.replace(draft, path)
+        return path
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def _raw(self) -> tuple[Http, str]:
+        """The HTTP connections, and the token. Raises `ClientClosed`."""
+        raise NotImplementedError
+
+    async def _insist(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
+        """Repeat an attempt until it succeeds or is refused for good. Raises `DeadlineExceeded`."""
+        raise NotImplementedError
+
+    async def _put_small(self, data: bytes, name: str, kind: str) -> t.Finished:
+        asked = {"hash": files.text_of(files.chunk_hash(data)), "name": name, "kind": kind}
+
+        async def attempt() -> t.Finished:
+            http, token = self._raw()
+            return await http.put("POST", "/media/upload", token, asked, data, t.Finished)
+
+        return await self._insist("the upload", attempt)
+
+    async def _put_parts(
+        self, file: _Source, upload_id: int, progress: Progress | None
+    ) -> list[bytes]:
+        """Upload the parts that the server lacks; returns the hashes of all."""
+        upload = await self.begin_upload(file.size, upload_id)
+        stored = {n for part in upload.stored for n in range(part.first, part.last + 1)}
+        hashes = [b""] * upload.parts
+        done = 0
+        todo = iter(range(upload.parts))
+
+        async def work() -> None:
+            nonlocal done
+            for number in todo:
+                data = await file.read(number)
+                hashes[number] = files.chunk_hash(data)
+                if number not in stored:
+                    await self._put_part(upload_id, number, hashes[number], data)
+                done += len(data)
+                if progress:
+                    progress(done, file.size)
+
+        tasks = [asyncio.create_task(work()) for _ in range(PARTS_AT_ONCE)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return hashes
+
+    async def _put_part(self, upload_id: int, number: int, name: bytes, data: bytes) -> None:
+        path, asked = f"/media/upload/{upload_id}/{number}", {"hash": files.text_of(name)}
+
+        async def attempt() -> t.Ok:
+            http, token = self._raw()
+            return await http.put("PUT", path, token, asked, data, t.Ok)
+
+        await self._insist(f"part {number}", attempt)
+
+    async def _fetch(self, address: str, size: int, out: int, progress: Progress | None) -> None:
+        """Write a file from where it ends; each attempt that gets on is followed by another."""
+        while (have := os.fstat(out).st_size) < size:
+
+            async def attempt(start: int = have) -> None:
+                http, token = self._raw()
+                at = start
+                try:
+                    async with aclosing(http.pieces(address, token, start)) as pieces:
+                        async for piece in pieces:
+                            if at + len(piece) > size:
+                                raise ProtocolError("the server sends more than the file")
+                            await _whole(os.pwrite, out, piece, at)
+                            at += len(piece)
+                            if progress:
+                                progress(at, size)
+                except ConnectionLost:
+                    if at == start:
+                        raise
+                if at == start:
+                    raise ConnectionLost("the server sends nothing")
+
+            await self._insist("the download", attempt)
+        os.ftruncate(out, size)
+
+
+class _Source:
+    """What is uploaded, part by part."""
+
+    def __init__(self, name: str, size: int, read: Callable[[int, int], bytes]) -> None:
+        self.name = name
+        self.size = size
+        self._read = read
+
+    async def read(self, part: int) -> bytes:
+        """A part. Raises OSError, also if the file has become shorter."""
+        start, length = part * limits.PART_BYTES, files.part_bytes(self.size, part)
+        data = await _whole(self._read, length, start)
+        if len(data) != length:
+            raise OSError(f"{self.name} has become shorter while it was read")
+        return data
+
+
+@asynccontextmanager
+async def _opened(source: Path | str | bytes) -> AsyncIterator[_Source]:
+    if isinstance(source, bytes):
+        yield _Source("", len(source), lambda length, start: source[start : start + length])
+        return
+    # Not to wait for who writes into a pipe.
+    fd = await asyncio.to_thread(os.open, source, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "this is not a file", str(source))
+        name = Path(source).name.encode(errors="replace").decode()
+        yield _Source(name, found.st_size, lambda length, start: os.pread(fd, length, start))
+    finally:
+        os.close(fd)
+
+
+async def _whole(work: Callable[..., R], *args: object) -> R:
+    """Do this in a thread, and wait until it is done, also when cancelled: until then the file that
+    it works on must not be closed, or it would work on the next one of that number."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _check_caption(text: str) -> None:
+    if len(text) > limits.CAPTION_CHARS_MAX:
+        most = f"the text with a file has at most {limits.CAPTION_CHARS_MAX:,} characters"
+        raise ApiError("invalid_params", most)
+
+
+def kind_of(name: str) -> t.MediaKind:
+    """How a file of this name is best shown."""
+    guessed = mimetypes.guess_type(name)[0] or ""
+    if guessed in PHOTO_TYPES:
+        return "photo"
+    if guessed.startswith("video/"):
+        return "video"
+    return "audio" if guessed.startswith("audio/") else "file"
+
+
+def _id_of(fd: int, size: int) -> str:
+    """The id of what is in a file."""
+    hashes: Sequence[bytes] = [
+        files.chunk_hash(os.pread(fd, files.part_bytes(size, part), part * limits.PART_BYTES))
+        for part in range(files.part_count(size))
+    ]
+    return files.text_of(files.file_id(hashes))
