@@ -14,7 +14,6 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from heliograph.server.ports import free_ports
 from sim.load.idle import processes_titled, pss_kb
 
 ROOT = Path(__file__).parents[2]
@@ -62,12 +62,6 @@ ROWS = (
 
 class Failed(Exception):
     """A step of the benchmark did not work."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -130,7 +124,7 @@ def measure(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="heliograph-bench-", dir=options.folder) as folder:
         os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
         data = Path(folder) / "data"
-        port = free_port()
+        (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
         others = set(processes_titled(ACTOR_TITLE))
         with console.status("starting a server"), contextlib.ExitStack() as stack:

@@ -98,8 +98,8 @@ class Machine:
 
     @property
     def data(self) -> Path:
-        """Its `/srv/heliograph`, as seen from here."""
-        return self.folder / DATA.removeprefix("/srv/")
+        """Its `/srv/heliograph`, as seen from here, while it is on."""
+        return Path(f"/proc/{self.pid}/root{DATA}")
 
     def boot(self) -> None:
         """Turn it on, as it is first or after `kill`; its folders are as they were."""
@@ -233,6 +233,28 @@ class Machine:
     def small_disk(self, path: str, size: int) -> None:
         """Put a file system of so many bytes there."""
         self.run("sh", "-c", f"mkdir -p {path} && mount -t tmpfs -o size={size} tmpfs {path}")
+
+    def image_disk(self, path: str, size: int) -> None:
+        """Put an ext4 file system of so many bytes there, in a file on a loop device. Turning the
+        machine off takes it away."""
+        image = f"/srv/disk{path.replace('/', '-')}"
+        self.run(
+            "sh",
+            "-ec",
+            f"mkdir -p {path}; truncate -s {size} {image}; mkfs.ext4 -q -F -m 0 {image}; "
+            f"mount -o loop {image} {path}; rmdir {path}/lost+found",
+        )
+
+    def fill(self, path: str) -> None:
+        """Leave no room on the file system there."""
+        for size in ("1M", "4k"):  # what is set aside for metadata is given back by the sync
+            into = ("dd", "if=/dev/zero", f"of={path}/filler", "oflag=append", "conv=notrunc,fsync")
+            filled = self.run(*into, f"bs={size}", check=False)
+            assert "No space left" in filled.stdout, filled.stdout
+
+    def make_room(self, path: str) -> None:
+        """Undo `fill`."""
+        self.run("rm", "-f", f"{path}/filler")
 
 
 def cut(one: Machine, other: Machine) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,18 +16,13 @@ from typing import Any
 import httpx2
 import psutil
 
+from heliograph.server.ports import free_ports
+
 START_S_MAX = 120
+LOAD_S_MAX = 600
+"""A load that is ended when the fault has been felt."""
 ROOT = Path(__file__).parents[2]
 HELIOGRAPH = Path(sys.executable).with_name("heliograph")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody uses now."""
-    with contextlib.ExitStack() as stack:
-        socks = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in socks]
 
 
 class RunningServer:
@@ -73,7 +67,7 @@ class RunningServer:
 
     def logs(self) -> str:
         """The ends of what it printed and logged."""
-        parts = [self.output, *sorted((self.data / "logs").glob("*"))]
+        parts = [self.output, *sorted(self.data.glob("**/logs/*"))]
         return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in parts)
 
     def stop(self) -> None:
@@ -144,6 +138,15 @@ class RunningServer:
         )
 
 
+def enough(load: subprocess.Popen[str]) -> dict[str, Any]:
+    """End a load as Ctrl-C does; its figures."""
+    process = psutil.Process(load.pid)
+    while child := process.children():  # on a machine of its own
+        (process,) = child
+    process.send_signal(signal.SIGINT)
+    return result_of(load)
+
+
 def result_of(load: subprocess.Popen[str]) -> dict[str, Any]:
     """The figures of a load that was begun with `RunningServer.load`."""
     output, _ = load.communicate(timeout=240)
@@ -172,9 +175,47 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+def survive(
+    server: RunningServer, load: tuple[str, ...], fault: Callable[[], None]
+) -> dict[str, Any]:
+    """With such a load running, `fault` happens, and the load gets on afterwards: nothing was lost,
+    doubled or reordered, and what is stored is sound. Returns the load's figures."""
+    loading = server.load(*load, "--seconds", str(LOAD_S_MAX))
+    flows(lambda: turns(server))
+    fault()
+    flows(lambda: turns(server))
+    figures = enough(loading)
+    check(figures)
+    verify(server)
+    return figures
+
+
+def verify(server: RunningServer) -> None:
+    """What is stored is sound, whether the server runs or not."""
+    done = server.run("admin", "verify", "--data", str(server.data), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def flows(count: Callable[[], int], turns_min: int = 1_000) -> None:
+    """Wait until a load gets on: until so many turns more have been counted (0: that was not to be
+    had). A host that dies takes its count with it."""
+    least = 0
+
+    def grown() -> bool:
+        nonlocal least
+        now = count()
+        least = min(least or now, now or least)
+        return now > least + turns_min
+
+    wait_for(grown, 90)
+
+
 def turns(server: RunningServer) -> int:
-    """How many turns the hosts have executed: the sign that a load is running."""
-    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    """How many turns the hosts have executed; 0 where that cannot be told."""
+    try:
+        text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    except httpx2.HTTPError:
+        return 0
     return sum(
         int(float(line.split()[-1]))
         for line in text.splitlines()

@@ -77,6 +77,16 @@ def test_a_small_disk_is_full_soon(bench: list[Machine]) -> None:
     assert "No space left" in filled.stdout
 
 
+def test_a_disk_of_an_image_is_filled_and_has_room_again(bench: list[Machine]) -> None:
+    _, one, *_ = bench
+    one.image_disk("/srv/image", 16 << 20)
+    one.fill("/srv/image")
+    refused = one.run("dd", "if=/dev/zero", "of=/srv/image/more", "bs=64k", "count=1", check=False)
+    assert "No space left" in refused.stdout
+    one.make_room("/srv/image")
+    one.run("dd", "if=/dev/zero", "of=/srv/image/more", "bs=64k", "count=1")
+
+
 def test_nothing_is_changed_outside(bench: list[Machine]) -> None:
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     assert "br0" not in links

@@ -15,7 +15,7 @@ from actors.runtime import refs
 from actors.runtime.refs import ActorRef
 from heliograph.admin.stored import placement_of
 from storage.folder import DataFolder
-from tests.integration.running import RunningServer, wait_for
+from tests.integration.running import RunningServer, verify, wait_for
 from tests.integration.test_client import Four, all_have, run, talk
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
@@ -107,5 +107,4 @@ def test_all_of_it_is_there_after_a_restart(server: RunningServer, tmp_path: Pat
     server.start()
     wait_for(server.answers)
     assert asyncio.run(read(chat_id)) == texts
-    verified = server.run("admin", "verify", "--data", str(server.data))
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    verify(server)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from tests.integration.running import RunningServer, check, result_of, turns, wait_for
+from tests.integration.running import RunningServer, survive, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -30,17 +30,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         running.stop()
 
 
-def survive(server: RunningServer, seconds: int, fault: Callable[[], None]) -> None:
-    """With load running, `fault` happens: nothing is lost, and what is stored is sound."""
-    before = turns(server)
-    load = server.load(*LOAD, "--seconds", str(seconds))
-    wait_for(lambda: turns(server) > before + 5_000)
-    fault()
-    check(result_of(load))
-    done = server.run("admin", "verify", "--data", str(server.data), "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], None]:
     def kill() -> None:
         pid = server.pids(title)[index]
@@ -52,12 +41,12 @@ def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], No
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_kill_each_host(server: RunningServer, index: int) -> None:
-    survive(server, 12, killed(server, "ray::Host", index))
+    survive(server, LOAD, killed(server, "ray::Host", index))
 
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_kill_each_edge(server: RunningServer, index: int) -> None:
-    survive(server, 12, killed(server, "ray::Edge", index))
+    survive(server, LOAD, killed(server, "ray::Edge", index))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +59,7 @@ def test_kill_each_edge(server: RunningServer, index: int) -> None:
     ],
 )
 def test_kill_the_front(server: RunningServer, title: str) -> None:
-    survive(server, 12, killed(server, title))
+    survive(server, LOAD, killed(server, title))
     wait_for(server.answers)
 
 
@@ -79,7 +68,7 @@ def test_stop_and_start(server: RunningServer) -> None:
         server.stop()
         server.start()
 
-    survive(server, 45, restart)
+    survive(server, LOAD, restart)
 
 
 def test_kill_everything_at_once(server: RunningServer) -> None:
@@ -89,7 +78,7 @@ def test_kill_everything_at_once(server: RunningServer) -> None:
         server.kill()
         server.start()
 
-    survive(server, 45, cut)
+    survive(server, LOAD, cut)
 
 
 def test_kill_ray(server: RunningServer) -> None:
@@ -103,7 +92,7 @@ def test_kill_ray(server: RunningServer) -> None:
         wait_for(lambda: not (server.data / "run.json").exists(), 90)
         server.wait_ready()
 
-    survive(server, 75, kill)
+    survive(server, LOAD, kill)
 
 
 def test_kill_the_supervisor(server: RunningServer) -> None:
@@ -118,4 +107,4 @@ def test_kill_the_supervisor(server: RunningServer) -> None:
         assert not alive, f"left behind: {alive}"
         server.start()
 
-    survive(server, 45, kill)
+    survive(server, LOAD, kill)

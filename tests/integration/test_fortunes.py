@@ -16,7 +16,7 @@ import pytest
 
 import heliograph
 from api import limits
-from tests.integration.running import RunningServer
+from tests.integration.running import RunningServer, verify
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -137,5 +137,4 @@ def test_fortunes_are_told_and_read_back_byte_for_byte(server: RunningServer) ->
     said = list(texts())
     assert len(said) > 40_000
     asyncio.run(replay(server.url, said))
-    verified = server.run("admin", "verify", "--data", str(server.data))
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    verify(server)

@@ -1,132 +1,59 @@
-"""A cluster of three machines, started and stopped with Ray's own launcher: a host is killed, the
-head is started again, everything is stopped and started; no message is lost, doubled or reordered.
+"""A cluster of three machines, started and stopped with Ray's own launcher: hosts are killed and
+paused, machines die and are cut off, a disk is full, the head is started again, two of these at
+once, everything is stopped and started; no message is lost, doubled or reordered.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import secrets
-import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from heliograph.admin.stored import verify_folder
-from tests.integration.machine_folders import DATA, HOME
-from tests.integration.machines import Machine, machines
-from tests.integration.running import ROOT, check, result_of, wait_for
+from tests.integration.machine_cluster import (
+    BACK_S_MAX,
+    COPIES,
+    HOST,
+    NODES,
+    PARTITIONS,
+    Cluster,
+    host_of,
+)
+from tests.integration.machine_folders import DATA
+from tests.integration.machines import Machine, cut, machines
+from tests.integration.running import LOAD_S_MAX, check, enough, flows, result_of, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-NODES = 3
-HOST = "ray::NodeReplicatedHost"
-UP_S_MAX = 240
+DISK_BYTES = 1 << 30
+PAUSE_S = 30
 GONE_S_MAX = 120
 """A node ends when it has missed its head for a minute."""
-BACK_S_MAX = 90
-LOAD = ("--pairs", "10", "--window", "4", "--no-floor", "--json")
-TALK = """
-import asyncio
-import heliograph
-
-async def main():
-    async with heliograph.Client("{url}") as client:
-        await client.{enter}("somebody", "password of somebody")
-        notes = await client.open_private(client.user_id)
-        {line}
-
-asyncio.run(main())
-"""
-
-
-class Cluster:
-    """The operator and the machines, and what the operator does with them."""
-
-    def __init__(self, operator: Machine, nodes: list[Machine]) -> None:
-        self.operator = operator
-        self.nodes = nodes
-        self.home = operator.folder / HOME.removeprefix("/srv/")
-        self.launcher = launcher_file(nodes)
-        (self.home / "cluster.yaml").write_text(self.launcher)
-        token = self.home / "cluster-token"
-        token.write_text(secrets.token_hex(32))
-        token.chmod(0o600)
-
-    def up(self) -> None:
-        """It comes back when Heliograph answers."""
-        command = ("ray", "up", "--yes", "--disable-usage-stats", "cluster.yaml")
-        self.operator.run(*command, timeout_s=UP_S_MAX)
-
-    def down(self) -> None:
-        self.operator.run("ray", "down", "--yes", "cluster.yaml")
-
-    def load(self, node: int, seconds: int, *options: str) -> subprocess.Popen[str]:
-        url = f"http://{self.nodes[node].name}:8000"
-        command = ("heliograph", "load", "--url", url, "--seconds", str(seconds), *LOAD)
-        return self.operator.start(*command, *options)
-
-    def answers(self, node: int) -> bool:
-        """Whether a node says that all hosts can be reached through it."""
-        url = f"http://{self.nodes[node].name}:8000/readyz"
-        script = f"import httpx2; httpx2.get({url!r}, timeout=3).raise_for_status()"
-        return self.operator.run("python", "-c", script, check=False).returncode == 0
-
-    def turns(self, node: int) -> int:
-        """How many turns the hosts have executed: the sign that a load is running."""
-        url = f"http://{self.nodes[node].name}:8000/metrics"
-        script = f"import httpx2; print(httpx2.get({url!r}, timeout=3).text)"
-        text = self.operator.run("python", "-c", script, check=False).stdout
-        return sum(
-            int(float(n)) for n in re.findall(r"^heliograph_turns_total{.*} (\S+)$", text, re.M)
-        )
-
-    def copies(self) -> dict[str, Any]:
-        """What `heliograph admin cluster` says on the first node."""
-        command = ("heliograph", "admin", "cluster", "--data", DATA, "--json")
-        said = self.nodes[0].run(*command, check=False).stdout.strip().splitlines()
-        found: dict[str, Any] = json.loads(said[-1]) if said else {"partitions": [], "silent": []}
-        return found
-
-    def all_in_sync(self) -> bool:
-        found = self.copies()
-        rows = found["partitions"]
-        return (
-            not found["silent"]
-            and len(rows) == 16
-            and all(row["leader"] and not row["missing"] for row in rows)
-        )
-
-    def talk(self, enter: str, line: str) -> str:
-        """Have a user do something in the chat with themselves; returns what was printed."""
-        script = TALK.format(url=f"http://{self.nodes[0].name}:8000", enter=enter, line=line)
-        return self.operator.run("python", "-c", script).stdout
-
-
-def launcher_file(nodes: list[Machine]) -> str:
-    """The cluster.yaml of this repository, with the addresses of these machines."""
-    text = (ROOT / "cluster.yaml").read_text()
-    head, *workers = (node.address for node in nodes)
-    for pattern, value in (
-        (r"head_ip: .*", f"head_ip: {head}"),
-        (r"worker_ips: .*", f"worker_ips: [{', '.join(workers)}]"),
-        (r"ssh_user: .*", "ssh_user: root"),
-        (r"--nodes \d+", f"--nodes {len(nodes)}"),
-    ):
-        text, count = re.subn(pattern, value, text)
-        assert count, pattern
-    return text
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with machines(NODES) as (operator, nodes):
-        running = Cluster(operator, nodes)
-        running.up()
-        yield running
+def bench() -> Iterator[tuple[Machine, list[Machine]]]:
+    """The operator's machine, and one more than the cluster begins with."""
+    with machines(NODES + 1) as (operator, nodes):
+        nodes[1].image_disk(DATA, DISK_BYTES)
+        yield operator, nodes
+
+
+@pytest.fixture(scope="module")
+def cluster(bench: tuple[Machine, list[Machine]]) -> Cluster:
+    operator, nodes = bench
+    running = Cluster(operator, nodes[:NODES])
+    running.up()
+    return running
+
+
+@pytest.fixture
+def spare(bench: tuple[Machine, list[Machine]]) -> Machine:
+    """The machine that is not of the cluster at first."""
+    return bench[1][NODES]
 
 
 def test_each_node_has_a_host_and_can_be_used(cluster: Cluster) -> None:
@@ -139,64 +66,151 @@ def test_each_node_has_a_host_and_can_be_used(cluster: Cluster) -> None:
 
 
 def test_a_killed_host_comes_back(cluster: Cluster) -> None:
-    before = cluster.turns(0)
-    load = cluster.load(0, 12)
-    wait_for(lambda: cluster.turns(0) > before + 500)
-    node = cluster.nodes[1]
-    pid = node.kill_one(HOST)
-    wait_for(lambda: [p for p in node.processes(HOST) if p.pid != pid] != [])
-    check(result_of(load))
+    load = loaded(cluster)
+    killed_once(cluster.nodes[1])
+    ended_well(cluster, load)
 
 
 def test_the_head_is_started_again(cluster: Cluster) -> None:
     """Hosts of the other nodes run on meanwhile; the head's comes back with it."""
-    before = cluster.turns(1)
-    load = cluster.load(1, 50)
-    wait_for(lambda: cluster.turns(1) > before + 500)
-    head = cluster.nodes[0]
+    load = loaded(cluster, 1)
     others = [node.processes(HOST)[0] for node in cluster.nodes[1:]]
-    head.run("ray", "stop", "--force")
-    commands = re.findall(r"- (heliograph cluster node .*--head.*)", launcher_file(cluster.nodes))
-    head.run("bash", "-c", commands[0])
+    cluster.restart_head()
     wait_for(lambda: all(cluster.answers(n) for n in range(NODES)), BACK_S_MAX)
     assert all(process.is_running() for process in others)
-    check(result_of(load))
+    ended_well(cluster, load)
 
 
 def test_a_machine_dies_and_comes_back(cluster: Cluster) -> None:
     """The others go on, and its copies catch up."""
-    before = cluster.turns(0)
-    load = cluster.load(0, 25)
-    wait_for(lambda: cluster.turns(0) > before + 500)
+    load = loaded(cluster)
     node = cluster.nodes[2]
+    host = host_of(node)
     node.kill()
-    figures = result_of(load)
-    check(figures)
+    wait_for(lambda: not cluster.leads(host))
+    flows(lambda: cluster.turns(0))
     node.boot()
-    commands = re.findall(r"- (heliograph cluster node .*--address.*)", cluster.launcher)
-    node.run("bash", "-c", commands[0].replace("$RAY_HEAD_IP", cluster.nodes[0].address))
-    wait_for(lambda: node.processes(HOST) != [], BACK_S_MAX)
+    cluster.come_back(node)
+    ended_well(cluster, load)
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
 @pytest.mark.parametrize("ways", [1, 2])
 def test_a_machine_is_cut_off(cluster: Cluster, ways: int) -> None:
     """From the other machines, but not from the people."""
-    before = cluster.turns(0)
-    load = cluster.load(0, 25)
-    wait_for(lambda: cluster.turns(0) > before + 500)
+    load = loaded(cluster)
     node = cluster.nodes[1]
     others = [other for other in cluster.nodes if other is not node]
     for other in others:
         node.stop_hearing(other)
         if ways == 2:
             other.stop_hearing(node)
-    host = next(node.data.glob("host-*")).name
-    wait_for(lambda: host not in {row["leader"] for row in cluster.copies()["partitions"]})
+    wait_for(lambda: not cluster.leads(host_of(node)))
     for machine in cluster.nodes:
         machine.hear_all()
-    check(result_of(load))
+    ended_well(cluster, load)
     wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
+def test_a_host_is_paused(cluster: Cluster) -> None:
+    """Others lead meanwhile; when it goes on, nothing that it thought to lead is taken from it."""
+    load = loaded(cluster)
+    paused(cluster, cluster.nodes[1], lambda: None)
+    ended_well(cluster, load)
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
+def test_a_host_is_paused_while_the_others_are_cut_apart(cluster: Cluster) -> None:
+    """No two can hear each other for a while: nothing is acknowledged then, and nothing lost."""
+    load = loaded(cluster)
+
+    def cut_and_mend() -> None:
+        cut(cluster.nodes[0], cluster.nodes[2])
+        wait_for(lambda: len(cluster.copies()["silent"]) == NODES - 1)
+        for node in cluster.nodes:
+            node.hear_all()
+
+    paused(cluster, cluster.nodes[1], cut_and_mend)
+    ended_well(cluster, load)
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_disk_is_full(cluster: Cluster, killed: bool) -> None:
+    """Where a log needs room and there is none, a copy falls behind; it catches up when there is.
+    In the second case a host that has another copy is killed meanwhile."""
+    load = loaded(cluster)
+    full, other = cluster.nodes[1:]
+    full.fill(DATA)
+    _, writer = cluster.write(f"writer_{killed}".lower())
+    try:
+        wait_for(lambda: cluster.lacks(host_of(full)), BACK_S_MAX)
+        if killed:
+            killed_once(other)
+        flows(lambda: cluster.turns(0))
+    finally:
+        full.make_room(DATA)
+    assert cluster.written(writer) > 100
+    ended_well(cluster, load)
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
+def test_a_machine_dies_while_the_head_is_started_again(cluster: Cluster) -> None:
+    load = loaded(cluster)
+    node = cluster.nodes[2]
+    node.kill()
+    cluster.restart_head()
+    node.boot()
+    cluster.come_back(node)
+    wait_for(lambda: all(cluster.answers(n) for n in range(NODES)), BACK_S_MAX)
+    ended_well(cluster, load)
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
+def test_heliograph_is_stopped_and_started(cluster: Cluster, tmp_path: Path) -> None:
+    """Ray goes on meanwhile; what was stored is sound, and it is there again."""
+    cluster.talk("register", 'await client.send(notes.id, "before")')
+    cluster.nodes[0].run("heliograph", "cluster", "stop", "--data", DATA)
+    wait_for(lambda: not any(node.processes(HOST) for node in cluster.nodes))
+    assert not any(node.processes("ray::Serve") for node in cluster.nodes)
+    assert all(node.processes() for node in cluster.nodes)
+    cluster.check_stored(tmp_path / "together")
+    cluster.nodes[0].run("heliograph", "cluster", "start", "--data", DATA, timeout_s=240)
+    said = cluster.talk("login", "print([m.text async for m in client.history(notes.id)])")
+    assert "['before']" in said
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
+def loaded(cluster: Cluster, node: int = 0) -> subprocess.Popen[str]:
+    """A load that has begun, and goes on until `ended_well`."""
+    load = cluster.load(node, LOAD_S_MAX)
+    flows(lambda: cluster.turns(node))
+    return load
+
+
+def ended_well(cluster: Cluster, load: subprocess.Popen[str]) -> None:
+    """It gets on, and nothing was lost, doubled or reordered when it is ended."""
+    flows(lambda: cluster.turns(0))
+    check(enough(load))
+
+
+def killed_once(node: Machine) -> None:
+    """kill -9 of a node's host, which comes back."""
+    pid = node.kill_one(HOST)
+    wait_for(lambda: [p for p in node.processes(HOST) if p.pid != pid] != [])
+
+
+def paused(cluster: Cluster, node: Machine, meanwhile: Callable[[], None]) -> None:
+    """Pause a node's host for `PAUSE_S`: that long is the fault, so it is waited out."""
+    host = node.processes(HOST)[0]
+    end_s = time.monotonic() + PAUSE_S
+    host.suspend()
+    try:
+        wait_for(lambda: not cluster.leads(host_of(node)))
+        meanwhile()
+        time.sleep(max(0.0, end_s - time.monotonic()))
+    finally:
+        host.resume()
 
 
 def test_a_folder_of_another_cluster_is_refused(cluster: Cluster) -> None:
@@ -211,20 +225,64 @@ def test_a_folder_of_another_cluster_is_refused(cluster: Cluster) -> None:
     assert "node-1 of 0123456789" in refused.stdout
 
 
+def test_a_machine_joins_and_gets_its_share(cluster: Cluster, spare: Machine) -> None:
+    load = loaded(cluster)
+    cluster.join(spare)
+    assert f"Node {spare.name} joins as host-{NODES}" in cluster.start("--nodes", str(NODES + 1))
+    share = PARTITIONS * COPIES // (NODES + 1)
+    wait_for(lambda: cluster.shares()[host_of(spare)] == share, BACK_S_MAX)
+    ended_well(cluster, load)
+    cluster.consist_of([*cluster.nodes, spare])
+    assert cluster.answers(NODES)
+    check(result_of(cluster.load(NODES, 2)))
+
+
+def test_a_machine_that_is_lost_is_replaced(cluster: Cluster) -> None:
+    """Its disk is lost, too; the other three have everything afterwards."""
+    load = loaded(cluster)
+    head, lost, *others = cluster.nodes
+    host = host_of(lost)
+    lost.kill()
+    said = cluster.start("--nodes", str(NODES + 1), "--replace-after", "5", "--wait", "1")
+    assert f"{host} is missing" in said
+    rest = {f"host-{n}": PARTITIONS for n in range(NODES + 1)}
+    del rest[host]
+    wait_for(lambda: cluster.shares() == rest, BACK_S_MAX)
+    ended_well(cluster, load)
+    cluster.consist_of([head, *others])
+
+
+def test_the_machine_of_a_chat_s_own_host_dies_and_comes_back(cluster: Cluster) -> None:
+    """A chat for each machine gets a host of its own, while it is written to."""
+    load = loaded(cluster)
+    writers = [cluster.write(f"mover_{n}", letters=10, at_once=2) for n in range(NODES)]
+    for chat_id, _ in writers:
+        assert cluster.leads(cluster.dedicate(chat_id))
+    flows(lambda: cluster.turns(0))
+    node = cluster.nodes[-1]
+    (host,) = (path.name for path in node.data.glob("dedicated-*"))
+    node.kill()
+    wait_for(lambda: not cluster.leads(host))
+    flows(lambda: cluster.turns(0))
+    node.boot()
+    cluster.come_back(node)
+    wait_for(lambda: cluster.leads(host), BACK_S_MAX)
+    for _, writer in writers:
+        assert cluster.written(writer) > 10
+    ended_well(cluster, load)
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
+
+
 def test_down_and_up(cluster: Cluster, tmp_path: Path) -> None:
     """Nothing is left running, what was stored is sound, and it is there again."""
-    cluster.talk("register", 'await client.send(notes.id, "before")')
+    cluster.talk("login", 'await client.send(notes.id, "then")')
     cluster.down()
     wait_for(lambda: not any(node.processes() for node in cluster.nodes), GONE_S_MAX)
-    together = tmp_path / "together"  # what one server would have
-    together.mkdir()
-    shutil.copy(cluster.nodes[0].data / "heliograph.json", together)
-    for node in cluster.nodes:
-        for host in node.data.glob("host-*"):
-            (together / host.name).symlink_to(host)
-    report = verify_folder(together)
-    assert report.clean, report.findings
+    cluster.check_stored(tmp_path / "together")
     cluster.up()
     said = cluster.talk("login", "print([m.text async for m in client.history(notes.id)])")
-    assert "['before']" in said
+    assert "['then', 'before']" in said
     check(result_of(cluster.load(1, 3)))
+    own = [path.name for node in cluster.nodes for path in node.data.glob("dedicated-*")]
+    assert len(own) == NODES
+    wait_for(lambda: all(map(cluster.leads, own)), BACK_S_MAX)

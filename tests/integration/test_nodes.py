@@ -6,24 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.running import RunningServer, check, result_of, turns, wait_for
+from tests.integration.running import RunningServer, check, result_of, survive, verify, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 
-def test_a_cluster_on_one_machine(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "host"),
+    [((), "ray::NodeReplicatedHost"), (("--copies", "1"), "ray::NodeHost")],
+    ids=["three copies", "one copy"],
+)
+def test_a_cluster_on_one_machine(folder: Path, options: tuple[str, ...], host: str) -> None:
     """A host is killed, all is stopped, and it goes on; nothing is left running."""
-    server = RunningServer(folder, "--nodes", "3").start()
+    server = RunningServer(folder, "--nodes", "3", *options).start()
     raylets = [process for process in server.family() if "raylet" in process.name()]
-    assert len(raylets) == len(server.pids("ray::NodeHost")) == 3
-    load = server.load("--pairs", "10", "--window", "4", "--seconds", "8")
-    wait_for(lambda: turns(server) > 500)
-    pid = server.kill_one("ray::NodeHost")
-    wait_for(lambda: pid not in (pids := server.pids("ray::NodeHost")) and len(pids) == 3)
-    check(result_of(load))
+    assert len(raylets) == len(server.pids(host)) == 3
+
+    def kill() -> None:
+        pid = server.kill_one(host)
+        wait_for(lambda: pid not in (pids := server.pids(host)) and len(pids) == 3)
+
+    survive(server, ("--pairs", "10", "--window", "4"), kill)
     server.stop()
-    verified = server.run("admin", "verify", "--data", str(folder))
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    verify(server)
     server.start()
     check(result_of(server.load("--pairs", "5", "--window", "4", "--seconds", "2")))
     server.stop()

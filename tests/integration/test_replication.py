@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -15,7 +15,7 @@ import pytest
 
 from heliograph.admin.copies import copies_in
 from storage.replica import LmdbReplica
-from tests.integration.running import RunningServer, check, result_of, turns, wait_for
+from tests.integration.running import RunningServer, survive, verify, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -42,22 +42,6 @@ def figure(server: RunningServer, name: str) -> list[float]:
     ]
 
 
-def survive(server: RunningServer, seconds: int, fault: Callable[[], None]) -> dict[str, Any]:
-    before = turns(server)
-    load = server.load(*LOAD, "--seconds", str(seconds))
-    wait_for(lambda: turns(server) > before + 1_000)
-    fault()
-    figures = result_of(load)
-    check(figures)
-    verify(server)
-    return figures
-
-
-def verify(server: RunningServer) -> None:
-    done = server.run("admin", "verify", "--data", str(server.data), "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_the_operator_sees_who_leads(server: RunningServer) -> None:
     wait_for(lambda: server.run("admin", "cluster", "--data", str(server.data)).returncode == 0)
     done = server.run("admin", "cluster", "--data", str(server.data), "--json")
@@ -74,7 +58,7 @@ def test_kill_each_host(server: RunningServer, index: int) -> None:
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: pid not in server.pids(HOST) and len(server.pids(HOST)) == 3)
 
-    survive(server, 15, kill)
+    survive(server, LOAD, kill)
 
 
 def test_a_host_that_was_stopped_goes_on_as_a_follower(server: RunningServer) -> None:
@@ -89,7 +73,7 @@ def test_a_host_that_was_stopped_goes_on_as_a_follower(server: RunningServer) ->
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    survive(server, 25, pause)
+    survive(server, LOAD, pause)
 
 
 def test_everything_stops_and_starts(server: RunningServer) -> None:
@@ -97,7 +81,7 @@ def test_everything_stops_and_starts(server: RunningServer) -> None:
         server.stop()
         server.start()
 
-    survive(server, 60, restart)
+    survive(server, LOAD, restart)
 
 
 def test_a_power_cut(server: RunningServer) -> None:
@@ -105,7 +89,7 @@ def test_a_power_cut(server: RunningServer) -> None:
         server.kill()
         server.start()
 
-    survive(server, 60, cut)
+    survive(server, LOAD, cut)
 
 
 def test_a_lost_disk_is_filled_again(server: RunningServer) -> None:
@@ -117,7 +101,7 @@ def test_a_lost_disk_is_filled_again(server: RunningServer) -> None:
         shutil.rmtree(victim)
         server.start()
 
-    survive(server, 60, lose)
+    survive(server, LOAD, lose)
     records = {
         partition: [newest_record(folder) for folder in folders]
         for partition, folders in stopped(server).items()

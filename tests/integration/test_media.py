@@ -1,0 +1,217 @@
+"""Files on a real server: up and down byte for byte, also while what keeps them is killed, and when
+a byte on the disk has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import filecmp
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+import heliograph
+from api import limits
+from tests.integration.running import RunningServer, verify, wait_for
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+MEDIA = "ray::MediaActor"
+PLACES = (
+    "/usr/share/games/planetblupi",
+    "/usr/share/planetblupi",
+    "/usr/share/linphone",
+    "/usr/share/sounds/freedesktop",
+    "/usr/share/sounds/linphone",
+    "/usr/share/pixmaps",
+)
+REAL_FILES_MIN = 200
+PICTURES = (b"RIFF", b"\xff\xd8\xff\xe0")
+PATIENT = heliograph.Timeouts(call_s=120.0)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Two hosts and media actors, and two copies of everything."""
+    folder = tmp_path_factory.mktemp("media") / "data"
+    running = RunningServer(folder, "--hosts", "2", "--copies", "2").start()
+    yield running
+    if running.process is not None:
+        running.stop()
+
+
+def real_files() -> list[Path]:
+    """What Debian packages have brought: pictures, sounds and videos."""
+    found = [path for place in PLACES for path in sorted(Path(place).rglob("*")) if path.is_file()]
+    if len(found) < REAL_FILES_MIN:
+        pytest.skip("planetblupi-common, linphone-common, sound-theme-freedesktop are missing")
+    return random.Random(1).sample(found, min(len(found), 300))
+
+
+def test_real_files_go_up_and_come_down(server: RunningServer, tmp_path: Path) -> None:
+    asyncio.run(exchange(server, real_files(), tmp_path))
+    verify(server)
+
+
+async def exchange(server: RunningServer, paths: list[Path], folder: Path) -> None:
+    """Each is sent as a file, and as what it is."""
+    async with (
+        heliograph.Client(server.url, timeouts=PATIENT) as giver,
+        heliograph.Client(server.url, timeouts=PATIENT) as taker,
+    ):
+        await giver.register("giver", "password of the giver")
+        await taker.register("taker", "password of the taker")
+        chat = await giver.open_private(taker.user_id)
+        slots = asyncio.Semaphore(8)
+
+        async def one(path: Path) -> None:
+            async with slots:
+                sent = await giver.send_file(chat.id, path, kind="file")
+                [message] = await taker.messages(chat.id, [sent.id])
+                got = await taker.download(message, folder / f"{sent.id}")
+                assert await asyncio.to_thread(filecmp.cmp, got, path, False), path
+                await asyncio.to_thread(got.unlink)
+
+        await asyncio.gather(*(one(path) for path in paths))
+        shown = [p for p in paths if p.suffix in (".png", ".mkv", ".wav", ".oga")][:60]
+        for path in shown:
+            sent = await giver.send_file(chat.id, path)
+            [message] = await taker.messages(chat.id, [sent.id])
+            assert message.media is not None
+            if path.suffix == ".png":
+                assert (message.media.kind, message.media.width > 0) == ("photo", True), path
+                small = await taker.download(message, folder / "small", thumb=True)
+                assert (await asyncio.to_thread(small.read_bytes))[:4] in PICTURES
+
+
+CONTENT = random.Random(2).randbytes(40 * limits.PART_BYTES + 77)
+
+
+def killed(server: RunningServer, title: str) -> Callable[[], None]:
+    def kill() -> None:
+        pid = server.pids(title)[0]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: pid not in server.pids(title) and len(server.pids(title)) > 0)
+
+    return kill
+
+
+@pytest.mark.parametrize(
+    "title", [MEDIA, "ray::ServeReplica:heliograph:Front", "ray::ReplicatedHost"]
+)
+def test_a_process_is_killed_meanwhile(server: RunningServer, title: str, tmp_path: Path) -> None:
+    name = f"owner_of_{title.rpartition(':')[2].lower()}"[:32]
+    asyncio.run(up_and_down(server, name, killed(server, title), tmp_path))
+    verify(server)
+
+
+async def up_and_down(
+    server: RunningServer, name: str, kill: Callable[[], None], folder: Path
+) -> None:
+    """The fault happens in the middle of the upload, and again in the middle of the download."""
+    faults: list[asyncio.Task[None]] = []
+
+    def at_half() -> heliograph.Progress:
+        begun = len(faults)
+
+        def progress(done: int, total: int) -> None:
+            if done > total // 2 and len(faults) == begun:
+                faults.append(asyncio.create_task(asyncio.to_thread(kill)))
+
+        return progress
+
+    async with heliograph.Client(server.url, timeouts=PATIENT) as client:
+        await client.register(name, "password of somebody")
+        notes = await client.open_private(client.user_id)
+        done = await client.upload(CONTENT, progress=at_half())
+        sent = await client.send(notes.id, "", ticket=done.ticket)
+        [message] = await client.messages(notes.id, [sent.id])
+        got = await client.download(message, folder / "got", progress=at_half())
+        assert await asyncio.to_thread(got.read_bytes) == CONTENT
+        assert len(faults) == 2
+        await asyncio.gather(*faults)
+
+
+def test_a_server_that_is_stopped_goes_on_with_an_upload(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    async def interrupted() -> None:
+        async with heliograph.Client(server.url, state=heliograph.FileState(state)) as client:
+            await client.register("patient", "password of the patient")
+
+            def progress(done: int, total: int) -> None:
+                if done > total // 2:
+                    raise KeyboardInterrupt
+
+            await client.upload(CONTENT, upload_id=5, progress=progress)
+
+    async def finished() -> None:
+        async with heliograph.Client(server.url, state=heliograph.FileState(state)) as client:
+            stored = sum(p.last + 1 - p.first for p in (await client.get_upload(5)).stored)
+            assert 20 <= stored < 41
+            done = await client.upload(CONTENT, upload_id=5)
+            notes = await client.open_private(client.user_id)
+            await client.send(notes.id, "", ticket=done.ticket)
+
+    state = tmp_path / "state.json"
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(interrupted())
+    server.stop()
+    server.start()
+    asyncio.run(finished())
+    verify(server)
+
+
+def test_a_byte_that_changed_on_the_disk_is_found_and_mended(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    """In one copy, while the server is stopped; the other is read, and the bad one written anew."""
+    mark = random.Random(3).randbytes(4096)
+    message = asyncio.run(sent_once(server, mark * 50))
+    server.stop()
+    assert flipped(server.data, mark) == 1
+    server.start()
+    for _ in range(4):
+        asyncio.run(read_again(server, message, mark * 50, tmp_path))
+    wait_for(lambda: figure(server, "heliograph_media_damaged_total") >= 1)
+    asyncio.run(read_again(server, message, mark * 50, tmp_path))
+
+
+async def sent_once(server: RunningServer, content: bytes) -> heliograph.Message:
+    async with heliograph.Client(server.url) as client:
+        await client.register("careful", "password of the careful")
+        notes = await client.open_private(client.user_id)
+        sent = await client.send_file(notes.id, content)
+        return (await client.messages(notes.id, [sent.id]))[0]
+
+
+async def read_again(
+    server: RunningServer, message: heliograph.Message, content: bytes, folder: Path
+) -> None:
+    async with heliograph.Client(server.url, timeouts=PATIENT) as client:
+        await client.login("careful", "password of the careful")
+        got = await client.download(message, folder / "again")
+        assert await asyncio.to_thread(got.read_bytes) == content
+
+
+def flipped(data: Path, mark: bytes) -> int:
+    """Change one byte of one copy; in how many files it was done."""
+    for path in sorted(data.glob("media-*/**/data.mdb")):
+        content = path.read_bytes()
+        at = content.find(mark)
+        if at >= 0:
+            with open(path, "r+b") as file:
+                file.seek(at + 100)
+                file.write(bytes([content[at + 100] ^ 1]))
+            return 1
+    return 0
+
+
+def figure(server: RunningServer, name: str) -> float:
+    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    rows = [line for line in text.splitlines() if line.startswith(name)]
+    return sum(float(line.split()[-1]) for line in rows)

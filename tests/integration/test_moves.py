@@ -1,0 +1,115 @@
+"""Four hosts on one machine, three copies of everything: copies move from host to host with load
+running, and what was acknowledged is there, once, in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.running import RunningServer, survive, wait_for
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+HOST = "ray::ReplicatedHost"
+LOAD = ("--pairs", "10", "--window", "2")
+MOVES_S_MAX = 180
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("moves") / "data"
+    options = ("--hosts", "4", "--copies", "3", "--replace-after", "10")
+    running = RunningServer(folder, *options).start()
+    yield running
+    if running.process is not None:
+        running.stop()
+
+
+def cluster(server: RunningServer) -> dict[str, Any]:
+    done = server.run("admin", "cluster", "--data", str(server.data), "--json")
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def copies(shown: dict[str, Any]) -> Counter[str]:
+    return Counter(host for row in shown["partitions"] for host in row["members"])
+
+
+def is_well(shown: dict[str, Any]) -> bool:
+    return not shown["silent"] and all(
+        row["leader"] and not row["missing"] and len(row["members"]) == 3
+        for row in shown["partitions"]
+    )
+
+
+def until(server: RunningServer, well: Callable[[dict[str, Any]], bool]) -> None:
+    wait_for(lambda: well(cluster(server)), MOVES_S_MAX)
+
+
+def drain(server: RunningServer, host: str, *options: str) -> None:
+    done = server.run("admin", "drain", host, "--data", str(server.data), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def pid_of(server: RunningServer, host: str) -> int:
+    """Each host keeps its folder locked."""
+    folder = str(server.data / host) + os.sep
+    for pid in server.pids(HOST):
+        if any(file.path.startswith(folder) for file in psutil.Process(pid).open_files()):
+            return pid
+    raise AssertionError(f"no process has {folder}")
+
+
+def test_a_drained_host_leads_nothing(server: RunningServer) -> None:
+    def work() -> None:
+        drain(server, "host-0")
+        shown = cluster(server)
+        assert all(row["leader"] != "host-0" for row in shown["partitions"])
+        assert copies(shown)["host-0"] == 12
+        drain(server, "host-0", "--undo")
+        until(server, lambda now: any(row["leader"] == "host-0" for row in now["partitions"]))
+
+    until(server, is_well)
+    survive(server, LOAD, work)
+
+
+def test_a_host_that_is_gone_is_replaced_and_finds_a_place_when_it_comes_back(
+    server: RunningServer,
+) -> None:
+    def work() -> None:
+        pid = pid_of(server, "host-2")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            until(server, lambda now: not copies(now)["host-2"])
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        until(server, lambda now: copies(now)["host-2"] == 12 and is_well(now))
+
+    survive(server, LOAD, work)
+
+
+def test_a_host_gives_away_all_it_has(server: RunningServer) -> None:
+    def work() -> None:
+        drain(server, "host-3", "--for-good")
+        assert not copies(cluster(server))["host-3"]
+        os.kill(pid_of(server, "host-3"), signal.SIGKILL)  # nobody misses it
+        until(server, is_well)
+        drain(server, "host-3", "--undo")
+        until(server, lambda now: copies(now)["host-3"] == 12 and is_well(now))
+
+    survive(server, LOAD, work)
+    left = [path.name for path in (server.data / "host-3").glob("partition-*/rows")]
+    assert len(left) == 12
+
+
+def test_a_host_that_there_is_not_is_told(server: RunningServer) -> None:
+    done = server.run("admin", "drain", "host-9", "--data", str(server.data))
+    assert done.returncode == 2
+    assert "no host 'host-9'; there are host-0, host-1, host-2, host-3" in done.stderr
