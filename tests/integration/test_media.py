@@ -7,7 +7,9 @@ import asyncio
 import filecmp
 import os
 import random
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,6 +88,34 @@ async def exchange(server: RunningServer, paths: list[Path], folder: Path) -> No
                 assert (message.media.kind, message.media.width > 0) == ("photo", True), path
                 small = await taker.download(message, folder / "small", thumb=True)
                 assert (await asyncio.to_thread(small.read_bytes))[:4] in PICTURES
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_a_video_plays_while_it_downloads(server: RunningServer) -> None:
+    """A player that is given a link shows what it shows of the file itself, also from its middle
+    on, which it asks for by ranges."""
+    videos = [path for path in real_files() if path.suffix == ".mkv"]
+    video = max(videos, key=lambda path: path.stat().st_size)
+
+    async def link() -> str:
+        async with heliograph.Client(server.url) as client:
+            await client.register("director", "password of the director")
+            notes = await client.open_private(client.user_id)
+            sent = await client.send_file(notes.id, video)
+            return server.url + (await client.file_link(notes.id, sent.id)).path
+
+    url = asyncio.run(link())
+    for begin in ([], ["-ss", "1"]):
+        assert pictures(begin, url) == pictures(begin, str(video))
+
+
+def pictures(begin: list[str], source: str) -> str:
+    """The hashes of the frames that a player shows."""
+    command = ["ffmpeg", "-v", "error", *begin, "-i", source, "-map", "0:v", "-f", "framemd5", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert not done.stderr
+    assert done.stdout.count("\n") > 20
+    return done.stdout
 
 
 CONTENT = random.Random(2).randbytes(40 * limits.PART_BYTES + 77)
