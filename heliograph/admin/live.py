@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -27,7 +28,10 @@ from heliograph.server.config import RunFile, ray_membership
 if TYPE_CHECKING:
     from actors.runtime.replication.protocol import Mark, Seat
     from actors.runtime.settings import Settings
+    from heliograph.admin.sources import Node
+    from storage.node_folder import Content
 
+log = logging.getLogger(__name__)
 R = TypeVar("R")
 ANSWER_S_MAX = 3.0
 LOOK_S = 1.0
@@ -110,12 +114,44 @@ def cluster_view(data: Path) -> ClusterView:
         return _look(_settings_with_copies())
 
 
+class Watch:
+    """A server that is looked at, as often as one likes."""
+
+    def __init__(self, data: Path, settings: Settings) -> None:
+        self._data = data
+        self._settings = settings
+
+    def view(self) -> ClusterView:
+        """Of a server with copies."""
+        return _look(self._settings)
+
+    def nodes(self) -> list[Node]:
+        """The nodes of its cluster that answer; none of one that was started on one machine."""
+        from actors.runtime import cluster
+        from heliograph.admin.remote import RemoteReader
+        from heliograph.admin.sources import Node
+
+        homes = nodes_of(self._data, cluster.node_names())
+        return [
+            Node(content.hosts, partial(RemoteReader, cluster.Home(name, path)))
+            for name, (path, content) in homes.items()
+        ]
+
+
+def nodes_of(data: Path, names: list[str]) -> dict[str, tuple[str, Content]]:
+    """The path of each node's data folder and what is in it, as far as they answer."""
+    from heliograph.server import cluster, local_nodes
+
+    return local_nodes.look(data) or cluster.look(names, log.info)
+
+
 @contextlib.contextmanager
-def watching(data: Path) -> Iterator[Callable[[], ClusterView]]:
-    """Looks at a server with copies, as often as one likes. Raises NotRunning."""
+def watching(data: Path) -> Iterator[Watch]:
+    """Raises NotRunning."""
     with _connected(data):
-        settings = _settings_with_copies()
-        yield lambda: _look(settings)
+        from actors.runtime import cluster
+
+        yield Watch(data, cluster.settings())
 
 
 def _settings_with_copies() -> Settings:

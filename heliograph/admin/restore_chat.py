@@ -21,8 +21,14 @@ from actors.runtime.residence import residences_in
 from actors.user import DIALOGS
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
 from heliograph.admin.mend_copies import write_to_copies
-from heliograph.admin.sources import CopiesSource, has_all_hosts, source_of
+from heliograph.admin.sources import (
+    RunningCopies,
+    StoppedCopies,
+    has_all_hosts,
+    source_here,
+)
 from heliograph.admin.stored import placement_of
+from heliograph.admin.stores import Stores
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError, DamagedBackup
 from storage.backup.repository import Repository
@@ -62,8 +68,11 @@ def _restore(
     prefix = actor_prefix(KINDS["chat"], chat_id)
     pooled = placement.partition(refs.chat(chat_id))
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(source_of(folder))
-        stores = source.open(stack)
+        source = source_here(folder)
+        if isinstance(source, RunningCopies):
+            raise BackupError(f"a server is running on {folder.path}; stop it first")
+        source.open(stack.enter_context(Stores()))
+        stores = source.here.stores
         ends = source.ends() or {name: store.records for name, store in stores.items()}
         for name, store in stores.items():
             store.settle(ends[name])
@@ -89,7 +98,7 @@ def _restore(
             {partition: dict(rows[at : at + ROWS_PER_BATCH])}
             for at in range(0, len(rows), ROWS_PER_BATCH)
         ]
-        if isinstance(source, CopiesSource):
+        if isinstance(source, StoppedCopies):
             config, copies = source.configs[partition], source.copies[partition]
             hosts = [host for host, copy in copies.items() if copy.records >= ends[place]]
             write_to_copies(folder.path, config, hosts, ends[place], batches)

@@ -184,11 +184,8 @@ def test_what_cannot_be_done_is_told(data: Path, repo: Path, tmp_path: Path) -> 
     assert "lacks host-1" in refused("backup", "--data", data, "--to", repo)
 
 
-def test_stores_that_do_not_fit_are_told(
-    data: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stores_that_do_not_fit_are_told(data: Path, repo: Path) -> None:
     """One of them was brought back by hand, say."""
-    monkeypatch.setattr(backing, "AGAIN_S", 0.0)
     shutil.rmtree(data / "host-1")
     LmdbStore(data / "host-1", range(1, 8, 2), map_bytes=1 << 26).close()
     with pytest.raises(BackupError, match="do not fit"):
