@@ -23,7 +23,7 @@ from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
-from heliograph.server.config import RunFile, ray_membership
+from heliograph.server.config import NODE_FILE, RunFile, ray_membership
 
 if TYPE_CHECKING:
     from actors.runtime.replication.protocol import Mark, Seat
@@ -37,6 +37,7 @@ ANSWER_S_MAX = 3.0
 LOOK_S = 1.0
 DEDICATE_S_MAX = 600.0
 """A long history takes a while to be copied; the chat goes on meanwhile."""
+RUN_FILE = "run.json"
 NO_SERVER = "no server is running on {}; start it with: heliograph up --data {}"
 
 
@@ -51,16 +52,24 @@ class UnknownHost(Exception):
 def running(data: Path) -> RunFile:
     """The server that runs on a data folder. Raises NotRunning."""
     try:
-        return msgspec.json.decode((data / "run.json").read_bytes(), type=RunFile)
+        return msgspec.json.decode((data / RUN_FILE).read_bytes(), type=RunFile)
     except (OSError, msgspec.MsgspecError) as error:
         raise NotRunning(NO_SERVER.format(data, data)) from error
+
+
+def _ray_address(data: Path) -> str:
+    """Of the server's Ray cluster. A node knows it, even if Heliograph was started on another one.
+    Raises NotRunning."""
+    if (data / NODE_FILE).exists() and not (data / RUN_FILE).exists():
+        return os.environ.get("RAY_ADDRESS", "auto")
+    return running(data).ray_address
 
 
 @contextlib.contextmanager
 def _connected(data: Path) -> Iterator[None]:
     """Joined to the server's Ray cluster; `actors.runtime` may be imported only then, for Ray reads
     its environment when it is imported. Raises NotRunning."""
-    run = running(data)
+    address = _ray_address(data)
     os.environ.update(ray_membership(data.resolve()))
     import ray
 
@@ -68,7 +77,7 @@ def _connected(data: Path) -> Iterator[None]:
 
     try:
         ray.init(
-            address=run.ray_address,
+            address=address,
             namespace=NAMESPACE,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -149,9 +158,16 @@ def nodes_of(data: Path, names: list[str]) -> dict[str, tuple[str, Content]]:
 def watching(data: Path) -> Iterator[Watch]:
     """Raises NotRunning."""
     with _connected(data):
-        from actors.runtime import cluster
+        yield Watch(data, _settings(data))
 
-        yield Watch(data, cluster.settings())
+
+def _settings(data: Path) -> Settings:
+    from actors.runtime import cluster
+
+    try:
+        return cluster.settings()
+    except RuntimeError as error:
+        raise NotRunning(NO_SERVER.format(data, data)) from error
 
 
 def _settings_with_copies() -> Settings:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 
 from actors.runtime.placement import place_of
 from actors.runtime.replication.protocol import Configuration, encode
 from heliograph.admin import backup as backing
-from heliograph.admin import live, reader
-from heliograph.admin.reader import Reader, Unsettled
+from heliograph.admin import live, reader, remote
+from heliograph.admin.reader import Reader, Reading, Unsettled
 from heliograph.admin.sources import Node
 from storage import node_folder
 from storage.backup.chunks import Cut, Row
@@ -21,8 +25,8 @@ from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
 from storage.engine import LmdbStore
 from storage.folder import VERSION, Description, HostFolder
+from storage.port import CorruptLog, StorageFailed
 from storage.replica import LmdbReplica, encode_record
-from storage.snapshot import Snapshot
 from tests.unit.admin.conftest import checkpoint
 from tests.unit.storage.test_backup import numbered
 
@@ -289,25 +293,99 @@ def LmdbStoreIn(folder: Path, partition: int) -> Iterator[LmdbStore]:
     store.close()
 
 
-def test_a_reader_is_asked_and_answers_with_values(cluster: Cluster) -> None:
-    """It may be a process on another node."""
-    import pickle
+# --- the process on another node ----------------------------------------------------------------
 
-    def crossing(value: Any) -> Any:
-        return pickle.loads(pickle.dumps(value))
 
-    folder = cluster.path / "node-1"
-    there = Reader(folder)
-    assert crossing(there.add_copies({1: ["host-1"]})) == {"partition-1": [1]}
-    assert crossing(there.catch_up()) == {"partition-1": 1}
-    history = crossing(there.histories())["partition-1"]
-    assert (history.sent, history.gone, history.mark) == ({}, {}, {})
-    cut = crossing(there.last_with_rows({"partition-1": 1}))
-    assert crossing(there.not_shown(cut)) == []
-    there.settle(cut)
-    there.begin("partition-1", 1, 7)
-    names = [cut.hash for cut in crossing(there.more())]
-    assert len(crossing(there.packed(names))) == len(names)
-    there.close()
-    with Snapshot(folder / "host-1" / "partition-1") as snapshot:
-        assert snapshot.records == 1
+class Ray:
+    """What `heliograph.admin.remote` needs of Ray. Values cross as between processes. `fail` is
+    raised by the next call."""
+
+    exceptions = ray.exceptions
+
+    def __init__(self) -> None:
+        self.options_asked: list[dict[str, Any]] = []
+        self.living = 0
+        self.fail: Exception | None = None
+
+    def remote(self, cls: type) -> Any:
+        def make(path: Path) -> Any:
+            self.living += 1
+            there = cls(crossing(path))
+            return SimpleNamespace(**{n: self._method(there, n) for n in METHODS})
+
+        def options(**asked: Any) -> Any:
+            self.options_asked.append(asked)
+            return SimpleNamespace(remote=make)
+
+        return SimpleNamespace(options=options)
+
+    def _method(self, there: Any, name: str) -> Any:
+        return SimpleNamespace(remote=lambda *args: (getattr(there, name), crossing(args)))
+
+    def get(self, call: Any, timeout: float) -> Any:
+        if self.fail is not None:
+            error, self.fail = self.fail, None
+            raise error
+        method, arguments = call
+        return crossing(method(*arguments))
+
+    def kill(self, actor: Any) -> None:
+        self.living -= 1
+        close, _ = actor.close.remote()
+        close()  # what the end of a process does
+
+
+METHODS = [name for name in vars(Reading) if not name.startswith("_")]
+
+
+def crossing(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.fixture
+def far(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Ray:
+    """Readers on other nodes are actors."""
+    made = Ray()
+    monkeypatch.setattr(remote, "ray", made)
+
+    def nodes() -> list[Node]:
+        homes = [
+            SimpleNamespace(node=f"n{n}", data=str(cluster.path / f"node-{n}"), pin={"at": n})
+            for n in range(3)
+        ]
+        return [Node([host], partial(remote.RemoteReader, home))
+                for host, home in zip(HOSTS, homes, strict=True)]  # fmt: skip
+
+    monkeypatch.setattr(cluster, "nodes", nodes)
+    return made
+
+
+def test_a_reader_is_an_actor_on_the_node_that_ends_with_the_backup(
+    cluster: Cluster, repo: Path, far: Ray
+) -> None:
+    cluster.back_up(repo)
+    assert rows_in(repo) == WHOLE
+    assert [asked["at"] for asked in far.options_asked] == [1]
+    assert "lifetime" not in far.options_asked[0], "it belongs to the process that made it"
+    assert far.living == 0
+
+
+def test_an_actor_that_dies_is_made_anew(cluster: Cluster, repo: Path, far: Ray) -> None:
+    for error in (ray.exceptions.RayActorError(), ray.exceptions.GetTimeoutError("late")):
+        far.options_asked.clear()
+        far.fail = error
+        cluster.back_up(repo)
+        assert rows_in(repo) == WHOLE
+        assert len(far.options_asked) == 2
+        assert far.living == 0
+
+
+def test_what_a_reader_finds_is_told_as_it_is(cluster: Cluster, repo: Path, far: Ray) -> None:
+    """Not that its call has failed."""
+    far.fail = ray.exceptions.RayTaskError("more", "trace", CorruptLog("was cut"))
+    cluster.back_up(repo)
+    assert rows_in(repo) == WHOLE
+    far.fail = ray.exceptions.RayTaskError("more", "trace", StorageFailed("the disk is broken"))
+    with pytest.raises(StorageFailed, match="the disk is broken"):
+        cluster.back_up(repo)
+    assert far.living == 0
