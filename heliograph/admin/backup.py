@@ -8,11 +8,21 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from heliograph.admin.copies import hosts_in
 from heliograph.admin.cut import NoCut, find_cut
-from heliograph.admin.reader import Unsettled
+from heliograph.admin.files import Copied, copy_files
+from heliograph.admin.reader import Reader, Unsettled
 from heliograph.admin.sources import Source, source_of
 from heliograph.admin.stores import Stores
-from storage.backup.manifest import FORMAT, BackupError, Chunk, Manifest, PartitionRows, StoreRows
+from storage.backup.manifest import (
+    FORMAT,
+    BackupError,
+    Chunk,
+    FileChunks,
+    Manifest,
+    PartitionRows,
+    StoreRows,
+)
 from storage.backup.repository import Repository
 from storage.folder import DataFolder
 from storage.port import CorruptLog
@@ -25,7 +35,8 @@ AGAIN_S_MAX = 5.0
 
 @dataclass
 class Made:
-    """What a backup has cost. `damaged`: rows that failed their check, by partition and key."""
+    """What a backup has cost. `damaged`: rows that failed their check, and chunks of files that are
+    nowhere whole."""
 
     moment_ms: int = 0
     rows: int = 0
@@ -33,29 +44,35 @@ class Made:
     new_chunks: int = 0
     new_bytes: int = 0
     reused_bytes: int = 0
+    file_chunks: int = 0
+    new_file_chunks: int = 0
+    new_file_bytes: int = 0
     seconds: float = 0.0
     damaged: list[str] = field(default_factory=list)
 
 
-def make_backup(data: Path, to: Path) -> Made:
+def make_backup(data: Path, to: Path, files: bool = True) -> Made:
     """Back up a server into a repository: what is in this data folder, and what its cluster has
-    elsewhere. Raises StorageError."""
+    elsewhere; `files`: with the chunks of files. Raises StorageError."""
     folder = DataFolder.look(data)
     if to.resolve().is_relative_to(data.resolve()):
         raise BackupError(f"{to} is in the data folder; choose a folder on another disk with --to")
     begin_s = time.monotonic()
     with Repository.writing(to) as repository:
-        made = _made(folder, repository)
+        made = _made(folder, repository, files)
     made.seconds = time.monotonic() - begin_s
     return made
 
 
-def _made(folder: DataFolder, repository: Repository) -> Made:
+def _made(folder: DataFolder, repository: Repository, files: bool) -> Made:
     """Begins anew where what was read did not fit, or where it cannot be read on."""
     for attempt in range(ATTEMPTS_MAX):
         try:
-            with source_of(folder) as source, Stores() as stores:
-                return _make(folder, repository, source, stores)
+            with (
+                source_of(folder) as (source, nodes),
+                Stores(Reader(folder.path), nodes) as stores,
+            ):
+                return _make(folder, repository, source, stores, files)
         except (NoCut, CorruptLog, Unsettled) as error:
             if attempt == ATTEMPTS_MAX - 1:
                 raise BackupError(
@@ -66,7 +83,11 @@ def _made(folder: DataFolder, repository: Repository) -> Made:
     raise AssertionError
 
 
-def _make(folder: DataFolder, repository: Repository, source: Source, stores: Stores) -> Made:
+def _make(
+    folder: DataFolder, repository: Repository, source: Source, stores: Stores, files: bool
+) -> Made:
+    copied = Copied()
+    before = _files(folder, repository, stores, copied, None) if files else None
     source.open(stores)
     moment_ms, cut = find_cut(stores, source.ends())
     cut = source.confirm(stores, cut)
@@ -76,8 +97,26 @@ def _make(folder: DataFolder, repository: Repository, source: Source, stores: St
         StoreRows(name, cut[name], [_partition(repository, stores, name, n, made) for n in numbers])
         for name, numbers in stores.partitions.items()
     ]
-    repository.finish(Manifest(FORMAT, made.moment_ms, folder.description, rows))
+    after = _files(folder, repository, stores, copied, before) if files else None
+    if after is not None:
+        made.file_chunks, made.new_file_chunks = after.chunks, copied.chunks
+        made.new_file_bytes = copied.bytes
+        made.damaged += [f"chunk {name} of files has no whole copy" for name in after.lost]
+    repository.finish(Manifest(FORMAT, made.moment_ms, folder.description, rows, after))
     return made
+
+
+def _files(
+    folder: DataFolder,
+    repository: Repository,
+    stores: Stores,
+    copied: Copied,
+    before: FileChunks | None,
+) -> FileChunks:
+    """The chunks of files that are here, and on nodes with other hosts."""
+    here = {host.name for host in hosts_in(folder.path)}
+    others = [stores.on(node) for node in stores.nodes if not here.issuperset(node.hosts)]
+    return copy_files(repository, [stores.here, *others], copied, before)
 
 
 def _partition(

@@ -28,7 +28,7 @@ from heliograph.server.config import NODE_FILE, RunFile, ray_membership
 if TYPE_CHECKING:
     from actors.runtime.replication.protocol import Mark, Seat
     from actors.runtime.settings import Settings
-    from heliograph.admin.sources import Node
+    from heliograph.admin.stores import Node
     from storage.node_folder import Content
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class Watch:
         """The nodes of its cluster that answer; none of one that was started on one machine."""
         from actors.runtime import cluster
         from heliograph.admin.remote import RemoteReader
-        from heliograph.admin.sources import Node
+        from heliograph.admin.stores import Node
 
         homes = nodes_of(self._data, cluster.node_names())
         return [

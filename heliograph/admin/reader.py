@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Protocol
 
+from actors.media.here import CHUNKS
 from actors.runtime.placement import place_of
 from heliograph.admin.copies import is_locked
 from heliograph.admin.cut import History, history_of
+from heliograph.admin.media import media_folders, whole_copy
 from storage.backup.chunks import Cut, Row, cut_rows, describe, encode_rows, pack
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError
+from storage.chunk_reader import ChunkReader, Held
 from storage.port import StorageError
 from storage.replica import remembered
 
 STORE = "rows/data.mdb"
 PIECE_BYTES = 4 * 1024 * 1024
+HELD_COUNT = 2_000
 
 Partitions = dict[str, list[int]]
 """The partitions that each store has, by its name."""
@@ -68,6 +72,15 @@ class Reading(Protocol):
     def packed(self, names: Sequence[str]) -> list[bytes]:
         """Chunks that `more` returned last, as they are to be kept."""
 
+    def media(self) -> list[str]:
+        """The media actors whose chunks are here."""
+
+    def held(self, media: str, after: bytes) -> list[Held]:
+        """What one of them has, in the order of names, some at a time."""
+
+    def file_chunks(self, names: Sequence[bytes]) -> list[bytes | None]:
+        """Chunks of files as they are to be kept; None where there is no whole copy here."""
+
     def close(self) -> None:
         """Nothing can be asked any more."""
 
@@ -81,9 +94,11 @@ class Reader:
         self.stores: dict[str, Follower] = {}
         self._cuts: Iterator[list[Row]] = iter(())
         self._held: dict[str, bytes] = {}
+        self._files: dict[str, ChunkReader] = {}
 
     def close(self) -> None:
         self._cuts = iter(())
+        self._files = {}
         self._stack.close()
 
     def add(self, name: str, store: Follower) -> Partitions:
@@ -162,3 +177,17 @@ class Reader:
 
     def packed(self, names: Sequence[str]) -> list[bytes]:
         return [pack(self._held[name]) for name in names]
+
+    def media(self) -> list[str]:
+        for folder in media_folders(self._path):
+            if folder.name not in self._files:
+                reader = self._stack.enter_context(closing(ChunkReader(folder / CHUNKS)))
+                self._files[folder.name] = reader
+        return sorted(self._files)
+
+    def held(self, media: str, after: bytes) -> list[Held]:
+        return self._files[media].held(after, HELD_COUNT)
+
+    def file_chunks(self, names: Sequence[bytes]) -> list[bytes | None]:
+        found = (whole_copy(self._files.values(), name) for name in names)
+        return [None if data is None else pack(data) for data in found]

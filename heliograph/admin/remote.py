@@ -15,6 +15,7 @@ import ray
 from heliograph.admin.cut import History
 from heliograph.admin.reader import Partitions, Reader, Unsettled
 from storage.backup.chunks import Cut
+from storage.chunk_reader import Held
 from storage.port import StorageError
 
 if TYPE_CHECKING:
@@ -86,4 +87,16 @@ class RemoteReader:
 
     def packed(self, names: Sequence[str]) -> list[bytes]:
         chunks: list[bytes] = self._ask("packed", names)
+        return chunks
+
+    def media(self) -> list[str]:
+        names: list[str] = self._ask("media")
+        return names
+
+    def held(self, media: str, after: bytes) -> list[Held]:
+        found: list[Held] = self._ask("held", media, after)
+        return found
+
+    def file_chunks(self, names: Sequence[bytes]) -> list[bytes | None]:
+        chunks: list[bytes | None] = self._ask("file_chunks", names)
         return chunks

@@ -19,8 +19,11 @@ from actors.runtime.placement import Placement
 from actors.runtime.refs import KINDS
 from actors.runtime.residence import residences_in
 from actors.user import DIALOGS
+from heliograph.admin.files import restore_files_of
+from heliograph.admin.media import writing_media
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
 from heliograph.admin.mend_copies import write_to_copies
+from heliograph.admin.reader import Reader
 from heliograph.admin.sources import (
     RunningCopies,
     StoppedCopies,
@@ -71,8 +74,9 @@ def _restore(
         source = source_here(folder)
         if isinstance(source, RunningCopies):
             raise BackupError(f"a server is running on {folder.path}; stop it first")
-        source.open(stack.enter_context(Stores()))
-        stores = source.here.stores
+        reader = Reader(folder.path)
+        source.open(stack.enter_context(Stores(reader)))
+        stores = reader.stores
         ends = source.ends() or {name: store.records for name, store in stores.items()}
         for name, store in stores.items():
             store.settle(ends[name])
@@ -104,6 +108,10 @@ def _restore(
             write_to_copies(folder.path, config, hosts, ends[place], batches)
         else:
             _write(folder.path / place, placement.led_by(place), batches)
+    messages = here.messages | mended.messages
+    if any(row is not None and row.media is not None for row in messages.values()):
+        with writing_media(folder.path, folder.description) as media:
+            mended.lost += restore_files_of(repository, messages, media)
     return mended
 
 

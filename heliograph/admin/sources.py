@@ -21,14 +21,14 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from actors.runtime.placement import place_of
 from actors.runtime.replication.protocol import Configuration, decode_configuration
 from heliograph.admin.copies import copies_in, hosts_in, is_locked
-from heliograph.admin.reader import Reader, Reading, Unsettled
+from heliograph.admin.reader import Reader, Unsettled
 from heliograph.admin.stored import placement_of
-from heliograph.admin.stores import Stores
+from heliograph.admin.stores import Node, Stores
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError
 from storage.folder import DataFolder
@@ -39,21 +39,6 @@ LOOK_S = 0.1
 
 Look = Callable[[], Mapping[int, Configuration]]
 """The newest configuration of each partition that there is; of epoch 0 where nobody can tell it."""
-
-
-class Node(NamedTuple):
-    """A node of the cluster. `hosts`: those in its folder; `read` starts a reader there."""
-
-    hosts: Sequence[str]
-    read: Callable[[], Reading]
-
-
-Nodes = Callable[[], Sequence[Node]]
-
-
-def nowhere() -> list[Node]:
-    """There are no nodes, or none is asked."""
-    return []
 
 
 class Source(Protocol):
@@ -71,10 +56,11 @@ class Source(Protocol):
 
 
 @contextlib.contextmanager
-def source_of(folder: DataFolder) -> Iterator[Source]:
-    """Raises BackupError where some of it is on other nodes and nothing runs."""
+def source_of(folder: DataFolder) -> Iterator[tuple[Source, list[Node]]]:
+    """With the nodes that have what is not here. Raises BackupError where some of it is on other
+    nodes and nothing runs."""
     if is_whole(folder):
-        yield source_here(folder)
+        yield source_here(folder), []
         return
     from heliograph.admin.live import NotRunning, watching
 
@@ -88,9 +74,9 @@ def source_of(folder: DataFolder) -> Iterator[Source]:
                 f"while the cluster runs, but {error}"
             ) from error
         if folder.description.copies == 1:
-            yield SingleSource(folder, watch.nodes)
+            yield SingleSource(folder), watch.nodes()
         else:
-            yield RunningCopies(folder, lambda: _led(watch.view().rows), watch.nodes)
+            yield RunningCopies(folder, lambda: _led(watch.view().rows)), watch.nodes()
 
 
 def source_here(folder: DataFolder) -> SingleSource | RunningCopies | StoppedCopies:
@@ -105,18 +91,15 @@ def source_here(folder: DataFolder) -> SingleSource | RunningCopies | StoppedCop
 class SingleSource:
     """One store per host."""
 
-    def __init__(self, folder: DataFolder, nodes: Nodes = nowhere) -> None:
+    def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
-        self._nodes = nodes
-        self.here = Reader(folder.path)
 
     def open(self, stores: Stores) -> None:
-        stores.read_by(self.here)
         names = [host.name for host in hosts_in(self._folder.path)]
-        stores.add(self.here, self.here.add_hosts(names))
-        for node in self._nodes():
+        stores.add(stores.here, stores.here.add_hosts(names))
+        for node in stores.nodes:
             if others := set(node.hosts) - set(names):
-                reader = stores.read_by(node.read())
+                reader = stores.on(node)
                 stores.add(reader, reader.add_hosts(sorted(others)))
         if missing := sorted(set(_missing(self._folder)) - set(stores.partitions)):
             raise BackupError(
@@ -136,37 +119,18 @@ class RunningCopies:
     """Of each partition a copy in sync, beside a running server: one that is here, else where the
     leader is, else where another one in sync is."""
 
-    def __init__(self, folder: DataFolder, look: Look, nodes: Nodes = nowhere) -> None:
+    def __init__(self, folder: DataFolder, look: Look) -> None:
         self._pooled = range(folder.description.partitions)
         self._look = look
-        self._nodes = nodes
         self._configs: Mapping[int, Configuration] = {}
-        self._here = Reader(folder.path)
 
     def open(self, stores: Stores) -> None:
         self._configs = self._look()
         wanted = {p: _in_sync(self._configs, p) for p in sorted({*self._pooled, *self._configs})}
-        stores.read_by(self._here)
-        stores.add(self._here, self._here.add_copies(wanted))
-        if _lacking(wanted, stores):
-            self._read_on_nodes(wanted, stores)
+        stores.add(stores.here, stores.here.add_copies(wanted))
+        _read_on_nodes(wanted, stores)
         if lacking := _lacking(wanted, stores):
             raise Unsettled(_no_copy(lacking))
-
-    def _read_on_nodes(self, wanted: Mapping[int, Sequence[str]], stores: Stores) -> None:
-        nodes = self._nodes()
-        node_of = {host: number for number, node in enumerate(nodes) for host in node.hosts}
-        readers: dict[int, Reading] = {}
-        for turn in range(max(map(len, wanted.values()))):
-            asked: dict[int, dict[int, list[str]]] = {}
-            for partition in _lacking(wanted, stores):
-                for host in wanted[partition][turn : turn + 1]:
-                    if host in node_of:
-                        asked.setdefault(node_of[host], {})[partition] = [host]
-            for number, copies in asked.items():
-                if number not in readers:
-                    readers[number] = stores.read_by(nodes[number].read())
-                stores.add(readers[number], readers[number].add_copies(copies))
 
     def ends(self) -> None:
         return None
@@ -190,7 +154,6 @@ class StoppedCopies:
 
     def __init__(self, folder: DataFolder) -> None:
         self._path = folder.path
-        self.here = Reader(folder.path)
         self.configs = known_here(folder.path)
         self.copies: dict[int, dict[str, Follower]] = {}
         """The copies in sync, by partition and host."""
@@ -200,17 +163,18 @@ class StoppedCopies:
         }
 
     def open(self, stores: Stores) -> None:
-        stores.read_by(self.here)
-        self.copies = {p: self._followed(p, hosts) for p, hosts in self._wanted.items()}
+        here = stores.here
+        assert isinstance(here, Reader)
+        self.copies = {p: self._followed(here, p, hosts) for p, hosts in self._wanted.items()}
         if lacking := [p for p, copies in self.copies.items() if not copies]:
             raise BackupError(_no_copy(lacking))
         for partition, copies in self.copies.items():
             # One that has all that they have in common.
             best = max(copies.values(), key=lambda copy: copy.begin)
-            stores.add(self.here, self.here.add(place_of(partition), best))
+            stores.add(here, here.add(place_of(partition), best))
 
-    def _followed(self, partition: int, hosts: Sequence[str]) -> dict[str, Follower]:
-        found = {h: self.here.copy(self._path / h / place_of(partition)) for h in hosts}
+    def _followed(self, here: Reader, partition: int, hosts: Sequence[str]) -> dict[str, Follower]:
+        found = {h: here.copy(self._path / h / place_of(partition)) for h in hosts}
         return {host: copy for host, copy in found.items() if copy is not None}
 
     def ends(self) -> dict[str, int]:
@@ -230,6 +194,20 @@ def _in_sync(configs: Mapping[int, Configuration], partition: int) -> list[str]:
     if config is None:
         return []
     return sorted(config.in_sync, key=lambda host: host != config.leader)
+
+
+def _read_on_nodes(wanted: Mapping[int, Sequence[str]], stores: Stores) -> None:
+    """What could not be read here."""
+    node_of = {host: node for node in stores.nodes for host in node.hosts}
+    for turn in range(max(map(len, wanted.values()))):
+        asked: dict[Node, dict[int, list[str]]] = {}
+        for partition in _lacking(wanted, stores):
+            for host in wanted[partition][turn : turn + 1]:
+                if host in node_of:
+                    asked.setdefault(node_of[host], {})[partition] = [host]
+        for node, copies in asked.items():
+            reader = stores.on(node)
+            stores.add(reader, reader.add_copies(copies))
 
 
 def _lacking(wanted: Mapping[int, Sequence[str]], stores: Stores) -> list[int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from heliograph.admin.cut import History
 from heliograph.admin.reader import Partitions, Reading
@@ -16,15 +16,28 @@ READERS_MAX = 256
 """They are asked at the same time: what they answer shall be of the same time."""
 
 
-class Stores:
-    """Use as a context manager, which closes the readers."""
+class Node(NamedTuple):
+    """A node of the cluster. `hosts`: those in its folder; `read` starts a reader there."""
 
-    def __init__(self) -> None:
+    hosts: tuple[str, ...]
+    read: Callable[[], Reading]
+
+
+class Stores:
+    """Use as a context manager, which closes the readers. `here` reads what is in this machine's
+    folder; `nodes`: others, which are read only where that is asked for."""
+
+    def __init__(self, here: Reading, nodes: Sequence[Node] = ()) -> None:
+        self.nodes = nodes
         self._stack = ExitStack()
         self._threads = self._stack.enter_context(ThreadPoolExecutor(READERS_MAX, "readers"))
-        self._readers: list[Reading] = []
+        self.here = here
+        self._on: dict[Node, Reading] = {}
+        self._readers = [here]
         self._at: dict[str, Reading] = {}
         self.partitions: Partitions = {}
+
+        self._stack.callback(here.close)
 
     def __enter__(self) -> Stores:
         return self
@@ -32,11 +45,13 @@ class Stores:
     def __exit__(self, *details: object) -> None:
         self._stack.close()
 
-    def read_by(self, reader: Reading) -> Reading:
-        """A reader more."""
-        self._stack.callback(reader.close)
-        self._readers.append(reader)
-        return reader
+    def on(self, node: Node) -> Reading:
+        """The reader on a node."""
+        if node not in self._on:
+            reader = self._on[node] = node.read()
+            self._stack.callback(reader.close)
+            self._readers.append(reader)
+        return self._on[node]
 
     def add(self, reader: Reading, found: Partitions) -> None:
         """These stores are followed by that reader."""

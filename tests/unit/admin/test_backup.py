@@ -146,7 +146,7 @@ def test_a_damaged_row_is_told_and_stays_damaged(data: Path, repo: Path, tmp_pat
     assert admin("check", "--from", repo).exit_code == 1
     restored = admin("restore", "--from", repo, "--data", tmp_path / "new")
     assert restored.exit_code == 1
-    assert "1 rows were damaged" in restored.stderr
+    assert "1 rows or chunks were damaged" in restored.stderr
     findings = [f.what for f in verify_folder(tmp_path / "new").findings]
     assert any("fails its check" in what for what in findings)
     assert rows_of(tmp_path / "new").keys() == rows_of(data).keys()

@@ -11,7 +11,7 @@ import pytest
 from actors.runtime.replication.protocol import Configuration, decode_configuration, encode
 from heliograph.admin import sources
 from heliograph.admin.mend_copies import write_to_copies
-from heliograph.admin.reader import Unsettled
+from heliograph.admin.reader import Reader, Unsettled
 from heliograph.admin.sources import RunningCopies, known_here
 from heliograph.admin.stored import verify_folder
 from heliograph.admin.stores import Stores
@@ -170,11 +170,12 @@ def confirm(
     host = HostFolder.lock(data / "host-0", 0.0)
     source = RunningCopies(DataFolder.look(data), lambda: {0: next(looks)})
     try:
-        with Stores() as stores:
+        here = Reader(data)
+        with Stores(here) as stores:
             source.open(stores)
             assert stores.partitions == {"partition-0": [0]}
             assert source.ends() is None
-            source._here.stores["partition-0"] = store
+            here.stores["partition-0"] = store
             return source.confirm(stores, {"partition-0": 8})
     finally:
         host.close()

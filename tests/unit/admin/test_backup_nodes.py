@@ -18,7 +18,7 @@ from actors.runtime.replication.protocol import Configuration, encode
 from heliograph.admin import backup as backing
 from heliograph.admin import live, reader, remote
 from heliograph.admin.reader import Reader, Reading, Unsettled
-from heliograph.admin.sources import Node
+from heliograph.admin.stores import Node
 from storage import node_folder
 from storage.backup.chunks import Cut, Row
 from storage.backup.manifest import BackupError
@@ -31,7 +31,7 @@ from tests.unit.admin.conftest import checkpoint
 from tests.unit.storage.test_backup import numbered
 
 HOSTS = ("host-0", "host-1", "host-2")
-ROWS = 20_000
+ROWS = 8_000
 
 
 def config(partition: int, epoch: int, leader: int, *others: int) -> Configuration:
@@ -107,7 +107,7 @@ class Cluster:
 
     def nodes(self) -> list[Node]:
         return [
-            Node([host], lambda folder=self.path / f"node-{n}": Counting(folder, self))
+            Node((host,), lambda folder=self.path / f"node-{n}": Counting(folder, self))
             for n, host in enumerate(HOSTS)
             if host not in self.gone
         ]
@@ -159,12 +159,12 @@ def test_what_is_not_here_is_read_where_the_leader_is(cluster: Cluster, repo: Pa
 
 def test_what_has_not_changed_does_not_come_again(cluster: Cluster, repo: Path) -> None:
     first = cluster.back_up(repo)
-    assert first.new_chunks == first.chunks > cluster.sent > 2
+    assert first.new_chunks == first.chunks > cluster.sent > 0
     cluster.sent = 0
     assert cluster.back_up(repo).new_chunks == cluster.sent == 0
     rows = numbered(ROWS, b"of 1")
-    rows[12_345] = (rows[12_345][0], b"changed")
-    cluster.add(cluster.configs[1], 1, rows[12_345:12_346])
+    rows[5_432] = (rows[5_432][0], b"changed")
+    cluster.add(cluster.configs[1], 1, rows[5_432:5_433])
     assert cluster.back_up(repo).new_chunks == cluster.sent == 1
     assert rows_in(repo)["partition-1"] == rows
 
@@ -353,7 +353,7 @@ def far(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Ray:
             SimpleNamespace(node=f"n{n}", data=str(cluster.path / f"node-{n}"), pin={"at": n})
             for n in range(3)
         ]
-        return [Node([host], partial(remote.RemoteReader, home))
+        return [Node((host,), partial(remote.RemoteReader, home))
                 for host, home in zip(HOSTS, homes, strict=True)]  # fmt: skip
 
     monkeypatch.setattr(cluster, "nodes", nodes)
@@ -365,7 +365,7 @@ def test_a_reader_is_an_actor_on_the_node_that_ends_with_the_backup(
 ) -> None:
     cluster.back_up(repo)
     assert rows_in(repo) == WHOLE
-    assert [asked["at"] for asked in far.options_asked] == [1]
+    assert [asked["at"] for asked in far.options_asked] == [1, 2]
     assert "lifetime" not in far.options_asked[0], "it belongs to the process that made it"
     assert far.living == 0
 
@@ -376,7 +376,7 @@ def test_an_actor_that_dies_is_made_anew(cluster: Cluster, repo: Path, far: Ray)
         far.fail = error
         cluster.back_up(repo)
         assert rows_in(repo) == WHOLE
-        assert len(far.options_asked) == 2
+        assert [asked["at"] for asked in far.options_asked] == [1, 2, 1, 2]
         assert far.living == 0
 
 
