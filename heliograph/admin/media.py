@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import lmdb
+
 from actors.media.here import CHUNKS
 from actors.media.placement import ranking
 from actors.runtime.replication.protocol import Seat
@@ -32,7 +34,7 @@ def media_folders(path: Path) -> list[Path]:
 def whole_copy(readers: Iterable[ChunkReader], name: bytes) -> bytes | None:
     """A chunk that one of them has; None where none has a whole one."""
     for reader in readers:
-        with contextlib.suppress(CorruptChunk):
+        with contextlib.suppress(CorruptChunk, lmdb.Error):
             data = reader.get(name)
             if data is not None:
                 return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,14 +16,17 @@ import ray
 
 from actors.runtime.placement import place_of
 from actors.runtime.replication.protocol import Configuration, encode
+from api.files import chunk_hash
 from heliograph.admin import backup as backing
 from heliograph.admin import live, reader, remote
 from heliograph.admin.reader import Reader, Reading, Unsettled
 from heliograph.admin.stores import Node
 from storage import node_folder
 from storage.backup.chunks import Cut, Row
+from storage.backup.index import held_in
 from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
+from storage.chunks import ChunkStore
 from storage.engine import LmdbStore
 from storage.folder import VERSION, Description, HostFolder
 from storage.port import CorruptLog, StorageFailed
@@ -202,6 +206,24 @@ def test_a_leader_that_has_lost_it_meanwhile_is_not_believed(cluster: Cluster, r
     cluster.back_up(repo)
     assert rows_in(repo)["partition-1"] == [*WHOLE["partition-1"], (b"later", b"row")]
     assert cluster.read == [("node-2", "partition-1")], "no row was read of the first"
+
+
+def test_files_are_read_on_all_nodes(cluster: Cluster, repo: Path) -> None:
+    names = []
+    for number in range(3):
+        data = b"of node %d" % number
+        with closing(ChunkStore(cluster.path / f"node-{number}/media-{number}/chunks")) as store:
+            for some in (data, b"of all"):
+                store.put(chunk_hash(some), some, 1)
+                store.hold(chunk_hash(data), [chunk_hash(some)], 1)
+        names.append(chunk_hash(data))
+    made = cluster.back_up(repo)
+    assert (made.file_chunks, made.new_file_chunks) == (4, 4)
+    repository = Repository.open(repo)
+    index = repository.latest().files
+    assert index is not None
+    held = {one.name: set(one.roots) for one in held_in(repository.rows(index.index))}
+    assert held == {**{name: {name} for name in names}, chunk_hash(b"of all"): set(names)}
 
 
 def test_it_waits_for_a_leader(cluster: Cluster, repo: Path) -> None:
