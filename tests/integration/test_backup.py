@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lmdb
@@ -244,8 +245,8 @@ PASSWORD = "password of the marked"
 
 
 async def mark(server: RunningServer, name: str) -> dict[str, str]:
-    """Send marked messages to others, who live on both hosts, and to oneself; returns the chats
-    with what was sent there first."""
+    """Send marked messages to others, who live on both hosts, and to oneself, and a file to the
+    last of the chats; returns the chats with what was sent there first."""
     user = name.replace(" ", "_")
     async with heliograph.Client(server.url) as client:
         await client.register(user, PASSWORD)
@@ -256,7 +257,13 @@ async def mark(server: RunningServer, name: str) -> dict[str, str]:
         for chat_id in chats:
             for number in range(MARKED):
                 await client.send(chat_id, f"{name} {number}")
+        await client.send_file(group.id, content_of(name), name="marked.bin")
     return chats
+
+
+def content_of(name: str) -> bytes:
+    """Of a file of three parts."""
+    return f"{name}.".encode() * (1_200_000 // len(name))
 
 
 async def read(server: RunningServer, chats: dict[str, str]) -> None:
@@ -269,6 +276,10 @@ async def read(server: RunningServer, chats: dict[str, str]) -> None:
             for chat_id in mine:
                 texts = [m.text async for m in client.history(chat_id) if m.text]
                 assert texts[::-1] == [f"{name} {number}" for number in range(MARKED)]
+            [message] = [m async for m in client.history(mine[-1]) if m.media]
+            with TemporaryDirectory() as folder:
+                got = await client.download(message, folder)
+                assert await asyncio.to_thread(got.read_bytes) == content_of(name)
             sent = await client.send(mine[0], "goes on")
             assert sent.id == MARKED + 1
     async with heliograph.Client(server.url) as client:

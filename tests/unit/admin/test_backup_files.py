@@ -25,6 +25,7 @@ from heliograph.admin.stored import verify_folder
 from storage.backup.fill import NewFolder
 from storage.backup.index import held_in
 from storage.backup.repository import Repository
+from storage.chunk_changes import Checked
 from storage.chunks import ChunkStore
 from storage.folder import VERSION, DataFolder, Description
 from tests.unit.admin.test_commands import admin
@@ -196,6 +197,12 @@ def test_a_chunk_that_is_nowhere_whole_is_told_and_never_written(server: Server)
 def test_the_list_of_a_files_parts_is_missed_too(server: Server) -> None:
     server.drop(FILM_ROOT)
     assert findings(server.data) == ["1 of its 1 chunks are missing"]
+
+
+def test_a_chunk_that_is_known_to_be_damaged_is_missed(server: Server) -> None:
+    with server.store(owners(PARTS[3])[0]) as store:
+        store.commit([Checked(PARTS[3], False)], 2_000)
+    assert findings(server.data) == ["1 of its 5 chunks are missing"]
 
 
 def test_what_comes_or_goes_around_the_moment_is_there(
