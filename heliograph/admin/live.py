@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -22,17 +23,21 @@ from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
-from heliograph.server.config import RunFile, ray_membership
+from heliograph.server.config import NODE_FILE, RunFile, ray_membership
 
 if TYPE_CHECKING:
     from actors.runtime.replication.protocol import Mark, Seat
     from actors.runtime.settings import Settings
+    from heliograph.admin.stores import Node
+    from storage.node_folder import Content
 
+log = logging.getLogger(__name__)
 R = TypeVar("R")
 ANSWER_S_MAX = 3.0
 LOOK_S = 1.0
 DEDICATE_S_MAX = 600.0
 """A long history takes a while to be copied; the chat goes on meanwhile."""
+RUN_FILE = "run.json"
 NO_SERVER = "no server is running on {}; start it with: heliograph up --data {}"
 
 
@@ -47,16 +52,24 @@ class UnknownHost(Exception):
 def running(data: Path) -> RunFile:
     """The server that runs on a data folder. Raises NotRunning."""
     try:
-        return msgspec.json.decode((data / "run.json").read_bytes(), type=RunFile)
+        return msgspec.json.decode((data / RUN_FILE).read_bytes(), type=RunFile)
     except (OSError, msgspec.MsgspecError) as error:
         raise NotRunning(NO_SERVER.format(data, data)) from error
+
+
+def _ray_address(data: Path) -> str:
+    """Of the server's Ray cluster. A node knows it, even if Heliograph was started on another one.
+    Raises NotRunning."""
+    if (data / NODE_FILE).exists() and not (data / RUN_FILE).exists():
+        return os.environ.get("RAY_ADDRESS", "auto")
+    return running(data).ray_address
 
 
 @contextlib.contextmanager
 def _connected(data: Path) -> Iterator[None]:
     """Joined to the server's Ray cluster; `actors.runtime` may be imported only then, for Ray reads
     its environment when it is imported. Raises NotRunning."""
-    run = running(data)
+    address = _ray_address(data)
     os.environ.update(ray_membership(data.resolve()))
     import ray
 
@@ -64,7 +77,7 @@ def _connected(data: Path) -> Iterator[None]:
 
     try:
         ray.init(
-            address=run.ray_address,
+            address=address,
             namespace=NAMESPACE,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -110,12 +123,51 @@ def cluster_view(data: Path) -> ClusterView:
         return _look(_settings_with_copies())
 
 
+class Watch:
+    """A server that is looked at, as often as one likes."""
+
+    def __init__(self, data: Path, settings: Settings) -> None:
+        self._data = data
+        self._settings = settings
+
+    def view(self) -> ClusterView:
+        """Of a server with copies."""
+        return _look(self._settings)
+
+    def nodes(self) -> list[Node]:
+        """The nodes of its cluster that answer; none of one that was started on one machine."""
+        from actors.runtime import cluster
+        from heliograph.admin.remote import RemoteReader
+        from heliograph.admin.stores import Node
+
+        homes = nodes_of(self._data, cluster.node_names())
+        return [
+            Node(content.hosts, partial(RemoteReader, cluster.Home(name, path)))
+            for name, (path, content) in homes.items()
+        ]
+
+
+def nodes_of(data: Path, names: list[str]) -> dict[str, tuple[str, Content]]:
+    """The path of each node's data folder and what is in it, as far as they answer."""
+    from heliograph.server import cluster, local_nodes
+
+    return local_nodes.look(data) or cluster.look(names, log.info)
+
+
 @contextlib.contextmanager
-def watching(data: Path) -> Iterator[Callable[[], ClusterView]]:
-    """Looks at a server with copies, as often as one likes. Raises NotRunning."""
+def watching(data: Path) -> Iterator[Watch]:
+    """Raises NotRunning."""
     with _connected(data):
-        settings = _settings_with_copies()
-        yield lambda: _look(settings)
+        yield Watch(data, _settings(data))
+
+
+def _settings(data: Path) -> Settings:
+    from actors.runtime import cluster
+
+    try:
+        return cluster.settings()
+    except RuntimeError as error:
+        raise NotRunning(NO_SERVER.format(data, data)) from error
 
 
 def _settings_with_copies() -> Settings:
