@@ -324,19 +324,24 @@ class GetParts(Internal, frozen=True):
 
 
 class Parts(Struct, frozen=True, array_like=True):
-    """The hashes of an upload's parts in order; of one that is finished, what became of it."""
+    """The hashes of an upload's parts in order; of one that is finished, what became of it, and the
+    id that its parts made (`named`)."""
 
     size: int
     hashes: list[bytes]
     media: t.Media | None = None
+    named: str = ""
 
 
 class KeepFile(Internal, frozen=True):
     """To a user: an upload (0: one that was made by a single request) has become this file, whose
-    chunks are in the media pool, held by it. Goes on to the file as `FileKept`."""
+    chunks are in the media pool, held by it. Goes on to the file as `FileKept`. `named`: the id
+    that the upload's parts made, which a photo does not keep. Refused as `hash_mismatch` if the
+    upload has become another file meanwhile."""
 
     upload_id: int
     media: t.Media
+    named: str = ""
 
 
 class FileKept(Internal, frozen=True):

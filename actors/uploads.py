@@ -40,13 +40,15 @@ EXPIRY_STEP_MS = 3_600_000
 class UploadRow(Struct, frozen=True, array_like=True):
     """`active_ms`: when something was added last. `media`: what became of it, once it is
     finished. `written`: how many bytes were sent for it, repeated parts included. `begun_ms`: when
-    it began: chunks that nobody holds are not kept for ever."""
+    it began: chunks that nobody holds are not kept for ever. `named`: the id that the parts of a
+    finished one made."""
 
     size: int
     active_ms: int
     media: t.Media | None = None
     written: int = 0
     begun_ms: int = 0
+    named: str = ""
 
 
 class PartRow(Struct, frozen=True, array_like=True):
@@ -155,7 +157,14 @@ def get_parts(view: View, message: GetParts) -> Parts:
         raise ApiError(
             "upload_incomplete", f"{part_count(row.size) - len(stored)} parts are missing"
         )
-    return Parts(row.size, [part for _, part in stored], row.media)
+    return Parts(row.size, [part for _, part in stored], row.media, row.named)
+
+
+def check_named(named: str, asked: str) -> None:
+    """`named`: the id that the parts of an upload make; empty where it was finished before that was
+    noted. Raises `hash_mismatch`."""
+    if named and named != asked:
+        raise ApiError("hash_mismatch", f"these parts are the file {named}")
 
 
 @user.on(KeepFile)
@@ -165,12 +174,14 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
     media = message.media
     if message.upload_id:
         row = _running(turn, message.upload_id)
+        check_named(row.named, message.named)
         stored = PARTS.scan(
             turn, (message.upload_id, 0), (message.upload_id + 1, 0), limit=limits.PARTS_MAX
         )
         for key, _ in stored:
             PARTS.delete(turn, key)
-        UPLOADS.put(turn, message.upload_id, replace(row, active_ms=turn.now_ms, media=media))
+        finished = replace(row, active_ms=turn.now_ms, media=media, named=message.named)
+        UPLOADS.put(turn, message.upload_id, finished)
     known = FILES.get(turn, media.file_id)
     if known is None:
         _check_room(head.media_bytes, media.size)

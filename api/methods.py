@@ -432,7 +432,8 @@ class GetUpload(Params, frozen=True):
 
 @method("media.finish", result=t.Finished, wire="http")
 class FinishUpload(Params, frozen=True):
-    """All parts are stored, and the file is this one. Repeated, it is answered alike. `kind` is how
+    """All parts are stored, and the file is this one. Repeated, it is answered alike,
+    and another `hash` is refused. `kind` is how
     it shall be shown; where it is no such thing, it becomes a file. Of a photo, position and
     camera are removed, so that its `file_id` is another one then."""
 

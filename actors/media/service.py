@@ -24,6 +24,7 @@ from actors.media.look.mime import HEAD, TAIL, mime_of
 from actors.media.tickets import Ticket
 from actors.runtime import refs
 from actors.runtime.refs import Caller
+from actors.uploads import check_named
 from api import limits
 from api import methods as m
 from api import types as t
@@ -112,16 +113,17 @@ class MediaService:
         )
         parts = msgspec.json.decode(answer, type=i.Parts)
         if parts.media is not None:
+            check_named(parts.named, params.hash)
             return self._ticket(caller, parts.media)
         stored = Stored(file_id(parts.hashes), parts.size, parts.hashes)
-        if text_of(stored.id) != params.hash:
-            raise ApiError("hash_mismatch", f"these parts are the file {text_of(stored.id)}")
+        check_named(text_of(stored.id), params.hash)
         return await self._keep(caller, params.upload_id, stored, params.name, params.kind)
 
     async def _keep(
         self, caller: Caller, upload_id: int, stored: Stored, name: str, kind: t.MediaKind
     ) -> t.Finished:
         """Look at a file whose chunks are stored, and hand it over to its user and its actor."""
+        named = text_of(stored.id)
         name = shown_name(name)
         if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
             kind = "file"
@@ -154,7 +156,7 @@ class MediaService:
         )
         user = refs.user(caller.user_id)
         await self._gateway.expect_answer_from(refs.file(media.file_id))
-        await self._gateway.ask(user, i.KeepFile(upload_id, media), caller)
+        await self._gateway.ask(user, i.KeepFile(upload_id, media, named), caller)
         return self._ticket(caller, media)
 
     async def _type(self, stored: Stored, name: str) -> str:
