@@ -33,6 +33,8 @@ from api.methods import BeginUpload, CancelUpload, GetUpload
 
 WRITTEN_PER_BYTE_MAX = 3
 """What is written anew stays on the disk for a while."""
+THUMB = "thumb"
+"""The kind of a file that is a small picture of another one."""
 EXPIRY = "uploads"
 EXPIRY_STEP_MS = 3_600_000
 
@@ -191,8 +193,9 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
     if media.thumb is not None:
         sizes[media.thumb.file_id] = media.thumb.size
     for file_id, size in sizes.items():
-        kept = FileKept(state.id, size, media.kind)
-        turn.send(refs.file(file_id), kept, answer=file_id == media.file_id)
+        own = file_id == media.file_id
+        kept = FileKept(state.id, size, media.kind if own else THUMB)
+        turn.send(refs.file(file_id), kept, answer=own)
 
 
 @user.on(CancelUpload)

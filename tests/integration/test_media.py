@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import filecmp
+import json
 import os
 import random
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -164,6 +166,65 @@ def test_a_server_that_is_stopped_goes_on_with_an_upload(
     server.start()
     asyncio.run(finished())
     verify(server)
+
+
+def test_what_files_take_is_told(server: RunningServer) -> None:
+    before = storage(server)
+    name, content = "thrifty", b"of two messages, and shrinks " * 10_000
+    asyncio.run(sent_twice_and_left(server, name, content))
+
+    def settled() -> bool:
+        told = storage(server)
+        sent = used(told) >= used(before) + 2 * len(content)
+        return sent and told["chunks"]["copies_missing"] == 0
+
+    wait_for(settled)
+    after = storage(server)
+    assert {user["name"]: user["bytes"] for user in after["users"]}[f"{name} ({name})"] == len(
+        content
+    )
+    assert used(after) - used(before) == 2 * len(content)
+
+    def grown(group: str, name: str) -> int:
+        return int(after[group][name] - before[group][name])
+
+    assert grown("saved", "used_again_bytes") == len(content)
+    assert grown("saved", "compression_bytes") > len(content) // 2
+    left = grown("chunks", "unheld_chunks")
+    assert left in (1, 2)
+    assert grown("chunks", "chunks") == 1 + left
+    assert grown("chunks", "copies") == 2 * (1 + left)
+    assert after["silent"] == []
+    assert [actor["actor"] for actor in after["media_actors"]] == ["media-0", "media-1"]
+
+
+def storage(server: RunningServer) -> dict[str, Any]:
+    done = server.run("admin", "storage", "--data", str(server.data), "--top", "100", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def used(told: dict[str, Any]) -> int:
+    return sum(kind["used_bytes"] for kind in told["kinds"].values())
+
+
+async def sent_twice_and_left(server: RunningServer, name: str, content: bytes) -> None:
+    """A file that is sent twice, and one or two parts of one that is given up."""
+    async with heliograph.Client(server.url) as client:
+        await client.register(name, "password of somebody")
+        notes = await client.open_private(client.user_id)
+        done = await client.upload(content)
+        for _ in range(2):
+            await client.send(notes.id, "", ticket=done.ticket)
+
+        def progress(sent: int, total: int) -> None:
+            if sent:
+                raise KeyError
+
+        noise = random.Random(9).randbytes(limits.PART_BYTES + 1)
+        with pytest.raises(KeyError):
+            await client.upload(noise, progress=progress)
 
 
 def test_a_byte_that_changed_on_the_disk_is_found_and_mended(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from actors import messages as i
+from actors.file import HEAD
+from actors.media.look import Look
 from actors.runtime import refs
 from api import limits
 from api import methods as m
 from api.errors import ApiError
 from api.types import PartRange
-from tests.unit.actors.rows import pass_time
+from tests.unit.actors.rows import pass_time, rows_of
 from tests.unit.media.desk import Desk, hash_of
 from tests.unit.media.test_http import refused
 
@@ -49,6 +51,18 @@ def test_uploading_it_again_keeps_it(desk: Desk) -> None:
     assert not may_delete(desk, file_id)
     desk.town.now_ms += 1
     assert may_delete(desk, file_id)
+
+
+def test_a_small_picture_is_told_apart(desk: Desk) -> None:
+    """So that accounts of the storage do not count it as a photo."""
+    desk.looker.sees = Look(mime="image/jpeg", kind="photo", thumb=b"small", thumb_width=4)
+    media = desk.alice.upload(b"a picture", "photo").media
+    assert media.thumb is not None
+    desk.town.settle()
+    for file_id, kind in ((media.file_id, "photo"), (media.thumb.file_id, "thumb")):
+        head = HEAD.get(rows_of(desk.town, refs.file(file_id)), None)
+        assert head is not None
+        assert head.kind == kind
 
 
 def test_a_file_that_nobody_knows_may_go(desk: Desk) -> None:
