@@ -306,6 +306,14 @@ class ExpectPart(Internal, frozen=True):
     size: int
 
 
+class ExpectFile(Internal, frozen=True):
+    """To a user (a read): is there room for this file, which comes by a single request? Answered
+    with `Ok`, refused as `quota_exceeded`."""
+
+    file_id: str
+    size: int
+
+
 class PartStored(Internal, frozen=True):
     """To a user: the chunk of this part of an upload, with so many bytes, is in the media pool.
     Answered with `Ok`."""
@@ -336,12 +344,21 @@ class Parts(Struct, frozen=True, array_like=True):
 class KeepFile(Internal, frozen=True):
     """To a user: an upload (0: one that was made by a single request) has become this file, whose
     chunks are in the media pool, held by it. Goes on to the file as `FileKept`. `named`: the id
-    that the upload's parts made, which a photo does not keep. Refused as `hash_mismatch` if the
-    upload has become another file meanwhile."""
+    that the upload's parts made, which a photo does not keep; `spare`: so many bytes were stored
+    that are not in the file then. Refused as `hash_mismatch` if the upload has become another file
+    meanwhile, as `quota_exceeded`."""
 
     upload_id: int
     media: t.Media
     named: str = ""
+    spare: int = 0
+
+
+class BytesDiscarded(Internal, frozen=True):
+    """To a user: so many bytes were stored for this user, and came to nothing. Answered with
+    `Ok`."""
+
+    size: int
 
 
 class FileKept(Internal, frozen=True):

@@ -12,6 +12,7 @@ import base64
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -94,7 +95,8 @@ class MediaService:
         size = len(data)
         await self._gateway.ask(user, i.ExpectPart(upload_id, part, size), caller, read=True)
         await self._chunks.put(name, data)
-        await self._gateway.ask(user, i.PartStored(upload_id, part, name, size), caller)
+        async with self._counted(caller, size):
+            await self._gateway.ask(user, i.PartStored(upload_id, part, name, size), caller)
 
     async def store_small(
         self, caller: Caller, name: bytes, data: bytes, file_name: str, kind: t.MediaKind
@@ -103,8 +105,20 @@ class MediaService:
         _check_hash(name, data)
         if not data:
             raise ApiError("part_invalid", "a file has at least one byte")
+        user, size = refs.user(caller.user_id), len(data)
+        await self._gateway.ask(user, i.ExpectFile(text_of(name), size), caller, read=True)
         await self._chunks.put(name, data)
-        return await self._keep(caller, 0, Stored(name, len(data), [name]), file_name, kind)
+        async with self._counted(caller, size):
+            return await self._keep(caller, 0, Stored(name, size, [name]), file_name, kind)
+
+    @asynccontextmanager
+    async def _counted(self, caller: Caller, size: int) -> AsyncIterator[None]:
+        """So many bytes were stored: if they come to nothing, they count all the same."""
+        try:
+            yield
+        except ApiError:
+            await self._gateway.ask(refs.user(caller.user_id), i.BytesDiscarded(size), caller)
+            raise
 
     async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:
         """See `media.finish`."""
@@ -123,7 +137,7 @@ class MediaService:
         self, caller: Caller, upload_id: int, stored: Stored, name: str, kind: t.MediaKind
     ) -> t.Finished:
         """Look at a file whose chunks are stored, and hand it over to its user and its actor."""
-        named = text_of(stored.id)
+        named, uploaded_bytes = text_of(stored.id), stored.size
         name = shown_name(name)
         if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
             kind = "file"
@@ -154,9 +168,10 @@ class MediaService:
             _text(look.preview),
             thumb,
         )
+        spare = 0 if media.file_id == named else uploaded_bytes
         user = refs.user(caller.user_id)
         await self._gateway.expect_answer_from(refs.file(media.file_id))
-        await self._gateway.ask(user, i.KeepFile(upload_id, media, named), caller)
+        await self._gateway.ask(user, i.KeepFile(upload_id, media, named, spare), caller)
         return self._ticket(caller, media)
 
     async def _type(self, stored: Stored, name: str) -> str:

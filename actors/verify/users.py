@@ -9,7 +9,7 @@ from actors.handle import HandleHead
 from actors.messages import MailEntry
 from actors.runtime.rows import Table
 from actors.session import SessionHead
-from actors.uploads import FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
+from actors.uploads import DISCARDED, FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
 from actors.user import (
     BLOCKED,
     CONTACTS,
@@ -37,11 +37,11 @@ def _began(pts: int) -> int:
 
 class UserCheck:
     """Fed with the rows in the order of their keys: head, sessions, contacts, blocks, dialogs,
-    mailbox, uploads, parts of uploads, files."""
+    mailbox, uploads, parts of uploads, files, bytes that came to nothing."""
 
     tables: tuple[Table[Any, Any], ...] = (
         *(HEAD, SESSIONS, CONTACTS, BLOCKED, DIALOGS, MAILBOX),
-        *(UPLOADS, PARTS, FILES),
+        *(UPLOADS, PARTS, FILES, DISCARDED),
     )
 
     def __init__(self, key: int, where: str, facts: Facts, report: Report) -> None:

@@ -40,7 +40,7 @@ PATIENT = heliograph.Timeouts(call_s=120.0)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """Two hosts and media actors, and two copies of everything."""
     folder = tmp_path_factory.mktemp("media") / "data"
-    running = RunningServer(folder, "--hosts", "2", "--copies", "2").start()
+    running = RunningServer(folder, "--hosts", "2", "--copies", "2", "--user-quota", "4").start()
     yield running
     if running.process is not None:
         running.stop()
@@ -196,6 +196,23 @@ def test_what_files_take_is_told(server: RunningServer) -> None:
     assert grown("chunks", "copies") == 2 * (1 + left)
     assert after["silent"] == []
     assert [actor["actor"] for actor in after["media_actors"]] == ["media-0", "media-1"]
+
+
+def test_the_quota_is_the_operators(server: RunningServer) -> None:
+    async def story() -> None:
+        async with heliograph.Client(server.url) as client:
+            await client.register("greedy", "password of the greedy")
+            for upload_id in (1, 2):
+                await client.begin_upload(limits.FILE_BYTES_MAX, upload_id)
+            with pytest.raises(heliograph.ApiError) as caught:
+                await client.begin_upload(limits.FILE_BYTES_MAX, 3)
+            assert caught.value.code == "quota_exceeded"
+            for upload_id in (1, 2):
+                await client.cancel_upload(upload_id)
+
+    told = httpx2.post(f"{server.url}/api/help.limits", json={}, trust_env=False).json()
+    assert told["limits"]["media_bytes_per_user_max"] == 4 * 1024**3
+    asyncio.run(story())
 
 
 def storage(server: RunningServer) -> dict[str, Any]:
