@@ -370,9 +370,16 @@ class FileKept(Internal, frozen=True):
 
 
 class FileReferred(Internal, frozen=True):
-    """From a chat to a file: one more message has it."""
+    """To a file from a chat (`by`: its id), one more message of which has it, or whose picture it
+    has become; or from a user (`by`: see `refs.user_mark`), whose picture it has become."""
 
-    chat_id: str
+    by: str
+
+
+class FileReleased(Internal, frozen=True):
+    """From a chat or a user to a file that it referred to: once less."""
+
+    by: str
 
 
 class MayDelete(Internal, frozen=True):

@@ -229,6 +229,14 @@ class SetUsername(Params, frozen=True):
     username: Username
 
 
+@method("users.set_photo", result=t.User)
+class SetPhoto(Params, frozen=True):
+    """Take another profile picture; with an empty ticket, none. Only a file that is a `photo` can
+    be one."""
+
+    media: Ticket = ""
+
+
 # --- contacts ---------------------------------------------------------------------------------
 
 
@@ -330,6 +338,14 @@ class RenameGroup(Params, frozen=True):
 
     chat_id: GroupId
     title: Title
+
+
+@method("chats.set_photo")
+class SetChatPhoto(Params, frozen=True):
+    """Give a group another picture; with an empty ticket, none (owner and admins)."""
+
+    chat_id: GroupId
+    media: Ticket = ""
 
 
 @method("chats.set_admin")
