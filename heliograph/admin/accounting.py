@@ -34,8 +34,8 @@ HEADS: dict[str, Table[None, Any]] = {"file": file.HEAD, "user": user.HEAD, "cha
 
 @dataclass
 class KindUse:
-    """Of the files of one kind. `uses`: how many messages have them, and `used_bytes` what they
-    would take if each had its own; `unused`: nobody has sent them yet, or they were forgotten."""
+    """Of the files of one kind. `uses`: how many messages, users and groups have them, and
+    `used_bytes` what they would take if each had its own; `unused`: nobody has them, or not yet."""
 
     files: int = 0
     bytes: int = 0
@@ -80,7 +80,7 @@ class FileUse:
 
     @property
     def used_again_bytes(self) -> int:
-        """What is not stored once more although it was sent once more."""
+        """What is not stored once more although it is used once more."""
         return sum(k.used_bytes + k.unused_bytes - k.bytes for k in self.kinds.values())
 
 

@@ -198,6 +198,38 @@ def test_what_files_take_is_told(server: RunningServer) -> None:
     assert [actor["actor"] for actor in after["media_actors"]] == ["media-0", "media-1"]
 
 
+def test_pictures_of_users_and_groups(server: RunningServer, tmp_path: Path) -> None:
+    source = next((path for path in real_files() if path.suffix == ".png"), None)
+    assert source is not None
+    asyncio.run(pictures(server, source, tmp_path))
+    verify(server)
+
+
+async def pictures(server: RunningServer, source: Path, folder: Path) -> None:
+    async with (
+        heliograph.Client(server.url) as alice,
+        heliograph.Client(server.url) as bob,
+    ):
+        await alice.register("pictured", "password of the pictured")
+        await bob.register("onlooker", "password of the onlooker")
+        ticket = (await alice.upload(source, kind="photo")).ticket
+        await alice.set_profile_photo(ticket)
+        group = (await alice.create_group("Club")).id
+        await alice.add_member(group, bob.user_id)
+        await alice.set_chat_photo(group, ticket)
+        user, chat = await bob.user("pictured"), await bob.chat(group)
+        assert user.photo is not None
+        assert user.photo == chat.photo
+        for of in (user, chat):
+            whole = await bob.download_photo(of, folder / "whole")
+            small = await bob.download_photo(of, folder / "small", thumb=True)
+            assert (await asyncio.to_thread(whole.stat)).st_size == user.photo.size
+            assert (await asyncio.to_thread(small.read_bytes))[:4] in PICTURES
+        await alice.set_profile_photo("")
+        with pytest.raises(heliograph.ApiError, match="media_not_found"):
+            await bob.download_photo(user, folder / "whole")
+
+
 def test_the_quota_is_the_operators(server: RunningServer) -> None:
     async def story() -> None:
         async with heliograph.Client(server.url) as client:
