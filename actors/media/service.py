@@ -12,7 +12,7 @@ import base64
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -113,11 +113,14 @@ class MediaService:
 
     @asynccontextmanager
     async def _counted(self, caller: Caller, size: int) -> AsyncIterator[None]:
-        """So many bytes were stored: if they come to nothing, they count all the same."""
+        """So many bytes were stored: if they come to nothing, they count all the same. (Where it is
+        not known what they came to, they may count twice.)"""
         try:
             yield
         except ApiError:
-            await self._gateway.ask(refs.user(caller.user_id), i.BytesDiscarded(size), caller)
+            user = refs.user(caller.user_id)
+            with suppress(ApiError):
+                await self._gateway.ask(user, i.BytesDiscarded(size), caller)
             raise
 
     async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:

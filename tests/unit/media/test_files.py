@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -212,6 +213,23 @@ def test_what_was_stored_in_vain_counts(
     with pytest.raises(AssertionError, match="unavailable"):
         desk.alice.upload(b"y" * 30, "photo")
     assert has_room_for(desk, 50)
+
+
+def test_the_reason_is_told_also_where_nothing_can_be_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = desk.town.gateway.ask
+
+    async def half_down(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
+        if isinstance(message, i.BytesDiscarded):
+            raise ApiError("unavailable")
+        if isinstance(message, i.KeepFile):
+            raise ApiError("quota_exceeded")
+        return await ask(ref, message, *args, **more)
+
+    monkeypatch.setattr(desk.town.gateway, "ask", half_down)
+    with pytest.raises(AssertionError, match="quota_exceeded"):
+        desk.alice.upload(b"too much")
 
 
 # --- uploads that are left ------------------------------------------------------------------------
