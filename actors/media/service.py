@@ -12,6 +12,7 @@ import base64
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from actors.media.look.mime import HEAD, TAIL, mime_of
 from actors.media.tickets import Ticket
 from actors.runtime import refs
 from actors.runtime.refs import Caller
+from actors.uploads import check_named
 from api import limits
 from api import methods as m
 from api import types as t
@@ -93,7 +95,8 @@ class MediaService:
         size = len(data)
         await self._gateway.ask(user, i.ExpectPart(upload_id, part, size), caller, read=True)
         await self._chunks.put(name, data)
-        await self._gateway.ask(user, i.PartStored(upload_id, part, name, size), caller)
+        async with self._counted(caller, size):
+            await self._gateway.ask(user, i.PartStored(upload_id, part, name, size), caller)
 
     async def store_small(
         self, caller: Caller, name: bytes, data: bytes, file_name: str, kind: t.MediaKind
@@ -102,8 +105,23 @@ class MediaService:
         _check_hash(name, data)
         if not data:
             raise ApiError("part_invalid", "a file has at least one byte")
+        user, size = refs.user(caller.user_id), len(data)
+        await self._gateway.ask(user, i.ExpectFile(text_of(name), size), caller, read=True)
         await self._chunks.put(name, data)
-        return await self._keep(caller, 0, Stored(name, len(data), [name]), file_name, kind)
+        async with self._counted(caller, size):
+            return await self._keep(caller, 0, Stored(name, size, [name]), file_name, kind)
+
+    @asynccontextmanager
+    async def _counted(self, caller: Caller, size: int) -> AsyncIterator[None]:
+        """So many bytes were stored: if they come to nothing, they count all the same. (Where it is
+        not known what they came to, they may count twice.)"""
+        try:
+            yield
+        except ApiError:
+            user = refs.user(caller.user_id)
+            with suppress(ApiError):
+                await self._gateway.ask(user, i.BytesDiscarded(size), caller)
+            raise
 
     async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:
         """See `media.finish`."""
@@ -112,16 +130,17 @@ class MediaService:
         )
         parts = msgspec.json.decode(answer, type=i.Parts)
         if parts.media is not None:
+            check_named(parts.named, params.hash)
             return self._ticket(caller, parts.media)
         stored = Stored(file_id(parts.hashes), parts.size, parts.hashes)
-        if text_of(stored.id) != params.hash:
-            raise ApiError("hash_mismatch", f"these parts are the file {text_of(stored.id)}")
+        check_named(text_of(stored.id), params.hash)
         return await self._keep(caller, params.upload_id, stored, params.name, params.kind)
 
     async def _keep(
         self, caller: Caller, upload_id: int, stored: Stored, name: str, kind: t.MediaKind
     ) -> t.Finished:
         """Look at a file whose chunks are stored, and hand it over to its user and its actor."""
+        named, uploaded_bytes = text_of(stored.id), stored.size
         name = shown_name(name)
         if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
             kind = "file"
@@ -152,9 +171,10 @@ class MediaService:
             _text(look.preview),
             thumb,
         )
+        spare = 0 if media.file_id == named else uploaded_bytes
         user = refs.user(caller.user_id)
         await self._gateway.expect_answer_from(refs.file(media.file_id))
-        await self._gateway.ask(user, i.KeepFile(upload_id, media), caller)
+        await self._gateway.ask(user, i.KeepFile(upload_id, media, named, spare), caller)
         return self._ticket(caller, media)
 
     async def _type(self, stored: Stored, name: str) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.file import CHATS, HEAD, KEEPERS, ChatRow, FileHead
+from actors.file import HEAD, KEEPERS, REFERRERS, FileHead, ReferrerRow
 from actors.runtime.rows import Table
 from actors.verify.report import Chunks, Facts, Report
 from api.files import name_in, part_count, split
 
 
 class FileCheck:
-    """Fed with the rows in the order of their keys: head, chats, those who uploaded it."""
+    """Fed with the rows in the order of their keys: head, who refers to it, who uploaded it."""
 
-    tables: tuple[Table[Any, Any], ...] = (HEAD, CHATS, KEEPERS)
+    tables: tuple[Table[Any, Any], ...] = (HEAD, REFERRERS, KEEPERS)
 
     def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
         self._key = key
@@ -28,7 +28,7 @@ class FileCheck:
         if isinstance(row, FileHead):
             self._size = row.size
             self._counted = row.references
-        elif isinstance(row, ChatRow):
+        elif isinstance(row, ReferrerRow):
             self._found += row.references
             self._facts.referred[(self._key, key)] = row.references
 

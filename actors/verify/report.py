@@ -77,9 +77,10 @@ class UserFacts:
 @dataclass
 class Facts:
     """What has to fit together across partitions. Streams are (source, target): the number of the
-    last message sent, the numbers that wait in the outbox, and the receiver's watermark. Of files
-    and chats: `references`, how many messages of the chat have the file, and `referred`, of how
-    many the file's actor knows. `chunks`: None where they cannot be looked at."""
+    last message sent, the numbers that wait in the outbox, and the receiver's watermark. By file
+    and by chat or user (`refs.of_mark`): `references`, how often it refers to the file, and
+    `referred`, of how many times the file's actor knows. `chunks`: None where they cannot be
+    looked at."""
 
     chunks: Chunks | None = None
     chats: dict[str, ChatFacts] = field(default_factory=dict)

@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from actors import messages as i
+from actors.media.listing import ChunkLine
 from actors.runtime import refs
 from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 ANSWER_S_MAX = 3.0
+CHUNKS_PER_CALL = 4_096
+CHUNKS_S_MAX = 30.0
 LOOK_S = 1.0
 DEDICATE_S_MAX = 600.0
 """A long history takes a while to be copied; the chat goes on meanwhile."""
@@ -199,6 +202,60 @@ def _look(settings: Settings) -> ClusterView:
     return ClusterView(
         seats, [row for rows in found if isinstance(rows, list) for row in rows], silent
     )
+
+
+class MediaView(NamedTuple):
+    """What the media actors of a server say: the figures of each, its chunks in the order of their
+    names, and who does not answer. `copies`: how many of each chunk there shall be."""
+
+    copies: int
+    figures: list[dict[str, Any]]
+    chunks: list[Iterator[ChunkLine]]
+    silent: list[str]
+
+
+@contextlib.contextmanager
+def media_view(data: Path) -> Iterator[MediaView]:
+    """Looks at the media actors of a running server; the chunks are fetched as they are gone
+    through. Raises NotRunning."""
+    with _connected(data):
+        import ray
+        from ray.exceptions import RayError
+
+        from actors.media.actor import media_roster
+        from actors.runtime import cluster
+        from actors.runtime.transport import NAMESPACE
+
+        settings = cluster.settings()
+        seats = media_roster(settings).read()
+        view = MediaView(min(settings.copies, len(seats)), [], [], [])
+        for name in sorted(seats):
+            try:
+                actor: Any = ray.get_actor(name, namespace=NAMESPACE)
+                told = ray.get(actor.stats.remote(), timeout=ANSWER_S_MAX)
+            except (ValueError, RayError):
+                view.silent.append(name)
+                continue
+            view.figures.append({"node": seats[name].node, **msgspec.json.decode(told)})
+            view.chunks.append(_chunks_of(name, actor))
+        yield view
+
+
+def _chunks_of(name: str, actor: Any) -> Iterator[ChunkLine]:
+    import ray
+    from ray.exceptions import RayError
+
+    after = b""
+    while True:
+        try:
+            raw = ray.get(actor.chunks.remote(after, CHUNKS_PER_CALL), timeout=CHUNKS_S_MAX)
+        except RayError as error:
+            raise NotRunning(f"{name} does not answer any more; try it again: {error}") from error
+        lines = msgspec.msgpack.decode(raw, type=list[ChunkLine])
+        yield from lines
+        if len(lines) < CHUNKS_PER_CALL:
+            return
+        after = lines[-1].name
 
 
 def mark(

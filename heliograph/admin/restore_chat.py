@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS
+from actors.chat import HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
 from actors.runtime import refs
 from actors.runtime.placement import Placement
 from actors.runtime.refs import KINDS
@@ -180,6 +180,8 @@ def _rows(prefix: bytes, mended: Mended) -> dict[bytes, bytes | None]:
     found: dict[bytes, bytes | None] = {}
     if mended.head is not None:
         found[prefix + bytes([HEAD.number])] = _encode(mended.head)
+    if mended.photo_removed:
+        found[prefix + bytes([PHOTO.number])] = None
     for user_id, member in mended.members.items():
         found[prefix + bytes([MEMBERS.number]) + MEMBERS.key.encode(user_id)] = _encode(member)
     for number, message in mended.messages.items():
