@@ -108,10 +108,10 @@ def test_a_video_plays_while_it_downloads(server: RunningServer) -> None:
 
     url = asyncio.run(link())
     for begin in ([], ["-ss", "1"]):
-        assert pictures(begin, url) == pictures(begin, str(video))
+        assert frames(begin, url) == frames(begin, str(video))
 
 
-def pictures(begin: list[str], source: str) -> str:
+def frames(begin: list[str], source: str) -> str:
     """The hashes of the frames that a player shows."""
     command = ["ffmpeg", "-v", "error", *begin, "-i", source, "-map", "0:v", "-f", "framemd5", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
