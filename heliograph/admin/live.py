@@ -138,12 +138,19 @@ class Watch:
         return _look(self._settings)
 
     def nodes(self) -> list[Node]:
-        """The nodes of its cluster that answer; none of one that was started on one machine."""
+        """The nodes of its cluster that answer; none of one that was started on one machine. Raises
+        Unsettled where one dies while it is asked."""
+        from ray.exceptions import RayError
+
         from actors.runtime import cluster
+        from heliograph.admin.reader import Unsettled
         from heliograph.admin.remote import RemoteReader
         from heliograph.admin.stores import Node
 
-        homes = nodes_of(self._data, cluster.node_names())
+        try:
+            homes = nodes_of(self._data, cluster.node_names())
+        except RayError as error:
+            raise Unsettled(f"a node could not be asked what it has: {error}") from error
         return [
             Node(content.hosts, partial(RemoteReader, cluster.Home(name, path)))
             for name, (path, content) in homes.items()

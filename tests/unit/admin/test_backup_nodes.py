@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import ray
 
+from actors.runtime import cluster as runtime_cluster
 from actors.runtime.placement import place_of
 from actors.runtime.replication.protocol import Configuration, encode
+from actors.runtime.settings import Settings
 from api.files import chunk_hash
 from heliograph.admin import backup as backing
 from heliograph.admin import live, reader, remote
@@ -411,3 +413,18 @@ def test_what_a_reader_finds_is_told_as_it_is(cluster: Cluster, repo: Path, far:
     with pytest.raises(StorageFailed, match="the disk is broken"):
         cluster.back_up(repo)
     assert far.living == 0
+
+
+def test_nodes_are_found_by_what_is_in_their_folders(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = live.Watch(cluster.path, Settings("", "cluster"))
+    monkeypatch.setattr(runtime_cluster, "node_names", lambda: ["node-0"])
+    assert [node.hosts for node in watch.nodes()] == [(host,) for host in HOSTS]
+
+    def died(*arguments: Any) -> Any:
+        raise ray.exceptions.WorkerCrashedError()
+
+    monkeypatch.setattr(live, "nodes_of", died)
+    with pytest.raises(Unsettled, match="could not be asked"):
+        watch.nodes()
