@@ -11,7 +11,8 @@ from msgspec import Struct
 from storage.folder import Description
 from storage.port import StorageError
 
-FORMAT = 1
+FORMAT = 2
+"""Since 2 there are files, which a Heliograph that knows 1 only would leave out in silence."""
 
 
 class BackupError(StorageError):
