@@ -120,6 +120,7 @@ def test_a_chat_that_moves_counts_once(used: Path) -> None:
         write(store, home, residence(home, "left"))
     with store_of(used, *alone) as store:
         write(store, own, residence(own, "here"))
+    assert file_use(used, 10).chats == before, "although something is left over where it was"
     with store_of(used, *pooled) as store:
         write(store, home, {head: None})
     moved = file_use(used, 10).chats

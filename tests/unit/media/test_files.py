@@ -159,8 +159,11 @@ def test_parts_that_are_sent_again_count(desk: Desk, small_room: None) -> None:
     begin_and_send(desk, 20, times=3)
     assert has_room_for(desk, 40)
     for _ in range(2):
-        desk.alice.call(m.FinishUpload(7, hash_of(b"\x02" * 20)))
+        done = desk.alice.call(m.FinishUpload(7, hash_of(b"\x02" * 20)))
         assert has_room_for(desk, 40)
+    at_once = i.KeepFile(7, done.media, done.media.file_id, spare=20)
+    desk.town.ask(refs.user(desk.alice.caller.user_id), at_once, desk.alice.caller)
+    assert has_room_for(desk, 40), "two calls of finish count once"
 
 
 def test_what_is_removed_from_a_photo_counts(desk: Desk, small_room: None, tmp_path: Path) -> None:

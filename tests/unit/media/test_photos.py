@@ -226,6 +226,7 @@ def test_what_was_never_referred_to_is_not_released(desk: Desk) -> None:
     assert references(desk, file_id) == {desk.chat: 1}
     desk.town.post(refs.file(hash_of(b"unknown")), i.FileReleased("g9"))
     desk.town.settle()
+    assert not any(engine.failures for engine in desk.town.engines.values())
     assert verified(desk).clean
 
 
