@@ -1,6 +1,7 @@
 """Files over HTTP.
 
-    PUT  /media/upload/<upload_id>/<part>?hash=H        a part of an upload, counted from 0
+    PUT  /media/upload/<upload_id>/<first>?hash=H...    parts of an upload, counted from 0, that
+                                                        follow one another, a hash for each
     POST /media/upload?hash=H&name=N&kind=K             a file of one part, at once
     GET  /media/file/<chat_id>/<message_id>[/<name>]    the file of a message
     GET  /media/thumb/<chat_id>/<message_id>            the small picture of it
@@ -21,6 +22,7 @@ import msgspec
 from actors.edge.gateway import Gateway, now_ms
 from actors.media.service import MediaService
 from actors.media.tickets import Pass
+from actors.runtime.refs import Caller
 from api import limits
 from api import methods as m
 from api import types as t
@@ -28,16 +30,17 @@ from api.errors import ApiError
 from api.files import name_in, text_of
 from api.http import (
     JSON,
+    Body,
     Message,
     Receive,
     Reply,
     Send,
     headers_of,
     needed_token,
-    read_body,
     wrong_verb,
 )
 
+PART_BYTES = limits.PART_BYTES
 SHOWN = re.compile(r"(image/(jpeg|png|gif|webp|avif)|video/(mp4|webm)|audio/[\w.+-]+)\Z")
 """What browsers may show in place; everything else is saved."""
 YEAR_S = 365 * 24 * 3600
@@ -79,27 +82,39 @@ class MediaHttp:
         return None
 
     async def _upload(self, scope: Message, receive: Receive) -> Reply:
-        steps = scope["path"].split("/")[2:]
-        if scope["method"] != ("POST" if len(steps) == 1 else "PUT"):
-            return wrong_verb(b"POST" if len(steps) == 1 else b"PUT")
+        steps = scope["path"].split("/")[3:]
+        if scope["method"] != ("PUT" if steps else "POST"):
+            return wrong_verb(b"PUT" if steps else b"POST")
         headers = headers_of(scope)
         caller = await self._gateway.authenticate(needed_token(headers))
-        asked = {k: v[-1] for k, v in parse_qs(scope["query_string"].decode("latin-1")).items()}
-        name = _hash(asked.pop("hash", ""))
-        if len(steps) == 1:
-            file_name, kind = asked.pop("name", ""), asked.pop("kind", "file")
-            _check_asked(asked)
-            params = _single(file_name, kind, name)
-            data = await read_body(headers, receive, limits.PART_BYTES)
-            done = await self._service.store_small(caller, name, data, params.name, params.kind)
-            return 200, JSON, msgspec.json.encode(done), []
+        asked = parse_qs(scope["query_string"].decode("latin-1"))
+        names = _hashes(asked.pop("hash", []))
+        if not steps:
+            return await self._upload_file(caller, names, asked, Body(headers, receive, PART_BYTES))
         _check_asked(asked)
-        upload_id, part = steps[1:] if len(steps) == 3 else ("", "")
-        if not _ID.match(upload_id) or not _PART.match(part):
-            raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<part>")
-        data = await read_body(headers, receive, limits.PART_BYTES)
-        await self._service.store_part(caller, int(upload_id), int(part), name, data)
+        upload_id, first = steps if len(steps) == 2 else ("", "")
+        if not _ID.match(upload_id) or not _PART.match(first):
+            raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<first>")
+        body = Body(headers, receive, len(names) * PART_BYTES)
+        try:
+            await self._service.store_parts(caller, int(upload_id), int(first), names, body)
+        except ApiError:
+            await body.pass_over()
+            raise
         return 200, JSON, msgspec.json.encode(t.Ok()), []
+
+    async def _upload_file(
+        self, caller: Caller, names: list[bytes], asked: dict[str, list[str]], body: Body
+    ) -> Reply:
+        """A file of one part."""
+        file_name, kind = asked.pop("name", [""])[-1], asked.pop("kind", ["file"])[-1]
+        _check_asked(asked)
+        if len(names) > 1:
+            raise ApiError("invalid_params", "a file that comes at once has one hash")
+        params = _single(file_name, kind, names[0])
+        data = await body.read(PART_BYTES + 1)  # to its end
+        done = await self._service.store_small(caller, names[0], data, params.name, params.kind)
+        return 200, JSON, msgspec.json.encode(done), []
 
     async def _download(self, scope: Message, send: Send) -> None:
         headers = headers_of(scope)
@@ -157,12 +172,15 @@ class MediaHttp:
         return Served(*await self._gateway.file_of(where, caller), YEAR_S)
 
 
-def _hash(text: str) -> bytes:
+def _hashes(texts: list[str]) -> list[bytes]:
+    if not 0 < len(texts) <= limits.PARTS_PER_REQUEST_MAX:
+        most = limits.PARTS_PER_REQUEST_MAX
+        raise ApiError("invalid_params", f"`hash` is needed once for each part, up to {most} times")
     try:
-        return name_in(text)
+        return [name_in(text) for text in texts]
     except ValueError:
         raise ApiError(
-            "invalid_params", "`hash` is the BLAKE3 hash of the body, in base64url"
+            "invalid_params", "`hash` is the BLAKE3 hash of a part, in base64url"
         ) from None
 
 
@@ -175,7 +193,7 @@ def _single(name: str, kind: str, file_hash: bytes) -> m.FinishUpload:
         raise ApiError("invalid_params", str(error)[:200]) from None
 
 
-def _check_asked(rest: dict[str, str]) -> None:
+def _check_asked(rest: dict[str, list[str]]) -> None:
     if rest:
         raise ApiError("invalid_params", f"there is no parameter {min(rest)[:64]!r}")
 

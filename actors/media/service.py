@@ -41,6 +41,8 @@ from api.files import (
 
 EDGE_PARTS = 32
 """Of a long file, so many parts of both ends are looked at."""
+PARTS_UNDER_WAY = 2
+"""So many parts of a request are being stored while the next one comes."""
 AHEAD = 2
 """So many chunks are fetched before they are needed."""
 
@@ -57,6 +59,13 @@ class Chunks(Protocol):
     async def hold(self, root: bytes, names: Sequence[bytes]) -> None:
         """Note that a file consists of these chunks, so that they are kept. Raises
         `upload_incomplete` if one is not there."""
+
+
+class Incoming(Protocol):
+    """What a client sends, from its beginning."""
+
+    async def read(self, size: int) -> bytes:
+        """So many bytes; fewer where it ends. Raises ApiError."""
 
 
 class Looks(Protocol):
@@ -83,17 +92,40 @@ class MediaService:
 
     # --- uploads ------------------------------------------------------------------------------
 
-    async def store_part(
-        self, caller: Caller, upload_id: int, part: int, name: bytes, data: bytes
+    async def store_parts(
+        self, caller: Caller, upload_id: int, first: int, names: Sequence[bytes], body: Incoming
     ) -> None:
-        """A part of a running upload. Raises `upload_not_found`, `part_invalid`,
-        `hash_mismatch`."""
+        """Parts of a running upload that follow one another, each by itself: what is stored when it
+        ends is noted, also where others are refused. Raises the first refusal: `upload_not_found`,
+        `part_invalid`, `hash_mismatch`."""
         user = refs.user(caller.user_id)
+        expect = i.ExpectParts(upload_id, first, len(names))
+        answer = await self._gateway.ask(user, expect, caller, read=True)
+        size = msgspec.json.decode(answer, type=i.PartsExpected).size
+        slots = asyncio.Semaphore(PARTS_UNDER_WAY)
+        storing: dict[tuple[int, bytes], asyncio.Task[None]] = {}
+        try:
+            for part, name in enumerate(names, first):
+                await slots.acquire()
+                data = await body.read(part_bytes(size, part))
+                if len(data) < part_bytes(size, part):
+                    raise ApiError("part_invalid", f"part {part} is not whole")
+                task = asyncio.create_task(self._store(name, data))
+                task.add_done_callback(lambda _: slots.release())
+                storing[part, name] = task
+            if await body.read(1):
+                raise ApiError("part_invalid", "the body is longer than these parts")
+        finally:
+            await asyncio.gather(*storing.values(), return_exceptions=True)
+            stored = [key for key, task in storing.items() if task.exception() is None]
+            if stored:
+                await self._gateway.ask(user, i.PartsStored(upload_id, stored), caller)
+        for task in storing.values():
+            task.result()
+
+    async def _store(self, name: bytes, data: bytes) -> None:
         _check_hash(name, data)
-        size = len(data)
-        await self._gateway.ask(user, i.ExpectPart(upload_id, part, size), caller, read=True)
         await self._chunks.put(name, data)
-        await self._gateway.ask(user, i.PartStored(upload_id, part, name, size), caller)
 
     async def store_small(
         self, caller: Caller, name: bytes, data: bytes, file_name: str, kind: t.MediaKind
