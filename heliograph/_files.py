@@ -7,7 +7,6 @@ import mimetypes
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -191,30 +190,33 @@ class Files(Methods):
         while left := await parts.take(count):
             begun_s = loop.time()
             while left:
-                attempt = partial(self._put_run, upload_id, left)
-                before, left = left, await self._insist(f"part {left[0].number}", attempt)
+                before, left = left, await self._put_run(upload_id, left)
                 parts.tell(part.number for part in before if part not in left)
             fast = loop.time() - begun_s < FAST_S
             count = min(2 * count, limits.PARTS_PER_REQUEST_MAX) if fast else 1
 
     async def _put_run(self, upload_id: int, parts: list[Part]) -> list[Part]:
-        """Upload the first of these, and those that follow it without a gap; returns what is left
-        of them all. Raises what went wrong, if nothing of them was stored."""
+        """Upload the first of these, and those that follow it without a gap, until some are stored;
+        returns what is left of them all."""
         run = [part for index, part in enumerate(parts) if part.number == parts[0].number + index]
         path = f"/media/upload/{upload_id}/{run[0].number}"
         asked = {"hash": [files.text_of(part.hash) for part in run]}
-        http, token = self._raw()
-        try:
+        repeated = False
+
+        async def attempt() -> list[Part]:
+            nonlocal repeated
+            http, token = self._raw()
+            if repeated:
+                upload = await http.call(GetUpload(upload_id), token, self._timeouts.attempt_s)
+                stored = _stored(upload)
+                left = [part for part in parts if part.number not in stored]
+                if len(left) < len(parts):
+                    return left
+            repeated = True
             await http.put("PUT", path, token, asked, [part.data for part in run], t.Ok)
             return parts[len(run) :]
-        except (ApiError, ConnectionLost) as error:
-            if isinstance(error, ApiError) and not error.retryable:
-                raise
-            found = await http.call(GetUpload(upload_id), token, self._timeouts.attempt_s)
-            left = [part for part in parts if part.number not in _stored(found)]
-            if len(left) == len(parts):
-                raise
-            return left
+
+        return await self._insist(f"part {run[0].number}", attempt)
 
     async def _fetch(self, address: str, size: int, out: int, progress: Progress | None) -> None:
         """Write a file from where it ends; each attempt that gets on is followed by another."""

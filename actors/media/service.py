@@ -41,8 +41,8 @@ from api.files import (
 
 EDGE_PARTS = 32
 """Of a long file, so many parts of both ends are looked at."""
-PARTS_UNDER_WAY = 2
-"""So many parts of a request are being stored while the next one comes."""
+PARTS_IN_MEMORY = 3
+"""Of a request that brings parts: one comes while those before it are being stored."""
 AHEAD = 2
 """So many chunks are fetched before they are needed."""
 
@@ -102,7 +102,7 @@ class MediaService:
         expect = i.ExpectParts(upload_id, first, len(names))
         answer = await self._gateway.ask(user, expect, caller, read=True)
         size = msgspec.json.decode(answer, type=i.PartsExpected).size
-        slots = asyncio.Semaphore(PARTS_UNDER_WAY)
+        slots = asyncio.Semaphore(PARTS_IN_MEMORY)
         storing: dict[tuple[int, bytes], asyncio.Task[None]] = {}
         try:
             for part, name in enumerate(names, first):

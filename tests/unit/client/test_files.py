@@ -19,10 +19,11 @@ from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from api.files import name_in
+from heliograph import _files
 from heliograph._saving import NAME_BYTES_MAX, draft_of, free_place, saved_name
 from tests.unit.client import driving
 from tests.unit.client.fake_server import Server
-from tests.unit.client.files_at_desk import Served, run
+from tests.unit.client.files_at_desk import TEST_S_MAX, Served, run
 from tests.unit.media.desk import hash_of, id_of, parts_of
 
 PART = limits.PART_BYTES
@@ -53,6 +54,10 @@ async def sent(served: Served, content: bytes, name: str = "notes.bin") -> t.Mes
         done = await alice.send_file(served.chat, content, name=name)
         (message,) = await alice.messages(served.chat, [done.id])
     return message
+
+
+def sent_parts(served: Served) -> int:
+    return sum(map(len, served.hashes))
 
 
 def files(folder: Path) -> list[Path]:
@@ -98,13 +103,62 @@ def test_after_an_error_an_upload_goes_on_with_what_is_missing() -> None:
                 await alice.upload(LONG, upload_id=7, progress=first)
             served.desk.chunks.broken = None
             stored = (await alice.get_upload(7)).stored
-            served.asked.clear()
+            served.hashes.clear()
             done = await alice.upload(LONG, upload_id=7, progress=second)
         parts = sum(part.last - part.first + 1 for part in stored)
         assert parts >= 2
-        assert len(served.asked_for("PUT", "/media/upload/7/")) == 6 - parts
+        assert sent_parts(served) == 6 - parts
         assert done.media.file_id == id_of(LONG)
         second.check(len(LONG))
+
+    run(test)
+
+
+@pytest.mark.parametrize(("fast_s", "most"), [(TEST_S_MAX, 16), (0, 1)])
+def test_requests_grow_while_they_are_fast(
+    monkeypatch: pytest.MonkeyPatch, fast_s: float, most: int
+) -> None:
+    monkeypatch.setattr(_files, "FAST_S", fast_s)
+    content = bytes(60 * PART + 5)
+
+    async def test(served: Served) -> None:
+        told = Told()
+        async with served.client() as alice:
+            done = await alice.upload(content, upload_id=7, progress=told)
+        assert done.media.file_id == id_of(content)
+        assert max(map(len, served.hashes)) == most
+        assert sent_parts(served) == 61
+        told.check(len(content))
+        assert len(told.steps) == 61
+
+    run(test)
+
+
+def test_of_what_was_refused_in_part_only_what_is_lacking_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where that are parts with a gap between them."""
+    monkeypatch.setattr(_files, "REQUESTS_AT_ONCE", 1)
+    monkeypatch.setattr(_files, "FAST_S", TEST_S_MAX)
+    content = LONG + LONG[::-1]
+    lacking = {name_in(hash_of(parts_of(content)[number])) for number in (4, 6)}
+
+    async def test(served: Served) -> None:
+        put = served.desk.chunks.put
+
+        async def full(name: bytes, data: bytes) -> None:
+            if name in lacking:
+                lacking.remove(name)
+                raise ApiError("storage_full", retry_after=0.01)
+            await put(name, data)
+
+        served.desk.chunks.put = full  # type: ignore[method-assign]
+        told = Told()
+        async with served.client() as alice:
+            done = await alice.upload(content, upload_id=7, progress=told)
+        assert done.media.file_id == id_of(content)
+        assert list(map(len, served.hashes)) == [1, 2, 4, 1, 1, 4]
+        told.check(len(content))
 
     run(test)
 
