@@ -1,7 +1,7 @@
-"""What an upload costs without Ray, Serve and HAProxy: a client, a front and a media actor, a process
-each, on loopback, beside one process that writes and syncs the same bytes. The actors of users and
-files are in the front's process, in memory. `python -m tests.bench.upload_bench [--mib 200]`.
-Prints JSON; `*_cpu_ms` is CPU per part of 512 KiB, or per file of 64 KiB."""
+"""What an upload costs without Ray, Serve and HAProxy: a client, a front and a media actor, a
+process each, on loopback, beside one process that writes and syncs the same bytes. The actors of
+users and files are in the front's process, in memory. Prints JSON; `*_cpu_ms` is CPU per part of
+512 KiB, or per file of 64 KiB. `python -m tests.bench.upload_bench [--mib 200]`."""
 
 from __future__ import annotations
 
