@@ -24,10 +24,10 @@ from heliograph._source import Part, Parts, Source, opened, whole
 R = TypeVar("R")
 
 REQUESTS_AT_ONCE = 3
-FAST_S = 1.0
-"""A request of parts that takes less is followed by one of twice as many, any other by one of a
-single part: so what is begun anew after an interruption, and what is told of the progress, stays
-small where the way is slow."""
+FAST_S = 2.0
+"""A request of parts that takes less is followed by one of twice as many, any other by one of half
+as many: so what is begun anew after an interruption, and what is told of the progress, stays small
+where the way is slow."""
 PHOTO_TYPES = {"image/jpeg", "image/png", "image/webp"}
 
 
@@ -189,22 +189,23 @@ class Files(Methods):
         count = 1
         while left := await parts.take(count):
             begun_s = loop.time()
+            most = count
             while left:
-                before, left = left, await self._put_run(upload_id, left)
+                before, left = left, await self._put_run(upload_id, left, most)
                 parts.tell(part.number for part in before if part not in left)
-            fast = loop.time() - begun_s < FAST_S
-            count = min(2 * count, limits.PARTS_PER_REQUEST_MAX) if fast else 1
+                fast = not left and most == count and loop.time() - begun_s < FAST_S
+                most = 1
+            count = min(2 * count, limits.PARTS_PER_REQUEST_MAX) if fast else -(-count // 2)
 
-    async def _put_run(self, upload_id: int, parts: list[Part]) -> list[Part]:
-        """Upload the first of these, and those that follow it without a gap, until some are stored;
-        returns what is left of them all."""
-        run = [part for index, part in enumerate(parts) if part.number == parts[0].number + index]
+    async def _put_run(self, upload_id: int, parts: list[Part], most: int) -> list[Part]:
+        """Upload some of these parts, which follow one another unless `most` is 1, in one request;
+        if that fails, the first one. Returns what is left of them all."""
+        run = parts[:most]
         path = f"/media/upload/{upload_id}/{run[0].number}"
-        asked = {"hash": [files.text_of(part.hash) for part in run]}
         repeated = False
 
         async def attempt() -> list[Part]:
-            nonlocal repeated
+            nonlocal repeated, run
             http, token = self._raw()
             if repeated:
                 upload = await http.call(GetUpload(upload_id), token, self._timeouts.attempt_s)
@@ -212,7 +213,9 @@ class Files(Methods):
                 left = [part for part in parts if part.number not in stored]
                 if len(left) < len(parts):
                     return left
+                run = parts[:1]
             repeated = True
+            asked = {"hash": [files.text_of(part.hash) for part in run]}
             await http.put("PUT", path, token, asked, [part.data for part in run], t.Ok)
             return parts[len(run) :]
 

@@ -14,6 +14,8 @@ answered in part (RFC 9110, section 14), several with the whole file.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote
 
@@ -41,6 +43,9 @@ from api.http import (
 )
 
 PART_BYTES = limits.PART_BYTES
+FURTHER_PARTS_MAX = 512
+"""What serves this reads bodies ahead, however long (Ray Serve does): so many parts more than one
+for each request may be under way."""
 SHOWN = re.compile(r"(image/(jpeg|png|gif|webp|avif)|video/(mp4|webm)|audio/[\w.+-]+)\Z")
 """What browsers may show in place; everything else is saved."""
 YEAR_S = 365 * 24 * 3600
@@ -70,6 +75,7 @@ class MediaHttp:
     def __init__(self, gateway: Gateway, service: MediaService) -> None:
         self._gateway = gateway
         self._service = service
+        self._further = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
         """The answer; None if it has been sent. Raises ApiError before anything has been sent;
@@ -96,12 +102,24 @@ class MediaHttp:
         if not _ID.match(upload_id) or not _PART.match(first):
             raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<first>")
         body = Body(headers, receive, len(names) * PART_BYTES)
-        try:
-            await self._service.store_parts(caller, int(upload_id), int(first), names, body)
-        except ApiError:
-            await body.pass_over()
-            raise
+        with self._room(len(names) - 1):
+            try:
+                await self._service.store_parts(caller, int(upload_id), int(first), names, body)
+            except ApiError:
+                await body.pass_over()
+                raise
         return 200, JSON, msgspec.json.encode(t.Ok()), []
+
+    @contextmanager
+    def _room(self, further: int) -> Iterator[None]:
+        """For so many parts more than one. A request of one is never refused."""
+        if further and self._further + further > FURTHER_PARTS_MAX:
+            raise ApiError("overloaded", "too many parts are under way; send one at a time", 0.1)
+        self._further += further
+        try:
+            yield
+        finally:
+            self._further -= further
 
     async def _upload_file(
         self, caller: Caller, names: list[bytes], asked: dict[str, list[str]], body: Body

@@ -50,8 +50,9 @@ AHEAD = 2
 class Chunks(Protocol):
     """The media pool. Raises `unavailable`, `storage_full`, `storage_corrupt`."""
 
-    async def put(self, name: bytes, data: bytes) -> None:
-        """Store a chunk; it is durable when this comes back."""
+    async def put(self, name: bytes, data: bytes, root: bytes | None = None) -> None:
+        """Store a chunk; it is durable when this comes back. `root`: a file that consists of it,
+        so that it is kept."""
 
     async def get(self, name: bytes) -> bytes:
         """A chunk, which is what its name says."""
@@ -75,11 +76,12 @@ class Looks(Protocol):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """A file in the pool."""
+    """A file in the pool; or one of a single part that is to be put there, with its `data`."""
 
     id: bytes
     size: int
     parts: list[bytes]
+    data: bytes = b""
 
 
 class MediaService:
@@ -134,8 +136,7 @@ class MediaService:
         _check_hash(name, data)
         if not data:
             raise ApiError("part_invalid", "a file has at least one byte")
-        await self._chunks.put(name, data)
-        return await self._keep(caller, 0, Stored(name, len(data), [name]), file_name, kind)
+        return await self._keep(caller, 0, Stored(name, len(data), [name], data), file_name, kind)
 
     async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:
         """See `media.finish`."""
@@ -153,7 +154,8 @@ class MediaService:
     async def _keep(
         self, caller: Caller, upload_id: int, stored: Stored, name: str, kind: t.MediaKind
     ) -> t.Finished:
-        """Look at a file whose chunks are stored, and hand it over to its user and its actor."""
+        """Look at a file, and hand it over to its user and its actor. The chunk of one that came
+        with its data is stored now: what is dropped from a photo never is."""
         name = shown_name(name)
         if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
             kind = "file"
@@ -165,8 +167,7 @@ class MediaService:
         thumb = None
         if look.thumb:
             small = chunk_hash(look.thumb)
-            await self._chunks.put(small, look.thumb)
-            await self._chunks.hold(small, [small])
+            await self._chunks.put(small, look.thumb, small)
             mime = "image/webp" if look.thumb.startswith(b"RIFF") else "image/jpeg"
             thumb = t.Thumb(
                 text_of(small), len(look.thumb), mime, look.thumb_width, look.thumb_height
@@ -192,7 +193,7 @@ class MediaService:
     async def _type(self, stored: Stored, name: str) -> str:
         """The media type of a file that is not looked into."""
         ends = {stored.parts[0], stored.parts[-1]}
-        found = {part: await self._chunks.get(part) for part in ends}
+        found = {part: await self._part(stored, part) for part in ends}
         head, tail = found[stored.parts[0]][:HEAD], found[stored.parts[-1]][-TAIL:]
         return await asyncio.to_thread(mime_of, head, tail, name)
 
@@ -212,10 +213,13 @@ class MediaService:
         try:
             for number, name in enumerate(stored.parts):
                 if not EDGE_PARTS <= number < len(stored.parts) - EDGE_PARTS:
-                    data = await self._chunks.get(name)
+                    data = await self._part(stored, name)
                     await asyncio.to_thread(os.pwrite, out, data, number * limits.PART_BYTES)
         finally:
             os.close(out)
+
+    async def _part(self, stored: Stored, name: bytes) -> bytes:
+        return stored.data or await self._chunks.get(name)
 
     async def _store_file(self, path: Path) -> Stored:
         parts: list[bytes] = []
@@ -231,6 +235,9 @@ class MediaService:
         return Stored(file_id(parts), size, parts)
 
     async def _hold(self, stored: Stored) -> None:
+        if stored.data:
+            await self._chunks.put(stored.id, stored.data, stored.id)
+            return
         names = list(dict.fromkeys(stored.parts))
         if len(stored.parts) > 1:
             await self._chunks.put(stored.id, b"".join(stored.parts))

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import heliograph
+from actors.media import http
 from actors.media.look import Look
 from api import limits
 from api import methods as m
@@ -91,7 +92,11 @@ def test_what_goes_up_comes_down(tmp_path: Path, size: int) -> None:
     run(test)
 
 
-def test_after_an_error_an_upload_goes_on_with_what_is_missing() -> None:
+def test_after_an_error_an_upload_goes_on_with_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_files, "REQUESTS_AT_ONCE", 1)  # nothing is under way after the error
+
     async def test(served: Served) -> None:
         def breaks() -> None:
             served.desk.chunks.broken = ApiError("storage_corrupt")
@@ -157,8 +162,19 @@ def test_of_what_was_refused_in_part_only_what_is_lacking_is_sent_again(
         async with served.client() as alice:
             done = await alice.upload(content, upload_id=7, progress=told)
         assert done.media.file_id == id_of(content)
-        assert list(map(len, served.hashes)) == [1, 2, 4, 1, 1, 4]
+        assert list(map(len, served.hashes)) == [1, 2, 4, 1, 1, 2, 2]
         told.check(len(content))
+
+    run(test)
+
+
+def test_a_server_under_load_gets_one_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "FURTHER_PARTS_MAX", 0)
+    monkeypatch.setattr(_files, "FAST_S", TEST_S_MAX)
+
+    async def test(served: Served) -> None:
+        async with served.client() as alice:
+            assert (await alice.upload(LONG, upload_id=7)).media.file_id == id_of(LONG)
 
     run(test)
 
@@ -251,7 +267,7 @@ def test_an_upload_waits_until_the_disk_has_room() -> None:
         chunks = served.desk.chunks
         put = chunks.put
 
-        async def full(name: bytes, data: bytes) -> None:
+        async def full(*chunk: bytes) -> None:
             chunks.put = put  # type: ignore[method-assign]
             raise ApiError("storage_full", retry_after=0.01)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import msgspec
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.media import http
 from actors.media.look import Look
 from actors.media.service import PARTS_IN_MEMORY, shown_name
 from api import limits
@@ -166,16 +168,39 @@ def test_bad_parts_are_refused_and_change_nothing(desk: Desk) -> None:
     assert refused(lambda: desk.eve.call(m.FinishUpload(7, id_of(LONG)))) == "upload_not_found"
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_several_parts_come_in_one_request(desk: Desk, chunked: bool) -> None:
-    asked: list[object] = []
+def asked_of_actors(desk: Desk) -> list[str]:
+    """What the front asks from now on."""
+    asked: list[str] = []
     ask = desk.town.gateway.ask
 
-    async def noted(ref: object, message: object, *args: object, **more: object) -> bytes:
+    async def noted(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
         asked.append(type(message).__name__)
-        return await ask(ref, message, *args, **more)  # type: ignore[arg-type]
+        return await ask(ref, message, *args, **more)
 
-    desk.town.gateway.ask = noted  # type: ignore[method-assign, assignment]
+    desk.town.gateway.ask = noted  # type: ignore[method-assign]
+    return asked
+
+
+def test_a_small_file_takes_two_turns_and_one_call_of_the_pool(desk: Desk) -> None:
+    asked = asked_of_actors(desk)
+    calls: list[str] = []
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            calls.append(name)
+            return getattr(desk.chunks, name)
+
+    desk.service._chunks = Counted()  # type: ignore[assignment]
+    done = desk.alice.upload(b"hello")
+    assert asked == ["CheckToken", "KeepFile"]
+    assert calls == ["put"]
+    name = name_in(done.media.file_id)
+    assert desk.chunks.holders == {name: {name}}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_several_parts_come_in_one_request(desk: Desk, chunked: bool) -> None:
+    asked = asked_of_actors(desk)
     desk.alice.call(m.BeginUpload(7, len(LONG)))
     put(desk, 7, 3, parts_of(LONG)[3:])
     assert desk.alice.call(m.GetUpload(7)).stored == [PartRange(3, 3)]
@@ -238,6 +263,36 @@ class Coming:
         if self._ends == "gone" and len(piece) < size:
             raise ApiError("bad_request", "the client went away")
         return piece
+
+
+def test_under_load_one_part_a_request_still_comes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "FURTHER_PARTS_MAX", 3)
+    parts = parts_of(LONG)
+    desk.alice.call(m.BeginUpload(7, len(LONG)))
+    answers: list[httpx2.Response] = []
+    store = desk.service.store_parts
+
+    async def meanwhile(*asked: Any) -> None:
+        monkeypatch.setattr(desk.service, "store_parts", store)
+        for few in (parts[:1], parts[:2]):
+            answers.append(
+                await desk.answer(
+                    "PUT",
+                    "/media/upload/7/0",
+                    headers={"authorization": f"Bearer {desk.alice.token}"},
+                    params={"hash": list(map(hash_of, few))},
+                    content=b"".join(few),
+                )
+            )
+        await store(*asked)
+
+    monkeypatch.setattr(desk.service, "store_parts", meanwhile)
+    assert put(desk, 7, 0, parts).status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 503]
+    assert code(answers[1]) == "overloaded"
+    assert put(desk, 7, 0, parts).status_code == 200, "there is room again"
 
 
 @pytest.mark.parametrize("ends", ["gone", "cancelled"])
@@ -336,6 +391,7 @@ def test_a_photo_is_sent_without_what_was_dropped_from_it(desk: Desk, tmp_path: 
     assert desk.looker.looked == [(b"picture and position", "photo", "passwd")]
     media = finished.media
     assert (media.file_id, media.size) == (hash_of(b"picture"), 7)
+    assert name_in(hash_of(b"picture and position")) not in desk.chunks.chunks
     assert (media.kind, media.name, media.width, media.height) == ("photo", "passwd", 40, 30)
     assert media.thumb is not None
     sent = desk.alice.send(desk.chat, finished.ticket)
