@@ -317,7 +317,7 @@ class PartsStored(Internal, frozen=True):
     in the media pool. Answered with `Ok`."""
 
     upload_id: int
-    parts: list[tuple[int, bytes]]
+    parts: tuple[tuple[int, bytes], ...]
 
 
 class GetParts(Internal, frozen=True):

@@ -119,7 +119,7 @@ class MediaService:
                 raise ApiError("part_invalid", "the body is longer than these parts")
         finally:
             await asyncio.gather(*storing.values(), return_exceptions=True)
-            stored = [key for key, task in storing.items() if task.exception() is None]
+            stored = tuple(key for key, task in storing.items() if task.exception() is None)
             if stored:
                 await self._gateway.ask(user, i.PartsStored(upload_id, stored), caller)
         for task in storing.values():
