@@ -14,7 +14,6 @@ id is told.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import logging
 import math
@@ -251,12 +250,6 @@ class Body:
         except TimeoutError:
             raise ApiError("bad_request", "the body came too slowly") from None
         return self._taken(size)
-
-    async def pass_over(self) -> None:
-        """Take the rest without keeping it: many a client hears no answer while it sends."""
-        with contextlib.suppress(ApiError):
-            while await self.read(limits.PART_BYTES):
-                pass
 
     async def _more(self) -> None:
         message = await self._receive()

@@ -103,11 +103,7 @@ class MediaHttp:
             raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<first>")
         body = Body(headers, receive, len(names) * PART_BYTES)
         with self._room(len(names) - 1):
-            try:
-                await self._service.store_parts(caller, int(upload_id), int(first), names, body)
-            except ApiError:
-                await body.pass_over()
-                raise
+            await self._service.store_parts(caller, int(upload_id), int(first), names, body)
         return 200, JSON, msgspec.json.encode(t.Ok()), []
 
     @contextmanager

@@ -124,6 +124,7 @@ def test_requests_grow_while_they_are_fast(
     monkeypatch: pytest.MonkeyPatch, fast_s: float, most: int
 ) -> None:
     monkeypatch.setattr(_files, "FAST_S", fast_s)
+    monkeypatch.setattr(_files, "REQUESTS_AT_ONCE", 1)
     content = bytes(60 * PART + 5)
 
     async def test(served: Served) -> None:
