@@ -12,7 +12,8 @@ run: install
 	@exec $(BIN)/heliograph up
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest tests/unit -n logical
+	$(BIN)/pytest tests/integration
 
 install: $(STAMP)
 

@@ -155,6 +155,7 @@ def application(settings: Settings, fronts: int = 1) -> serve.Application:
 
     async def start() -> Backend:
         log_to(Path(settings.data), f"front-{os.getpid()}")
+        settings.set_limits()
         return await Backend(settings).start()
 
     # On a cluster one on each node: Serve runs its HTTP proxy where replicas are.

@@ -28,7 +28,7 @@ from actors.messages import (
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
-from actors.runtime.rows import U64, U64_PAIR, Table, View, head_table
+from actors.runtime.rows import SINGLE, U64, U64_PAIR, Table, View, head_table
 from actors.runtime.turn import Turn
 from api import limits
 from api import types as t
@@ -87,6 +87,8 @@ HEAD = head_table(ChatHead)
 MEMBERS: Table[int, MemberRow] = Table(1, MemberRow, U64)
 MESSAGES: Table[int, MessageRow] = Table(2, MessageRow, U64)
 SENDS: Table[tuple[int, int], SendRow] = Table(3, SendRow, U64_PAIR)
+PHOTO: Table[None, t.Media] = Table(4, t.Media, SINGLE)
+"""A group's picture."""
 
 MEMBER_ROWS_MAX = 100_000
 """Rows of members, past ones included."""
@@ -177,7 +179,7 @@ def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.
     )
 
 
-def view_of(state: Chat) -> t.Chat:
+def view_of(state: Chat, view: View) -> t.Chat:
     """The chat as its members see it."""
     head = state.head
     assert head is not None
@@ -185,7 +187,8 @@ def view_of(state: Chat) -> t.Chat:
         t.Member(user_id, row.role, row.joined_ms, row.delivered_id, row.read_id)  # type: ignore[arg-type]
         for user_id, row in sorted(state.members.items())
     ]
-    return t.Chat(state.id, head.kind, head.title, head.created_ms, head.last_id, members)  # type: ignore[arg-type]
+    photo = PHOTO.get(view, None) if head.kind == "group" else None
+    return t.Chat(state.id, head.kind, head.title, head.created_ms, head.last_id, members, photo)  # type: ignore[arg-type]
 
 
 # --- private chats ----------------------------------------------------------------------------
@@ -201,7 +204,7 @@ def open_chat(state: Chat, message: OpenChat, turn: Turn) -> t.Chat:
         state.put(turn, ChatHead("saved" if saved else "private", "", turn.now_ms, 0, blocked_by))
         for user_id in {message.opener_id, message.peer_id}:
             state.put_member(turn, user_id, MemberRow("member", turn.now_ms, 1))
-    return view_of(state)
+    return view_of(state, turn)
 
 
 @chat.on(SetBlock)

@@ -71,4 +71,4 @@ def messages(view: View, message: GetMessages) -> t.History:
 def get(view: View, message: GetChat) -> t.Chat:
     state = Chat(view)
     state.access(view.caller.user_id)
-    return view_of(state)
+    return view_of(state, view)

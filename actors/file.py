@@ -1,10 +1,10 @@
-"""A file: who has uploaded it and which chats refer to it.
+"""A file: who has uploaded it, and which chats and users refer to it.
 
 Its bytes are chunks in the media pool (`actors.media`), which asks before it deletes any of them.
-Owns the decision: a file that no message has, and that nobody has uploaded for the grace period,
-is forgotten, and from then on its chunks may go. What users and chats say comes by streams, exactly
-once; a file's own turns come one after another, so who uploads it again is either heard before the
-decision, which is no then, or begins anew.
+Owns the decision: a file that is in no message and is nobody's picture, and that nobody has
+uploaded for the grace period, is forgotten, and from then on its chunks may go. What users and
+chats say comes by streams, exactly once; a file's own turns come one after another, so who uploads
+it again is either heard before the decision, which is no then, or begins anew.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.messages import Condemned, FileDeleted, FileKept, FileReferred, MayDelete
+from actors.messages import Condemned, FileDeleted, FileKept, FileReferred, FileReleased, MayDelete
 from actors.runtime import refs
 from actors.runtime.kind import Kind
 from actors.runtime.rows import TEXT, U64, Table, View, head_table
@@ -25,7 +25,8 @@ KEEPERS_STEP = 1_000
 
 
 class FileHead(Struct, frozen=True, array_like=True):
-    """`kept_ms`: when it was uploaded last; `references`: how many messages have it."""
+    """`kept_ms`: when it was uploaded last; `references`: how many messages have it, and how
+    many users and groups as their picture."""
 
     size: int = 0
     kind: str = ""
@@ -33,8 +34,8 @@ class FileHead(Struct, frozen=True, array_like=True):
     references: int = 0
 
 
-class ChatRow(Struct, frozen=True, array_like=True):
-    """`references`: how many messages of the chat have the file."""
+class ReferrerRow(Struct, frozen=True, array_like=True):
+    """Of a chat, or of a user (`refs.user_mark`): how often it refers to the file."""
 
     references: int = 0
 
@@ -46,7 +47,7 @@ class KeeperRow(Struct, frozen=True, array_like=True):
 
 
 HEAD = head_table(FileHead)
-CHATS: Table[str, ChatRow] = Table(1, ChatRow, TEXT)
+REFERRERS: Table[str, ReferrerRow] = Table(1, ReferrerRow, TEXT)
 KEEPERS: Table[int, KeeperRow] = Table(2, KeeperRow, U64)
 
 
@@ -80,9 +81,21 @@ def kept(state: File, message: FileKept, turn: Turn) -> t.Ok:
 @file.on(FileReferred)
 def referred(state: File, message: FileReferred, turn: Turn) -> None:
     head = state.head or FileHead()
-    row = CHATS.get(turn, message.chat_id) or ChatRow()
-    CHATS.put(turn, message.chat_id, ChatRow(row.references + 1))
+    row = REFERRERS.get(turn, message.by) or ReferrerRow()
+    REFERRERS.put(turn, message.by, ReferrerRow(row.references + 1))
     state.put(turn, replace(head, references=head.references + 1))
+
+
+@file.on(FileReleased)
+def released(state: File, message: FileReleased, turn: Turn) -> None:
+    row = REFERRERS.get(turn, message.by)
+    if row is None or state.head is None:
+        return  # from a past that was restored
+    if row.references > 1:
+        REFERRERS.put(turn, message.by, ReferrerRow(row.references - 1))
+    else:
+        REFERRERS.delete(turn, message.by)
+    state.put(turn, replace(state.head, references=state.head.references - 1))
 
 
 @file.on(MayDelete)

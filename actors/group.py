@@ -1,4 +1,4 @@
-"""Membership of groups: create, add, remove, leave, rename, owner and admins.
+"""Membership of groups: create, add, remove, leave, rename, picture, owner and admins.
 
 Part of the chat actor (see `actors.chat`). Every change is a service message in the log, so all
 members see all changes in one order. Adding somebody takes three turns: the group checks the right
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors.chat import Chat, ChatHead, MemberRow, MessageRow, chat, view_of
+from actors.chat import PHOTO, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
 from actors.messages import Invite, Joined, MarksChanged
+from actors.photos import exchange
 from actors.runtime import refs
 from actors.runtime.turn import Turn
 from api import limits
@@ -23,6 +24,7 @@ from api.methods import (
     RemoveMember,
     RenameGroup,
     SetAdmin,
+    SetChatPhoto,
     TransferOwnership,
 )
 
@@ -75,14 +77,14 @@ def create(state: Chat, message: CreateGroup, turn: Turn) -> t.Chat:
     creator = turn.caller.user_id
     if state.head is not None:
         state.access(creator)
-        return view_of(state)
+        return view_of(state, turn)
     state.put(turn, ChatHead("group", message.title, turn.now_ms))
     state.put_member(turn, creator, MemberRow("owner", turn.now_ms, 1))
     _note(state, turn, creator, "group_created", text=message.title)
     for user_id in dict.fromkeys(message.user_ids):
         if user_id != creator:
             turn.send(refs.user(user_id), Invite(state.id, creator))
-    return view_of(state)
+    return view_of(state, turn)
 
 
 @chat.on(AddMember)
@@ -148,6 +150,15 @@ def rename(state: Chat, message: RenameGroup, turn: Turn) -> t.Ok:
     if head.title != message.title:
         state.put(turn, replace(head, title=message.title))
         _note(state, turn, turn.caller.user_id, "renamed", text=message.title)
+    return t.Ok()
+
+
+@chat.on(SetChatPhoto)
+def set_photo(state: Chat, message: SetChatPhoto, turn: Turn) -> t.Ok:
+    _manager(state, turn)
+    if exchange(turn, PHOTO, state.id, message.media):
+        kind = "photo_changed" if message.media else "photo_removed"
+        _note(state, turn, turn.caller.user_id, kind)
     return t.Ok()
 
 

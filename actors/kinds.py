@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors import chat_reads, group, mailbox, uploads, user_reads
+from actors import chat_reads, group, mailbox, photos, uploads, user_reads
 from actors.chat import chat
 from actors.file import file
 from actors.handle import handle
@@ -12,7 +12,7 @@ from actors.session import session
 from actors.throttle import throttle
 from actors.user import user
 
-PARTS = (chat_reads, group, mailbox, uploads, user_reads)
+PARTS = (chat_reads, group, mailbox, photos, uploads, user_reads)
 """Modules that add handlers to a kind by being imported."""
 
 KINDS: dict[str, Kind] = {

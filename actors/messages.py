@@ -312,6 +312,14 @@ class PartsExpected(Struct, frozen=True, array_like=True):
     size: int
 
 
+class ExpectFile(Internal, frozen=True):
+    """To a user (a read): is there room for this file, which comes by a single request? Answered
+    with `Ok`, refused as `quota_exceeded`."""
+
+    file_id: str
+    size: int
+
+
 class PartsStored(Internal, frozen=True):
     """To a user: the chunks of these parts of an upload (number and hash, of the right length) are
     in the media pool. Answered with `Ok`."""
@@ -328,19 +336,33 @@ class GetParts(Internal, frozen=True):
 
 
 class Parts(Struct, frozen=True, array_like=True):
-    """The hashes of an upload's parts in order; of one that is finished, what became of it."""
+    """The hashes of an upload's parts in order; of one that is finished, what became of it, and the
+    id that its parts made (`named`)."""
 
     size: int
     hashes: list[bytes]
     media: t.Media | None = None
+    named: str = ""
 
 
 class KeepFile(Internal, frozen=True):
     """To a user: an upload (0: one that was made by a single request) has become this file, whose
-    chunks are in the media pool, held by it. Goes on to the file as `FileKept`."""
+    chunks are in the media pool, held by it. Goes on to the file as `FileKept`. `named`: the id
+    that the upload's parts made, which a photo does not keep; `spare`: so many bytes were stored
+    that are not in the file then. Refused as `hash_mismatch` if the upload has become another file
+    meanwhile, as `quota_exceeded`."""
 
     upload_id: int
     media: t.Media
+    named: str = ""
+    spare: int = 0
+
+
+class BytesDiscarded(Internal, frozen=True):
+    """To a user: so many bytes were stored for this user, and came to nothing. Answered with
+    `Ok`."""
+
+    size: int
 
 
 class FileKept(Internal, frozen=True):
@@ -352,9 +374,16 @@ class FileKept(Internal, frozen=True):
 
 
 class FileReferred(Internal, frozen=True):
-    """From a chat to a file: one more message has it."""
+    """To a file from a chat (`by`: its id), one more message of which has it, or whose picture it
+    has become; or from a user (`by`: see `refs.user_mark`), whose picture it has become."""
 
-    chat_id: str
+    by: str
+
+
+class FileReleased(Internal, frozen=True):
+    """From a chat or a user to a file that it referred to: once less."""
+
+    by: str
 
 
 class MayDelete(Internal, frozen=True):

@@ -33,6 +33,7 @@ DESCRIPTIONS = {
     "media_raw_bytes": "Bytes of all chunks",
     "media_stored_bytes": "Bytes that are stored for them, where some are packed",
     "media_free_bytes": "Bytes that are free within the file of the chunks",
+    "media_disk_free_bytes": "Bytes that are free on the disk with the chunks",
     "media_puts_total": "Chunks stored, or stored again",
     "media_gets_total": "Chunks asked for",
     "media_commits_total": "Batches of changes of chunks made durable",

@@ -4,6 +4,10 @@ An upload belongs to its user, who alone can add to it. What is stored of it is 
 the bytes are chunks in the media pool (`actors.media`), which are there before the row is. It is
 given up when nothing is added for a day, or after five days. When it is finished, its file counts
 towards the room that the account may take, until the file's actor says that it is deleted.
+
+Running uploads count as well, and so does what came to nothing, until its chunks may be collected:
+what was sent for an upload that was given up, parts that were replaced, and what was removed from a
+photo. So nobody can fill the disk by beginning uploads and giving them up.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages import (
+    BytesDiscarded,
+    ExpectFile,
     ExpectParts,
     ExpireUploads,
     FileDeleted,
@@ -27,7 +33,7 @@ from actors.messages import (
 from actors.runtime import refs
 from actors.runtime.rows import TEXT, U64, U64_PAIR, Table, View
 from actors.runtime.turn import Turn
-from actors.user import User, user
+from actors.user import HEAD, User, user
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -36,20 +42,25 @@ from api.methods import BeginUpload, CancelUpload, GetUpload
 
 WRITTEN_PER_BYTE_MAX = 3
 """What is written anew stays on the disk for a while."""
+THUMB = "thumb"
+"""The kind of a file that is a small picture of another one."""
 EXPIRY = "uploads"
-EXPIRY_STEP_MS = 3_600_000
+EXPIRY_STEP_MS = HOUR_MS = 3_600_000
+DISCARD_ROWS_MAX = 2 * limits.FILE_GRACE_S * 1000 // HOUR_MS
 
 
 class UploadRow(Struct, frozen=True, array_like=True):
     """`active_ms`: when something was added last. `media`: what became of it, once it is
     finished. `written`: how many bytes were sent for it, repeated parts included. `begun_ms`: when
-    it began: chunks that nobody holds are not kept for ever."""
+    it began: chunks that nobody holds are not kept for ever. `named`: the id that the parts of a
+    finished one made."""
 
     size: int
     active_ms: int
     media: t.Media | None = None
     written: int = 0
     begun_ms: int = 0
+    named: str = ""
 
 
 class PartRow(Struct, frozen=True, array_like=True):
@@ -64,9 +75,16 @@ class FileRow(Struct, frozen=True, array_like=True):
     uploaded_ms: int
 
 
+class DiscardRow(Struct, frozen=True, array_like=True):
+    """What came to nothing within an hour (its number since 1970 is the key)."""
+
+    bytes: int
+
+
 UPLOADS: Table[int, UploadRow] = Table(6, UploadRow, U64)
 PARTS: Table[tuple[int, int], PartRow] = Table(7, PartRow, U64_PAIR)
 FILES: Table[str, FileRow] = Table(8, FileRow, TEXT)
+DISCARDED: Table[int, DiscardRow] = Table(9, DiscardRow, U64)
 
 
 def _running(view: View, upload_id: int) -> UploadRow:
@@ -105,11 +123,40 @@ def begin(state: User, message: BeginUpload, turn: Turn) -> t.Upload:
     running = UPLOADS.scan(turn, limit=limits.UPLOADS_PER_USER_MAX)
     if len(running) >= limits.UPLOADS_PER_USER_MAX:
         raise ApiError("too_many", "finish or cancel an upload first")
-    planned = sum(row.size for _, row in running if row.media is None)
-    _check_room(head.media_bytes + planned, message.size)
+    _check_room(head.media_bytes + _waiting_bytes(turn, running), message.size)
     UPLOADS.put(turn, message.upload_id, UploadRow(message.size, turn.now_ms, begun_ms=turn.now_ms))
     turn.set_timer(EXPIRY, turn.now_ms + EXPIRY_STEP_MS, ExpireUploads())
     return t.Upload(message.upload_id, message.size, part_count(message.size), [])
+
+
+def _waiting_bytes(view: View, uploads: list[tuple[int, UploadRow]]) -> int:
+    """Of uploads that are not finished, and of what came to nothing."""
+    planned = sum(max(row.size, row.written) for _, row in uploads if row.media is None)
+    rows = DISCARDED.scan(view, _oldest_hour(view), limit=DISCARD_ROWS_MAX)
+    return planned + sum(row.bytes for _, row in rows)
+
+
+def _oldest_hour(view: View) -> int:
+    """What came to nothing before it has been collected."""
+    return max(0, view.now_ms - limits.FILE_GRACE_S * 1000) // HOUR_MS
+
+
+def _discard(turn: Turn, size: int) -> None:
+    """Count bytes that came to nothing, and forget those that have been collected."""
+    gone = DISCARDED.scan(turn, 0, _oldest_hour(turn), limit=DISCARD_ROWS_MAX)
+    for hour, _ in gone:
+        DISCARDED.delete(turn, hour)
+    hour = turn.now_ms // HOUR_MS
+    row = DISCARDED.get(turn, hour) or DiscardRow(0)
+    if size:
+        DISCARDED.put(turn, hour, DiscardRow(row.bytes + size))
+
+
+@user.on(BytesDiscarded)
+def discarded(state: User, message: BytesDiscarded, turn: Turn) -> t.Ok:
+    state.access()
+    _discard(turn, message.size)
+    return t.Ok()
 
 
 def _check_room(taken: int, more: int) -> None:
@@ -141,6 +188,17 @@ def expect_parts(view: View, message: ExpectParts) -> PartsExpected:
     return PartsExpected(_expecting(view, message.upload_id, parts).size)
 
 
+@user.reads(ExpectFile)
+def expect_file(view: View, message: ExpectFile) -> t.Ok:
+    head = HEAD.get(view, None)
+    if head is None:
+        raise ApiError("user_not_found")
+    if FILES.get(view, message.file_id) is None:
+        uploads = UPLOADS.scan(view, limit=limits.UPLOADS_PER_USER_MAX)
+        _check_room(head.media_bytes + _waiting_bytes(view, uploads), message.size)
+    return t.Ok()
+
+
 def _expecting(view: View, upload_id: int, parts: Iterable[int]) -> UploadRow:
     row = _running(view, upload_id)
     if row.media is not None:
@@ -160,33 +218,47 @@ def get_parts(view: View, message: GetParts) -> Parts:
         raise ApiError(
             "upload_incomplete", f"{part_count(row.size) - len(stored)} parts are missing"
         )
-    return Parts(row.size, [part for _, part in stored], row.media)
+    return Parts(row.size, [part for _, part in stored], row.media, row.named)
+
+
+def check_named(named: str, asked: str) -> None:
+    """`named`: the id that the parts of an upload make; empty where it was finished before that was
+    noted. Raises `hash_mismatch`."""
+    if named and named != asked:
+        raise ApiError("hash_mismatch", f"these parts are the file {named}")
 
 
 @user.on(KeepFile)
 def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
     """Answered by the file's actor, which has heard of it then."""
     head = state.access()
-    media = message.media
-    if message.upload_id:
-        row = _running(turn, message.upload_id)
-        stored = PARTS.scan(
-            turn, (message.upload_id, 0), (message.upload_id + 1, 0), limit=limits.PARTS_MAX
-        )
-        for key, _ in stored:
-            PARTS.delete(turn, key)
-        UPLOADS.put(turn, message.upload_id, replace(row, active_ms=turn.now_ms, media=media))
+    media, upload_id = message.media, message.upload_id
     known = FILES.get(turn, media.file_id)
     if known is None:
         _check_room(head.media_bytes, media.size)
+    spare = message.spare
+    if upload_id:
+        row = _running(turn, upload_id)
+        check_named(row.named, message.named)
+        parts = PARTS.scan(turn, (upload_id, 0), (upload_id + 1, 0), limit=limits.PARTS_MAX)
+        spare = spare + max(0, row.written - row.size) if row.media is None else 0
+        _discard(turn, spare)
+        for key, _ in parts:
+            PARTS.delete(turn, key)
+        finished = replace(row, active_ms=turn.now_ms, media=media, named=message.named)
+        UPLOADS.put(turn, upload_id, finished)
+    else:
+        _discard(turn, spare)
+    if known is None:
         state.put(turn, replace(head, media_bytes=head.media_bytes + media.size))
     FILES.put(turn, media.file_id, FileRow(media.size, media.kind, turn.now_ms))
     sizes = {media.file_id: media.size}
     if media.thumb is not None:
         sizes[media.thumb.file_id] = media.thumb.size
     for file_id, size in sizes.items():
-        kept = FileKept(state.id, size, media.kind)
-        turn.send(refs.file(file_id), kept, answer=file_id == media.file_id)
+        own = file_id == media.file_id
+        kept = FileKept(state.id, size, media.kind if own else THUMB)
+        turn.send(refs.file(file_id), kept, answer=own)
 
 
 @user.on(CancelUpload)
@@ -196,7 +268,10 @@ def cancel(state: User, message: CancelUpload, turn: Turn) -> t.Ok:
 
 
 def _forget(upload_id: int, turn: Turn) -> None:
+    row = UPLOADS.get(turn, upload_id)
     parts = PARTS.scan(turn, (upload_id, 0), (upload_id + 1, 0), limit=limits.PARTS_MAX)
+    if row is not None and row.media is None:
+        _discard(turn, row.written)
     for key, _ in parts:
         PARTS.delete(turn, key)
     UPLOADS.delete(turn, upload_id)

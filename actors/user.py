@@ -35,7 +35,7 @@ from actors.messages import (
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
-from actors.runtime.rows import TEXT, U64, Table, View, head_table
+from actors.runtime.rows import SINGLE, TEXT, U64, Table, View, head_table
 from actors.runtime.turn import Turn
 from api import limits
 from api import types as t
@@ -112,6 +112,8 @@ CONTACTS: Table[int, ContactRow] = Table(2, ContactRow, U64)
 BLOCKED: Table[int, BlockRow] = Table(3, BlockRow, U64)
 DIALOGS: Table[str, DialogRow] = Table(4, DialogRow, TEXT)
 MAILBOX: Table[int, MailEntry] = Table(5, MailEntry, U64)
+PHOTO: Table[None, t.Media] = Table(10, t.Media, SINGLE)
+"""The profile picture: not in the head, which is written with every update."""
 
 
 class User:
@@ -182,9 +184,12 @@ class User:
 user = Kind("user", User)
 
 
-def profile(user_id: int, head: UserHead, status: t.Status | None = None) -> t.User:
+def profile(
+    view: View, head: UserHead, status: t.Status | None = None, *, photo: bool = True
+) -> t.User:
     """What others see of a user."""
-    return t.User(user_id, head.username, head.name, head.bio, status)
+    picture = PHOTO.get(view, None) if photo else None
+    return t.User(int(view.ref.key), head.username, head.name, head.bio, status, picture)
 
 
 def status_of(head: UserHead, volatile: dict[Any, Any], now_ms: int) -> t.Status:
@@ -205,7 +210,7 @@ def _log_in(
         oldest = min(rows, key=lambda item: item[1].created_ms)[0]
         _end(state, turn, oldest)
     SESSIONS.put(turn, session_id, SessionRow(device, turn.now_ms, turn.now_ms))
-    message = CreateSession(token_hash, device, profile(state.id, head))
+    message = CreateSession(token_hash, device, profile(turn, head))
     turn.send(refs.session(state.id, session_id), message, answer=True)
 
 
@@ -245,7 +250,7 @@ def create(state: User, message: CreateUser, turn: Turn) -> None:
         SESSIONS.put(turn, account.session_id, SessionRow(account.device, turn.now_ms, turn.now_ms))
     elif claim:  # repeated so late that they are called otherwise by now
         turn.send(refs.username(account.username), ReleaseHandle(state.id, claim))
-    created = CreateSession(account.token_hash, account.device, profile(state.id, head))
+    created = CreateSession(account.token_hash, account.device, profile(turn, head))
     turn.send(refs.session(state.id, account.session_id), created, answer=True)
 
 
@@ -339,9 +344,10 @@ def show_event(state: User, message: ShowEvent, turn: Turn) -> None:
 # --- profile, contacts, blocks ----------------------------------------------------------------
 
 
-def _profile_changed(state: User, turn: Turn, head: UserHead) -> t.User:
+def profile_changed(state: User, turn: Turn, head: UserHead) -> t.User:
+    """Store it, and tell the user's devices; what it looks like now."""
     state.put(turn, head)
-    shown = profile(state.id, head)
+    shown = profile(turn, head)
     state.record(turn, MailEntry("profile", "", 0, 0), to_json(t.ProfileChanged(shown)))
     return shown
 
@@ -352,8 +358,8 @@ def update_profile(state: User, message: UpdateProfile, turn: Turn) -> t.User:
     name = head.name if message.name is None else message.name
     bio = head.bio if message.bio is None else message.bio
     if (name, bio) == (head.name, head.bio):
-        return profile(state.id, head)
-    return _profile_changed(state, turn, replace(head, name=name, bio=bio))
+        return profile(turn, head)
+    return profile_changed(state, turn, replace(head, name=name, bio=bio))
 
 
 @user.on(Claimed)
@@ -364,8 +370,8 @@ def claimed(state: User, message: Claimed, turn: Turn) -> t.User:
     claimed_head = replace(head, username=message.username, claim=message.claim)
     if head.username == message.username:
         state.put(turn, claimed_head)
-        return profile(state.id, head)
-    return _profile_changed(state, turn, claimed_head)
+        return profile(turn, head)
+    return profile_changed(state, turn, claimed_head)
 
 
 def _contact_changed(state: User, turn: Turn, user_id: int) -> t.Ok:

@@ -54,7 +54,7 @@ def credentials(view: View, message: GetCredentials) -> Credentials:
 
 @user.reads(GetMe)
 def me(view: View, message: GetMe) -> t.User:
-    return profile(int(view.ref.key), _access(view))
+    return profile(view, _access(view))
 
 
 @user.reads(GetProfile)
@@ -63,8 +63,8 @@ def others_view(view: View, message: GetProfile) -> t.User:
     user_id = int(view.ref.key)
     caller = view.caller.user_id
     if caller != user_id and BLOCKED.get(view, caller) is not None:
-        return profile(user_id, head)
-    return profile(user_id, head, status_of(head, view.volatile, view.now_ms))
+        return profile(view, head, photo=False)
+    return profile(view, head, status_of(head, view.volatile, view.now_ms))
 
 
 @user.reads(GetSessions)
@@ -126,8 +126,8 @@ def state(view: View, message: GetState) -> t.State:
 @user.reads(GetDifference)
 def difference(view: View, message: GetDifference) -> MailSlice:
     head = _access(view)
-    user_id, pts = int(view.ref.key), head.pts
-    shown = profile(user_id, head)
+    pts = head.pts
+    shown = profile(view, head)
     if message.pts == pts:
         return MailSlice("empty", pts, [], shown)
     if message.pts > pts or pts - message.pts > limits.MAILBOX_EVENTS_MAX:

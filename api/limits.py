@@ -63,6 +63,7 @@ FILE_GRACE_S = 7 * 24 * 3600
 """A file that nobody refers to is kept for so long."""
 MEDIA_BYTES_PER_USER_MAX = 50 * 1024**3
 MEDIA_BYTES_PER_CHAT_MAX = 200 * 1024**3
+"""These two are what operators change: `set_quotas`."""
 
 JSON_INT_MAX = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
@@ -106,6 +107,14 @@ assert GROUP_INVITES_PER_CREATE_MAX < GROUP_MEMBERS_MAX
 assert FRAMES_PER_SECOND_MAX <= FRAMES_BURST_MAX
 assert HTTP_ANSWER_S_MAX >= 4 * REQUEST_DEADLINE_S, "a login asks four actors, one after another"
 assert POLL_TIMEOUT_S_MAX < CONNECTION_SILENCE_S_MAX
+
+
+def set_quotas(user_bytes: int, chat_bytes: int) -> None:
+    """So many bytes of files there may be of each user and in each chat of this server. Every
+    process is told before it serves anybody."""
+    quotas = {"MEDIA_BYTES_PER_USER_MAX": user_bytes, "MEDIA_BYTES_PER_CHAT_MAX": chat_bytes}
+    assert min(quotas.values()) > 0
+    globals().update(quotas)
 
 
 def as_dict() -> dict[str, int]:

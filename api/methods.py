@@ -229,6 +229,14 @@ class SetUsername(Params, frozen=True):
     username: Username
 
 
+@method("users.set_photo", result=t.User)
+class SetPhoto(Params, frozen=True):
+    """Take another profile picture; with an empty ticket, none. Only a file that is a `photo` can
+    be one."""
+
+    media: Ticket = ""
+
+
 # --- contacts ---------------------------------------------------------------------------------
 
 
@@ -332,6 +340,14 @@ class RenameGroup(Params, frozen=True):
     title: Title
 
 
+@method("chats.set_photo")
+class SetChatPhoto(Params, frozen=True):
+    """Give a group another picture; with an empty ticket, none (owner and admins)."""
+
+    chat_id: GroupId
+    media: Ticket = ""
+
+
 @method("chats.set_admin")
 class SetAdmin(Params, frozen=True):
     """Make a member an admin, or an admin a member (owner)."""
@@ -432,7 +448,8 @@ class GetUpload(Params, frozen=True):
 
 @method("media.finish", result=t.Finished, wire="http")
 class FinishUpload(Params, frozen=True):
-    """All parts are stored, and the file is this one. Repeated, it is answered alike. `kind` is how
+    """All parts are stored, and the file is this one. Repeated, it is answered alike,
+    and another `hash` is refused. `kind` is how
     it shall be shown; where it is no such thing, it becomes a file. Of a photo, position and
     camera are removed, so that its `file_id` is another one then."""
 

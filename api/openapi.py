@@ -144,6 +144,17 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
         "/media/thumb/{chat_id}/{message_id}": {
             "get": _download("media.thumb", "The small picture of a message's file.", message)
         },
+        "/media/photo/{whose}/{file_id}": {
+            "get": _download(
+                "media.photo",
+                "The picture of a user (`whose`: the user id) or a group (the chat id): `file_id` "
+                "is that of its `photo`, or of the `thumb` of it.",
+                [
+                    _field("path", "whose", {"type": "string"}),
+                    _field("path", "file_id", finish["hash"]),
+                ],
+            )
+        },
         "/media/link/{pass}": {
             "get": _download(
                 "media.linked",

@@ -22,14 +22,6 @@ class Status(Record, frozen=True):
     last_seen_ms: int
 
 
-class User(Record, frozen=True):
-    id: int
-    username: str
-    name: str
-    bio: str = ""
-    status: Status | None = None
-
-
 class Session(Record, frozen=True):
     """One login of one device."""
 
@@ -52,6 +44,8 @@ class Action(Record, frozen=True):
         "admin_added",
         "admin_removed",
         "owner_changed",
+        "photo_changed",
+        "photo_removed",
     ]
     user_id: int = 0
     text: str = ""
@@ -71,10 +65,10 @@ class Thumb(Record, frozen=True):
 
 
 class Media(Record, frozen=True):
-    """A file that goes with a message. `file_id` names its content (docs/protocol.md); `size` in
-    bytes; `width` and `height` in pixels, as it is shown; `waveform`: the loudness of a voice
-    message, 100 bytes in base64; `preview`: a tiny WebP in base64, to be shown blurred until there
-    is something better. What is not known is 0 or empty."""
+    """A file that goes with a message, or is a profile picture. `file_id` names its content
+    (docs/protocol.md); `size` in bytes; `width` and `height` in pixels, as it is shown; `waveform`:
+    the loudness of a voice message, 100 bytes in base64; `preview`: a tiny WebP in base64, to be
+    shown blurred until there is something better. What is not known is 0 or empty."""
 
     kind: MediaKind
     file_id: str
@@ -91,6 +85,17 @@ class Media(Record, frozen=True):
     def file_ids(self) -> list[str]:
         """That of the file, and of its small picture, if it has one."""
         return [self.file_id] if self.thumb is None else [self.file_id, self.thumb.file_id]
+
+
+class User(Record, frozen=True):
+    """`photo`: the profile picture (docs/protocol.md), its name left out."""
+
+    id: int
+    username: str
+    name: str
+    bio: str = ""
+    status: Status | None = None
+    photo: Media | None = None
 
 
 class Message(Record, frozen=True):
@@ -124,12 +129,15 @@ class Member(Record, frozen=True):
 
 
 class Chat(Record, frozen=True):
+    """`photo`: a group's picture, its name left out."""
+
     id: str
     kind: Literal["private", "saved", "group"]
     title: str
     created_ms: int
     last_id: int
     members: list[Member]
+    photo: Media | None = None
 
 
 class Dialog(Record, frozen=True):

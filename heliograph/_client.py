@@ -26,6 +26,7 @@ from heliograph._files import Files
 from heliograph._http import Http, decode_result
 from heliograph._inbox import Delivery, Inbox
 from heliograph._link import Link
+from heliograph._retry import Retry
 from heliograph._state import MemoryState, Saved, State
 from heliograph._sync import Gate, own_message
 
@@ -293,8 +294,8 @@ class Client(Files):
             raise ClientClosed(f"closed before {what} was answered") from None
 
     async def _repeat(self, params: m.Params, deadline: float, attempt_s: float) -> Any:
-        loop = asyncio.get_running_loop()
-        failures = 0
+        retry = Retry(self._backoff, deadline)
+        failed: ApiError | ConnectionLost
         maybe_done = False
         while True:
             try:
@@ -304,26 +305,15 @@ class Client(Files):
                     return t.Ok()
                 if maybe_done and isinstance(params, m.Register) and error.code == "username_taken":
                     return await self._log_in_instead(params, error, deadline, attempt_s)
-                if not error.retryable:
-                    raise
-                failures += 1
                 # A part of the server that did not answer in time may have done it.
                 maybe_done = maybe_done or error.code == "unavailable"
-                if maybe_done and isinstance(params, NOT_REPEATED):
-                    raise
-                wait_s = max(error.retry_after or 0.0, self._backoff.wait_s(failures))
-                if loop.time() + wait_s >= deadline:
-                    raise
+                failed = error
             except ConnectionLost as error:
-                failures += 1
                 maybe_done = maybe_done or error.maybe_done
-                if error.maybe_done and isinstance(params, NOT_REPEATED):
-                    raise
-                wait_s = self._backoff.wait_s(failures)
-                if loop.time() + wait_s >= deadline:
-                    name = params.method.name
-                    raise DeadlineExceeded(f"no answer to {name} in time ({error})") from error
-            await asyncio.sleep(wait_s)
+                failed = error
+            if maybe_done and isinstance(params, NOT_REPEATED):
+                raise failed
+            await retry.after(failed, params.method.name)
 
     def _raw(self) -> tuple[Http, str]:
         if self._closed or self._http is None:
@@ -331,29 +321,14 @@ class Client(Files):
         return self._http, self._saved.token
 
     async def _insist(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
+        deadline = asyncio.get_running_loop().time() + self._timeouts.call_s
+        retry = Retry(self._backoff, deadline)
         async with self._until_closed(what):
-            return await self._attempts(what, attempt)
-
-    async def _attempts(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeouts.call_s
-        failures = 0
-        while True:
-            try:
-                return await attempt()
-            except ApiError as error:
-                if not error.retryable:
-                    raise
-                failures += 1
-                wait_s = max(error.retry_after or 0.0, self._backoff.wait_s(failures))
-                if loop.time() + wait_s >= deadline:
-                    raise
-            except ConnectionLost as error:
-                failures += 1
-                wait_s = self._backoff.wait_s(failures)
-                if loop.time() + wait_s >= deadline:
-                    raise DeadlineExceeded(f"{what} does not get through ({error})") from error
-            await asyncio.sleep(wait_s)
+            while True:
+                try:
+                    return await attempt()
+                except (ApiError, ConnectionLost) as error:
+                    await retry.after(error, what)
 
     def _tells_of_success(self, params: m.Params, error: ApiError) -> bool:
         """Whether a repetition was refused because an attempt before it was carried out. Oneself

@@ -118,16 +118,36 @@ class Files(Methods):
         replaced. It is written beside its place first, goes on from there after an interruption,
         and is checked before it gets its name. Refused as `media_not_found`; raises `FileDamaged`,
         OSError."""
-        media = message.media
-        if media is None or (thumb and media.thumb is None):
-            raise ApiError("media_not_found")
-        wanted = media.thumb if thumb and media.thumb is not None else media
-        path = Path(to)
-        into = await asyncio.to_thread(path.is_dir)
-        if into:
-            path = path / saved_name(media, thumb=thumb)
         what = "thumb" if thumb else "file"
         address = f"/media/{what}/{message.chat_id}/{message.id}"
+        return await self._save_file(address, message.media, thumb, Path(to), progress)
+
+    async def download_photo(
+        self,
+        of: t.User | t.Chat,
+        to: Path | str,
+        *,
+        thumb: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Save the picture of a user or a group, or the small one of it, as `download` does.
+        Refused as `media_not_found` if there is none, or it has been replaced since: ask for the
+        profile again."""
+        address = f"/media/photo/{of.id}/{_wanted(of.photo, thumb).file_id}"
+        return await self._save_file(address, of.photo, thumb, Path(to), progress)
+
+    async def _save_file(
+        self,
+        address: str,
+        media: t.Media | None,
+        thumb: bool,
+        path: Path,
+        progress: Progress | None,
+    ) -> Path:
+        wanted = _wanted(media, thumb)
+        into = await asyncio.to_thread(path.is_dir)
+        if into and media is not None:
+            path = path / saved_name(media, thumb=thumb)
         draft = draft_of(path, wanted.file_id)
         out = await asyncio.to_thread(os.open, draft, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -249,6 +269,14 @@ class Files(Methods):
 
 def _stored(upload: t.Upload) -> set[int]:
     return {number for part in upload.stored for number in range(part.first, part.last + 1)}
+
+
+def _wanted(media: t.Media | None, thumb: bool) -> t.Media | t.Thumb:
+    """A file, or its small picture. Raises `media_not_found`."""
+    found = media.thumb if media is not None and thumb else media
+    if found is None:
+        raise ApiError("media_not_found")
+    return found
 
 
 def _check_caption(text: str) -> None:

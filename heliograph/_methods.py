@@ -65,6 +65,12 @@ class Methods:
         user: t.User = await self.call(m.SetUsername(username.removeprefix("@")))
         return user
 
+    async def set_profile_photo(self, ticket: str) -> t.User:
+        """Take another profile picture, of which this is the ticket (`upload` it as a photo); with
+        an empty one, none."""
+        user: t.User = await self.call(m.SetPhoto(ticket))
+        return user
+
     # --- contacts -----------------------------------------------------------------------------
 
     async def contacts(self) -> list[t.Contact]:
@@ -131,6 +137,10 @@ class Methods:
     async def rename(self, chat_id: str, title: str) -> None:
         """Change the title of a group (owner and admins)."""
         await self.call(m.RenameGroup(chat_id, title))
+
+    async def set_chat_photo(self, chat_id: str, ticket: str) -> None:
+        """Give a group another picture; with an empty ticket, none (owner and admins)."""
+        await self.call(m.SetChatPhoto(chat_id, ticket))
 
     async def set_admin(self, chat_id: str, user: int | str, admin: bool = True) -> None:
         """Make a member an admin, or an admin a member (owner)."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from heliograph.admin import app as admin_app
 from heliograph.chat.command import command as chat_command
 from heliograph.failing import fail
+from heliograph.server.commands import CHAT_QUOTA, GIB, USER_QUOTA, ChatQuota, UserQuota
 from heliograph.server.commands import app as cluster_app
 from sim.load import command as load_command
 from sim.world import app as sim_app
@@ -110,6 +111,8 @@ def up(
             show_default="1 with --public-url, else 0",
         ),
     ] = None,
+    user_quota: UserQuota = USER_QUOTA,
+    chat_quota: ChatQuota = CHAT_QUOTA,
 ) -> None:
     """Run a server in the foreground. Ctrl-C stops it."""
     from heliograph.server.up import UpError
@@ -131,6 +134,8 @@ def up(
             resident_max=resident,
             public_url=public_url,
             proxies=proxies,
+            user_quota_bytes=round(user_quota * GIB),
+            chat_quota_bytes=round(chat_quota * GIB),
             console=Console(highlight=False),
         )
     except UpError as error:

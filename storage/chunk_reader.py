@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import lmdb
 
+from api.files import HASH_BYTES
 from storage.chunk_codec import CorruptChunk, decode_facts, unpack
+from storage.codec import unseal
 from storage.engine import MAP_BYTES
 
 DATABASES = (b"chunks", b"facts", b"holders", b"meta")
 READERS_MAX = 512
+
+
+class Held(NamedTuple):
+    """A chunk, and the files that consist of it, by their names."""
+
+    name: bytes
+    roots: tuple[bytes, ...]
 
 
 class ChunkReader:
@@ -19,7 +29,9 @@ class ChunkReader:
 
     def __init__(self, folder: Path) -> None:
         self._env = open_chunks(folder, readonly=True)
-        self._chunks, self._facts = (self._env.open_db(n, create=False) for n in DATABASES[:2])
+        self._chunks, self._facts, self._holders = (
+            self._env.open_db(name, create=False) for name in DATABASES[:3]
+        )
 
     def get(self, name: bytes) -> bytes | None:
         """A chunk; None where it is not there. May wait for the disk. Raises CorruptChunk."""
@@ -32,6 +44,35 @@ class ChunkReader:
             if facts is None or body is None:
                 raise CorruptChunk(name)
             return unpack(name, facts, body)
+
+    def has(self, name: bytes) -> bool:
+        """Whether a chunk is there and not known to be damaged. Its bytes are not read."""
+        with self._env.begin() as txn:
+            row = txn.get(name, db=self._facts)
+            facts = None if row is None else decode_facts(name, bytes(row))
+            return facts is not None and not facts.damaged
+
+    def held(self, after: bytes, count: int) -> list[Held]:
+        """Chunks in the order of their names, those after this one."""
+        found: list[Held] = []
+        with self._env.begin() as txn, txn.cursor(self._facts) as facts:
+            there = facts.set_range(after + b"\x00")
+            while there and len(found) < count:
+                name = bytes(facts.key())
+                found.append(Held(name, self._roots(txn, name)))
+                there = facts.next()
+        return found
+
+    def _roots(self, txn: lmdb.Transaction, name: bytes) -> tuple[bytes, ...]:
+        """Without those whose row fails its check."""
+        found = []
+        with txn.cursor(self._holders) as cursor:
+            there = cursor.set_range(name)
+            while there and (key := bytes(cursor.key())).startswith(name):
+                if unseal(key, bytes(cursor.value())) is not None:
+                    found.append(key[HASH_BYTES:])
+                there = cursor.next()
+        return tuple(found)
 
     def close(self) -> None:
         self._env.close()

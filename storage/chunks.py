@@ -55,6 +55,7 @@ class ChunkStore(ChunkReader):
         self, folder: Path, *, reserve_bytes: int = RESERVE_BYTES, step_bytes: int = STEP_BYTES
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
         self._env = open_chunks(folder)
         self._chunks, self._facts, self._holders, self._meta = map(self._env.open_db, DATABASES)
         self._room = Room(folder / "data.mdb", reserve_bytes, step_bytes)
@@ -96,6 +97,14 @@ class ChunkStore(ChunkReader):
                         break
                     found.append((name, decode_facts(name, row) or UNKNOWN))
         return found
+
+    def listed(self, after: bytes, count: int) -> list[tuple[bytes, Facts, bool]]:
+        """As `scan`, and whether any file holds the chunk."""
+        rows = self.scan(after, count)
+        with self._env.begin() as txn:
+            return [
+                (n, facts, next(self._holder_rows(txn, n), None) is not None) for n, facts in rows
+            ]
 
     def check(self, name: bytes) -> bool:
         """Whether a chunk is whole; also where it is not there any more. Waits for the disk."""

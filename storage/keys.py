@@ -74,6 +74,12 @@ def split_key(key: bytes) -> tuple[int, int | str, int, bytes]:
     raise BadKey(f"not a key: {key.hex()}")
 
 
+def prefix_of(key: bytes) -> bytes:
+    """The beginning that a key has in common with all others of its actor. Raises BadKey."""
+    _, _, _, row = split_key(key)
+    return key[: len(key) - len(row) - 1]
+
+
 def check_keys(writes: Writes) -> None:
     """Raises BadKey if a key is empty or too long. To be asked before a batch is durable: a batch
     in the log that LMDB will not take would stop the host again at every start."""

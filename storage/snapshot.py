@@ -7,7 +7,7 @@ at that moment complete it. Reading never writes, so it is safe beside a running
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ import lmdb
 
 from storage.codec import unseal
 from storage.engine import APPLIED, LOADING, META, SALT, partition_of_database, rows_of
+from storage.keys import prefix_end, prefix_of
 from storage.memtable import Memtable
 from storage.port import CorruptLog, StorageFailed
 from storage.records import LogReader
 
 ATTEMPTS_MAX = 20
 _DATABASES_MAX = 65_536
+
+Rows = Iterator[tuple[bytes, bytes | None]]
 
 
 class Snapshot:
@@ -91,22 +94,54 @@ class Snapshot:
             self._newer.install(rows_of(payload))
         self.records = reader.last
 
-    def rows(self, partition: int) -> Iterator[tuple[bytes, bytes | None]]:
+    def rows(self, partition: int) -> Rows:
         """All rows of a partition in the order of their keys; None for one that fails its check."""
+        stored = self._txn.cursor(db=self._databases[partition])
+        pairs = ((bytes(key), bytes(sealed)) for key, sealed in stored)
+        return _merged(pairs, self._newer.rows.get(partition, {}))
+
+    def heads(self, partition: int, kind: int) -> Rows:
+        """The heads (the rows of table 0) of a kind's actors in the order of their keys, without a
+        look at their other rows; None for one that fails its check."""
         newer = self._newer.rows.get(partition, {})
-        waiting = iter(sorted(newer))
-        fresh = next(waiting, None)
-        for raw_key, sealed in self._txn.cursor(db=self._databases[partition]):
-            key = bytes(raw_key)
-            while fresh is not None and fresh <= key:
-                row = newer[fresh]
-                if row is not None:
-                    yield fresh, row
-                fresh = next(waiting, None)
-            if key not in newer:
-                yield key, unseal(key, bytes(sealed))
-        while fresh is not None:
+        mine = {key: row for key, row in newer.items() if key[0] == kind and _is_head(key)}
+        return _merged(self._stored_heads(partition, kind), mine)
+
+    def _stored_heads(self, partition: int, kind: int) -> Iterator[tuple[bytes, bytes]]:
+        cursor = self._txn.cursor(db=self._databases[partition])
+        found = cursor.set_range(bytes([kind]))
+        while found and (key := bytes(cursor.key()))[0] == kind:
+            if _is_head(key):
+                yield key, bytes(cursor.value())
+            found = cursor.set_range(prefix_end(prefix_of(key)))
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """A row; None for one that is not there, or fails its check."""
+        newer = self._newer.rows.get(partition, {})
+        if key in newer:
+            return newer[key]
+        sealed = self._txn.get(key, db=self._databases[partition])
+        return None if sealed is None else unseal(key, bytes(sealed))
+
+
+def _is_head(key: bytes) -> bool:
+    return key == prefix_of(key) + b"\x00"
+
+
+def _merged(stored: Iterator[tuple[bytes, bytes]], newer: Mapping[bytes, bytes | None]) -> Rows:
+    """Rows as LMDB has them, sealed and sorted, with what the log says of them."""
+    waiting = iter(sorted(newer))
+    fresh = next(waiting, None)
+    for key, sealed in stored:
+        while fresh is not None and fresh <= key:
             row = newer[fresh]
             if row is not None:
                 yield fresh, row
             fresh = next(waiting, None)
+        if key not in newer:
+            yield key, unseal(key, sealed)
+    while fresh is not None:
+        row = newer[fresh]
+        if row is not None:
+            yield fresh, row
+        fresh = next(waiting, None)

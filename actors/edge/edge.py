@@ -52,6 +52,7 @@ class Edge:
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)
         log_to(Path(config.data), name)
+        config.set_limits()
         tune_garbage_collection()
         self._name = name
         self._started_s = time.monotonic()

@@ -37,6 +37,7 @@ from api.pages import fitting
 R = TypeVar("R")
 
 EXPIRY_STEP_S = 0.5
+WITH_TICKET = (m.SendMessage, m.SetPhoto, m.SetChatPhoto)
 _to_json = msgspec.json.Encoder().encode
 
 OnPush = Callable[[bytes], None]
@@ -216,8 +217,8 @@ class Gateway:
         return result
 
     def _check(self, params: m.Params, caller: Caller) -> None:
-        """A file can be sent by whoever has uploaded it."""
-        if isinstance(params, m.SendMessage) and params.media:
+        """A file can be sent, or made a picture, by whoever has uploaded it."""
+        if isinstance(params, WITH_TICKET) and params.media:
             ticket = self.seal.open(Ticket, params.media, now_ms())
             if ticket.user_id != caller.user_id:
                 raise ApiError("ticket_invalid", "somebody else uploaded this file")
@@ -407,10 +408,24 @@ class Gateway:
             raise ApiError("media_not_found")
         media, thumb = message.media, message.media.thumb
         if not params.thumb:
-            return media.file_id, media.size, media.mime, media.name
+            return _named(media)
         if thumb is None:
             raise ApiError("media_not_found", "this file has no small picture")
-        return thumb.file_id, thumb.size, thumb.mime, ""
+        return _named(thumb)
+
+    async def photo_of(self, mark: str, file_id: str, caller: Caller) -> tuple[str, int, str, str]:
+        """The same of the picture of a user or a group (`mark`: see `refs.of_mark`), if it is this
+        file, or this is its small picture. Raises `media_not_found`, `user_not_found`,
+        `chat_not_found`."""
+        ref = refs.of_mark(mark)
+        if ref.kind == "user":
+            photo = (await self.profile(int(ref.key), caller)).photo
+        else:
+            photo = (await self._typed(t.Chat, ref, m.GetChat(mark), caller)).photo
+        for file in (photo, photo and photo.thumb):
+            if file is not None and file.file_id == file_id:
+                return _named(file)
+        raise ApiError("media_not_found", "this is not the picture, or not any more")
 
     async def _link(self, params: m.GetLink, caller: Caller) -> t.Link:
         found = await self.file_of(params, caller)
@@ -423,6 +438,12 @@ class Gateway:
 
     async def _config(self, params: m.GetConfig, caller: Caller) -> t.Config:
         return self.config
+
+
+def _named(file: t.Media | t.Thumb) -> tuple[str, int, str, str]:
+    """Id, size, type and name."""
+    name = file.name if isinstance(file, t.Media) else ""
+    return file.file_id, file.size, file.mime, name
 
 
 def _update(entry: i.MailEntry, texts: dict[tuple[str, int], t.Message], own: t.User) -> t.Update:

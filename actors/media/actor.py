@@ -19,6 +19,7 @@ import msgspec
 from actors.edge.edge import make_gateway
 from actors.media.here import CHUNKS, ChunksHere
 from actors.media.keeper import Keeper, figures
+from actors.media.listing import ChunkLine
 from actors.media.memory import keep_memory
 from actors.media.pool import Pool
 from actors.media.roll import Membership, Roll
@@ -111,6 +112,17 @@ class MediaActor:
             "memory_bytes_max": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
         return msgspec.json.encode(told)
+
+    async def chunks(self, after: bytes, count: int) -> bytes:
+        """So many of the chunks here, in the order of their names, those after this one: a list of
+        `ChunkLine`."""
+        found = await self._shelf.read(self._shelf.store.listed, after, count)
+        return msgspec.msgpack.encode(
+            [
+                ChunkLine(name, facts.raw_bytes, facts.stored_bytes, facts.touched_ms, held)
+                for name, facts, held in found
+            ]
+        )
 
     async def drain(self) -> None:
         """Finish what was begun, and close the folder."""

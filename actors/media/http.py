@@ -5,6 +5,8 @@
     POST /media/upload?hash=H&name=N&kind=K             a file of one part, at once
     GET  /media/file/<chat_id>/<message_id>[/<name>]    the file of a message
     GET  /media/thumb/<chat_id>/<message_id>            the small picture of it
+    GET  /media/photo/<user_id or chat_id>/<file_id>    the picture of a user or a group, by the id
+                                                        of the file or of the small picture of it
     GET  /media/link/<pass>[/<name>]                    the same for who has a link (`media.link`)
 
 Bodies are the bytes themselves. Content never changes, so its hash is its `ETag`; one range is
@@ -24,6 +26,7 @@ import msgspec
 from actors.edge.gateway import Gateway, now_ms
 from actors.media.service import MediaService
 from actors.media.tickets import Pass
+from actors.runtime import refs
 from actors.runtime.refs import Caller
 from api import limits
 from api import methods as m
@@ -56,6 +59,7 @@ SAFE_HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 _ID = re.compile(f"[1-9][0-9]{{0,15}}{m.END}")
+_GROUP = re.compile(f"g[1-9][0-9]{{0,15}}{m.END}")
 _PART = re.compile(f"(0|[1-9][0-9]{{0,3}}){m.END}")
 
 
@@ -175,6 +179,9 @@ class MediaHttp:
         if kind == "link" and len(steps) in (1, 2):
             allowed = self._gateway.seal.open(Pass, steps[0], now_ms())
             return Served(*allowed.named(), limits.LINK_S)
+        if kind == "photo" and len(steps) == 2 and (mark := _mark(steps[0])):
+            caller = await self._gateway.authenticate(needed_token(headers))
+            return Served(*await self._gateway.photo_of(mark, steps[1], caller), YEAR_S)
         if kind not in ("file", "thumb") or len(steps) not in (2, 3) or not _ID.match(steps[1]):
             raise ApiError("not_found", "files are at /media/file/<chat_id>/<message_id>")
         caller = await self._gateway.authenticate(needed_token(headers))
@@ -184,6 +191,13 @@ class MediaHttp:
         except msgspec.ValidationError as error:
             raise ApiError("not_found", str(error)[:200]) from None
         return Served(*await self._gateway.file_of(where, caller), YEAR_S)
+
+
+def _mark(whose: str) -> str:
+    """Whose picture is meant, for `Gateway.photo_of`; empty if this names nobody."""
+    if _ID.match(whose):
+        return refs.user_mark(int(whose))
+    return whose if _GROUP.match(whose) else ""
 
 
 def _hashes(texts: list[str]) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -88,6 +89,7 @@ class Keeper:
 def figures(shelf: Shelf, keeper: Keeper) -> dict[str, float]:
     """What `stats` and the metrics show of a media actor's chunks."""
     told = {**shelf.store.stats()._asdict(), **shelf.figures, **keeper.figures()}
+    told["disk_free_bytes"] = shutil.disk_usage(shelf.store.folder).free
     return {f"media_{name}": value for name, value in told.items()}
 
 

@@ -12,6 +12,7 @@ import base64
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from actors.media.look.mime import HEAD, TAIL, mime_of
 from actors.media.tickets import Ticket
 from actors.runtime import refs
 from actors.runtime.refs import Caller
+from actors.uploads import check_named
 from api import limits
 from api import methods as m
 from api import types as t
@@ -120,8 +122,10 @@ class MediaService:
         finally:
             await asyncio.gather(*storing.values(), return_exceptions=True)
             stored = tuple(key for key, task in storing.items() if task.exception() is None)
+            stored_bytes = sum(part_bytes(size, part) for part, _ in stored)
             if stored:
-                await self._gateway.ask(user, i.PartsStored(upload_id, stored), caller)
+                async with self._counted(caller, stored_bytes):
+                    await self._gateway.ask(user, i.PartsStored(upload_id, stored), caller)
         for task in storing.values():
             task.result()
 
@@ -136,7 +140,22 @@ class MediaService:
         _check_hash(name, data)
         if not data:
             raise ApiError("part_invalid", "a file has at least one byte")
+        expect = i.ExpectFile(text_of(name), len(data))
+        await self._gateway.ask(refs.user(caller.user_id), expect, caller, read=True)
         return await self._keep(caller, 0, Stored(name, len(data), [name], data), file_name, kind)
+
+    @asynccontextmanager
+    async def _counted(self, caller: Caller, size: int) -> AsyncIterator[None]:
+        """So many bytes were stored: if they come to nothing, they count all the same. (Where it is
+        not known what they came to, they may count twice.)"""
+        try:
+            yield
+        except ApiError:
+            user = refs.user(caller.user_id)
+            if size:
+                with suppress(ApiError):
+                    await self._gateway.ask(user, i.BytesDiscarded(size), caller)
+            raise
 
     async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:
         """See `media.finish`."""
@@ -145,10 +164,10 @@ class MediaService:
         )
         parts = msgspec.json.decode(answer, type=i.Parts)
         if parts.media is not None:
+            check_named(parts.named, params.hash)
             return self._ticket(caller, parts.media)
         stored = Stored(file_id(parts.hashes), parts.size, parts.hashes)
-        if text_of(stored.id) != params.hash:
-            raise ApiError("hash_mismatch", f"these parts are the file {text_of(stored.id)}")
+        check_named(text_of(stored.id), params.hash)
         return await self._keep(caller, params.upload_id, stored, params.name, params.kind)
 
     async def _keep(
@@ -156,6 +175,7 @@ class MediaService:
     ) -> t.Finished:
         """Look at a file, and hand it over to its user and its actor. The chunk of one that came
         with its data is stored now: what is dropped from a photo never is."""
+        named, uploaded_bytes = text_of(stored.id), stored.size
         name = shown_name(name)
         if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
             kind = "file"
@@ -164,31 +184,35 @@ class MediaService:
         else:
             look, stored = await self._look(stored, kind, name)
         await self._hold(stored)
-        thumb = None
-        if look.thumb:
-            small = chunk_hash(look.thumb)
-            await self._chunks.put(small, look.thumb, small)
-            mime = "image/webp" if look.thumb.startswith(b"RIFF") else "image/jpeg"
-            thumb = t.Thumb(
-                text_of(small), len(look.thumb), mime, look.thumb_width, look.thumb_height
+        # What a running upload has stored is counted by it.
+        async with self._counted(caller, 0 if upload_id else uploaded_bytes):
+            media = t.Media(
+                look.kind,
+                text_of(stored.id),
+                stored.size,
+                name,
+                look.mime,
+                look.width,
+                look.height,
+                look.duration_ms,
+                _text(look.waveform),
+                _text(look.preview),
+                await self._thumb(look),
             )
-        media = t.Media(
-            look.kind,
-            text_of(stored.id),
-            stored.size,
-            name,
-            look.mime,
-            look.width,
-            look.height,
-            look.duration_ms,
-            _text(look.waveform),
-            _text(look.preview),
-            thumb,
-        )
-        user = refs.user(caller.user_id)
-        await self._gateway.expect_answer_from(refs.file(media.file_id))
-        await self._gateway.ask(user, i.KeepFile(upload_id, media), caller)
+            spare = 0 if media.file_id == named else uploaded_bytes
+            user = refs.user(caller.user_id)
+            await self._gateway.expect_answer_from(refs.file(media.file_id))
+            await self._gateway.ask(user, i.KeepFile(upload_id, media, named, spare), caller)
         return self._ticket(caller, media)
+
+    async def _thumb(self, look: Look) -> t.Thumb | None:
+        """The small picture, stored."""
+        if not look.thumb:
+            return None
+        small = chunk_hash(look.thumb)
+        await self._chunks.put(small, look.thumb, small)
+        mime = "image/webp" if look.thumb.startswith(b"RIFF") else "image/jpeg"
+        return t.Thumb(text_of(small), len(look.thumb), mime, look.thumb_width, look.thumb_height)
 
     async def _type(self, stored: Stored, name: str) -> str:
         """The media type of a file that is not looked into."""

@@ -34,6 +34,7 @@ class Host:
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)
         log_to(Path(config.data), name)
+        config.set_limits()
         tune_garbage_collection()
         share_the_interpreter()
         self._name = name

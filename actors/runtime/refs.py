@@ -68,6 +68,16 @@ def username(name: str) -> ActorRef:
     return ActorRef("handle", f"username:{name.lower()}")
 
 
+def user_mark(user_id: int) -> str:
+    """A user among chats: the id of none."""
+    return f"u{user_id}"
+
+
+def of_mark(mark: str) -> ActorRef:
+    """The chat with this id, or the user with this mark."""
+    return user(int(mark[1:])) if mark.startswith("u") else chat(mark)
+
+
 def private_chat_id(a: int, b: int) -> str:
     """The one private chat of two users, whoever opens it; with oneself: the saved messages."""
     low, high = (a, b) if a <= b else (b, a)

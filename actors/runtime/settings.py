@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from api import limits
+
 
 class Settings(Struct, frozen=True):
     """The runtime's part of a server's configuration. `data`: the data folder. `hosts`: how many
@@ -14,7 +16,7 @@ class Settings(Struct, frozen=True):
     partition; `replace_after_s`: others get those of a host that was silent for so long.
     `resident_max`: actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`:
     how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
-    this server."""
+    this server. `user_quota_bytes`, `chat_quota_bytes`: of files."""
 
     data: str
     cluster_id: str
@@ -31,6 +33,12 @@ class Settings(Struct, frozen=True):
     proxies: int = 0
     registration: Literal["open", "invitation", "closed"] = "open"
     version: str = "0.1.0"
+    user_quota_bytes: int = limits.MEDIA_BYTES_PER_USER_MAX
+    chat_quota_bytes: int = limits.MEDIA_BYTES_PER_CHAT_MAX
+
+    def set_limits(self) -> None:
+        """The limits of this process are those of this server from now on."""
+        limits.set_quotas(self.user_quota_bytes, self.chat_quota_bytes)
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

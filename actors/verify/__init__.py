@@ -5,12 +5,13 @@
 - a mailbox is numbered without holes, and shows the messages of a chat once and in order;
 - every message of a chat is in the mailboxes of its members, or on its way there;
 - an actor that moves to a partition of its own is looked at where it lives;
+- where the chunks of files are there to look at, no file lacks any;
 - streams between partitions have no holes; user names, sessions and users fit together.
 
 It reads snapshots of the hosts' stores, which may be in use at the same time.
 """
 
-from actors.verify.report import Finding, Report
+from actors.verify.report import Chunks, Finding, Report
 from actors.verify.walk import verify
 
-__all__ = ["Finding", "Report", "verify"]
+__all__ = ["Chunks", "Finding", "Report", "verify"]

@@ -22,13 +22,14 @@ def check_across(placement: Placement, facts: Facts, report: Report) -> None:
 
 
 def _files(placement: Placement, facts: Facts, report: Report) -> None:
-    """A file's actor knows of every message that has the file. (Of a chat that was taken back to an
-    earlier moment, it knows more than there are.)"""
-    for (file_id, chat_id), there in facts.references.items():
-        known = facts.referred.get((file_id, chat_id), 0)
-        here = placement.partition(refs.chat(chat_id))
+    """A file's actor knows of every message that has the file, and of everybody whose picture it
+    is. (Of a chat that was taken back to an earlier moment, it knows more than there are.)"""
+    for (file_id, mark), there in facts.references.items():
+        known = facts.referred.get((file_id, mark), 0)
+        referrer = refs.of_mark(mark)
+        here = placement.partition(referrer)
         if there > known and not facts.under_way(here, placement.partition(refs.file(file_id))):
-            what = f"knows of {known} messages of {chat_id}, and {there} have it"
+            what = f"knows of {known} uses by {referrer}, and there are {there}"
             report.add(f"file/{file_id}", what)
 
 

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS, ChatHead, MemberRow, MessageRow, SendRow
+from actors.chat import (
+    HEAD,
+    MEMBERS,
+    MESSAGES,
+    PHOTO,
+    SENDS,
+    ChatHead,
+    MemberRow,
+    MessageRow,
+    SendRow,
+)
 from actors.runtime.rows import Table
 from actors.verify.report import ChatFacts, Facts, Report
 from api import limits
+from api import types as t
 
 ROLES = ("owner", "admin", "member")
 
 
 class ChatCheck:
-    """Fed with the rows in the order of their keys: head, members, messages, sends."""
+    """Fed with the rows in the order of their keys: head, members, messages, sends,
+    picture."""
 
-    tables: tuple[Table[Any, Any], ...] = (HEAD, MEMBERS, MESSAGES, SENDS)
+    tables: tuple[Table[Any, Any], ...] = (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO)
 
     def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
         self._where = where
@@ -38,6 +50,8 @@ class ChatCheck:
             self._message(key, row)
         elif isinstance(row, SendRow):
             self._send(key, row)
+        elif isinstance(row, t.Media):
+            self._refer(row)
 
     def end(self) -> None:
         numbered, there = self._head.last_id, self._next_id - 1
@@ -68,8 +82,7 @@ class ChatCheck:
             self._tell(f"message {message_id} is from user {row.from_id}, who was never a member")
         if row.media is not None:
             self._media_bytes += row.media.size
-            for file_id in row.media.file_ids():
-                self._references[(file_id, self._key)] += 1
+            self._refer(row.media)
         if row.random_id and message_id > self._head.last_id - limits.RANDOM_IDS_PER_CHAT_MAX:
             send = (row.from_id, row.random_id)
             if send in self._unremembered:
@@ -80,6 +93,10 @@ class ChatCheck:
         message_id = self._unremembered.pop(send, 0)
         if row.message_id != message_id:
             self._tell(f"a send of user {send[0]} points at message {row.message_id}")
+
+    def _refer(self, media: t.Media) -> None:
+        for file_id in media.file_ids():
+            self._references[(file_id, self._key)] += 1
 
     def _tell(self, what: str) -> None:
         self._report.add(self._where, what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -47,6 +48,15 @@ class Report:
         return Report(found, len(found), self.counts)
 
 
+class Chunks(Protocol):
+    """The chunks of files."""
+
+    def has(self, name: bytes) -> bool: ...
+
+    def get(self, name: bytes) -> bytes | None:
+        """None where there is no whole one."""
+
+
 @dataclass
 class ChatFacts:
     """`members`: user id to the last message that is theirs to see."""
@@ -67,10 +77,12 @@ class UserFacts:
 @dataclass
 class Facts:
     """What has to fit together across partitions. Streams are (source, target): the number of the
-    last message sent, the numbers that wait in the outbox, and the receiver's watermark. Of files
-    and chats: `references`, how many messages of the chat have the file, and `referred`, of how
-    many the file's actor knows."""
+    last message sent, the numbers that wait in the outbox, and the receiver's watermark. By file
+    and by chat or user (`refs.of_mark`): `references`, how often it refers to the file, and
+    `referred`, of how many times the file's actor knows. `chunks`: None where they cannot be
+    looked at."""
 
+    chunks: Chunks | None = None
     chats: dict[str, ChatFacts] = field(default_factory=dict)
     users: dict[int, UserFacts] = field(default_factory=dict)
     holders: dict[str, int] = field(default_factory=dict)

@@ -7,15 +7,17 @@ from typing import Any
 from actors import handle, invitation, session, throttle
 from actors.handle import HandleHead
 from actors.messages import MailEntry
+from actors.runtime import refs
 from actors.runtime.rows import Table
 from actors.session import SessionHead
-from actors.uploads import FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
+from actors.uploads import DISCARDED, FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
 from actors.user import (
     BLOCKED,
     CONTACTS,
     DIALOGS,
     HEAD,
     MAILBOX,
+    PHOTO,
     RESTORE_STEP,
     RESTORED_FROM,
     SESSIONS,
@@ -26,6 +28,7 @@ from actors.user import (
 )
 from actors.verify.report import Facts, Report, UserFacts
 from api import limits
+from api import types as t
 from api.files import part_bytes
 
 
@@ -37,11 +40,11 @@ def _began(pts: int) -> int:
 
 class UserCheck:
     """Fed with the rows in the order of their keys: head, sessions, contacts, blocks, dialogs,
-    mailbox, uploads, parts of uploads, files."""
+    mailbox, uploads, parts of uploads, files, bytes that came to nothing, picture."""
 
     tables: tuple[Table[Any, Any], ...] = (
         *(HEAD, SESSIONS, CONTACTS, BLOCKED, DIALOGS, MAILBOX),
-        *(UPLOADS, PARTS, FILES),
+        *(UPLOADS, PARTS, FILES, DISCARDED, PHOTO),
     )
 
     def __init__(self, key: int, where: str, facts: Facts, report: Report) -> None:
@@ -54,6 +57,8 @@ class UserCheck:
         self._pts = 0
         self._top: dict[str, int] = {}
         self._facts = facts.users[key] = UserFacts()
+        self._references = facts.references
+        self._mark = refs.user_mark(key)
 
     def row(self, key: Any, row: Any) -> None:
         if isinstance(row, UserHead):
@@ -77,6 +82,9 @@ class UserCheck:
                 self._tell(f"part {key[1]} is of no upload {key[0]}")
         elif isinstance(row, FileRow):
             self._media_bytes += row.size
+        elif isinstance(row, t.Media):
+            for file_id in row.file_ids():
+                self._references[(file_id, self._mark)] += 1
 
     def end(self) -> None:
         self._report.counts["users"] += 1

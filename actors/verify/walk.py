@@ -16,7 +16,7 @@ from actors.runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS
 from actors.verify.across import check_across
 from actors.verify.chats import ChatCheck
 from actors.verify.files import FileCheck
-from actors.verify.report import Facts, Report
+from actors.verify.report import Chunks, Facts, Report
 from actors.verify.users import (
     HandleCheck,
     InvitationCheck,
@@ -52,9 +52,12 @@ class RowSource(Protocol):
     def rows(self, partition: int) -> Rows: ...
 
 
-def verify(placement: Placement, hosts: Iterable[tuple[str, RowSource]]) -> Report:
-    """Check everything. `hosts`: all hosts by name."""
-    report, facts = Report(), Facts()
+def verify(
+    placement: Placement, hosts: Iterable[tuple[str, RowSource]], chunks: Chunks | None = None
+) -> Report:
+    """Check everything. `hosts`: all hosts by name; `chunks`: those of files, to see whether all
+    are there."""
+    report, facts = Report(), Facts(chunks)
     hosts = list(hosts)
     moving = _find_moves(placement, (source for _, source in hosts))
     report.counts["actors moved"] = len(moving)

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from heliograph.admin.copies import hosts_in
 from heliograph.admin.cut import NoCut, find_cut
-from heliograph.admin.sources import Source, Unsettled, source_of
-from storage.backup.chunks import Row, cut_rows
-from storage.backup.follower import Follower
-from storage.backup.manifest import FORMAT, BackupError, Chunk, Manifest, PartitionRows, StoreRows
+from heliograph.admin.files import Copied, copy_files
+from heliograph.admin.reader import Reader, Unsettled
+from heliograph.admin.sources import Source, source_of
+from heliograph.admin.stores import Stores
+from storage.backup.manifest import (
+    FORMAT,
+    BackupError,
+    Chunk,
+    FileChunks,
+    Manifest,
+    PartitionRows,
+    StoreRows,
+)
 from storage.backup.repository import Repository
 from storage.folder import DataFolder
 from storage.port import CorruptLog
 
 ATTEMPTS_MAX = 10
 AGAIN_S = 0.2
+AGAIN_S_MAX = 5.0
+"""All attempts together outlast a takeover."""
 
 
 @dataclass
 class Made:
-    """What a backup has cost. `damaged`: rows that failed their check, by partition and key."""
+    """What a backup has cost. `damaged`: rows that failed their check, and chunks of files that are
+    nowhere whole."""
 
     moment_ms: int = 0
     rows: int = 0
@@ -31,76 +44,98 @@ class Made:
     new_chunks: int = 0
     new_bytes: int = 0
     reused_bytes: int = 0
+    file_chunks: int = 0
+    new_file_chunks: int = 0
+    new_file_bytes: int = 0
     seconds: float = 0.0
     damaged: list[str] = field(default_factory=list)
 
 
-def make_backup(data: Path, to: Path) -> Made:
-    """Back up a data folder into a repository. Raises StorageError."""
+def make_backup(data: Path, to: Path, files: bool = True) -> Made:
+    """Back up a server into a repository: what is in this data folder, and what its cluster has
+    elsewhere; `files`: with the chunks of files. Raises StorageError."""
     folder = DataFolder.look(data)
     if to.resolve().is_relative_to(data.resolve()):
         raise BackupError(f"{to} is in the data folder; choose a folder on another disk with --to")
     begin_s = time.monotonic()
-    made = Made()
-    with Repository.writing(to) as repository, _stores_of(folder) as (moment_ms, stores):
-        made.moment_ms = max(moment_ms, *(m + 1 for m in repository.moments()[-1:]), 0)
-        rows = [_store(repository, name, store, made) for name, store in stores.items()]
-        repository.finish(Manifest(FORMAT, made.moment_ms, folder.description, rows))
+    with Repository.writing(to) as repository:
+        made = _made(folder, repository, files)
     made.seconds = time.monotonic() - begin_s
     return made
 
 
-@contextlib.contextmanager
-def _stores_of(folder: DataFolder) -> Iterator[tuple[int, dict[str, Follower]]]:
-    """All stores of a data folder at a moment at which they fit together."""
-    with source_of(folder) as source:
-        yield from _settled(folder, source)
+def _made(folder: DataFolder, repository: Repository, files: bool) -> Made:
+    """Begins anew where what was read did not fit, or where it cannot be read on."""
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            with (
+                source_of(folder) as (source, nodes),
+                Stores(Reader(folder.path), nodes) as stores,
+            ):
+                return _make(folder, repository, source, stores, files)
+        except (NoCut, CorruptLog, Unsettled) as error:
+            if attempt == ATTEMPTS_MAX - 1:
+                raise BackupError(
+                    f"no backup was made: {error}. See what is wrong with: "
+                    f"heliograph admin verify --data {folder.path}"
+                ) from error
+        time.sleep(min(AGAIN_S * 2**attempt, AGAIN_S_MAX))
+    raise AssertionError
 
 
-def _settled(folder: DataFolder, source: Source) -> Iterator[tuple[int, dict[str, Follower]]]:
-    for attempt in range(1, ATTEMPTS_MAX + 1):
-        with contextlib.ExitStack() as stack:
-            try:
-                stores = source.open(stack)
-                moment_ms, cut = find_cut(stores, source.ends())
-                source.confirm(stores, cut)
-            except (NoCut, CorruptLog, Unsettled) as error:
-                if attempt == ATTEMPTS_MAX:
-                    raise BackupError(
-                        f"no backup was made: {error}. See what is wrong with: "
-                        f"heliograph admin verify --data {folder.path}"
-                    ) from error
-            else:
-                for name, store in stores.items():
-                    store.settle(cut[name])
-                yield moment_ms, stores
-                return
-        time.sleep(AGAIN_S)
+def _make(
+    folder: DataFolder, repository: Repository, source: Source, stores: Stores, files: bool
+) -> Made:
+    copied = Copied()
+    before = _files(folder, repository, stores, copied, None) if files else None
+    source.open(stores)
+    moment_ms, cut = find_cut(stores, source.ends())
+    cut = source.confirm(stores, cut)
+    stores.settle(cut)
+    made = Made(max(moment_ms, *(m + 1 for m in repository.moments()[-1:]), 0))
+    rows = [
+        StoreRows(name, cut[name], [_partition(repository, stores, name, n, made) for n in numbers])
+        for name, numbers in stores.partitions.items()
+    ]
+    after = _files(folder, repository, stores, copied, before) if files else None
+    if after is not None:
+        made.file_chunks, made.new_file_chunks = after.chunks, copied.chunks
+        made.new_file_bytes = copied.bytes
+        made.damaged += [f"chunk {name} of files has no whole copy" for name in after.lost]
+    repository.finish(Manifest(FORMAT, made.moment_ms, folder.description, rows, after))
+    return made
 
 
-def _store(repository: Repository, name: str, store: Follower, made: Made) -> StoreRows:
-    partitions = [_partition(repository, store, number, made) for number in store.partitions]
-    return StoreRows(name, store.records, partitions)
+def _files(
+    folder: DataFolder,
+    repository: Repository,
+    stores: Stores,
+    copied: Copied,
+    before: FileChunks | None,
+) -> FileChunks:
+    """The chunks of files that are here, and on nodes with other hosts."""
+    here = {host.name for host in hosts_in(folder.path)}
+    others = [stores.on(node) for node in stores.nodes if not here.issuperset(node.hosts)]
+    return copy_files(repository, [stores.here, *others], copied, before)
 
 
-def _partition(repository: Repository, store: Follower, number: int, made: Made) -> PartitionRows:
-    damaged: list[str] = []
-
-    def rows() -> Iterator[Row]:
-        for key, row in store.rows(number):
-            if row is None:
-                damaged.append(key.hex())
-                made.damaged.append(f"row {key.hex()} of partition {number} fails its check")
-            yield key, row
-
-    count, chunks = 0, list[Chunk]()
-    for cut in cut_rows(rows(), repository.salt):
-        chunk, new = repository.put(cut)
-        chunks.append(chunk)
-        count += chunk.rows
-        made.new_chunks += new
-        made.new_bytes += chunk.bytes if new else 0
-        made.reused_bytes += 0 if new else chunk.bytes
-    made.rows += count
-    made.chunks += len(chunks)
-    return PartitionRows(number, count, chunks, damaged)
+def _partition(
+    repository: Repository, stores: Stores, name: str, number: int, made: Made
+) -> PartitionRows:
+    part = PartitionRows(number, 0, [])
+    for piece, packed in stores.pieces(name, number, repository.salt):
+        new = [cut.hash for cut in piece if not repository.size(cut.hash)]
+        for chunk_name, chunk in zip(new, packed(new), strict=True):
+            repository.add(chunk_name, chunk)
+        for cut in piece:
+            size = repository.size(cut.hash)
+            part.chunks.append(Chunk(cut.hash, cut.rows, cut.first, size))
+            part.damaged.extend(cut.damaged)
+            made.new_chunks += cut.hash in new
+            made.new_bytes += size if cut.hash in new else 0
+            made.reused_bytes += 0 if cut.hash in new else size
+    rows = sum(chunk.rows for chunk in part.chunks)
+    made.damaged += [f"row {key} of partition {number} fails its check" for key in part.damaged]
+    made.rows += rows
+    made.chunks += len(part.chunks)
+    return replace(part, rows=rows)

@@ -28,28 +28,33 @@ At = Annotated[
 def backup(
     to: Annotated[Path, typer.Option(help="A folder for backups: new, or of earlier ones.")],
     data: Data = DATA,
+    files: Annotated[
+        bool, typer.Option("--files/--without-files", help="With the bytes of files.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Back up everything, beside a running server or without one; only what is new is written.
 
-    Exit code 0: done; 1: done, but rows were damaged; 2: no backup was made."""
+    Exit code 0: done; 1: done, but something was damaged; 2: no backup was made."""
     from heliograph.admin.backup import make_backup
 
     with told():
-        made = make_backup(data, to)
+        made = make_backup(data, to, files)
     if as_json:
         print(json.dumps(asdict(made)))
     else:
         print(
             f"backup {shown(made.moment_ms)}: {made.rows:,} rows in {made.chunks:,} chunks, "
             f"{made.new_chunks:,} of them new; {made.new_bytes:,} bytes written, "
-            f"{made.reused_bytes:,} there already; {made.seconds:.1f} s"
+            f"{made.reused_bytes:,} there already; {made.file_chunks:,} chunks of files, "
+            f"{made.new_file_chunks:,} of them new, {made.new_file_bytes:,} bytes; "
+            f"{made.seconds:.1f} s"
         )
         for problem in made.damaged:
             print(problem)
     if made.damaged:
         print(
-            f"heliograph: {len(made.damaged):,} damaged rows are damaged in the backup too; "
+            f"heliograph: {len(made.damaged):,} rows or chunks are damaged in the backup too; "
             "restore what they are of from an earlier one",
             file=sys.stderr,
         )
@@ -70,8 +75,9 @@ def backups(source: From, as_json: Json = False) -> None:
             continue
         if as_json:
             figures = {"moment_ms": one.moment_ms, "rows": one.rows, "bytes": one.bytes}
-            print(json.dumps(figures | {"damaged": one.damaged}))
-        note = f"{one.damaged:,} damaged rows" if one.damaged else ""
+            print(json.dumps(figures | {"damaged": one.damaged, "files": one.files is not None}))
+        notes = [f"{one.damaged:,} damaged"] if one.damaged else []
+        note = ", ".join(notes + ["without files"] * (one.files is None))
         table.add_row(shown(one.moment_ms), f"{one.rows:,}", f"{one.bytes:,}", note)
     if not as_json:
         Console(highlight=False).print(table)
@@ -130,8 +136,8 @@ def _restore_server(
         print(f"Start it with: heliograph up --data {data}")
     if done.damaged:
         print(
-            f"heliograph: {done.damaged:,} rows were damaged when the backup was made; see: "
-            f"heliograph admin verify --data {data}",
+            f"heliograph: {done.damaged:,} rows or chunks were damaged when the backup was made; "
+            f"see: heliograph admin verify --data {data}",
             file=sys.stderr,
         )
     raise typer.Exit(1 if done.damaged else 0)

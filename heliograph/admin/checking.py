@@ -8,7 +8,8 @@ from pathlib import Path
 from actors.verify import Report, verify
 from heliograph.admin.stored import placement_by
 from storage.backup.chunks import Row
-from storage.backup.manifest import Chunk, DamagedBackup, Manifest, StoreRows
+from storage.backup.index import held_in
+from storage.backup.manifest import Chunk, DamagedBackup, FileChunks, Manifest, StoreRows
 from storage.backup.repository import Repository
 
 
@@ -42,26 +43,68 @@ def check_backups(source: Path) -> Report:
     if not found:
         raise DamagedBackup(f"{source} holds no whole backup")
     problems: list[tuple[str, str]] = []
-    known: dict[str, str] = {}
+    checked = _Checked(repository)
     newest: Manifest | None = None
     for manifest in found:
         if isinstance(manifest, DamagedBackup):
             problems.append(("repository", str(manifest)))
             continue
-        before = len(problems)
-        where = f"backup {manifest.moment_ms}"
-        for chunk in manifest.chunks():
-            if chunk.hash not in known:
-                known[chunk.hash] = _problem(repository, chunk)
-            if known[chunk.hash]:
-                problems.append((where, known[chunk.hash]))
-        newest = manifest if len(problems) == before else None
+        here = list(checked.problems(manifest))
+        problems += [(f"backup {manifest.moment_ms}", problem) for problem in here]
+        newest = None if here else manifest
     report = Report() if newest is None else _verify(repository, newest)
     for where, what in problems:
         report.add(where, what)
     report.counts["backups"] = len(found)
-    report.counts["chunks"] = len(known)
+    report.counts["chunks"] = len(checked.chunks)
+    report.counts["chunks of files"] = len(checked.files)
     return report
+
+
+class _Checked:
+    """What was read: a chunk that several backups share is read once."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self.chunks: dict[str, str] = {}
+        """What is wrong with each chunk of rows; empty if nothing is."""
+        self.files: dict[bytes, str] = {}
+        """The same for those of files."""
+
+    def problems(self, manifest: Manifest) -> Iterator[str]:
+        for chunk in manifest.chunks():
+            if chunk.hash not in self.chunks:
+                self.chunks[chunk.hash] = _problem(self._repository, chunk)
+            if self.chunks[chunk.hash]:
+                yield self.chunks[chunk.hash]
+        for chunk in manifest.files.index if manifest.files else ():
+            if not self.chunks[chunk.hash]:
+                yield from self._of_files(chunk)
+
+    def _of_files(self, index: Chunk) -> Iterator[str]:
+        for held in held_in(self._repository.get(index)):
+            if held.name not in self.files:
+                self.files[held.name] = ""
+                try:
+                    self._repository.read(held.name.hex())
+                except DamagedBackup as error:
+                    self.files[held.name] = str(error)
+            if self.files[held.name]:
+                yield self.files[held.name]
+
+
+class _FilesIn:
+    """The chunks of files that a backup has."""
+
+    def __init__(self, repository: Repository, files: FileChunks) -> None:
+        self._repository = repository
+        self._names = {held.name for held in held_in(repository.rows(files.index))}
+
+    def has(self, name: bytes) -> bool:
+        return name in self._names
+
+    def get(self, name: bytes) -> bytes | None:
+        return self._repository.read(name.hex()) if name in self._names else None
 
 
 def _problem(repository: Repository, chunk: Chunk) -> str:
@@ -78,4 +121,6 @@ def _problem(repository: Repository, chunk: Chunk) -> str:
 
 def _verify(repository: Repository, manifest: Manifest) -> Report:
     placement = placement_by(manifest.description)
-    return verify(placement, [(s.name, StoreView(repository, s)) for s in manifest.stores])
+    stores = [(store.name, StoreView(repository, store)) for store in manifest.stores]
+    files = None if manifest.files is None else _FilesIn(repository, manifest.files)
+    return verify(placement, stores, files)

@@ -16,12 +16,13 @@ from rich.text import Text
 
 from heliograph.admin.backup_commands import backup, backups, check, restore
 from heliograph.admin.cluster_commands import cluster, drain
+from heliograph.admin.storage_command import storage
 from heliograph.admin.telling import DATA, Data, Json, show_report, told
 from heliograph.failing import fail
 
 app = typer.Typer(help="Verify, watch and manage a server.", no_args_is_help=True)
 
-for _command in (backup, backups, check, restore, cluster, drain):
+for _command in (backup, backups, check, restore, cluster, drain, storage):
     app.command()(_command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -29,6 +30,18 @@ def copies_in(path: Path) -> dict[int, list[Path]]:
         if (folder / ROWS).exists():  # else it was given away
             found.setdefault(partition_at(folder.name), []).append(folder)
     return found
+
+
+def is_locked(host: Path) -> bool:
+    """Whether a process runs that has this host's folder."""
+    try:
+        with open(host / "LOCK", "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def newest(folders: list[Path]) -> Path:

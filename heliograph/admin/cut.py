@@ -10,7 +10,7 @@ would have the effect of a message that a never sent, and a would give its numbe
 which b then takes for known.
 
 Such a set is found as follows. All stores are followed (`storage.backup.follower`); then the end of
-each log is noted, one after the other, quickly; then the logs are read on. At any instant in
+each log is noted, quickly; then the logs are read on. At any instant in
 between, the stores did fit together, because a message leaves only when it is durable and is
 deleted only when its effect is. So at or after the ends that were noted, and within what was read,
 there is a set that fits. Both conditions only ever ask for a later record of one store because of
@@ -51,11 +51,17 @@ class Followed(Protocol):
 
     partitions: list[int]
     begin: int
-    records: int
 
     def rows(self, partition: int) -> Iterable[tuple[bytes, bytes | None]]: ...
     def writes(self) -> Iterable[tuple[int, Writes]]: ...
-    def catch_up(self) -> int: ...
+
+
+class AllFollowed(Protocol):
+    """What is needed of `heliograph.admin.stores.Stores`."""
+
+    def owners(self) -> dict[int, str]: ...
+    def catch_up(self) -> dict[str, int]: ...
+    def histories(self) -> dict[str, History]: ...
 
 
 class Series:
@@ -190,23 +196,19 @@ def _go_on(stream: Stream, cut: dict[str, int], store: str | None, record: int |
 
 
 def find_cut(
-    stores: Mapping[str, Followed], ends: Mapping[str, int] | None = None
+    stores: AllFollowed, ends: Mapping[str, int] | None = None
 ) -> tuple[int, dict[str, int]]:
     """A moment (Unix ms) and a record of each store, so that the streams between them fit, and
     everything that was durable at the moment is there; `ends`: of stores that nobody writes to, to
     be taken up to there. Raises NoCut, CorruptLog."""
     for _ in range(SIGHTS_MAX):
-        for store in stores.values():
-            store.catch_up()  # what takes long
+        stores.catch_up()  # what takes long
         moment_ms, begin_s = time.time_ns() // 1_000_000, time.monotonic()
-        at_least = {name: store.catch_up() for name, store in stores.items()}
+        at_least = stores.catch_up()
         if time.monotonic() - begin_s <= SIGHT_S:
             break
-    for store in stores.values():
-        store.catch_up()
-    histories = {name: history_of(store) for name, store in stores.items()}
-    owners = {partition: name for name, store in stores.items() for partition in store.partitions}
-    cut = earliest_cut(histories, owners, ends or at_least)
+    stores.catch_up()
+    cut = earliest_cut(stores.histories(), stores.owners(), ends or at_least)
     if ends and cut != dict(ends):
         raise NoCut("what the copies of all partitions have in common does not fit together")
     return moment_ms, cut

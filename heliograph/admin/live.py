@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -17,22 +18,29 @@ import msgspec
 from msgspec.structs import replace
 
 from actors import messages as i
+from actors.media.listing import ChunkLine
 from actors.runtime import refs
 from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
-from heliograph.server.config import RunFile, ray_membership
+from heliograph.server.config import NODE_FILE, RunFile, ray_membership
 
 if TYPE_CHECKING:
     from actors.runtime.replication.protocol import Mark, Seat
     from actors.runtime.settings import Settings
+    from heliograph.admin.stores import Node
+    from storage.node_folder import Content
 
+log = logging.getLogger(__name__)
 R = TypeVar("R")
 ANSWER_S_MAX = 3.0
+CHUNKS_PER_CALL = 4_096
+CHUNKS_S_MAX = 30.0
 LOOK_S = 1.0
 DEDICATE_S_MAX = 600.0
 """A long history takes a while to be copied; the chat goes on meanwhile."""
+RUN_FILE = "run.json"
 NO_SERVER = "no server is running on {}; start it with: heliograph up --data {}"
 
 
@@ -47,16 +55,24 @@ class UnknownHost(Exception):
 def running(data: Path) -> RunFile:
     """The server that runs on a data folder. Raises NotRunning."""
     try:
-        return msgspec.json.decode((data / "run.json").read_bytes(), type=RunFile)
+        return msgspec.json.decode((data / RUN_FILE).read_bytes(), type=RunFile)
     except (OSError, msgspec.MsgspecError) as error:
         raise NotRunning(NO_SERVER.format(data, data)) from error
+
+
+def _ray_address(data: Path) -> str:
+    """Of the server's Ray cluster. A node knows it, even if Heliograph was started on another one.
+    Raises NotRunning."""
+    if (data / NODE_FILE).exists() and not (data / RUN_FILE).exists():
+        return os.environ.get("RAY_ADDRESS", "auto")
+    return running(data).ray_address
 
 
 @contextlib.contextmanager
 def _connected(data: Path) -> Iterator[None]:
     """Joined to the server's Ray cluster; `actors.runtime` may be imported only then, for Ray reads
     its environment when it is imported. Raises NotRunning."""
-    run = running(data)
+    address = _ray_address(data)
     os.environ.update(ray_membership(data.resolve()))
     import ray
 
@@ -64,7 +80,7 @@ def _connected(data: Path) -> Iterator[None]:
 
     try:
         ray.init(
-            address=run.ray_address,
+            address=address,
             namespace=NAMESPACE,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -110,12 +126,51 @@ def cluster_view(data: Path) -> ClusterView:
         return _look(_settings_with_copies())
 
 
+class Watch:
+    """A server that is looked at, as often as one likes."""
+
+    def __init__(self, data: Path, settings: Settings) -> None:
+        self._data = data
+        self._settings = settings
+
+    def view(self) -> ClusterView:
+        """Of a server with copies."""
+        return _look(self._settings)
+
+    def nodes(self) -> list[Node]:
+        """The nodes of its cluster that answer; none of one that was started on one machine."""
+        from actors.runtime import cluster
+        from heliograph.admin.remote import RemoteReader
+        from heliograph.admin.stores import Node
+
+        homes = nodes_of(self._data, cluster.node_names())
+        return [
+            Node(content.hosts, partial(RemoteReader, cluster.Home(name, path)))
+            for name, (path, content) in homes.items()
+        ]
+
+
+def nodes_of(data: Path, names: list[str]) -> dict[str, tuple[str, Content]]:
+    """The path of each node's data folder and what is in it, as far as they answer."""
+    from heliograph.server import cluster, local_nodes
+
+    return local_nodes.look(data) or cluster.look(names, log.info)
+
+
 @contextlib.contextmanager
-def watching(data: Path) -> Iterator[Callable[[], ClusterView]]:
-    """Looks at a server with copies, as often as one likes. Raises NotRunning."""
+def watching(data: Path) -> Iterator[Watch]:
+    """Raises NotRunning."""
     with _connected(data):
-        settings = _settings_with_copies()
-        yield lambda: _look(settings)
+        yield Watch(data, _settings(data))
+
+
+def _settings(data: Path) -> Settings:
+    from actors.runtime import cluster
+
+    try:
+        return cluster.settings()
+    except RuntimeError as error:
+        raise NotRunning(NO_SERVER.format(data, data)) from error
 
 
 def _settings_with_copies() -> Settings:
@@ -147,6 +202,60 @@ def _look(settings: Settings) -> ClusterView:
     return ClusterView(
         seats, [row for rows in found if isinstance(rows, list) for row in rows], silent
     )
+
+
+class MediaView(NamedTuple):
+    """What the media actors of a server say: the figures of each, its chunks in the order of their
+    names, and who does not answer. `copies`: how many of each chunk there shall be."""
+
+    copies: int
+    figures: list[dict[str, Any]]
+    chunks: list[Iterator[ChunkLine]]
+    silent: list[str]
+
+
+@contextlib.contextmanager
+def media_view(data: Path) -> Iterator[MediaView]:
+    """Looks at the media actors of a running server; the chunks are fetched as they are gone
+    through. Raises NotRunning."""
+    with _connected(data):
+        import ray
+        from ray.exceptions import RayError
+
+        from actors.media.actor import media_roster
+        from actors.runtime import cluster
+        from actors.runtime.transport import NAMESPACE
+
+        settings = cluster.settings()
+        seats = media_roster(settings).read()
+        view = MediaView(min(settings.copies, len(seats)), [], [], [])
+        for name in sorted(seats):
+            try:
+                actor: Any = ray.get_actor(name, namespace=NAMESPACE)
+                told = ray.get(actor.stats.remote(), timeout=ANSWER_S_MAX)
+            except (ValueError, RayError):
+                view.silent.append(name)
+                continue
+            view.figures.append({"node": seats[name].node, **msgspec.json.decode(told)})
+            view.chunks.append(_chunks_of(name, actor))
+        yield view
+
+
+def _chunks_of(name: str, actor: Any) -> Iterator[ChunkLine]:
+    import ray
+    from ray.exceptions import RayError
+
+    after = b""
+    while True:
+        try:
+            raw = ray.get(actor.chunks.remote(after, CHUNKS_PER_CALL), timeout=CHUNKS_S_MAX)
+        except RayError as error:
+            raise NotRunning(f"{name} does not answer any more; try it again: {error}") from error
+        lines = msgspec.msgpack.decode(raw, type=list[ChunkLine])
+        yield from lines
+        if len(lines) < CHUNKS_PER_CALL:
+            return
+        after = lines[-1].name
 
 
 def mark(

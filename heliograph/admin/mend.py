@@ -16,23 +16,35 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS, ChatHead, MemberRow, MessageRow, SendRow
+from actors.chat import (
+    HEAD,
+    MEMBERS,
+    MESSAGES,
+    PHOTO,
+    SENDS,
+    ChatHead,
+    MemberRow,
+    MessageRow,
+    SendRow,
+)
 from api import limits
 from storage.backup.chunks import Row
 from storage.keys import split_key
 
 R = TypeVar("R")
-_BY_NUMBER = {table.number: table for table in (HEAD, MEMBERS, MESSAGES, SENDS)}
+_BY_NUMBER = {table.number: table for table in (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO)}
 
 
 @dataclass
 class ChatRows:
-    """The rows of a chat; None where one fails its check. `head`: None also where there is none."""
+    """The rows of a chat; None where one fails its check. `head`: None also where there is none.
+    `photo_damaged`: the row of its picture fails its check."""
 
     head: ChatHead | None = None
     members: dict[int, MemberRow | None] = field(default_factory=dict)
     messages: dict[int, MessageRow | None] = field(default_factory=dict)
     sends: dict[tuple[int, int], SendRow | None] = field(default_factory=dict)
+    photo_damaged: bool = False
 
     @property
     def empty(self) -> bool:
@@ -67,6 +79,8 @@ def read_rows(rows: Iterable[Row]) -> ChatRows:
             found.members[key] = row
         elif table is MESSAGES:
             found.messages[key] = row
+        elif table is PHOTO:
+            found.photo_damaged = row is None
         else:
             found.sends[key] = row
     return found
@@ -85,17 +99,19 @@ def shares_past(here: ChatRows, backup: ChatRows) -> bool:
 
 @dataclass
 class Mended:
-    """Rows to be written, and what could not be found (`lost`)."""
+    """Rows to be written, and what could not be found (`lost`). `photo_removed`: the row of the
+    picture, which may have been released since the backup, is deleted."""
 
     head: ChatHead | None = None
     members: dict[int, MemberRow] = field(default_factory=dict)
     messages: dict[int, MessageRow] = field(default_factory=dict)
     sends: dict[tuple[int, int], SendRow | None] = field(default_factory=dict)
+    photo_removed: bool = False
     lost: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
-        single = 0 if self.head is None else 1
+        single = (self.head is not None) + self.photo_removed
         return single + len(self.members) + len(self.messages) + len(self.sends)
 
 
@@ -128,6 +144,9 @@ def mend(here: ChatRows, backups: Iterable[ChatRows], last_id: int) -> Mended:
         else:
             mended.members[user_id] = member
     _mend_sends(here, mended, last_id)
+    if here.photo_damaged:
+        mended.photo_removed = True
+        mended.lost.append("the picture of the group: set it again")
     return mended
 
 

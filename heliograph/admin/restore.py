@@ -21,6 +21,8 @@ from actors.runtime.placement import MOVED_BASE, first_members, own_host, place_
 from actors.runtime.refs import KINDS
 from actors.runtime.replication.protocol import Configuration, encode
 from actors.user import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
+from heliograph.admin.files import restore_files
+from heliograph.admin.media import writing_media
 from storage.backup.chunks import Row
 from storage.backup.fill import NewFolder
 from storage.backup.manifest import BackupError, Manifest, PartitionRows
@@ -59,6 +61,9 @@ def restore_server(
         for store in manifest.stores:
             partitions = {part.number: _rows(repository, part, base) for part in store.partitions}
             folder.add_store(store.name, partitions)
+    with writing_media(data, made) as media:
+        if manifest.files is not None:
+            restore_files(repository, manifest.files, media)
     folder.finish(made)
     return manifest
 

@@ -13,16 +13,25 @@ from pathlib import Path
 
 import msgspec
 
-from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS
+from actors.chat import HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
 from actors.runtime import refs
 from actors.runtime.placement import Placement
 from actors.runtime.refs import KINDS
 from actors.runtime.residence import residences_in
 from actors.user import DIALOGS
+from heliograph.admin.files import restore_files_of
+from heliograph.admin.media import writing_media
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
 from heliograph.admin.mend_copies import write_to_copies
-from heliograph.admin.sources import CopiesSource, has_all_hosts, source_of
+from heliograph.admin.reader import Reader
+from heliograph.admin.sources import (
+    RunningCopies,
+    StoppedCopies,
+    has_all_hosts,
+    source_here,
+)
 from heliograph.admin.stored import placement_of
+from heliograph.admin.stores import Stores
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError, DamagedBackup
 from storage.backup.repository import Repository
@@ -62,8 +71,12 @@ def _restore(
     prefix = actor_prefix(KINDS["chat"], chat_id)
     pooled = placement.partition(refs.chat(chat_id))
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(source_of(folder))
-        stores = source.open(stack)
+        source = source_here(folder)
+        if isinstance(source, RunningCopies):
+            raise BackupError(f"a server is running on {folder.path}; stop it first")
+        reader = Reader(folder.path)
+        source.open(stack.enter_context(Stores(reader)))
+        stores = reader.stores
         ends = source.ends() or {name: store.records for name, store in stores.items()}
         for name, store in stores.items():
             store.settle(ends[name])
@@ -89,12 +102,16 @@ def _restore(
             {partition: dict(rows[at : at + ROWS_PER_BATCH])}
             for at in range(0, len(rows), ROWS_PER_BATCH)
         ]
-        if isinstance(source, CopiesSource):
+        if isinstance(source, StoppedCopies):
             config, copies = source.configs[partition], source.copies[partition]
             hosts = [host for host, copy in copies.items() if copy.records >= ends[place]]
             write_to_copies(folder.path, config, hosts, ends[place], batches)
         else:
             _write(folder.path / place, placement.led_by(place), batches)
+    messages = here.messages | mended.messages
+    if any(row is not None and row.media is not None for row in messages.values()):
+        with writing_media(folder.path, folder.description) as media:
+            mended.lost += restore_files_of(repository, messages, media)
     return mended
 
 
@@ -163,6 +180,8 @@ def _rows(prefix: bytes, mended: Mended) -> dict[bytes, bytes | None]:
     found: dict[bytes, bytes | None] = {}
     if mended.head is not None:
         found[prefix + bytes([HEAD.number])] = _encode(mended.head)
+    if mended.photo_removed:
+        found[prefix + bytes([PHOTO.number])] = None
     for user_id, member in mended.members.items():
         found[prefix + bytes([MEMBERS.number]) + MEMBERS.key.encode(user_id)] = _encode(member)
     for number, message in mended.messages.items():

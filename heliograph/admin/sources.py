@@ -10,171 +10,215 @@ can be relied upon:
   were noted if one and the same epoch says so before and after: epochs have one configuration;
 - where nothing runs, what all copies in sync have in common. All that is committed is, and whoever
   leads next has it.
+
+None of this depends on where a store is: what is not in this machine's folder is read on the nodes
+of the cluster that have it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from actors.runtime.placement import place_of
 from actors.runtime.replication.protocol import Configuration, decode_configuration
-from heliograph.admin.copies import copies_in, hosts_in
-from heliograph.admin.stored import host_folders, placement_of
+from heliograph.admin.copies import copies_in, hosts_in, is_locked
+from heliograph.admin.reader import Reader, Unsettled
+from heliograph.admin.stored import placement_of
+from heliograph.admin.stores import Node, Stores
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError
 from storage.folder import DataFolder
-from storage.port import StorageError
 from storage.replica import remembered
 
 COMMITTED_S_MAX = 60.0
 LOOK_S = 0.1
-STORE = "rows/data.mdb"
 
 Look = Callable[[], Mapping[int, Configuration]]
 """The newest configuration of each partition that there is; of epoch 0 where nobody can tell it."""
 
 
-class Unsettled(BackupError):
-    """What was read may not be what will stay; another look will tell."""
-
-
 class Source(Protocol):
     """Where the stores of a server are."""
 
-    def open(self, stack: ExitStack) -> dict[str, Follower]:
-        """All stores, by name. Raises StorageError."""
+    def open(self, stores: Stores) -> None:
+        """Follow all stores. Raises StorageError."""
 
     def ends(self) -> dict[str, int] | None:
         """Up to where to take stores that nobody writes to."""
 
-    def confirm(self, stores: Mapping[str, Follower], cut: dict[str, int]) -> None:
-        """Come back when nothing up to the cut can be taken back. Raises Unsettled."""
+    def confirm(self, stores: Stores, cut: dict[str, int]) -> dict[str, int]:
+        """Come back when nothing up to the cut can be taken back; returns the records to take,
+        which change the same rows. Raises Unsettled."""
 
 
 @contextlib.contextmanager
-def source_of(folder: DataFolder) -> Iterator[Source]:
-    """Raises BackupError for a cluster's node on which nothing runs."""
-    if folder.description.copies == 1:
-        yield SingleSource(folder)
-    elif has_all_hosts(folder.path):
-        yield CopiesSource(folder, lambda: known_here(folder.path))
-    else:
-        from heliograph.admin.live import NotRunning, watching
+def source_of(folder: DataFolder) -> Iterator[tuple[Source, list[Node]]]:
+    """With the nodes that have what is not here. Raises BackupError where some of it is on other
+    nodes and nothing runs."""
+    if is_whole(folder):
+        yield source_here(folder), []
+        return
+    from heliograph.admin.live import NotRunning, watching
 
-        with contextlib.ExitStack() as stack:
-            try:
-                view = stack.enter_context(watching(folder.path))
-            except NotRunning as error:
-                raise BackupError(
-                    f"{folder.path} is of one node of a cluster: only while that runs it can "
-                    f"be told what is in sync, and {error}"
-                ) from error
-            yield CopiesSource(folder, lambda: _led(view().rows))
+    with contextlib.ExitStack() as stack:
+        try:
+            watch = stack.enter_context(watching(folder.path))
+        except NotRunning as error:
+            missing = ", ".join(_missing(folder)) or "what is in sync, and other nodes' copies"
+            raise BackupError(
+                f"{folder.path} is of one node of a cluster, and lacks {missing}: that can be had "
+                f"while the cluster runs, but {error}"
+            ) from error
+        if folder.description.copies == 1:
+            yield SingleSource(folder), watch.nodes()
+        else:
+            yield RunningCopies(folder, lambda: _led(watch.view().rows)), watch.nodes()
+
+
+def source_here(folder: DataFolder) -> SingleSource | RunningCopies | StoppedCopies:
+    """Of a data folder that has everything."""
+    if folder.description.copies == 1:
+        return SingleSource(folder)
+    if any(map(is_locked, hosts_in(folder.path))):
+        return RunningCopies(folder, lambda: known_here(folder.path))
+    return StoppedCopies(folder)
 
 
 class SingleSource:
-    """One store per host. One that has been made for a dedicated actor just now may hold no store
-    yet, and so no row."""
+    """One store per host."""
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
 
-    def open(self, stack: ExitStack) -> dict[str, Follower]:
-        path = self._folder.path
-        found = [
-            host
-            for host in host_folders(path)
-            if host.name.startswith("host-") or (host / STORE).exists()
-        ]
-        missing = set(placement_of(self._folder).pooled_hosts()) - {host.name for host in found}
-        if missing:
+    def open(self, stores: Stores) -> None:
+        names = [host.name for host in hosts_in(self._folder.path)]
+        stores.add(stores.here, stores.here.add_hosts(names))
+        for node in stores.nodes:
+            if others := set(node.hosts) - set(names):
+                reader = stores.on(node)
+                stores.add(reader, reader.add_hosts(sorted(others)))
+        if missing := sorted(set(_missing(self._folder)) - set(stores.partitions)):
             raise BackupError(
-                f"{path} lacks {', '.join(sorted(missing))}: a backup needs the folders of all "
-                "hosts on this machine"
+                f"{self._folder.path} lacks {', '.join(missing)}, and no node that is there has "
+                "it: a backup needs the folders of all hosts"
             )
-        return {host.name: stack.enter_context(Follower(host)) for host in found}
 
     def ends(self) -> None:
         return None
 
-    def confirm(self, stores: Mapping[str, Follower], cut: dict[str, int]) -> None:
+    def confirm(self, stores: Stores, cut: dict[str, int]) -> dict[str, int]:
         """What is in the only log stays."""
+        return cut
 
 
-class CopiesSource:
-    """Of each partition a copy in sync, the leader's by preference."""
+class RunningCopies:
+    """Of each partition a copy in sync, beside a running server: one that is here, else where the
+    leader is, else where another one in sync is."""
 
     def __init__(self, folder: DataFolder, look: Look) -> None:
-        self._path = folder.path
         self._pooled = range(folder.description.partitions)
         self._look = look
-        self.configs: Mapping[int, Configuration] = {}
+        self._configs: Mapping[int, Configuration] = {}
+
+    def open(self, stores: Stores) -> None:
+        self._configs = self._look()
+        wanted = {p: _in_sync(self._configs, p) for p in sorted({*self._pooled, *self._configs})}
+        stores.add(stores.here, stores.here.add_copies(wanted))
+        _read_on_nodes(wanted, stores)
+        if lacking := _lacking(wanted, stores):
+            raise Unsettled(_no_copy(lacking))
+
+    def ends(self) -> None:
+        return None
+
+    def confirm(self, stores: Stores, cut: dict[str, int]) -> dict[str, int]:
+        end_s = time.monotonic() + COMMITTED_S_MAX
+        cut = stores.last_with_rows(cut)
+        late = stores.not_shown(cut)
+        while late:
+            if time.monotonic() > end_s:
+                raise Unsettled(f"what {', '.join(sorted(late))} wrote last is not committed")
+            time.sleep(LOOK_S)
+            late = stores.not_shown({name: cut[name] for name in late})
+        if self._look() != self._configs:
+            raise Unsettled("another copy leads, or is in sync, since")
+        return cut
+
+
+class StoppedCopies:
+    """What the copies in sync of each partition have in common, where nothing runs."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._path = folder.path
+        self.configs = known_here(folder.path)
         self.copies: dict[int, dict[str, Follower]] = {}
-        """The copies in sync that are here, by partition and host."""
-        self._running = False
+        """The copies in sync, by partition and host."""
+        self._wanted = {
+            p: _in_sync(self.configs, p)
+            for p in sorted({*range(folder.description.partitions), *self.configs})
+        }
 
-    def open(self, stack: ExitStack) -> dict[str, Follower]:
-        self.configs = self._look()
-        self._running = any(map(is_locked, hosts_in(self._path)))
-        partitions = sorted({*self._pooled, *self.configs})
-        self.copies = {p: self._in_sync(p, stack) for p in partitions}
-        lacking = [str(p) for p, copies in self.copies.items() if not copies]
-        if lacking:
-            raise BackupError(
-                f"{self._path} has no copy in sync of partition {', '.join(lacking)}; make the "
-                "backup on a node that has (see: heliograph admin cluster), or when these are in "
-                "sync again"
-            )
-        return {place_of(p): self._best(list(c.values())) for p, c in self.copies.items()}
+    def open(self, stores: Stores) -> None:
+        here = stores.here
+        assert isinstance(here, Reader)
+        self.copies = {p: self._followed(here, p, hosts) for p, hosts in self._wanted.items()}
+        if lacking := [p for p, copies in self.copies.items() if not copies]:
+            raise BackupError(_no_copy(lacking))
+        for partition, copies in self.copies.items():
+            # One that has all that they have in common.
+            best = max(copies.values(), key=lambda copy: copy.begin)
+            stores.add(here, here.add(place_of(partition), best))
 
-    def _best(self, copies: list[Follower]) -> Follower:
-        """The leader's; where nothing runs, one that has all that the copies have in common."""
-        return copies[0] if self._running else max(copies, key=lambda copy: copy.begin)
+    def _followed(self, here: Reader, partition: int, hosts: Sequence[str]) -> dict[str, Follower]:
+        found = {h: here.copy(self._path / h / place_of(partition)) for h in hosts}
+        return {host: copy for host, copy in found.items() if copy is not None}
 
-    def _in_sync(self, partition: int, stack: ExitStack) -> dict[str, Follower]:
-        config = self.configs.get(partition)
-        if config is None:
-            return {}
-        found = {}
-        for host in sorted(config.in_sync, key=lambda host: host != config.leader):
-            folder = self._path / host / place_of(partition)
-            if not (folder / STORE).exists() or not remembered(folder):
-                continue  # it is elsewhere, or its disk is new
-            if self._running and not is_locked(folder.parent):
-                continue  # it may lack something since its host has ended
-            with contextlib.suppress(StorageError):
-                copy = stack.enter_context(Follower(folder))
-                if not copy.loading:
-                    found[host] = copy
-        return found
-
-    def ends(self) -> dict[str, int] | None:
-        if self._running:
-            return None
+    def ends(self) -> dict[str, int]:
         return {place_of(p): _in_common([*c.values()]) for p, c in self.copies.items()}
 
-    def confirm(self, stores: Mapping[str, Follower], cut: dict[str, int]) -> None:
-        if self._running:
-            end_s = time.monotonic() + COMMITTED_S_MAX
-            for name, store in stores.items():
-                cut[name] = store.last_with_rows(cut[name])
-                while store.stored() < cut[name]:
-                    if time.monotonic() > end_s:
-                        raise Unsettled(f"what {name} wrote last is not committed")
-                    time.sleep(LOOK_S)
-                if not store.is_still(cut[name]):
-                    raise Unsettled(f"what {name} wrote last was taken back")
-        elif any(map(is_locked, hosts_in(self._path))):
+    def confirm(self, stores: Stores, cut: dict[str, int]) -> dict[str, int]:
+        if any(map(is_locked, hosts_in(self._path))):
             raise Unsettled("a server was started meanwhile")
-        now = self._look()
-        if now != self.configs:
-            raise Unsettled("another copy leads, or is in sync, since")
+        if known_here(self._path) != self.configs:
+            raise Unsettled("a server has run meanwhile")
+        return cut
+
+
+def _in_sync(configs: Mapping[int, Configuration], partition: int) -> list[str]:
+    """The hosts whose copies are in sync, the leader first."""
+    config = configs.get(partition)
+    if config is None:
+        return []
+    return sorted(config.in_sync, key=lambda host: host != config.leader)
+
+
+def _read_on_nodes(wanted: Mapping[int, Sequence[str]], stores: Stores) -> None:
+    """What could not be read here."""
+    node_of = {host: node for node in stores.nodes for host in node.hosts}
+    for turn in range(max(map(len, wanted.values()))):
+        asked: dict[Node, dict[int, list[str]]] = {}
+        for partition in _lacking(wanted, stores):
+            for host in wanted[partition][turn : turn + 1]:
+                if host in node_of:
+                    asked.setdefault(node_of[host], {})[partition] = [host]
+        for node, copies in asked.items():
+            reader = stores.on(node)
+            stores.add(reader, reader.add_copies(copies))
+
+
+def _lacking(wanted: Mapping[int, Sequence[str]], stores: Stores) -> list[int]:
+    return [p for p in wanted if place_of(p) not in stores.partitions]
+
+
+def _no_copy(partitions: list[int]) -> str:
+    return (
+        f"no copy in sync of partition {', '.join(map(str, partitions))} can be read; see: "
+        "heliograph admin cluster"
+    )
 
 
 def _in_common(copies: list[Follower]) -> int:
@@ -200,10 +244,25 @@ def known_here(path: Path) -> dict[int, Configuration]:
     return newest
 
 
+def is_whole(folder: DataFolder) -> bool:
+    """Whether nothing that belongs to this server is on another node."""
+    if folder.description.copies > 1:
+        return has_all_hosts(folder.path)
+    return not _missing(folder)
+
+
 def has_all_hosts(path: Path) -> bool:
     """Whether all that know something are on this machine."""
     hosts = {host for config in known_here(path).values() for host in config.members}
-    return all((path / host).is_dir() for host in hosts)
+    return bool(hosts) and all((path / host).is_dir() for host in hosts)
+
+
+def _missing(folder: DataFolder) -> list[str]:
+    """The hosts whose stores are not here, where there is one of each."""
+    if folder.description.copies > 1:
+        return []
+    there = {host.name for host in hosts_in(folder.path)}
+    return sorted(set(placement_of(folder).pooled_hosts()) - there)
 
 
 def _led(rows: list[dict[str, Any]]) -> dict[int, Configuration]:
@@ -220,15 +279,3 @@ def _led(rows: list[dict[str, Any]]) -> dict[int, Configuration]:
         for row in rows
         if row["leading"]
     }
-
-
-def is_locked(host: Path) -> bool:
-    """Whether a process runs that has this host's folder."""
-    try:
-        with open(host / "LOCK", "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False

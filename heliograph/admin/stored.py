@@ -11,8 +11,9 @@ from pathlib import Path
 from actors.runtime.placement import Placement, Replicated
 from actors.runtime.refs import KINDS
 from actors.user import HEAD, SESSIONS, UserHead
-from actors.verify import Finding, Report, verify
+from actors.verify import Chunks, Finding, Report, verify
 from heliograph.admin.copies import copies_in, hosts_in, newest, snapshots
+from heliograph.admin.media import chunks_in
 from storage.folder import DataFolder, Description
 from storage.keys import split_key
 from storage.port import StorageError
@@ -47,19 +48,25 @@ def verify_folder(path: Path) -> Report:
     """Check everything in a data folder. Beside a running server, the hosts are looked at one after
     the other; what does not fit between them for that reason alone does on another look, so what
     is only found once is dropped. Raises DataFolderError."""
-    placement = placement_of(DataFolder.look(path))
-    report = _verify_once(path, placement)
+    made = DataFolder.look(path).description
+    report = _verify_once(path, made)
     for _ in range(LOOKS_MAX - 1):
         if report.clean:
             break
         time.sleep(LOOK_AGAIN_S)
-        report = _verify_once(path, placement).lasting(report)
+        report = _verify_once(path, made).lasting(report)
     return report
 
 
-def _verify_once(path: Path, placement: Placement) -> Report:
-    if isinstance(placement, Replicated):
-        return _verify_copies(path, placement)
+def _verify_once(path: Path, made: Description) -> Report:
+    placement = placement_by(made)
+    with chunks_in(path, made) as chunks:
+        if isinstance(placement, Replicated):
+            return _verify_copies(path, placement, chunks)
+        return _verify_hosts(path, placement, chunks)
+
+
+def _verify_hosts(path: Path, placement: Placement, chunks: Chunks | None) -> Report:
     unreadable: list[Finding] = []
     with contextlib.ExitStack() as stack:
         sources = []
@@ -68,7 +75,7 @@ def _verify_once(path: Path, placement: Placement) -> Report:
                 sources.append((folder.name, stack.enter_context(Snapshot(folder))))
             except StorageError as error:
                 unreadable.append(Finding(folder.name, str(error)))
-        report = verify(placement, sources)
+        report = verify(placement, sources, chunks)
     for host in placement.pooled_hosts():
         if not (path / host).exists():
             unreadable.append(Finding(host, "its folder is missing"))
@@ -77,9 +84,9 @@ def _verify_once(path: Path, placement: Placement) -> Report:
     return report
 
 
-def _verify_copies(path: Path, placement: Replicated) -> Report:
+def _verify_copies(path: Path, placement: Replicated, chunks: Chunks | None) -> Report:
     with snapshots(path) as (sources, findings):
-        report = verify(placement, sources)
+        report = verify(placement, sources, chunks)
         there = {name for name, _ in sources}
     for place in placement.pooled_hosts():
         if place not in there:

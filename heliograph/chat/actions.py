@@ -9,9 +9,10 @@ import heliograph as h
 from api import limits
 from heliograph.chat.commands import COMMANDS, Command, CommandError, usage
 from heliograph.chat.engine import Engine
+from heliograph.chat.media import media_words
 from heliograph.chat.model import ChatState
-from heliograph.chat.paths import files_and_text, sendable, which_and_where
-from heliograph.chat.text import clock, last_seen, local, one_line, plural
+from heliograph.chat.paths import files_and_text, picture, sendable, which_and_where
+from heliograph.chat.text import clock, human_size, last_seen, local, one_line, plural
 from heliograph.chat.transfers import find_file
 
 KEYS = (
@@ -28,10 +29,12 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows to show until the user closes them: what it is, and what there is to say about it."""
+    """Rows to show until the user closes them: what it is, and what there is to say about it.
+    `preview`: of a picture to be drawn above them (as in `Media`)."""
 
     title: str
     rows: tuple[tuple[str, str], ...]
+    preview: str = ""
 
     def lines(self, width: int) -> list[str]:
         """In two columns, or where these have no room, one below the other."""
@@ -177,6 +180,53 @@ def _who(engine: Engine, user: h.User | None, user_id: int) -> str:
     if user is not None:
         words += f" (@{one_line(user.username)})"
     return words
+
+
+@action
+async def info(engine: Engine, command: Command) -> Answer:
+    client = engine.client
+    chat = None if command.arguments else _chat(engine)
+    if chat is not None and chat.group:
+        shown = await client.chat(chat.id)
+        rows = [("members", f"{len(shown.members)}"), _picture(shown.photo)]
+        return Page(one_line(shown.title), tuple(rows), _preview(shown.photo))
+    if chat is None:
+        user = await client.user(command.arguments[0])
+    else:
+        (user,) = await client.users([engine.model.peer(chat)])
+    rows = [("user name", f"@{one_line(user.username)}")]
+    if user.bio:
+        rows.append(("about", one_line(user.bio)))
+    if user.status is not None:
+        rows.append(("seen", _presence(user.status, engine.now_ms())))
+    rows.append(_picture(user.photo))
+    return Page(one_line(user.name), tuple(rows), _preview(user.photo))
+
+
+def _picture(photo: h.Media | None) -> tuple[str, str]:
+    return "picture", "none" if photo is None else media_words(photo)
+
+
+def _preview(photo: h.Media | None) -> str:
+    return "" if photo is None else photo.preview
+
+
+@action
+async def photo(engine: Engine, command: Command) -> Answer:
+    for_group, path = picture(command.rest)
+    chat_id = _group(engine).id if for_group else ""
+    ticket = ""
+    if path is not None:
+        done = await engine.client.upload(path, kind="photo")
+        if done.media.kind != "photo":
+            most = human_size(limits.PHOTO_BYTES_MAX)
+            raise CommandError(f"this is no picture of at most {most}; JPEG, PNG and WebP are")
+        ticket = done.ticket
+    if for_group:
+        await engine.client.set_chat_photo(chat_id, ticket)
+        return None
+    await engine.client.set_profile_photo(ticket)
+    return "everybody sees your picture now" if ticket else "you have no picture any more"
 
 
 @action

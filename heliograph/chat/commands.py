@@ -35,6 +35,8 @@ COMMANDS: dict[str, Spec] = {
     "members": Spec("", "who is in this group, and how far they have read"),
     "file": Spec("PATH ... [text]", "send a file, or several as an album, with a text", 1, ANY),
     "voice": Spec("PATH [text]", "send a recording as a voice message", 1, ANY),
+    "info": Spec("[@user]", "about this chat, or about a user, with their picture", 0, 1),
+    "photo": Spec("[group] PATH|remove", "your profile picture, or that of this group", 1, ANY),
     "save": Spec(
         "[N|#ID] [PATH]", "save the last file, the N-th last, or that of a message", 0, ANY
     ),

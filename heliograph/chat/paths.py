@@ -16,7 +16,7 @@ ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 SPECIAL = re.compile(r"""([\s"'\\])""")
 WHICH = re.compile("#?[0-9]{1,15}")
 PATTERN = re.compile(r"[*?\[]")
-COMPLETED = re.compile(r"/(?:file|voice|save)\s", re.IGNORECASE)
+COMPLETED = re.compile(r"/(?:file|voice|save|photo)\s", re.IGNORECASE)
 
 
 def first_word(text: str) -> tuple[str, str]:
@@ -86,6 +86,22 @@ def sendable(path: Path) -> int:
         most = human_size(limits.FILE_BYTES_MAX)
         raise CommandError(f"{name} is too large: {human_size(size)}; {most} is the most")
     return size
+
+
+def picture(rest: str) -> tuple[bool, Path | None]:
+    """Whether a picture is meant for the group, and which file it is; None: it shall have none.
+    Raises `CommandError`."""
+    word, after = first_word(rest)
+    group = word == "group"
+    if group:
+        word, after = first_word(after)
+    if not word or after.strip():
+        raise CommandError(f"it goes {usage('photo')}; quote a path that has spaces")
+    if word == "remove":
+        return group, None
+    path = Path(word).expanduser()
+    sendable(path)
+    return group, path
 
 
 def which_and_where(rest: str) -> tuple[int, int, Path]:

@@ -17,6 +17,7 @@ import heliograph as h
 from api import methods as m
 from heliograph.chat.actions import Page
 from heliograph.chat.login import LoginError, check_new, username_of
+from heliograph.chat.media import PICTURE_CELLS, picture
 from heliograph.chat.text import one_line
 from heliograph.chat.transfers import in_words
 
@@ -46,8 +47,10 @@ class PageScreen(ModalScreen[None]):
             yield Static("", id="lines", markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        lines = self._page.lines(event.size.width - 5)
-        self.query_one("#lines", Static).update(Text("\n".join(lines)))
+        width = event.size.width - 5
+        drawn = picture(self._page.preview, min(width, PICTURE_CELLS)) if self._page.preview else ()
+        lines = [*drawn, *map(Text, self._page.lines(width))]
+        self.query_one("#lines", Static).update(Text("\n").join(lines))
 
 
 class LoginScreen(Screen[None]):

@@ -104,6 +104,10 @@ def service(model: Model, message: h.Message) -> str:
             words = f"{by} left"
         case "renamed":
             words = f"{by} renamed the group to “{one_line(action.text)}”"
+        case "photo_changed":
+            words = f"{by} changed the picture of the group"
+        case "photo_removed":
+            words = f"{by} removed the picture of the group"
         case "admin_added":
             words = f"{by} made {whom} an admin"
         case "admin_removed":

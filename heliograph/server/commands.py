@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from api import limits
 from heliograph.failing import fail
 from heliograph.server.config import ServerConfig
 
@@ -22,6 +23,22 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option(help="This machine's data folder; made if it is not there.")]
 DATA = Path("heliograph-data")
+GIB = 1024**3
+QUOTA_GIB_MIN, QUOTA_GIB_MAX = 0.001, 1_000_000
+UserQuota = Annotated[
+    float,
+    typer.Option(
+        min=QUOTA_GIB_MIN, max=QUOTA_GIB_MAX, help="GiB of files that each user may have."
+    ),
+]
+ChatQuota = Annotated[
+    float,
+    typer.Option(
+        min=QUOTA_GIB_MIN, max=QUOTA_GIB_MAX, help="GiB of files that there may be in each chat."
+    ),
+]
+USER_QUOTA = limits.MEDIA_BYTES_PER_USER_MAX / GIB
+CHAT_QUOTA = limits.MEDIA_BYTES_PER_CHAT_MAX / GIB
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -99,6 +116,8 @@ def start(
             show_default="1 with --public-url, else 0",
         ),
     ] = None,
+    user_quota: UserQuota = USER_QUOTA,
+    chat_quota: ChatQuota = CHAT_QUOTA,
     wait: Annotated[
         float, typer.Option(min=0, help="For how many seconds to wait for the nodes.")
     ] = 120.0,
@@ -131,6 +150,8 @@ def start(
             version=version("heliograph"),
             copies=copies,
             replace_after_s=replace_after,
+            user_quota_bytes=round(user_quota * GIB),
+            chat_quota_bytes=round(chat_quota * GIB),
         )
         started = cluster.start(config, nodes, wait, say)
     except (cluster.ClusterError, NodeError, UpError, TimeoutError) as error:

@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from api import limits
+
 COPIES = 3
 """As many as there are nodes, up to this, if it is not said otherwise."""
 
@@ -17,7 +19,7 @@ COPIES = 3
 class ServerConfig(Struct, frozen=True):
     """`data`: absolute path of the data folder. `public_url`: how clients reach this server where a
     proxy of the operator's stands before it, else empty; `proxies`: how many do. `temporary`: a
-    folder for this run."""
+    folder for this run. `user_quota_bytes`, `chat_quota_bytes`: of files."""
 
     data: str
     cluster_id: str
@@ -37,6 +39,8 @@ class ServerConfig(Struct, frozen=True):
     copies: int = 1
     replace_after_s: float = 600.0
     nodes: int = 1
+    user_quota_bytes: int = limits.MEDIA_BYTES_PER_USER_MAX
+    chat_quota_bytes: int = limits.MEDIA_BYTES_PER_CHAT_MAX
 
     @property
     def url(self) -> str:

@@ -67,6 +67,8 @@ def settings_of(config: ServerConfig) -> Settings:
         proxies=config.proxies,
         registration=config.registration,
         version=config.version,
+        user_quota_bytes=config.user_quota_bytes,
+        chat_quota_bytes=config.chat_quota_bytes,
     )
 
 

@@ -69,6 +69,8 @@ def up(
     resident_max: int,
     public_url: str,
     proxies: int | None,
+    user_quota_bytes: int,
+    chat_quota_bytes: int,
     console: Console,
 ) -> int:
     """Run a server in the foreground; returns the exit code. Raises UpError."""
@@ -118,6 +120,8 @@ def up(
         proxies=int(bool(public_url)) if proxies is None else proxies,
         temporary="",
         version=version("heliograph"),
+        user_quota_bytes=user_quota_bytes,
+        chat_quota_bytes=chat_quota_bytes,
     )
     try:
         console.print("Starting Heliograph ...")

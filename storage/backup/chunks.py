@@ -12,12 +12,16 @@ restored server refuses what needs it, instead of believing that it never was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
+import zstandard
+from blake3 import blake3
 
 Row = tuple[bytes, bytes | None]
 
+LEVEL = 3
 BORDER_MASK = 2048 - 1
 """One key of so many is a border."""
 ROWS_MIN = 256
@@ -28,6 +32,32 @@ _ROW_BYTES = 8
 
 encode_rows = msgspec.msgpack.Encoder().encode
 decode_rows = msgspec.msgpack.Decoder(list[Row]).decode
+
+
+class Cut(NamedTuple):
+    """A chunk that was cut from rows. `first`: the key of its first row, and `damaged`: those of
+    rows that failed their check, in hexadecimal."""
+
+    hash: str
+    rows: int
+    first: str
+    damaged: tuple[str, ...] = ()
+
+
+def hash_of(raw: bytes) -> str:
+    """The name of a chunk."""
+    return blake3(raw).hexdigest()
+
+
+def pack(raw: bytes) -> bytes:
+    """A chunk as it is kept."""
+    return zstandard.ZstdCompressor(level=LEVEL).compress(raw)
+
+
+def describe(rows: list[Row], raw: bytes) -> Cut:
+    """What is to be known of rows that encode to this chunk."""
+    damaged = tuple(key.hex() for key, row in rows if row is None)
+    return Cut(hash_of(raw), len(rows), rows[0][0].hex(), damaged)
 
 
 def cut_rows(rows: Iterable[Row], salt: int) -> Iterator[list[Row]]:

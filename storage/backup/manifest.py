@@ -48,13 +48,26 @@ class StoreRows(Struct, frozen=True):
     partitions: list[PartitionRows]
 
 
+class FileChunks(Struct, frozen=True):
+    """The chunks of files, `bytes` together in their files. They are named by the same hash as all
+    others, and `index` are the chunks of rows that name them (see `storage.backup.index`). `lost`:
+    those of which no whole copy was found, in hexadecimal."""
+
+    chunks: int = 0
+    bytes: int = 0
+    index: list[Chunk] = []
+    lost: list[str] = []
+
+
 class Manifest(Struct, frozen=True):
-    """A backup: everything that was acknowledged before `moment_ms` is in it."""
+    """A backup: everything that was acknowledged before `moment_ms` is in it. `files`: None where
+    it was made without."""
 
     format: int
     moment_ms: int
     description: Description
     stores: list[StoreRows]
+    files: FileChunks | None = None
 
     @property
     def rows(self) -> int:
@@ -63,11 +76,14 @@ class Manifest(Struct, frozen=True):
     @property
     def bytes(self) -> int:
         """Of its chunks' files, which other backups may share."""
-        return sum({chunk.hash: chunk.bytes for chunk in self.chunks()}.values())
+        files = self.files.bytes if self.files else 0
+        return files + sum({chunk.hash: chunk.bytes for chunk in self.chunks()}.values())
 
     @property
     def damaged(self) -> int:
-        return sum(len(partition.damaged) for _, partition in self.partitions())
+        """How many rows, and chunks of files."""
+        rows = sum(len(partition.damaged) for _, partition in self.partitions())
+        return rows + (len(self.files.lost) if self.files else 0)
 
     def partitions(self) -> Iterator[tuple[StoreRows, PartitionRows]]:
         for store in self.stores:
@@ -75,8 +91,11 @@ class Manifest(Struct, frozen=True):
                 yield store, partition
 
     def chunks(self) -> Iterator[Chunk]:
+        """Those that hold rows."""
         for _, partition in self.partitions():
             yield from partition.chunks
+        if self.files:
+            yield from self.files.index
 
 
 class _File(Struct):

@@ -21,10 +21,9 @@ from pathlib import Path
 
 import msgspec
 import zstandard
-from blake3 import blake3
 from msgspec import Struct
 
-from storage.backup.chunks import Row, decode_rows, encode_rows
+from storage.backup.chunks import Row, decode_rows, describe, encode_rows, hash_of, pack
 from storage.backup.manifest import (
     BackupError,
     Chunk,
@@ -37,7 +36,6 @@ from storage.log import sync_folder
 from storage.port import StorageFull
 
 FORMAT = 1
-LEVEL = 3
 CHUNK_BYTES_MAX = 16 * 1024 * 1024
 """Nothing larger is ever unpacked."""
 DESCRIPTION, CHUNKS, BACKUPS, LOCK = "repository.json", "chunks", "backups", "LOCK"
@@ -58,7 +56,6 @@ class Repository:
         self.salt = about.salt
         self._lock = lock
         self._touched: set[Path] = set()
-        self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
         self._decompressor = zstandard.ZstdDecompressor()
 
     @classmethod
@@ -107,36 +104,51 @@ class Repository:
     def chunk_path(self, name: str) -> Path:
         return self.path / CHUNKS / name[:2] / name
 
-    def put(self, rows: list[Row]) -> tuple[Chunk, bool]:
-        """Store a chunk; returns it, and whether it is new. Raises StorageFull."""
-        assert self._lock >= 0
-        raw = encode_rows(rows)
-        name = blake3(raw).hexdigest()
-        path = self.chunk_path(name)
+    def size(self, name: str) -> int:
+        """How large the file of a chunk is; 0 where there is none."""
         with contextlib.suppress(FileNotFoundError):
-            size = path.stat().st_size
-            if size:
-                return Chunk(name, len(rows), rows[0][0].hex(), size), False
-        packed = self._compress(raw)
+            return self.chunk_path(name).stat().st_size
+        return 0
+
+    def add(self, name: str, packed: bytes) -> None:
+        """Store a chunk that somebody has packed. Raises DamagedBackup, StorageFull."""
+        assert self._lock >= 0
+        self._unpack(name, packed, "what was to be written as it")
+        path = self.chunk_path(name)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         _write(path, packed)
         self._touched.add(path.parent)
-        return Chunk(name, len(rows), rows[0][0].hex(), len(packed)), True
+
+    def put(self, rows: list[Row]) -> tuple[Chunk, bool]:
+        """Store rows as a chunk; returns it, and whether it is new. Raises StorageFull."""
+        raw = encode_rows(rows)
+        cut = describe(rows, raw)
+        if new := not self.size(cut.hash):
+            self.add(cut.hash, pack(raw))
+        return Chunk(cut.hash, cut.rows, cut.first, self.size(cut.hash)), new
+
+    def read(self, name: str) -> bytes:
+        """What is in a chunk. Raises DamagedBackup."""
+        path = self.chunk_path(name)
+        try:
+            return self._unpack(name, path.read_bytes(), f"chunk {path}")
+        except OSError as error:
+            raise DamagedBackup(f"chunk {path} cannot be read: {error.strerror}") from error
+
+    def _unpack(self, name: str, packed: bytes, what: str) -> bytes:
+        try:
+            raw = self._decompressor.decompress(
+                packed, max_output_size=CHUNK_BYTES_MAX, allow_extra_data=False
+            )
+        except zstandard.ZstdError as error:
+            raise DamagedBackup(f"{what} is damaged: {error}") from error
+        if hash_of(raw) != name:
+            raise DamagedBackup(f"{what} is damaged: its hash is another one")
+        return raw
 
     def get(self, chunk: Chunk) -> list[Row]:
         """The rows of a chunk. Raises DamagedBackup."""
-        path = self.chunk_path(chunk.hash)
-        try:
-            raw = self._decompressor.decompress(
-                path.read_bytes(), max_output_size=CHUNK_BYTES_MAX, allow_extra_data=False
-            )
-        except OSError as error:
-            raise DamagedBackup(f"chunk {path} cannot be read: {error.strerror}") from error
-        except zstandard.ZstdError as error:
-            raise DamagedBackup(f"chunk {path} is damaged: {error}") from error
-        if blake3(raw).hexdigest() != chunk.hash:
-            raise DamagedBackup(f"chunk {path} is damaged: its hash is another one")
-        return decode_rows(raw)
+        return decode_rows(self.read(chunk.hash))
 
     def rows(self, chunks: list[Chunk]) -> Iterator[Row]:
         """The rows of a partition. Raises DamagedBackup."""

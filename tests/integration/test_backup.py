@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lmdb
@@ -134,15 +135,62 @@ def test_a_server_with_copies_comes_back_as_it_was_backed_up(folder: Path) -> No
     verify(server)
 
 
-def of_a_node(server: RunningServer) -> None:
-    """A backup made with the folder of one host alone, as a node of a cluster has it: what is in
-    sync is asked over Ray. It can be restored as a whole."""
-    node, repo = server.data.parent / "node", server.data.parent / "backups-of-a-node"
-    node.mkdir()
-    for name in ("heliograph.json", "run.json", "ray-token", "host-1"):
-        (node / name).symlink_to(server.data / name)
-    done = server.run("admin", "backup", "--data", str(node), "--to", str(repo), "--json")
+@pytest.mark.timeout(1500)
+def test_a_cluster_of_more_nodes_than_copies_is_backed_up_from_one(folder: Path) -> None:
+    """No node has everything: what this one lacks is read on the others, under load. Then all is
+    lost."""
+    server = RunningServer(folder, "--nodes", "4", "--copies", "3").start()
+    repo = folder.parent / "backups"
+    load = server.load("--pairs", "5", "--window", "2", "--seconds", str(LOAD_S_MAX))
+    try:
+        wait_for(lambda: load.poll() is None and figure(server, "commits_total") > 500)
+        nodes = [f"node-{number}" for number in range(4)]
+        node = as_a_node(server, "host-1", *nodes)
+        chats = asyncio.run(mark(server, "first"))
+        first = back_up(server, repo, node)
+        chats |= asyncio.run(mark(server, "second"))
+        busy = figure(server, "commits_total")
+        second = back_up(server, repo, node)
+        assert load.poll() is None, "it was backed up under load"
+        assert figure(server, "commits_total") > busy, "it went on meanwhile"
+        asyncio.run(mark(server, "too late"))
+        assert second["rows"] > first["rows"]
+        assert second["reused_bytes"] > 0
+        wait_for(lambda: not server.pids("ray::Reader"))
+        kept = asyncio.run(histories(server, chats))
+    finally:
+        server.kill()
+        load.kill()
+        load.communicate()
+
+    shutil.rmtree(folder)
+    server = RunningServer(folder, "--copies", "3")
+    done = server.run("admin", "restore", "--from", str(repo), "--data", str(folder))
     assert done.returncode == 0, done.stdout + done.stderr
+    verify(server)
+    server.start()
+    try:
+        assert asyncio.run(histories(server, chats)) == kept
+        asyncio.run(read(server, chats))
+    finally:
+        server.stop()
+    verify(server)
+
+
+def as_a_node(server: RunningServer, *names: str) -> Path:
+    """A folder with these parts of the server's alone, as a node of a cluster has it."""
+    node = server.data.parent / "node"
+    node.mkdir()
+    for name in ("heliograph.json", "run.json", "ray-token", *names):
+        (node / name).symlink_to(server.data / name)
+    return node
+
+
+def of_a_node(server: RunningServer) -> None:
+    """A backup made with the folder of one host that has everything: what is in sync is asked over
+    Ray. It can be restored as a whole."""
+    repo = server.data.parent / "backups-of-a-node"
+    back_up(server, repo, as_a_node(server, "host-1"))
     new = server.data.parent / "of-a-node"
     done = server.run("admin", "restore", "--from", str(repo), "--data", str(new))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -184,8 +232,9 @@ def lose(data: Path, chat: str) -> None:
                     txn.put(key, bytes(row), db=database)
 
 
-def back_up(server: RunningServer, repo: Path) -> dict[str, Any]:
-    done = server.run("admin", "backup", "--data", str(server.data), "--to", str(repo), "--json")
+def back_up(server: RunningServer, repo: Path, data: Path | None = None) -> dict[str, Any]:
+    data = data or server.data
+    done = server.run("admin", "backup", "--data", str(data), "--to", str(repo), "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
     made: dict[str, Any] = json.loads(done.stdout)
@@ -196,8 +245,8 @@ PASSWORD = "password of the marked"
 
 
 async def mark(server: RunningServer, name: str) -> dict[str, str]:
-    """Send marked messages to others, who live on both hosts, and to oneself; returns the chats
-    with what was sent there first."""
+    """Send marked messages to others, who live on both hosts, and to oneself, and a file to the
+    last of the chats; returns the chats with what was sent there first."""
     user = name.replace(" ", "_")
     async with heliograph.Client(server.url) as client:
         await client.register(user, PASSWORD)
@@ -208,7 +257,13 @@ async def mark(server: RunningServer, name: str) -> dict[str, str]:
         for chat_id in chats:
             for number in range(MARKED):
                 await client.send(chat_id, f"{name} {number}")
+        await client.send_file(group.id, content_of(name), name="marked.bin")
     return chats
+
+
+def content_of(name: str) -> bytes:
+    """Of a file of three parts."""
+    return f"{name}.".encode() * (1_200_000 // len(name))
 
 
 async def read(server: RunningServer, chats: dict[str, str]) -> None:
@@ -221,6 +276,10 @@ async def read(server: RunningServer, chats: dict[str, str]) -> None:
             for chat_id in mine:
                 texts = [m.text async for m in client.history(chat_id) if m.text]
                 assert texts[::-1] == [f"{name} {number}" for number in range(MARKED)]
+            [message] = [m async for m in client.history(mine[-1]) if m.media]
+            with TemporaryDirectory() as folder:
+                got = await client.download(message, folder)
+                assert await asyncio.to_thread(got.read_bytes) == content_of(name)
             sent = await client.send(mine[0], "goes on")
             assert sent.id == MARKED + 1
     async with heliograph.Client(server.url) as client:

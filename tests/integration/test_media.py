@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import filecmp
+import json
 import os
 import random
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -38,7 +42,7 @@ PATIENT = heliograph.Timeouts(call_s=120.0)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """Two hosts and media actors, and two copies of everything."""
     folder = tmp_path_factory.mktemp("media") / "data"
-    running = RunningServer(folder, "--hosts", "2", "--copies", "2").start()
+    running = RunningServer(folder, "--hosts", "2", "--copies", "2", "--user-quota", "4").start()
     yield running
     if running.process is not None:
         running.stop()
@@ -86,6 +90,34 @@ async def exchange(server: RunningServer, paths: list[Path], folder: Path) -> No
                 assert (message.media.kind, message.media.width > 0) == ("photo", True), path
                 small = await taker.download(message, folder / "small", thumb=True)
                 assert (await asyncio.to_thread(small.read_bytes))[:4] in PICTURES
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_a_video_plays_while_it_downloads(server: RunningServer) -> None:
+    """A player that is given a link shows what it shows of the file itself, also from its middle
+    on, which it asks for by ranges."""
+    videos = [path for path in real_files() if path.suffix == ".mkv"]
+    video = max(videos, key=lambda path: path.stat().st_size)
+
+    async def link() -> str:
+        async with heliograph.Client(server.url) as client:
+            await client.register("director", "password of the director")
+            notes = await client.open_private(client.user_id)
+            sent = await client.send_file(notes.id, video)
+            return server.url + (await client.file_link(notes.id, sent.id)).path
+
+    url = asyncio.run(link())
+    for begin in ([], ["-ss", "1"]):
+        assert frames(begin, url) == frames(begin, str(video))
+
+
+def frames(begin: list[str], source: str) -> str:
+    """The hashes of the frames that a player shows."""
+    command = ["ffmpeg", "-v", "error", *begin, "-i", source, "-map", "0:v", "-f", "framemd5", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert not done.stderr
+    assert done.stdout.count("\n") > 20
+    return done.stdout
 
 
 CONTENT = random.Random(2).randbytes(40 * limits.PART_BYTES + 77)
@@ -164,6 +196,114 @@ def test_a_server_that_is_stopped_goes_on_with_an_upload(
     server.start()
     asyncio.run(finished())
     verify(server)
+
+
+def test_what_files_take_is_told(server: RunningServer) -> None:
+    before = storage(server)
+    name, content = "thrifty", b"of two messages, and shrinks " * 10_000
+    asyncio.run(sent_twice_and_left(server, name, content))
+
+    def settled() -> bool:
+        told = storage(server)
+        sent = used(told) >= used(before) + 2 * len(content)
+        return sent and told["chunks"]["copies_missing"] == 0
+
+    wait_for(settled)
+    after = storage(server)
+    assert {user["name"]: user["bytes"] for user in after["users"]}[f"{name} ({name})"] == len(
+        content
+    )
+    assert used(after) - used(before) == 2 * len(content)
+
+    def grown(group: str, name: str) -> int:
+        return int(after[group][name] - before[group][name])
+
+    assert grown("saved", "used_again_bytes") == len(content)
+    assert grown("saved", "compression_bytes") > len(content) // 2
+    left = grown("chunks", "unheld_chunks")
+    assert left in (1, 2)
+    assert grown("chunks", "chunks") == 1 + left
+    assert grown("chunks", "copies") == 2 * (1 + left)
+    assert after["silent"] == []
+    assert [actor["actor"] for actor in after["media_actors"]] == ["media-0", "media-1"]
+
+
+def test_pictures_of_users_and_groups(server: RunningServer, tmp_path: Path) -> None:
+    source = next((path for path in real_files() if path.suffix == ".png"), None)
+    assert source is not None
+    asyncio.run(pictures(server, source, tmp_path))
+    verify(server)
+
+
+async def pictures(server: RunningServer, source: Path, folder: Path) -> None:
+    async with (
+        heliograph.Client(server.url) as alice,
+        heliograph.Client(server.url) as bob,
+    ):
+        await alice.register("pictured", "password of the pictured")
+        await bob.register("onlooker", "password of the onlooker")
+        ticket = (await alice.upload(source, kind="photo")).ticket
+        await alice.set_profile_photo(ticket)
+        group = (await alice.create_group("Club")).id
+        await alice.add_member(group, bob.user_id)
+        await alice.set_chat_photo(group, ticket)
+        user, chat = await bob.user("pictured"), await bob.chat(group)
+        assert user.photo is not None
+        assert user.photo == chat.photo
+        for of in (user, chat):
+            whole = await bob.download_photo(of, folder / "whole")
+            small = await bob.download_photo(of, folder / "small", thumb=True)
+            assert (await asyncio.to_thread(whole.stat)).st_size == user.photo.size
+            assert (await asyncio.to_thread(small.read_bytes))[:4] in PICTURES
+        await alice.set_profile_photo("")
+        with pytest.raises(heliograph.ApiError, match="media_not_found"):
+            await bob.download_photo(user, folder / "whole")
+
+
+def test_the_quota_is_the_operators(server: RunningServer) -> None:
+    async def story() -> None:
+        async with heliograph.Client(server.url) as client:
+            await client.register("greedy", "password of the greedy")
+            for upload_id in (1, 2):
+                await client.begin_upload(limits.FILE_BYTES_MAX, upload_id)
+            with pytest.raises(heliograph.ApiError) as caught:
+                await client.begin_upload(limits.FILE_BYTES_MAX, 3)
+            assert caught.value.code == "quota_exceeded"
+            for upload_id in (1, 2):
+                await client.cancel_upload(upload_id)
+
+    told = httpx2.post(f"{server.url}/api/help.limits", json={}, trust_env=False).json()
+    assert told["limits"]["media_bytes_per_user_max"] == 4 * 1024**3
+    asyncio.run(story())
+
+
+def storage(server: RunningServer) -> dict[str, Any]:
+    done = server.run("admin", "storage", "--data", str(server.data), "--top", "100", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def used(told: dict[str, Any]) -> int:
+    return sum(kind["used_bytes"] for kind in told["kinds"].values())
+
+
+async def sent_twice_and_left(server: RunningServer, name: str, content: bytes) -> None:
+    """A file that is sent twice, and one or two parts of one that is given up."""
+    async with heliograph.Client(server.url) as client:
+        await client.register(name, "password of somebody")
+        notes = await client.open_private(client.user_id)
+        done = await client.upload(content)
+        for _ in range(2):
+            await client.send(notes.id, "", ticket=done.ticket)
+
+        def progress(sent: int, total: int) -> None:
+            if sent:
+                raise KeyError
+
+        noise = random.Random(9).randbytes(limits.PART_BYTES + 1)
+        with pytest.raises(KeyError):
+            await client.upload(noise, progress=progress)
 
 
 def test_a_byte_that_changed_on_the_disk_is_found_and_mended(

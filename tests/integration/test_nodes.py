@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import random
 from pathlib import Path
 
+import psutil
 import pytest
 
+import heliograph
+from actors.runtime.names import NODE_RESOURCE
+from api import limits
 from tests.integration.running import RunningServer, check, result_of, survive, verify, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
@@ -32,6 +39,46 @@ def test_a_cluster_on_one_machine(folder: Path, options: tuple[str, ...], host: 
     server.start()
     check(result_of(server.load("--pairs", "5", "--window", "4", "--seconds", "2")))
     server.stop()
+
+
+def test_files_outlive_a_node(folder: Path) -> None:
+    """With two copies on three nodes, one node is lost for good: each file can still be read, and
+    others be sent."""
+    server = RunningServer(folder, "--nodes", "3", "--copies", "2").start()
+    draw = random.Random(4)
+    sizes = [1, 70_000, *[draw.randrange(6 * limits.PART_BYTES) for _ in range(10)]]
+    contents = [draw.randbytes(size) for size in sizes]
+
+    async def send_and_read() -> None:
+        patient = heliograph.Timeouts(call_s=120.0)
+        async with heliograph.Client(server.url, timeouts=patient) as client:
+            await client.register("keeper", "password of the keeper")
+            notes = await client.open_private(client.user_id)
+            before = [(await client.send_file(notes.id, content)).id for content in contents[:-3]]
+            await asyncio.to_thread(lose_node, server, 2)
+            after = [(await client.send_file(notes.id, content)).id for content in contents[-3:]]
+            for message in await client.messages(notes.id, before + after):
+                got = await client.download(message, folder.parent / "got")
+                expected = contents[(before + after).index(message.id)]
+                assert await asyncio.to_thread(got.read_bytes) == expected
+
+    asyncio.run(send_and_read())
+    server.stop()
+
+
+def lose_node(server: RunningServer, number: int) -> None:
+    """kill -9 of all that runs on it; nothing starts it again."""
+    [raylet] = [p for p in server.family() if "raylet" in p.name() and _is_of(p, number)]
+    lost = [raylet, *raylet.children(recursive=True)]
+    assert any("MediaActor" in " ".join(process.cmdline()) for process in lost)
+    for process in lost:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(lost, timeout=10)
+
+
+def _is_of(raylet: psutil.Process, number: int) -> bool:
+    return f"{NODE_RESOURCE}node-{number}" in " ".join(raylet.cmdline())
 
 
 def test_a_folder_that_was_made_without_nodes_is_refused(folder: Path) -> None:

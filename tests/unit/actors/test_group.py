@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from actors.chat import MEMBERS, MemberRow
+from actors.media.tickets import Seal, Ticket
 from actors.runtime import refs
 from actors.runtime.refs import Caller
 from api import limits
@@ -73,6 +74,9 @@ class Circle:
         return self.people[name].user_id
 
 
+PHOTO = Seal(bytes(32)).close(
+    Ticket(2**50, 0, t.Media("photo", "f" * 43, 5, "me.jpg", "image/jpeg"))
+)
 ACTIONS: dict[str, tuple[Callable[[Circle], m.Params], str]] = {
     # What is done; and how it goes for each of ROLES: y(es), f(orbidden), n(ot a member, whom it
     # is about), - (there is no such chat).
@@ -82,6 +86,7 @@ ACTIONS: dict[str, tuple[Callable[[Circle], m.Params], str]] = {
     "remove the owner": (lambda c: m.RemoveMember(c.group, c.id("owner")), "nff--"),
     "remove somebody outside": (lambda c: m.RemoveMember(c.group, c.id("another")), "nnf--"),
     "rename": (lambda c: m.RenameGroup(c.group, "New"), "yyf--"),
+    "photo": (lambda c: m.SetChatPhoto(c.group, PHOTO), "yyf--"),
     "make an admin": (lambda c: m.SetAdmin(c.group, c.id("member2"), True), "yff--"),
     "make no admin": (lambda c: m.SetAdmin(c.group, c.id("admin2"), False), "yff--"),
     "make an admin outside": (lambda c: m.SetAdmin(c.group, c.id("another"), True), "nff--"),

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 
 from actors import messages as i
+from actors.media.tickets import Seal, Ticket
 from actors.runtime import refs
 from actors.runtime.refs import Caller
 from actors.verify import verify
@@ -36,8 +37,16 @@ PEOPLE = ("alice", "bobby", "carol", "diana")
 NAMES = ("alice", "ALICE", "bobby", "somebody", "Somebody2")
 NOWHERE = "g5"
 NO_USER = 2**50
+FACES = ("", "f" * 43, "g" * 43)
 NUMBERS = st.integers(0, 2**16)
 PERSON = st.integers(0, len(PEOPLE) - 1)
+
+
+def ticket_of(face: str) -> str:
+    """Of a photo with this id; who checks its seal is not here."""
+    if not face:
+        return ""
+    return Seal(bytes(32)).close(Ticket(2**50, 0, t.Media("photo", face, 5, "", "image/jpeg")))
 
 
 @dataclass
@@ -283,6 +292,21 @@ class CityMachine(RuleBasedStateMachine):
     def describe(self, person: int, text: str) -> None:
         who = self.people[person]
         assert self.cluster.call(who, m.UpdateProfile(bio=text)).bio == text
+
+    @rule(person=PERSON, face=st.sampled_from(FACES))
+    def show_face(self, person: int, face: str) -> None:
+        photo = self.cluster.call(self.people[person], m.SetPhoto(ticket_of(face))).photo
+        assert (photo.file_id if photo else "") == face
+
+    @rule(person=PERSON, chat=NUMBERS, face=st.sampled_from(FACES))
+    def give_picture(self, person: int, chat: int, face: str) -> None:
+        by, group = self.people[person], self._group(chat)
+        role = group.roles.get(by.user_id)
+        expected = {None: "chat_not_found", "member": "forbidden"}.get(role, "")
+        self._call(by, m.SetChatPhoto(group.id, ticket_of(face)), expected)
+        if not expected:
+            photo = self.cluster.call(by, m.GetChat(group.id)).photo
+            assert (photo.file_id if photo else "") == face
 
     @rule(person=PERSON, name=st.sampled_from(NAMES))
     def take_name(self, person: int, name: str) -> None:

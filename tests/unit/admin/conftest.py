@@ -9,7 +9,7 @@ import pytest
 from actors import messages as i
 from actors.runtime import refs
 from api import methods as m
-from heliograph.admin import stored
+from heliograph.admin import backup, stored
 from storage import snapshot
 from storage.engine import LmdbStore
 from storage.folder import DataFolder
@@ -59,3 +59,4 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody writes to these folders: another look needs no waiting for."""
     monkeypatch.setattr(stored, "LOOK_AGAIN_S", 0.0)
     monkeypatch.setattr(snapshot, "ATTEMPTS_MAX", 1)
+    monkeypatch.setattr(backup, "AGAIN_S", 0.0)

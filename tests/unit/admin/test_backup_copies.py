@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,10 @@ import pytest
 from actors.runtime.replication.protocol import Configuration, decode_configuration, encode
 from heliograph.admin import sources
 from heliograph.admin.mend_copies import write_to_copies
-from heliograph.admin.sources import CopiesSource, Unsettled, known_here
+from heliograph.admin.reader import Reader, Unsettled
+from heliograph.admin.sources import RunningCopies, known_here
 from heliograph.admin.stored import verify_folder
+from heliograph.admin.stores import Stores
 from storage.backup.follower import Follower
 from storage.backup.repository import Repository
 from storage.engine import LmdbStore
@@ -168,17 +168,17 @@ def confirm(
     add_copy(data / "host-0", CONFIG, 1, 1)
     looks = iter((CONFIG, *later))
     host = HostFolder.lock(data / "host-0", 0.0)
-    source = CopiesSource(DataFolder.look(data), lambda: {0: next(looks)})
-    with ExitStack() as stack:
-        assert list(source.open(stack)) == ["partition-0"]
-        assert source.ends() is None
-        cut = {"partition-0": 8}
-        stores: Mapping[str, Any] = {"partition-0": store}
-        try:
-            source.confirm(stores, cut)
-        finally:
-            host.close()
-    return cut
+    source = RunningCopies(DataFolder.look(data), lambda: {0: next(looks)})
+    try:
+        here = Reader(data)
+        with Stores(here) as stores:
+            source.open(stores)
+            assert stores.partitions == {"partition-0": [0]}
+            assert source.ends() is None
+            here.stores["partition-0"] = store
+            return source.confirm(stores, {"partition-0": 8})
+    finally:
+        host.close()
 
 
 def test_a_backup_waits_until_checkpoints_hold_what_it_has(

@@ -12,11 +12,27 @@ from hypothesis import strategies as st
 
 from actors.runtime.streams import NUMBERS, OUTBOX, WATERMARKS, system_prefix
 from heliograph.admin import cut
-from heliograph.admin.cut import NoCut, earliest_cut, find_cut, history_of
+from heliograph.admin.cut import History, NoCut, earliest_cut, find_cut, history_of
 from storage.keys import u64
 from storage.port import Writes
 
 PARTITIONS = (0, 1, 2)
+
+
+class All:
+    """Stores that are followed together."""
+
+    def __init__(self, **stores: Store) -> None:
+        self._stores = stores
+
+    def owners(self) -> dict[int, str]:
+        return {store.partition: name for name, store in self._stores.items()}
+
+    def catch_up(self) -> dict[str, int]:
+        return {name: store.catch_up() for name, store in self._stores.items()}
+
+    def histories(self) -> dict[str, History]:
+        return {name: history_of(store) for name, store in self._stores.items()}
 
 
 class Store:
@@ -168,8 +184,8 @@ def test_find_cut_reads_until_it_sees_all_ends_at_once(monkeypatch: pytest.Monke
     a.delete(b)
     clock = iter([0.0, 1.0, 2.0, 2.001])
     monkeypatch.setattr(cut.time, "monotonic", lambda: next(clock))
-    moment_ms, found = find_cut({"host-0": a, "host-1": b})
-    assert found == {"host-0": 2, "host-1": 1}
+    moment_ms, found = find_cut(All(a=a, b=b))
+    assert found == {"a": 2, "b": 1}
     assert moment_ms > 1_700_000_000_000
     assert next(clock, None) is None, "the first look took too long, the second did not"
 
@@ -181,9 +197,9 @@ def test_streams_that_cannot_fit_are_named() -> None:
     a.delete(b)
     b.log.clear()  # a store that was brought back by hand
     with pytest.raises(NoCut, match=r"partition 0 .* partition 1"):
-        find_cut({"host-0": a, "host-1": b})
+        find_cut(All(a=a, b=b))
     with pytest.raises(NoCut):
-        find_cut({"host-0": a})
+        find_cut(All(a=a))
 
 
 def test_a_damaged_number_stops_no_backup() -> None:
@@ -197,5 +213,5 @@ def test_a_damaged_number_stops_no_backup() -> None:
     b.receive(a)
     a.delete(b)
     b.open()
-    _, found = find_cut({"host-0": a, "host-1": b})
-    assert found == {"host-0": 2, "host-1": 1}
+    _, found = find_cut(All(a=a, b=b))
+    assert found == {"a": 2, "b": 1}

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lmdb
+import msgspec
 import pytest
 
-from actors.chat import HEAD, MEMBERS, MESSAGES, SENDS, MessageRow
+from actors.chat import HEAD, MEMBERS, MESSAGES, PHOTO, SENDS, ChatHead, MessageRow
 from actors.messages import Dedicate
 from actors.runtime import refs
 from actors.runtime.placement import own_partition
 from actors.runtime.refs import KINDS, Caller
 from api import methods as m
+from api import types as t
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
-from heliograph.admin.restore_chat import restore_chat
+from heliograph.admin.restore_chat import _rows, restore_chat
 from heliograph.admin.stored import placement_of, verify_folder
 from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
@@ -301,3 +303,17 @@ def test_each_message_is_taken_from_the_newest_backup_that_has_it() -> None:
     mended = mend(here, [newest, older], 0)
     assert mended.messages == {1: message("a"), 3: message("c")}
     assert "message 4 is in no backup" in mended.lost
+
+
+def test_a_damaged_picture_is_removed_and_told() -> None:
+    """It may have been released since a backup; whoever cares sets another one."""
+    prefix = actor_prefix(KINDS["chat"], "g1")
+    key = prefix + bytes([PHOTO.number])
+    whole = msgspec.msgpack.encode(t.Media("photo", "f" * 43, 5, "", "image/jpeg"))
+    assert not read_rows([(key, whole)]).photo_damaged
+    for damaged in (None, b"\x07"):
+        here = read_rows([(key, damaged)])
+        here.head = ChatHead("group", "Club", 1)
+        mended = mend(here, [], 0)
+        assert (mended.rows, mended.lost) == (1, ["the picture of the group: set it again"])
+        assert _rows(prefix, mended) == {key: None}

@@ -14,6 +14,7 @@ from api import limits
 from api import methods as m
 from api.errors import ApiError
 from heliograph.chat.login import LoginError
+from heliograph.chat.screens import PageScreen
 from heliograph.chat.script import save, send
 from heliograph.chat.widgets import Composer
 from heliograph.cli import app
@@ -59,6 +60,67 @@ async def files_from_bob(bob: VillageClient, chat_id: str, folder: Path, *names:
             folder / name, kind="file", progress=lambda done, size: None, upload_id=1
         )
         await bob.send(chat_id, "", ticket=done.ticket)
+
+
+# --- pictures of users and groups ----------------------------------------------------------------
+
+
+def test_a_profile_picture_is_set_shown_and_removed(folder: Path) -> None:
+    async def act(driver: Driver, alice: VillageClient, bob: VillageClient, chat_id: str) -> None:
+        await driver.enter("/photo a.jpg")
+        await driver.sees("everybody sees your picture now")
+        photo = (await bob.user("alice")).photo
+        assert photo is not None
+        assert (photo.kind, photo.name, photo.size) == ("photo", "", 16)
+        await driver.enter("/info @alice")
+        await driver.until(lambda: isinstance(driver.app.screen, PageScreen))
+        await driver.sees("Photo  16 bytes")
+        await driver.sees("▀▀▀▀")
+        await driver.pilot.press("escape")
+        await driver.enter("/photo c.txt")
+        await driver.sees("this is no picture")
+        assert (await bob.user("alice")).photo == photo
+        await driver.enter("/photo remove")
+        await driver.sees("you have no picture any more")
+        assert (await bob.user("alice")).photo is None
+
+    talk(act)
+
+
+def test_the_other_of_a_chat_is_shown(folder: Path) -> None:
+    async def act(driver: Driver, alice: VillageClient, bob: VillageClient, chat_id: str) -> None:
+        await bob.update_profile(bio="likes\x1b[31m boats")
+        await driver.enter("/info")
+        await driver.until(lambda: isinstance(driver.app.screen, PageScreen))
+        await driver.sees("@bobby")
+        await driver.sees("[31m boats")
+        await driver.sees("none")
+        await driver.misses("▀")
+
+    talk(act)
+
+
+def test_a_group_gets_a_picture(folder: Path) -> None:
+    async def act(driver: Driver, alice: VillageClient, bob: VillageClient, chat_id: str) -> None:
+        await driver.enter("/photo group a.jpg")
+        await driver.sees("this is for groups")
+        await driver.enter("/group Club @bobby")
+        await driver.sees("You added Bobby")
+        await driver.enter("/photo group b.jpg")
+        await driver.sees("You changed the picture of the group")
+        group = driver.main.engine.open_id
+        photo = (await bob.chat(group)).photo
+        assert photo is not None
+        await driver.enter("/info")
+        await driver.until(lambda: isinstance(driver.app.screen, PageScreen))
+        await driver.sees("▀▀▀▀")
+        await driver.pilot.press("escape")
+        await driver.enter("/photo group remove")
+        await driver.sees("You removed the picture of the group")
+        assert (await bob.chat(group)).photo is None
+        assert (await bob.user("alice")).photo is None
+
+    talk(act)
 
 
 # --- sending ----------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from rich.cells import cell_len
 
 import heliograph as h
@@ -20,7 +18,15 @@ from heliograph.chat import media, view
 from heliograph.chat.commands import CommandError
 from heliograph.chat.meter import Meter
 from heliograph.chat.model import Outgoing, Pending
-from heliograph.chat.paths import completed, files_and_text, first_word, sendable, which_and_where
+from heliograph.chat.paths import (
+    completed,
+    files_and_text,
+    first_word,
+    picture,
+    sendable,
+    which_and_where,
+)
+from tests.unit.chat.pictures import preview_of
 from tests.unit.chat.test_view import CHAT, GROUP, NOW, message, model, put, shown
 
 
@@ -90,6 +96,23 @@ def test_what_cannot_be_sent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         files_and_text("*.png")
 
 
+def test_which_picture_is_meant(folder: Path) -> None:
+    assert picture("a.jpg") == (False, Path("a.jpg"))
+    assert picture("group 'c d.txt'") == (True, Path("c d.txt"))
+    assert picture("remove") == (False, None)
+    assert picture("group remove") == (True, None)
+    assert picture("~/a.jpg") == (False, folder / "a.jpg")
+    for rest, words in (
+        ("group", "/photo "),
+        ("a.jpg b.jpg", "/photo "),
+        ("./remove", "there is no file remove"),
+        ("group none.jpg", "there is no file none.jpg"),
+        ("down", "down is a folder"),
+    ):
+        with pytest.raises(CommandError, match=words):
+            picture(rest)
+
+
 def test_where_to_save(folder: Path) -> None:
     assert which_and_where("") == (1, 0, folder)
     (folder / "Downloads").mkdir()
@@ -117,6 +140,7 @@ def test_where_to_save(folder: Path) -> None:
         ("/file dow", "/file down/"),
         ("/file down/", "/file down/e.jpg "),
         ("/save 2 dow", "/save 2 down/"),
+        ("/photo group a", "/photo group a.jpg "),
         ("/file c", "/file c\\ d.txt "),
         ("/file 'c", None),
         ("/file c\\ ", "/file c\\ d.txt "),
@@ -174,14 +198,6 @@ def test_speed_and_what_remains() -> None:
 
 def some(kind: h.MediaKind = "photo", name: str = "us.jpg", **more: Any) -> h.Media:
     return h.Media(kind, "f", more.pop("size", 1_234_567), name, "x/y", **more)
-
-
-def preview_of(width: int, height: int) -> str:
-    image = Image.new("RGB", (width, height), (255, 0, 0))
-    image.paste((0, 0, 255), (0, height // 2, width, height))
-    out = io.BytesIO()
-    image.save(out, "WEBP", quality=10)
-    return base64.b64encode(out.getvalue()).decode()
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,37 @@ def test_what_goes_up_comes_down(tmp_path: Path, size: int) -> None:
     run(test)
 
 
+def test_pictures_of_users_and_groups(tmp_path: Path) -> None:
+    async def test(served: Served) -> None:
+        served.desk.looker.sees = Look(
+            mime="image/jpeg", kind="photo", thumb=b"small", thumb_width=4, thumb_height=3
+        )
+        async with served.client() as alice:
+            ticket = (await alice.upload(b"a face", name="me.jpg")).ticket
+            me = await alice.set_profile_photo(ticket)
+            group = (await alice.create_group("Club")).id
+            await alice.set_chat_photo(group, ticket)
+            place = await alice.download_photo(await alice.chat(group), tmp_path / "club")
+            assert place.read_bytes() == b"a face"
+        async with served.client(served.desk.bob) as bob:
+            user = await bob.user("alice")
+            assert user.photo == me.photo
+            place = await bob.download_photo(user, tmp_path)
+            assert (place.name, place.read_bytes()) == ("photo.jpg", b"a face")
+            place = await bob.download_photo(user, tmp_path, thumb=True)
+            assert (place.name, place.read_bytes()) == ("photo-small.jpg", b"small")
+            with pytest.raises(ApiError, match="media_not_found"):
+                await bob.download_photo(await bob.user("bobby"), tmp_path)
+        async with served.client() as alice:
+            assert (await alice.set_profile_photo("")).photo is None
+        async with served.client(served.desk.bob) as bob:
+            with pytest.raises(ApiError, match="media_not_found"):
+                await bob.download_photo(user, tmp_path / "late")
+        assert not (tmp_path / "late").exists()
+
+    run(test)
+
+
 def test_after_an_error_an_upload_goes_on_with_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from actors import messages as i
+from actors.file import HEAD
+from actors.media.look import Look
 from actors.runtime import refs
+from actors.uploads import DISCARDED
 from api import limits
 from api import methods as m
 from api.errors import ApiError
+from api.files import text_of
 from api.types import PartRange
-from tests.unit.actors.rows import pass_time
+from tests.unit.actors.rows import pass_time, rows_of
 from tests.unit.media.desk import Desk, hash_of
-from tests.unit.media.test_http import refused
+from tests.unit.media.test_http import code, refused
 
 GRACE_MS = limits.FILE_GRACE_S * 1000
 DAY_MS = 24 * 3600 * 1000
@@ -51,6 +58,18 @@ def test_uploading_it_again_keeps_it(desk: Desk) -> None:
     assert may_delete(desk, file_id)
 
 
+def test_a_small_picture_is_told_apart(desk: Desk) -> None:
+    """So that accounts of the storage do not count it as a photo."""
+    desk.looker.sees = Look(mime="image/jpeg", kind="photo", thumb=b"small", thumb_width=4)
+    media = desk.alice.upload(b"a picture", "photo").media
+    assert media.thumb is not None
+    desk.town.settle()
+    for file_id, kind in ((media.file_id, "photo"), (media.thumb.file_id, "thumb")):
+        head = HEAD.get(rows_of(desk.town, refs.file(file_id)), None)
+        assert head is not None
+        assert head.kind == kind
+
+
 def test_a_file_that_nobody_knows_may_go(desk: Desk) -> None:
     """Its upload was not finished: the pool asks only for what has been untouched for as long."""
     assert may_delete(desk, hash_of(b"unknown"))
@@ -78,6 +97,157 @@ def test_a_chat_has_room_for_so_much(desk: Desk, monkeypatch: pytest.MonkeyPatch
     desk.alice.send(desk.chat, ticket)
     assert refused(lambda: desk.alice.send(desk.chat, ticket)) == "quota_exceeded"
     desk.alice.send(desk.chat, "", "words")
+
+
+# --- what came to nothing takes room until it is collected ----------------------------------------
+
+
+def has_room_for(desk: Desk, size: int) -> bool:
+    """Whether an upload of so many bytes, and of not one more, can begin."""
+    more = m.BeginUpload(98, size + 1)
+    full = refused(lambda: desk.alice.call(more)) == "quota_exceeded"
+    desk.alice.call(m.BeginUpload(99, size))
+    desk.alice.call(m.CancelUpload(99))
+    return full
+
+
+@pytest.fixture
+def small_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MEDIA_BYTES_PER_USER_MAX", 100)
+
+
+def begin_and_send(desk: Desk, size: int, times: int = 1) -> None:
+    desk.alice.call(m.BeginUpload(7, size))
+    for number in range(times):
+        desk.alice.put(7, 0, bytes([number]) * size)
+
+
+def test_a_loop_of_cancelled_uploads_comes_to_an_end(desk: Desk, small_room: None) -> None:
+    for _ in range(4):
+        begin_and_send(desk, 25)
+        desk.alice.call(m.CancelUpload(7))
+        desk.alice.call(m.CancelUpload(7))
+    assert refused(lambda: desk.alice.call(m.BeginUpload(7, 1))) == "quota_exceeded"
+    desk.bob.call(m.BeginUpload(7, 100))  # others have theirs
+
+
+def test_it_ends_with_the_grace_period(desk: Desk, small_room: None) -> None:
+    begin_and_send(desk, 30)
+    desk.alice.call(m.CancelUpload(7))
+    desk.town.now_ms += GRACE_MS // 2
+    begin_and_send(desk, 20)
+    desk.alice.call(m.CancelUpload(7))
+    desk.town.now_ms += GRACE_MS // 2 - 1
+    assert has_room_for(desk, 50)
+    desk.town.now_ms += 3_600_000
+    assert has_room_for(desk, 80)
+    begin_and_send(desk, 1)
+    desk.alice.call(m.CancelUpload(7))
+    user = rows_of(desk.town, refs.user(desk.alice.caller.user_id))
+    assert [row.bytes for _, row in DISCARDED.scan(user, limit=9)] == [20, 1], "the old one is gone"
+
+
+def test_uploads_that_are_left_count_when_they_are_given_up(desk: Desk, small_room: None) -> None:
+    begin_and_send(desk, 30)
+    pass_time(desk.town, DAY_MS + 3_600_000)
+    assert refused(lambda: desk.alice.call(m.GetUpload(7))) == "upload_not_found"
+    assert has_room_for(desk, 70)
+
+
+def test_parts_that_are_sent_again_count(desk: Desk, small_room: None) -> None:
+    """While the upload runs, and when it is finished: so it is no way around either."""
+    begin_and_send(desk, 20, times=3)
+    assert has_room_for(desk, 40)
+    for _ in range(2):
+        desk.alice.call(m.FinishUpload(7, hash_of(b"\x02" * 20)))
+        assert has_room_for(desk, 40)
+
+
+def test_what_is_removed_from_a_photo_counts(desk: Desk, small_room: None, tmp_path: Path) -> None:
+    clean = tmp_path / "clean"
+    clean.write_bytes(b"picture")
+    desk.looker.sees = Look(mime="image/jpeg", kind="photo", clean=clean)
+    for number in range(3):
+        desk.alice.upload(b"picture and position %d" % number, "photo")
+    assert has_room_for(desk, 100 - 7 - 3 * 22)
+    begin_and_send(desk, 10)
+    desk.alice.call(m.FinishUpload(7, hash_of(b"\x00" * 10), kind="photo"))
+    assert has_room_for(desk, 100 - 7 - 3 * 22 - 10)
+
+
+def test_a_small_file_without_room_is_not_stored(desk: Desk, small_room: None) -> None:
+    def send(content: bytes) -> str:
+        answer = desk.alice.ask(
+            "POST", "/media/upload", params={"hash": hash_of(content)}, content=content
+        )
+        return "" if answer.status_code == 200 else code(answer)
+
+    assert send(b"a" * 60) == ""
+    assert send(b"b" * 41) == "quota_exceeded"
+    assert hash_of(b"b" * 41) not in map(text_of, desk.chunks.chunks)
+    assert send(b"a" * 60) == "", "it is there already"
+
+
+def test_what_was_stored_in_vain_counts(
+    desk: Desk, small_room: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload is cancelled while its part is stored; a file is stored, and not kept. Of one that
+    cannot be looked at, nothing was stored."""
+    put = desk.chunks.put
+
+    async def put_and_cancel(name: bytes, data: bytes) -> None:
+        await put(name, data)
+        await desk.town.gateway.ask(
+            refs.user(desk.alice.caller.user_id), m.CancelUpload(7), desk.alice.caller
+        )
+
+    monkeypatch.setattr(desk.chunks, "put", put_and_cancel)
+    desk.alice.call(m.BeginUpload(7, 20))
+    with pytest.raises(AssertionError, match="upload_not_found"):
+        desk.alice.put(7, 0, b"x" * 20)
+    assert has_room_for(desk, 80)
+
+    async def look(*args: object) -> Look:
+        raise ApiError("unavailable", "too many are looked at", 1.0)
+
+    monkeypatch.setattr(desk.looker, "look", look)
+    with pytest.raises(AssertionError, match="unavailable"):
+        desk.alice.upload(b"y" * 30, "photo")
+    assert has_room_for(desk, 80)
+
+    monkeypatch.setattr(desk.chunks, "put", put)
+    ask = desk.town.gateway.ask
+
+    async def half_down(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
+        if isinstance(message, i.KeepFile):
+            raise ApiError("unavailable")
+        return await ask(ref, message, *args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.town.gateway, "ask", half_down)
+        with pytest.raises(AssertionError, match="unavailable"):
+            desk.alice.upload(b"y" * 30)
+    assert has_room_for(desk, 50)
+
+
+def test_the_reason_is_told_also_where_nothing_can_be_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = desk.town.gateway.ask
+
+    async def half_down(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
+        if isinstance(message, i.BytesDiscarded):
+            raise ApiError("unavailable")
+        if isinstance(message, i.KeepFile):
+            raise ApiError("quota_exceeded")
+        return await ask(ref, message, *args, **more)
+
+    monkeypatch.setattr(desk.town.gateway, "ask", half_down)
+    with pytest.raises(AssertionError, match="quota_exceeded"):
+        desk.alice.upload(b"too much")
+
+
+# --- uploads that are left ------------------------------------------------------------------------
 
 
 def test_uploads_that_are_left_are_given_up(desk: Desk) -> None:

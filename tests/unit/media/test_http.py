@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,10 +13,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from actors import messages as i
 from actors.media import http
 from actors.media.look import Look
 from actors.media.service import PARTS_IN_MEMORY, shown_name
+from actors.runtime import refs
 from api import limits
 from api import methods as m
 from api.errors import ApiError, Problem
@@ -135,12 +139,39 @@ def test_an_upload_goes_on_after_an_interruption(desk: Desk) -> None:
     assert refused(lambda: desk.alice.call(wrong)) == "hash_mismatch"
     first, second = desk.alice.call(finish), desk.alice.call(finish)
     assert first.media == second.media
+    assert refused(lambda: desk.alice.call(wrong)) == "hash_mismatch"
     late = desk.alice.ask(
         "PUT", "/media/upload/7/0", params={"hash": hash_of(parts[0])}, content=parts[0]
     )
     assert code(late) == "part_invalid"
     held = {name for name, roots in desk.chunks.holders.items() if name_in(id_of(LONG)) in roots}
     assert held == {name_in(id_of(LONG)), *(name_in(hash_of(part)) for part in parts)}
+
+
+def test_a_photo_is_finished_again_by_what_was_uploaded(desk: Desk, tmp_path: Path) -> None:
+    """Its own id is another one, for its position was removed."""
+    clean = tmp_path / "clean"
+    clean.write_bytes(b"picture")
+    desk.looker.sees = Look(mime="image/jpeg", kind="photo", clean=clean)
+    content = b"picture and position"
+    desk.alice.call(m.BeginUpload(7, len(content)))
+    desk.alice.put(7, 0, content)
+    finish = m.FinishUpload(7, hash_of(content), kind="photo")
+    first = desk.alice.call(finish)
+    assert first.media.file_id == hash_of(b"picture")
+    assert desk.alice.call(finish).media == first.media
+    own_id = m.FinishUpload(7, first.media.file_id, kind="photo")
+    assert refused(lambda: desk.alice.call(own_id)) == "hash_mismatch"
+
+
+def test_an_upload_becomes_one_file(desk: Desk) -> None:
+    """Also where a part is replaced between two calls of finish that run at once."""
+    desk.alice.call(m.BeginUpload(7, 5))
+    desk.alice.put(7, 0, b"12345")
+    first = desk.alice.call(m.FinishUpload(7, hash_of(b"12345")))
+    late = i.KeepFile(7, replace(first.media, file_id=hash_of(b"67890")), hash_of(b"67890"))
+    user = refs.user(desk.alice.caller.user_id)
+    assert refused(lambda: desk.town.ask(user, late, desk.alice.caller)) == "hash_mismatch"
 
 
 def test_bad_parts_are_refused_and_change_nothing(desk: Desk) -> None:
@@ -181,7 +212,7 @@ def asked_of_actors(desk: Desk) -> list[str]:
     return asked
 
 
-def test_a_small_file_takes_two_turns_and_one_call_of_the_pool(desk: Desk) -> None:
+def test_a_small_file_takes_three_turns_and_one_call_of_the_pool(desk: Desk) -> None:
     asked = asked_of_actors(desk)
     calls: list[str] = []
 
@@ -192,7 +223,7 @@ def test_a_small_file_takes_two_turns_and_one_call_of_the_pool(desk: Desk) -> No
 
     desk.service._chunks = Counted()  # type: ignore[assignment]
     done = desk.alice.upload(b"hello")
-    assert asked == ["CheckToken", "KeepFile"]
+    assert asked == ["CheckToken", "ExpectFile", "KeepFile"]
     assert calls == ["put"]
     name = name_in(done.media.file_id)
     assert desk.chunks.holders == {name: {name}}

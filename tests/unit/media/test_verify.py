@@ -61,7 +61,9 @@ DAMAGES: dict[str, Callable[[Used], None]] = {
     "3 references were counted, and 2 are there": lambda d: d.change(
         d.file, f.HEAD, None, references=3
     ),
-    "knows of 1 messages of": lambda d: d.change(d.file, f.CHATS, str(d.chat.key), references=1),
+    "knows of 1 uses by chat/": lambda d: d.change(
+        d.file, f.REFERRERS, str(d.chat.key), references=1
+    ),
 }
 
 

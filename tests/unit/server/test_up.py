@@ -6,8 +6,14 @@ import socket
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from actors.runtime.settings import decode_settings
+from api import limits
+from heliograph.cli import app
+from heliograph.server import up as up_module
 from heliograph.server.config import ServerConfig
+from heliograph.server.main import settings_of
 from heliograph.server.up import UpError, check_port, check_public_url
 
 CONFIG = ServerConfig(
@@ -71,3 +77,37 @@ def test_a_port_in_use_is_told_with_the_option_to_change() -> None:
         other.listen()
         with pytest.raises(UpError, match="--ws-port"):
             check_port("127.0.0.1", other.getsockname()[1], "--ws-port")
+
+
+# --- quotas -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "user_gib", "chat_gib"),
+    [([], 50, 200), (["--user-quota", "0.5", "--chat-quota", "3"], 0.5, 3)],
+)
+def test_quotas_are_options(
+    options: list[str], user_gib: float, chat_gib: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+
+    def run(**options: object) -> int:
+        asked.update(options)
+        return 0
+
+    monkeypatch.setattr(up_module, "up", run)
+    assert CliRunner().invoke(app, ["up", *options]).exit_code == 0
+    assert asked["user_quota_bytes"] == user_gib * 1024**3
+    assert asked["chat_quota_bytes"] == chat_gib * 1024**3
+
+
+def test_quotas_come_to_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("MEDIA_BYTES_PER_USER_MAX", "MEDIA_BYTES_PER_CHAT_MAX")
+    for name in names:  # they are put back afterwards
+        monkeypatch.setattr(limits, name, getattr(limits, name))
+    config = msgspec.structs.replace(CONFIG, user_quota_bytes=7, chat_quota_bytes=8)
+    decode_settings(settings_of(config).encode()).set_limits()
+    shown = limits.as_dict()
+    assert [shown[name.lower()] for name in names] == [7, 8]
+    decode_settings(settings_of(CONFIG).encode()).set_limits()
+    assert [getattr(limits, name) for name in names] == [50 * 1024**3, 200 * 1024**3]

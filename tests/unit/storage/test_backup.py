@@ -219,6 +219,17 @@ def test_a_damaged_chunk_is_found(tmp_path: Path, what: str) -> None:
     assert repo.get(second)
 
 
+@pytest.mark.parametrize("packed", [chunks.pack(b"something else"), b"nothing packed"])
+def test_what_is_not_what_its_name_says_is_not_written(tmp_path: Path, packed: bytes) -> None:
+    name = chunks.hash_of(b"what was asked for")
+    with Repository.writing(tmp_path) as repo:
+        with pytest.raises(DamagedBackup):
+            repo.add(name, packed)
+        assert not repo.size(name)
+        repo.add(name, chunks.pack(b"what was asked for"))
+        assert repo.read(name) == b"what was asked for"
+
+
 def test_a_damaged_or_newer_manifest_is_refused(tmp_path: Path) -> None:
     made = Manifest(1, 1000, DESCRIPTION, [])
     raw = encode_manifest(made)

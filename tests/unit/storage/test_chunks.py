@@ -66,6 +66,19 @@ def flip(folder: Path, data: bytes) -> None:
         file.write(bytes([byte ^ 1]))
 
 
+def test_chunks_are_listed_with_whether_a_file_holds_them(store: ChunkStore) -> None:
+    names = sorted(put(store, b"%d" % n) for n in range(5))
+    store.hold(ROOT, [names[1]], 2)
+    store.hold(OTHER, [names[1], names[3]], 2)
+    listed = store.listed(names[0], 3)
+    assert [(name, held) for name, _, held in listed] == [
+        (names[1], True),
+        (names[2], False),
+        (names[3], True),
+    ]
+    assert [facts for _, facts, _ in listed] == store.facts(names[1:4])
+
+
 @pytest.mark.parametrize("size", [1, 100, 4096, 65_536, CHUNK_BYTES_MAX])
 def test_a_chunk_is_read_as_it_was_put(store: ChunkStore, size: int) -> None:
     for data in (noise(size), b"heliograph"[:size] * (size // 10 or 1)):

@@ -1,0 +1,54 @@
+"""Profile pictures: that of a user, here, and that of a group, in `actors.group`.
+
+A picture is a file like others. As long as it is somebody's picture, its actor knows that it is
+referred to; one that is replaced is released, and deleted in time if nothing else has it.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from actors.media.tickets import media_in
+from actors.messages import FileReferred, FileReleased
+from actors.runtime import refs
+from actors.runtime.rows import Table
+from actors.runtime.turn import Turn
+from actors.user import PHOTO, User, profile, profile_changed, user
+from api import types as t
+from api.errors import ApiError
+from api.methods import SetPhoto
+
+
+def exchange(turn: Turn, table: Table[None, t.Media], mark: str, ticket: str) -> bool:
+    """Put the picture of a ticket (empty: none) in the place of the one that there is; returns
+    whether it is another one. `mark`: whose it is, for the files' actors. The ticket was checked by
+    the gateway. Raises `invalid_params` for a file that is no picture."""
+    old = table.get(turn, None)
+    new = _picture(ticket) if ticket else None
+    if new == old:
+        return False
+    if new is None:
+        table.delete(turn, None)
+    else:
+        table.put(turn, None, new)
+        for file_id in new.file_ids():
+            turn.send(refs.file(file_id), FileReferred(mark))
+    if old is not None:
+        for file_id in old.file_ids():
+            turn.send(refs.file(file_id), FileReleased(mark))
+    return True
+
+
+def _picture(ticket: str) -> t.Media:
+    media = media_in(ticket)
+    if media.kind != "photo":
+        raise ApiError("invalid_params", "only a file that was uploaded as a photo can be this")
+    return replace(media, name="")
+
+
+@user.on(SetPhoto)
+def set_photo(state: User, message: SetPhoto, turn: Turn) -> t.User:
+    head = state.access()
+    if exchange(turn, PHOTO, refs.user_mark(state.id), message.media):
+        return profile_changed(state, turn, head)
+    return profile(turn, head)

@@ -1,0 +1,34 @@
+"""The attempts of one call."""
+
+from __future__ import annotations
+
+import asyncio
+
+from api.errors import ApiError
+from heliograph._config import Backoff
+from heliograph._errors import ConnectionLost, DeadlineExceeded
+
+
+class Retry:
+    """Counts the failures of one call, and waits between its attempts until the deadline, a moment
+    of the running loop's clock."""
+
+    def __init__(self, backoff: Backoff, deadline: float) -> None:
+        self._backoff = backoff
+        self._deadline = deadline
+        self._failures = 0
+
+    async def after(self, error: ApiError | ConnectionLost, what: str) -> None:
+        """Wait until `what` may be tried again. Raises the error if it is final or no time is left;
+        for a lost connection that is `DeadlineExceeded`."""
+        if isinstance(error, ApiError) and not error.retryable:
+            raise error
+        self._failures += 1
+        wait_s = self._backoff.wait_s(self._failures)
+        if isinstance(error, ApiError):
+            wait_s = max(error.retry_after or 0.0, wait_s)
+        if asyncio.get_running_loop().time() + wait_s >= self._deadline:
+            if isinstance(error, ApiError):
+                raise error
+            raise DeadlineExceeded(f"no answer to {what} in time ({error})") from error
+        await asyncio.sleep(wait_s)
