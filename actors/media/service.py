@@ -175,7 +175,7 @@ class MediaService:
     ) -> t.Finished:
         """Look at a file, and hand it over to its user and its actor. The chunk of one that came
         with its data is stored now: what is dropped from a photo never is."""
-        named, uploaded_bytes = text_of(stored.id), stored.size
+        named, uploaded_bytes = text_of(stored.id), 0 if stored.data else stored.size
         name = shown_name(name)
         if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
             kind = "file"
@@ -185,7 +185,7 @@ class MediaService:
             look, stored = await self._look(stored, kind, name)
         await self._hold(stored)
         # What a running upload has stored is counted by it.
-        async with self._counted(caller, 0 if upload_id else uploaded_bytes):
+        async with self._counted(caller, 0 if upload_id else stored.size):
             media = t.Media(
                 look.kind,
                 text_of(stored.id),
