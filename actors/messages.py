@@ -297,12 +297,18 @@ class ShowEvent(Internal, frozen=True):
 # --- files: front -> user -> file, chat -> file, media pool -> file -> user --------------------
 
 
-class ExpectPart(Internal, frozen=True):
-    """To a user (a read): does this upload lack such a part, of so many bytes? Answered with `Ok`,
-    refused as `upload_not_found`, `part_invalid`."""
+class ExpectParts(Internal, frozen=True):
+    """To a user (a read): may so many parts of this upload come, from the `first` on? Answered with
+    `PartsExpected`, refused as `upload_not_found`, `part_invalid`, `flood`."""
 
     upload_id: int
-    part: int
+    first: int
+    count: int
+
+
+class PartsExpected(Struct, frozen=True, array_like=True):
+    """The bytes of the whole file, which say how long each part is."""
+
     size: int
 
 
@@ -314,14 +320,12 @@ class ExpectFile(Internal, frozen=True):
     size: int
 
 
-class PartStored(Internal, frozen=True):
-    """To a user: the chunk of this part of an upload, with so many bytes, is in the media pool.
-    Answered with `Ok`."""
+class PartsStored(Internal, frozen=True):
+    """To a user: the chunks of these parts of an upload (number and hash, of the right length) are
+    in the media pool. Answered with `Ok`."""
 
     upload_id: int
-    part: int
-    hash: bytes
-    size: int
+    parts: tuple[tuple[int, bytes], ...]
 
 
 class GetParts(Internal, frozen=True):

@@ -12,20 +12,23 @@ photo. So nobody can fill the disk by beginning uploads and giving them up.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages import (
     BytesDiscarded,
     ExpectFile,
-    ExpectPart,
+    ExpectParts,
     ExpireUploads,
     FileDeleted,
     FileKept,
     GetParts,
     KeepFile,
     Parts,
-    PartStored,
+    PartsExpected,
+    PartsStored,
 )
 from actors.runtime import refs
 from actors.runtime.rows import TEXT, U64, U64_PAIR, Table, View
@@ -166,21 +169,23 @@ def get_upload(view: View, message: GetUpload) -> t.Upload:
     return _shown(view, message.upload_id, _running(view, message.upload_id))
 
 
-@user.on(PartStored)
-def part_stored(state: User, message: PartStored, turn: Turn) -> t.Ok:
-    """The chunk is in the pool. The same part again replaces it."""
-    row = _expecting(turn, message)
-    assert len(message.hash) == HASH_BYTES
-    PARTS.put(turn, (message.upload_id, message.part), PartRow(message.hash))
-    written = row.written + message.size
+@user.on(PartsStored)
+def parts_stored(state: User, message: PartsStored, turn: Turn) -> t.Ok:
+    """The chunks are in the pool. The same part again replaces it."""
+    row = _expecting(turn, message.upload_id, [part for part, _ in message.parts])
+    assert all(len(name) == HASH_BYTES for _, name in message.parts)
+    written = row.written
+    for part, name in message.parts:
+        PARTS.put(turn, (message.upload_id, part), PartRow(name))
+        written += part_bytes(row.size, part)
     UPLOADS.put(turn, message.upload_id, replace(row, active_ms=turn.now_ms, written=written))
     return t.Ok()
 
 
-@user.reads(ExpectPart)
-def expect_part(view: View, message: ExpectPart) -> t.Ok:
-    _expecting(view, message)
-    return t.Ok()
+@user.reads(ExpectParts)
+def expect_parts(view: View, message: ExpectParts) -> PartsExpected:
+    parts = range(message.first, message.first + message.count)
+    return PartsExpected(_expecting(view, message.upload_id, parts).size)
 
 
 @user.reads(ExpectFile)
@@ -194,12 +199,12 @@ def expect_file(view: View, message: ExpectFile) -> t.Ok:
     return t.Ok()
 
 
-def _expecting(view: View, message: ExpectPart | PartStored) -> UploadRow:
-    row = _running(view, message.upload_id)
+def _expecting(view: View, upload_id: int, parts: Iterable[int]) -> UploadRow:
+    row = _running(view, upload_id)
     if row.media is not None:
         raise ApiError("part_invalid", "this upload is finished")
-    if not message.size or message.size != part_bytes(row.size, message.part):
-        raise ApiError("part_invalid")
+    if not all(part_bytes(row.size, part) for part in parts):
+        raise ApiError("part_invalid", f"the file has {part_count(row.size)} parts")
     if row.written > WRITTEN_PER_BYTE_MAX * row.size + limits.PART_BYTES:
         raise ApiError("flood", "this upload was sent several times over", 3600.0)
     return row

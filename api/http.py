@@ -225,28 +225,60 @@ def caller_address(headers: dict[bytes, bytes], client: Any, proxies: int = 0) -
     return str(address)
 
 
+class Body:
+    """The body of a request, to be read from its beginning, with at most `bytes_max` bytes. Raises
+    `too_large` at once where its length is told."""
+
+    def __init__(self, headers: dict[bytes, bytes], receive: Receive, bytes_max: int) -> None:
+        self._receive = receive
+        self._left = bytes_max
+        self._too_large = ApiError("too_large", f"a body has at most {bytes_max} bytes")
+        self._come: list[memoryview] = []
+        self._size = 0
+        self._ended = False
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > bytes_max:
+            raise self._too_large
+
+    async def read(self, size: int) -> bytes:
+        """So many bytes; fewer where it ends. Raises `too_large`, `bad_request` (it comes too
+        slowly, or its sender went away)."""
+        try:
+            async with asyncio.timeout(limits.HTTP_BODY_S_MAX):
+                while self._size < size and not self._ended:
+                    await self._more()
+        except TimeoutError:
+            raise ApiError("bad_request", "the body came too slowly") from None
+        return self._taken(size)
+
+    async def _more(self) -> None:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._ended = True
+            raise ApiError("bad_request", "the client went away")
+        piece = memoryview(message.get("body", b""))
+        self._come.append(piece)
+        self._size += len(piece)
+        self._left -= len(piece)
+        self._ended = not message.get("more_body", False)
+        if self._left < 0:
+            self._ended = True
+            raise self._too_large
+
+    def _taken(self, size: int) -> bytes:
+        taken, have = self._come, self._size
+        self._come, self._size = [], max(0, have - size)
+        if self._size:
+            last = taken.pop()
+            cut = len(last) - self._size
+            taken.append(last[:cut])
+            self._come.append(last[cut:])
+        return b"".join(taken)
+
+
 async def read_body(headers: dict[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
     """The whole body. Raises `too_large`, `bad_request`."""
-    too_large = ApiError("too_large", f"a body has at most {bytes_max} bytes")
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > bytes_max:
-        raise too_large
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(limits.HTTP_BODY_S_MAX):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ApiError("bad_request", "the client went away")
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > bytes_max:
-                    raise too_large
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise ApiError("bad_request", "the body came too slowly") from None
+    return await Body(headers, receive, bytes_max).read(bytes_max + 1)
 
 
 async def _unless_gone(call: Awaitable[bytes], receive: Receive) -> bytes:

@@ -46,6 +46,7 @@ RANDOM_IDS_PER_CHAT_MAX = 10_000
 PART_BYTES = 512 * 1024
 """A file is uploaded in parts of this size; the last one may be shorter."""
 PARTS_MAX = 4_000
+PARTS_PER_REQUEST_MAX = 16
 FILE_BYTES_MAX = PARTS_MAX * PART_BYTES
 PHOTO_BYTES_MAX = 20 * 1024 * 1024
 FILE_NAME_CHARS_MAX = 255

@@ -108,7 +108,13 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
         _field("path", "chat_id", {"type": "string"}),
         _field("path", "message_id", _ID),
     ]
-    part = [_field("path", "upload_id", _ID), _field("path", "part", _PART), digest]
+    digests = {"type": "array", "items": finish["hash"], "minItems": 1}
+    digests["maxItems"] = limits.PARTS_PER_REQUEST_MAX
+    parts = [
+        _field("path", "upload_id", _ID),
+        _field("path", "first", _PART),
+        _field("query", "hash", digests),
+    ]
     return {
         "/media/upload": {
             "post": _upload(
@@ -119,13 +125,16 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
                 schemas[Finished],
             )
         },
-        "/media/upload/{upload_id}/{part}": {
+        "/media/upload/{upload_id}/{first}": {
             "put": _upload(
                 "media.put",
-                f"Upload a part. The body is the part: {limits.PART_BYTES} bytes, the last one "
-                "what remains; parts are counted from 0 and come in any order, several at a time; "
-                "`hash` is the BLAKE3 hash of the part. Sent again, it is stored once.",
-                part,
+                f"Upload parts. The body is up to {limits.PARTS_PER_REQUEST_MAX} parts that follow "
+                f"one another, from the `first` on: {limits.PART_BYTES} bytes each, the file's "
+                "last one what remains; parts are counted from 0, and requests come in any order, "
+                "several at a time; `hash` is there once for each part, the BLAKE3 hash of it. "
+                "Where a part is refused, or the connection is lost, others may have been stored: "
+                "`media.upload` tells which. Sent again, a part is stored once.",
+                parts,
                 schemas[Ok],
             )
         },

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import mimetypes
 import os
-import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
 from api import files, limits
 from api import types as t
 from api.errors import ApiError
-from heliograph._config import Progress
+from api.methods import GetUpload
+from heliograph._config import Progress, Timeouts
 from heliograph._errors import ConnectionLost, FileDamaged, ProtocolError
 from heliograph._http import Http
 from heliograph._methods import Methods, new_random_id
 from heliograph._saving import draft_of, free_place, saved_name
+from heliograph._source import Part, Parts, Source, opened, whole
 
 R = TypeVar("R")
 
-PARTS_AT_ONCE = 4
+REQUESTS_AT_ONCE = 3
+FAST_S = 2.0
+"""A request of parts that takes less is followed by one of twice as many, any other by one of half
+as many: so what is begun anew after an interruption, and what is told of the progress, stays small
+where the way is slow."""
 PHOTO_TYPES = {"image/jpeg", "image/png", "image/webp"}
 
 
@@ -45,14 +49,14 @@ class Files(Methods):
         again with the same `upload_id` to go on with what is missing. Refused as `too_large`,
         `quota_exceeded`, `storage_full`; as `hash_mismatch` if the file has changed since its
         upload began: then begin another. Raises OSError."""
-        async with _opened(source) as file:
+        async with opened(source) as file:
             if file.size > limits.FILE_BYTES_MAX:
                 raise ApiError("too_large", f"a file has at most {limits.FILE_BYTES_MAX:,} bytes")
             name = file.name if name is None else name
             kind = kind or kind_of(name)
             if file.size <= limits.PART_BYTES:
-                data = await file.read(0)
-                done = await self._put_small(data, name, kind)
+                (only,) = await file.read([0])
+                done = await self._put_small(only, name, kind)
                 if progress:
                     progress(file.size, file.size)
                 return done
@@ -148,7 +152,7 @@ class Files(Methods):
         out = await asyncio.to_thread(os.open, draft, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             await self._fetch(address, wanted.size, out, progress)
-            found = await _whole(_id_of, out, wanted.size)
+            found = await whole(_id_of, out, wanted.size)
         finally:
             if not os.fstat(out).st_size and wanted.size:
                 draft.unlink(missing_ok=True)
@@ -163,6 +167,8 @@ class Files(Methods):
 
     # --- steps --------------------------------------------------------------------------------
 
+    _timeouts: Timeouts
+
     def _raw(self) -> tuple[Http, str]:
         """The HTTP connections, and the token. Raises `ClientClosed`."""
         raise NotImplementedError
@@ -171,53 +177,69 @@ class Files(Methods):
         """Repeat an attempt until it succeeds or is refused for good. Raises `DeadlineExceeded`."""
         raise NotImplementedError
 
-    async def _put_small(self, data: bytes, name: str, kind: str) -> t.Finished:
-        asked = {"hash": files.text_of(files.chunk_hash(data)), "name": name, "kind": kind}
+    async def _put_small(self, only: Part, name: str, kind: str) -> t.Finished:
+        asked = {"hash": files.text_of(only.hash), "name": name, "kind": kind}
 
         async def attempt() -> t.Finished:
             http, token = self._raw()
-            return await http.put("POST", "/media/upload", token, asked, data, t.Finished)
+            return await http.put("POST", "/media/upload", token, asked, [only.data], t.Finished)
 
         return await self._insist("the upload", attempt)
 
     async def _put_parts(
-        self, file: _Source, upload_id: int, progress: Progress | None
+        self, file: Source, upload_id: int, progress: Progress | None
     ) -> list[bytes]:
         """Upload the parts that the server lacks; returns the hashes of all."""
         upload = await self.begin_upload(file.size, upload_id)
-        stored = {n for part in upload.stored for n in range(part.first, part.last + 1)}
-        hashes = [b""] * upload.parts
-        done = 0
-        todo = iter(range(upload.parts))
-
-        async def work() -> None:
-            nonlocal done
-            for number in todo:
-                data = await file.read(number)
-                hashes[number] = files.chunk_hash(data)
-                if number not in stored:
-                    await self._put_part(upload_id, number, hashes[number], data)
-                done += len(data)
-                if progress:
-                    progress(done, file.size)
-
-        tasks = [asyncio.create_task(work()) for _ in range(PARTS_AT_ONCE)]
+        parts = Parts(file, _stored(upload), progress)
+        tasks = [
+            asyncio.create_task(self._put_some(upload_id, parts)) for _ in range(REQUESTS_AT_ONCE)
+        ]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return hashes
+        return parts.hashes
 
-    async def _put_part(self, upload_id: int, number: int, name: bytes, data: bytes) -> None:
-        path, asked = f"/media/upload/{upload_id}/{number}", {"hash": files.text_of(name)}
+    async def _put_some(self, upload_id: int, parts: Parts) -> None:
+        """One request after the other, until all parts have been taken."""
+        loop = asyncio.get_running_loop()
+        count = 1
+        while left := await parts.take(count):
+            begun_s = loop.time()
+            most = count
+            while left:
+                before, left = left, await self._put_run(upload_id, left, most)
+                parts.tell(part.number for part in before if part not in left)
+                fast = not left and most == count and loop.time() - begun_s < FAST_S
+                most = 1
+            count = min(2 * count, limits.PARTS_PER_REQUEST_MAX) if fast else -(-count // 2)
 
-        async def attempt() -> t.Ok:
+    async def _put_run(self, upload_id: int, parts: list[Part], most: int) -> list[Part]:
+        """Upload some of these parts, which follow one another unless `most` is 1, in one request;
+        if that fails, the first one. Returns what is left of them all."""
+        run = parts[:most]
+        path = f"/media/upload/{upload_id}/{run[0].number}"
+        repeated = False
+
+        async def attempt() -> list[Part]:
+            nonlocal repeated, run
             http, token = self._raw()
-            return await http.put("PUT", path, token, asked, data, t.Ok)
+            if repeated:
+                upload = await http.call(GetUpload(upload_id), token, self._timeouts.attempt_s)
+                stored = _stored(upload)
+                left = [part for part in parts if part.number not in stored]
+                if len(left) < len(parts):
+                    return left
+                run = parts[:1]
+            repeated = True
+            asked = {"hash": [files.text_of(part.hash) for part in run]}
+            await http.put("PUT", path, token, asked, [part.data for part in run], t.Ok)
+            return parts[len(run) :]
 
-        await self._insist(f"part {number}", attempt)
+        return await self._insist(f"part {run[0].number}", attempt)
 
     async def _fetch(self, address: str, size: int, out: int, progress: Progress | None) -> None:
         """Write a file from where it ends; each attempt that gets on is followed by another."""
@@ -231,7 +253,7 @@ class Files(Methods):
                         async for piece in pieces:
                             if at + len(piece) > size:
                                 raise ProtocolError("the server sends more than the file")
-                            await _whole(os.pwrite, out, piece, at)
+                            await whole(os.pwrite, out, piece, at)
                             at += len(piece)
                             if progress:
                                 progress(at, size)
@@ -245,49 +267,8 @@ class Files(Methods):
         os.ftruncate(out, size)
 
 
-class _Source:
-    """What is uploaded, part by part."""
-
-    def __init__(self, name: str, size: int, read: Callable[[int, int], bytes]) -> None:
-        self.name = name
-        self.size = size
-        self._read = read
-
-    async def read(self, part: int) -> bytes:
-        """A part. Raises OSError, also if the file has become shorter."""
-        start, length = part * limits.PART_BYTES, files.part_bytes(self.size, part)
-        data = await _whole(self._read, length, start)
-        if len(data) != length:
-            raise OSError(f"{self.name} has become shorter while it was read")
-        return data
-
-
-@asynccontextmanager
-async def _opened(source: Path | str | bytes) -> AsyncIterator[_Source]:
-    if isinstance(source, bytes):
-        yield _Source("", len(source), lambda length, start: source[start : start + length])
-        return
-    # Not to wait for who writes into a pipe.
-    fd = await asyncio.to_thread(os.open, source, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "this is not a file", str(source))
-        name = Path(source).name.encode(errors="replace").decode()
-        yield _Source(name, found.st_size, lambda length, start: os.pread(fd, length, start))
-    finally:
-        os.close(fd)
-
-
-async def _whole(work: Callable[..., R], *args: object) -> R:
-    """Do this in a thread, and wait until it is done, also when cancelled: until then the file that
-    it works on must not be closed, or it would work on the next one of that number."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+def _stored(upload: t.Upload) -> set[int]:
+    return {number for part in upload.stored for number in range(part.first, part.last + 1)}
 
 
 def _wanted(media: t.Media | None, thumb: bool) -> t.Media | t.Thumb:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx2
@@ -38,6 +38,12 @@ def decode_result(method: Method, body: bytes | msgspec.Raw) -> Any:
         raise ProtocolError(f"the answer to {method.name} is not understood: {error}") from error
 
 
+async def _each(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+    """One by one: a transport moves what it could not send yet, again and again."""
+    for piece in pieces:
+        yield piece
+
+
 class Http:
     """Connections to one server; `server` is its address without a slash at the end."""
 
@@ -68,13 +74,27 @@ class Http:
         raise self._refusal(answer)
 
     async def put(
-        self, verb: str, path: str, token: str, asked: dict[str, str], body: bytes, result: type[R]
+        self,
+        verb: str,
+        path: str,
+        token: str,
+        asked: Mapping[str, str | list[str]],
+        pieces: Sequence[bytes],
+        result: type[R],
     ) -> R:
         """Send bytes, once. Raises `ApiError`, `ConnectionLost`, `ProtocolError`."""
-        headers = {"authorization": f"Bearer {token}"}
+        headers = {
+            "authorization": f"Bearer {token}",
+            "content-length": f"{sum(map(len, pieces))}",
+        }
         with self._losing(path):
             answer = await self._http.request(
-                verb, path, params=asked, content=body, headers=headers, timeout=self._bytes_s
+                verb,
+                path,
+                params=asked,
+                content=_each(pieces),
+                headers=headers,
+                timeout=self._bytes_s,
             )
         if answer.status_code != 200:
             raise self._refusal(answer)

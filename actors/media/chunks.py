@@ -19,9 +19,9 @@ class PooledChunks:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def put(self, name: bytes, data: bytes) -> None:
+    async def put(self, name: bytes, data: bytes, root: bytes | None = None) -> None:
         with _told():
-            await self._pool.put(name, data)
+            await self._pool.put(name, data, root)
 
     async def get(self, name: bytes) -> bytes:
         with _told():

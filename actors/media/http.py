@@ -1,6 +1,7 @@
 """Files over HTTP.
 
-    PUT  /media/upload/<upload_id>/<part>?hash=H        a part of an upload, counted from 0
+    PUT  /media/upload/<upload_id>/<first>?hash=H...    parts of an upload, counted from 0, that
+                                                        follow one another, a hash for each
     POST /media/upload?hash=H&name=N&kind=K             a file of one part, at once
     GET  /media/file/<chat_id>/<message_id>[/<name>]    the file of a message
     GET  /media/thumb/<chat_id>/<message_id>            the small picture of it
@@ -15,6 +16,8 @@ answered in part (RFC 9110, section 14), several with the whole file.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote
 
@@ -24,6 +27,7 @@ from actors.edge.gateway import Gateway, now_ms
 from actors.media.service import MediaService
 from actors.media.tickets import Pass
 from actors.runtime import refs
+from actors.runtime.refs import Caller
 from api import limits
 from api import methods as m
 from api import types as t
@@ -31,16 +35,20 @@ from api.errors import ApiError
 from api.files import name_in, text_of
 from api.http import (
     JSON,
+    Body,
     Message,
     Receive,
     Reply,
     Send,
     headers_of,
     needed_token,
-    read_body,
     wrong_verb,
 )
 
+PART_BYTES = limits.PART_BYTES
+FURTHER_PARTS_MAX = 512
+"""What serves this reads bodies ahead, however long (Ray Serve does): so many parts more than one
+for each request may be under way."""
 SHOWN = re.compile(r"(image/(jpeg|png|gif|webp|avif)|video/(mp4|webm)|audio/[\w.+-]+)\Z")
 """What browsers may show in place; everything else is saved."""
 YEAR_S = 365 * 24 * 3600
@@ -71,6 +79,7 @@ class MediaHttp:
     def __init__(self, gateway: Gateway, service: MediaService) -> None:
         self._gateway = gateway
         self._service = service
+        self._further = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
         """The answer; None if it has been sent. Raises ApiError before anything has been sent;
@@ -83,27 +92,47 @@ class MediaHttp:
         return None
 
     async def _upload(self, scope: Message, receive: Receive) -> Reply:
-        steps = scope["path"].split("/")[2:]
-        if scope["method"] != ("POST" if len(steps) == 1 else "PUT"):
-            return wrong_verb(b"POST" if len(steps) == 1 else b"PUT")
+        steps = scope["path"].split("/")[3:]
+        if scope["method"] != ("PUT" if steps else "POST"):
+            return wrong_verb(b"PUT" if steps else b"POST")
         headers = headers_of(scope)
         caller = await self._gateway.authenticate(needed_token(headers))
-        asked = {k: v[-1] for k, v in parse_qs(scope["query_string"].decode("latin-1")).items()}
-        name = _hash(asked.pop("hash", ""))
-        if len(steps) == 1:
-            file_name, kind = asked.pop("name", ""), asked.pop("kind", "file")
-            _check_asked(asked)
-            params = _single(file_name, kind, name)
-            data = await read_body(headers, receive, limits.PART_BYTES)
-            done = await self._service.store_small(caller, name, data, params.name, params.kind)
-            return 200, JSON, msgspec.json.encode(done), []
+        asked = parse_qs(scope["query_string"].decode("latin-1"))
+        names = _hashes(asked.pop("hash", []))
+        if not steps:
+            return await self._upload_file(caller, names, asked, Body(headers, receive, PART_BYTES))
         _check_asked(asked)
-        upload_id, part = steps[1:] if len(steps) == 3 else ("", "")
-        if not _ID.match(upload_id) or not _PART.match(part):
-            raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<part>")
-        data = await read_body(headers, receive, limits.PART_BYTES)
-        await self._service.store_part(caller, int(upload_id), int(part), name, data)
+        upload_id, first = steps if len(steps) == 2 else ("", "")
+        if not _ID.match(upload_id) or not _PART.match(first):
+            raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<first>")
+        body = Body(headers, receive, len(names) * PART_BYTES)
+        with self._room(len(names) - 1):
+            await self._service.store_parts(caller, int(upload_id), int(first), names, body)
         return 200, JSON, msgspec.json.encode(t.Ok()), []
+
+    @contextmanager
+    def _room(self, further: int) -> Iterator[None]:
+        """For so many parts more than one. A request of one is never refused."""
+        if further and self._further + further > FURTHER_PARTS_MAX:
+            raise ApiError("overloaded", "too many parts are under way; send one at a time", 0.1)
+        self._further += further
+        try:
+            yield
+        finally:
+            self._further -= further
+
+    async def _upload_file(
+        self, caller: Caller, names: list[bytes], asked: dict[str, list[str]], body: Body
+    ) -> Reply:
+        """A file of one part."""
+        file_name, kind = asked.pop("name", [""])[-1], asked.pop("kind", ["file"])[-1]
+        _check_asked(asked)
+        if len(names) > 1:
+            raise ApiError("invalid_params", "a file that comes at once has one hash")
+        params = _single(file_name, kind, names[0])
+        data = await body.read(PART_BYTES + 1)  # to its end
+        done = await self._service.store_small(caller, names[0], data, params.name, params.kind)
+        return 200, JSON, msgspec.json.encode(done), []
 
     async def _download(self, scope: Message, send: Send) -> None:
         headers = headers_of(scope)
@@ -171,12 +200,15 @@ def _mark(whose: str) -> str:
     return whose if _GROUP.match(whose) else ""
 
 
-def _hash(text: str) -> bytes:
+def _hashes(texts: list[str]) -> list[bytes]:
+    if not 0 < len(texts) <= limits.PARTS_PER_REQUEST_MAX:
+        most = limits.PARTS_PER_REQUEST_MAX
+        raise ApiError("invalid_params", f"`hash` is needed once for each part, up to {most} times")
     try:
-        return name_in(text)
+        return [name_in(text) for text in texts]
     except ValueError:
         raise ApiError(
-            "invalid_params", "`hash` is the BLAKE3 hash of the body, in base64url"
+            "invalid_params", "`hash` is the BLAKE3 hash of a part, in base64url"
         ) from None
 
 
@@ -189,7 +221,7 @@ def _single(name: str, kind: str, file_hash: bytes) -> m.FinishUpload:
         raise ApiError("invalid_params", str(error)[:200]) from None
 
 
-def _check_asked(rest: dict[str, str]) -> None:
+def _check_asked(rest: dict[str, list[str]]) -> None:
     if rest:
         raise ApiError("invalid_params", f"there is no parameter {min(rest)[:64]!r}")
 

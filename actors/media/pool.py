@@ -73,16 +73,18 @@ class Pool:
             ("puts_total", "gets_total", "detours_total", "repairs_total"), 0
         )
 
-    async def put(self, name: bytes, data: bytes) -> None:
-        """Store a chunk; `data` must be what its name says. Raises Unavailable."""
+    async def put(self, name: bytes, data: bytes, root: bytes | None = None) -> None:
+        """Store a chunk, and note with it that the file `root` consists of it, so that it is kept;
+        `data` must be what its name says. Raises Unavailable."""
         await self._puts.acquire()
         enough: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = self._begin(self._spread(name, data, enough))
+        roots = () if root is None else (root,)
+        task = self._begin(self._spread(enough, name, data, None, roots))
         task.add_done_callback(lambda _: self._puts.release())
         await enough
         self.figures["puts_total"] += 1
 
-    async def _spread(self, name: bytes, data: bytes, enough: asyncio.Future[None]) -> None:
+    async def _spread(self, enough: asyncio.Future[None], name: bytes, *chunk: Any) -> None:
         """Goes on, after there are enough, until there are all."""
         left = iter(ranking(name, self._seats()))
         tasks = set()
@@ -90,7 +92,7 @@ class Pool:
         synced, missing = 0, self._copies
         while True:
             for _, actor in zip(range(missing), left, strict=False):
-                tasks.add(self._begin(self.call(actor, "put", name, data)))
+                tasks.add(self._begin(self.call(actor, "adopt", name, *chunk)))
             if not tasks:
                 break
             done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

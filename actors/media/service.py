@@ -43,6 +43,8 @@ from api.files import (
 
 EDGE_PARTS = 32
 """Of a long file, so many parts of both ends are looked at."""
+PARTS_IN_MEMORY = 3
+"""Of a request that brings parts: one comes while those before it are being stored."""
 AHEAD = 2
 """So many chunks are fetched before they are needed."""
 
@@ -50,8 +52,9 @@ AHEAD = 2
 class Chunks(Protocol):
     """The media pool. Raises `unavailable`, `storage_full`, `storage_corrupt`."""
 
-    async def put(self, name: bytes, data: bytes) -> None:
-        """Store a chunk; it is durable when this comes back."""
+    async def put(self, name: bytes, data: bytes, root: bytes | None = None) -> None:
+        """Store a chunk; it is durable when this comes back. `root`: a file that consists of it,
+        so that it is kept."""
 
     async def get(self, name: bytes) -> bytes:
         """A chunk, which is what its name says."""
@@ -61,6 +64,13 @@ class Chunks(Protocol):
         `upload_incomplete` if one is not there."""
 
 
+class Incoming(Protocol):
+    """What a client sends, from its beginning."""
+
+    async def read(self, size: int) -> bytes:
+        """So many bytes; fewer where it ends. Raises ApiError."""
+
+
 class Looks(Protocol):
     """See `actors.media.look`."""
 
@@ -68,11 +78,12 @@ class Looks(Protocol):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """A file in the pool."""
+    """A file in the pool; or one of a single part that is to be put there, with its `data`."""
 
     id: bytes
     size: int
     parts: list[bytes]
+    data: bytes = b""
 
 
 class MediaService:
@@ -85,18 +96,42 @@ class MediaService:
 
     # --- uploads ------------------------------------------------------------------------------
 
-    async def store_part(
-        self, caller: Caller, upload_id: int, part: int, name: bytes, data: bytes
+    async def store_parts(
+        self, caller: Caller, upload_id: int, first: int, names: Sequence[bytes], body: Incoming
     ) -> None:
-        """A part of a running upload. Raises `upload_not_found`, `part_invalid`,
-        `hash_mismatch`."""
+        """Parts of a running upload that follow one another, each by itself: what is stored when it
+        ends is noted, also where others are refused. Raises the first refusal: `upload_not_found`,
+        `part_invalid`, `hash_mismatch`."""
         user = refs.user(caller.user_id)
+        expect = i.ExpectParts(upload_id, first, len(names))
+        answer = await self._gateway.ask(user, expect, caller, read=True)
+        size = msgspec.json.decode(answer, type=i.PartsExpected).size
+        slots = asyncio.Semaphore(PARTS_IN_MEMORY)
+        storing: dict[tuple[int, bytes], asyncio.Task[None]] = {}
+        try:
+            for part, name in enumerate(names, first):
+                await slots.acquire()
+                data = await body.read(part_bytes(size, part))
+                if len(data) < part_bytes(size, part):
+                    raise ApiError("part_invalid", f"part {part} is not whole")
+                task = asyncio.create_task(self._store(name, data))
+                task.add_done_callback(lambda _: slots.release())
+                storing[part, name] = task
+            if await body.read(1):
+                raise ApiError("part_invalid", "the body is longer than these parts")
+        finally:
+            await asyncio.gather(*storing.values(), return_exceptions=True)
+            stored = tuple(key for key, task in storing.items() if task.exception() is None)
+            stored_bytes = sum(part_bytes(size, part) for part, _ in stored)
+            if stored:
+                async with self._counted(caller, stored_bytes):
+                    await self._gateway.ask(user, i.PartsStored(upload_id, stored), caller)
+        for task in storing.values():
+            task.result()
+
+    async def _store(self, name: bytes, data: bytes) -> None:
         _check_hash(name, data)
-        size = len(data)
-        await self._gateway.ask(user, i.ExpectPart(upload_id, part, size), caller, read=True)
         await self._chunks.put(name, data)
-        async with self._counted(caller, size):
-            await self._gateway.ask(user, i.PartStored(upload_id, part, name, size), caller)
 
     async def store_small(
         self, caller: Caller, name: bytes, data: bytes, file_name: str, kind: t.MediaKind
@@ -105,11 +140,9 @@ class MediaService:
         _check_hash(name, data)
         if not data:
             raise ApiError("part_invalid", "a file has at least one byte")
-        user, size = refs.user(caller.user_id), len(data)
-        await self._gateway.ask(user, i.ExpectFile(text_of(name), size), caller, read=True)
-        await self._chunks.put(name, data)
-        async with self._counted(caller, size):
-            return await self._keep(caller, 0, Stored(name, size, [name]), file_name, kind)
+        expect = i.ExpectFile(text_of(name), len(data))
+        await self._gateway.ask(refs.user(caller.user_id), expect, caller, read=True)
+        return await self._keep(caller, 0, Stored(name, len(data), [name], data), file_name, kind)
 
     @asynccontextmanager
     async def _counted(self, caller: Caller, size: int) -> AsyncIterator[None]:
@@ -119,8 +152,9 @@ class MediaService:
             yield
         except ApiError:
             user = refs.user(caller.user_id)
-            with suppress(ApiError):
-                await self._gateway.ask(user, i.BytesDiscarded(size), caller)
+            if size:
+                with suppress(ApiError):
+                    await self._gateway.ask(user, i.BytesDiscarded(size), caller)
             raise
 
     async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:
@@ -139,8 +173,9 @@ class MediaService:
     async def _keep(
         self, caller: Caller, upload_id: int, stored: Stored, name: str, kind: t.MediaKind
     ) -> t.Finished:
-        """Look at a file whose chunks are stored, and hand it over to its user and its actor."""
-        named, uploaded_bytes = text_of(stored.id), stored.size
+        """Look at a file, and hand it over to its user and its actor. The chunk of one that came
+        with its data is stored now: what is dropped from a photo never is."""
+        named, uploaded_bytes = text_of(stored.id), 0 if stored.data else stored.size
         name = shown_name(name)
         if kind == "photo" and stored.size > limits.PHOTO_BYTES_MAX:
             kind = "file"
@@ -149,38 +184,40 @@ class MediaService:
         else:
             look, stored = await self._look(stored, kind, name)
         await self._hold(stored)
-        thumb = None
-        if look.thumb:
-            small = chunk_hash(look.thumb)
-            await self._chunks.put(small, look.thumb)
-            await self._chunks.hold(small, [small])
-            mime = "image/webp" if look.thumb.startswith(b"RIFF") else "image/jpeg"
-            thumb = t.Thumb(
-                text_of(small), len(look.thumb), mime, look.thumb_width, look.thumb_height
+        # What a running upload has stored is counted by it.
+        async with self._counted(caller, 0 if upload_id else stored.size):
+            media = t.Media(
+                look.kind,
+                text_of(stored.id),
+                stored.size,
+                name,
+                look.mime,
+                look.width,
+                look.height,
+                look.duration_ms,
+                _text(look.waveform),
+                _text(look.preview),
+                await self._thumb(look),
             )
-        media = t.Media(
-            look.kind,
-            text_of(stored.id),
-            stored.size,
-            name,
-            look.mime,
-            look.width,
-            look.height,
-            look.duration_ms,
-            _text(look.waveform),
-            _text(look.preview),
-            thumb,
-        )
-        spare = 0 if media.file_id == named else uploaded_bytes
-        user = refs.user(caller.user_id)
-        await self._gateway.expect_answer_from(refs.file(media.file_id))
-        await self._gateway.ask(user, i.KeepFile(upload_id, media, named, spare), caller)
+            spare = 0 if media.file_id == named else uploaded_bytes
+            user = refs.user(caller.user_id)
+            await self._gateway.expect_answer_from(refs.file(media.file_id))
+            await self._gateway.ask(user, i.KeepFile(upload_id, media, named, spare), caller)
         return self._ticket(caller, media)
+
+    async def _thumb(self, look: Look) -> t.Thumb | None:
+        """The small picture, stored."""
+        if not look.thumb:
+            return None
+        small = chunk_hash(look.thumb)
+        await self._chunks.put(small, look.thumb, small)
+        mime = "image/webp" if look.thumb.startswith(b"RIFF") else "image/jpeg"
+        return t.Thumb(text_of(small), len(look.thumb), mime, look.thumb_width, look.thumb_height)
 
     async def _type(self, stored: Stored, name: str) -> str:
         """The media type of a file that is not looked into."""
         ends = {stored.parts[0], stored.parts[-1]}
-        found = {part: await self._chunks.get(part) for part in ends}
+        found = {part: await self._part(stored, part) for part in ends}
         head, tail = found[stored.parts[0]][:HEAD], found[stored.parts[-1]][-TAIL:]
         return await asyncio.to_thread(mime_of, head, tail, name)
 
@@ -200,10 +237,13 @@ class MediaService:
         try:
             for number, name in enumerate(stored.parts):
                 if not EDGE_PARTS <= number < len(stored.parts) - EDGE_PARTS:
-                    data = await self._chunks.get(name)
+                    data = await self._part(stored, name)
                     await asyncio.to_thread(os.pwrite, out, data, number * limits.PART_BYTES)
         finally:
             os.close(out)
+
+    async def _part(self, stored: Stored, name: bytes) -> bytes:
+        return stored.data or await self._chunks.get(name)
 
     async def _store_file(self, path: Path) -> Stored:
         parts: list[bytes] = []
@@ -219,6 +259,9 @@ class MediaService:
         return Stored(file_id(parts), size, parts)
 
     async def _hold(self, stored: Stored) -> None:
+        if stored.data:
+            await self._chunks.put(stored.id, stored.data, stored.id)
+            return
         names = list(dict.fromkeys(stored.parts))
         if len(stored.parts) > 1:
             await self._chunks.put(stored.id, b"".join(stored.parts))

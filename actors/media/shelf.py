@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from actors.runtime.replication.protocol import Unavailable
 from storage.chunk_changes import Change, Checked, Drop, Hold, Put, cost
-from storage.chunk_codec import CorruptChunk, pack
+from storage.chunk_codec import CorruptChunk, may_shrink, pack, plain
 from storage.chunks import ChunkStore
 from storage.port import StorageFull
 
@@ -93,7 +93,8 @@ class Shelf:
             raise Unavailable("too much waits to be stored")
         self._waiting_bytes += len(data)
         try:
-            chunk = await self.read(pack, name, data)
+            # To hash it takes no longer than to hand it to a thread; to pack it does.
+            chunk = await self.read(pack, name, data) if may_shrink(data) else plain(name, data)
             await self.commit(Put(chunk, touched_ms, tuple(roots)))
         finally:
             self._waiting_bytes -= len(data)

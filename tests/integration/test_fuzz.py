@@ -275,7 +275,8 @@ def test_bodies_that_are_no_parameters(
 
 # --- files ------------------------------------------------------------------------------------
 
-SIZES = st.sampled_from([1, 2, limits.PART_BYTES, limits.PART_BYTES + 1])
+PARTS_SIZE = 3 * limits.PART_BYTES + 1
+SIZES = st.sampled_from([1, 2, limits.PART_BYTES, limits.PART_BYTES + 1, PARTS_SIZE])
 
 
 def uploaded(who: Login, content: bytes) -> str:
@@ -296,13 +297,13 @@ def test_files(server: RunningServer, http: requests.Session, someone: Login) ->
     sent = someone.call(
         "messages.send", chat_id=chat, text="", random_id=9, media=uploaded(someone, b"file")
     )
-    someone.call("media.begin", upload_id=3, size=limits.PART_BYTES + 1)
+    someone.call("media.begin", upload_id=3, size=PARTS_SIZE)
     step = st.sampled_from(
         ["upload", "file", "thumb", "link", "3", "0", "1", "4000", "-1", chat, f"{sent['id']}"]
     ) | st.text(max_size=12).map(quote)
     paths = st.lists(step, max_size=4).map(lambda steps: "/".join(["/media", *steps]))
     right = st.just(f"/media/file/{chat}/{sent['id']}") | st.sampled_from(
-        ["/media/upload", "/media/upload/3/0", "/media/upload/3/1"]
+        ["/media/upload", "/media/upload/3/0", "/media/upload/3/1", "/media/upload/3/3"]
     )
     body = SIZES.map(bytes) | st.binary(max_size=50)
     asked = st.dictionaries(st.sampled_from(["hash", "name", "kind", "x"]), st.text(max_size=50))
@@ -316,7 +317,7 @@ def test_files(server: RunningServer, http: requests.Session, someone: Login) ->
         paths | right,
         body,
         asked,
-        st.booleans(),
+        st.sampled_from(["", "whole", "parts", "parts but one", "twice"]),
         header,
         st.sampled_from([someone.token, someone.token, "", "x"]),
     )
@@ -324,16 +325,22 @@ def test_files(server: RunningServer, http: requests.Session, someone: Login) ->
         verb: str,
         path: str,
         content: bytes,
-        params: dict[str, str],
-        hashed: bool,
+        params: dict[str, str | list[str]],
+        hashed: str,
         asked_range: str,
         token: str,
     ) -> None:
         headers = {"Range": asked_range, "If-None-Match": "x"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        if hashed:
+        if hashed == "whole":
             params = {**params, "hash": text_of(chunk_hash(content))}
+        elif hashed:
+            starts = range(0, len(content), limits.PART_BYTES)
+            parts = [content[start : start + limits.PART_BYTES] for start in starts]
+            hashes = [text_of(chunk_hash(part)) for part in parts]
+            shown = {"parts": hashes, "parts but one": hashes[:-1], "twice": hashes * 2}
+            params = {**params, "hash": shown[hashed]}
         url = f"{server.url}{path}"
         response = http.request(
             verb, url, params=params, data=content, headers=headers, timeout=ws.ANSWER_S_MAX

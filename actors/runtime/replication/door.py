@@ -23,6 +23,8 @@ LENGTH_BYTES = 4
 FRAME_BYTES_MAX = 256 * 1024 * 1024
 BUFFER_BYTES = 1024 * 1024
 """A wire with so much to be sent is full."""
+RECEIVE_BYTES, KEPT_BYTES = 64 * 1024, 1024 * 1024
+"""What a wire receives into at first, and at most when nothing larger comes."""
 KEY_BYTES = 32
 KEY_S_MAX = 5.0
 STRANGERS_MAX = 64
@@ -41,14 +43,16 @@ class Address(Struct, frozen=True, array_like=True):
 decode_address = msgspec.msgpack.Decoder(Address).decode
 
 
-class SocketWire(asyncio.Protocol):
-    """See `actors.runtime.replication.lines.Wire`."""
+class SocketWire(asyncio.BufferedProtocol):
+    """See `actors.runtime.replication.lines.Wire`. A frame is received where it is read: in a
+    buffer that grows to what a frame needs."""
 
     def __init__(self, station: Station | None = None) -> None:
         self.station = station
         self.frame_bytes_max = FRAME_BYTES_MAX
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        self._buffer = memoryview(bytearray(RECEIVE_BYTES))
+        self._have = 0
         self._paused = False
 
     @property
@@ -61,7 +65,7 @@ class SocketWire(asyncio.Protocol):
 
     def send(self, frame: bytes) -> None:
         if self._transport is not None and not self._closing:
-            self._transport.write(len(frame).to_bytes(LENGTH_BYTES, "big") + frame)
+            self._transport.writelines((len(frame).to_bytes(LENGTH_BYTES, "big"), frame))
 
     def close(self) -> None:
         if self._transport is not None:
@@ -77,24 +81,37 @@ class SocketWire(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=BUFFER_BYTES)
 
-    def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        start = 0
-        while len(buffer) - start >= LENGTH_BYTES and not self._closing:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer[self._have :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._have += nbytes
+        buffer, have = self._buffer, self._have
+        start, needed = 0, RECEIVE_BYTES
+        while have - start >= LENGTH_BYTES and not self._closing:
             size = int.from_bytes(buffer[start : start + LENGTH_BYTES], "big")
             if size > self.frame_bytes_max:
                 log.warning("a frame of %d bytes is refused", size)
                 self.abort()
                 return
             end = start + LENGTH_BYTES + size
-            if len(buffer) < end:
+            if have < end:
+                needed = end - start
                 break
-            self._take(bytes(buffer[start + LENGTH_BYTES : end]))
+            self._take(buffer[start + LENGTH_BYTES : end])
             start = end
-        del buffer[:start]
+        self._keep(start, needed)
 
-    def _take(self, frame: bytes) -> None:
+    def _keep(self, start: int, needed: int) -> None:
+        """What begins at `start` is the beginning of a frame that needs so much room."""
+        old, rest = self._buffer, self._have - start
+        if needed > len(old) or needed <= KEPT_BYTES < len(old):
+            self._buffer = memoryview(bytearray(needed))
+        if start or self._buffer is not old:
+            self._buffer[:rest] = old[start : self._have]
+        self._have = rest
+
+    def _take(self, frame: memoryview) -> None:
         if self.station is not None:
             self.station.received(frame)
 
@@ -129,7 +146,7 @@ class _Visitor(SocketWire):
         strangers.add(self)
         self._timer = asyncio.get_running_loop().call_later(KEY_S_MAX, self.abort)
 
-    def _take(self, frame: bytes) -> None:
+    def _take(self, frame: memoryview) -> None:
         if self.station is not None:
             self.station.received(frame)
         elif hmac.compare_digest(frame, self._door.key):

@@ -54,7 +54,8 @@ class Wire(Protocol):
 class Station(Protocol):
     """Who is at an end of a connection."""
 
-    def received(self, frame: bytes) -> None: ...
+    def received(self, frame: memoryview | bytes) -> None:
+        """The frame is another one after this call."""
 
     def drained(self) -> None:
         """The wire is not full any more."""
@@ -187,7 +188,7 @@ class Line:
                 self._take_out(item.number)
             self._wire.send(_encode(items))
 
-    def received(self, frame: bytes) -> None:
+    def received(self, frame: memoryview | bytes) -> None:
         self._heard_s = self._loop.time()
         for answer in _decode_answers(frame):
             future = self._waiting.get(answer.number)
@@ -276,7 +277,7 @@ class Clerk:
         self._giving = False
         self._lost = False
 
-    def received(self, frame: bytes) -> None:
+    def received(self, frame: memoryview | bytes) -> None:
         items = _decode_items(frame)
         for item in items:
             task = self._loop.create_task(self._carry_out(item))

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api import limits
 from api import methods as m
 from api.errors import ERRORS, ApiError, Problem
-from api.http import App, Message, Receive, Send, caller_address
+from api.http import App, Body, Message, Receive, Send, caller_address
 
 WAIT_S = 10.0
 SECRET = "the-inside-of-the-server"
@@ -557,3 +559,25 @@ def test_nothing_of_the_application_is_left_running() -> None:
         return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
 
     assert asyncio.run(run()) == set()
+
+
+@given(st.lists(st.binary(max_size=9), min_size=1), st.lists(st.integers(1, 12), max_size=20))
+def test_a_body_is_read_in_any_pieces(pieces: list[bytes], sizes: list[int]) -> None:
+    whole = b"".join(pieces)
+    last = len(pieces) - 1
+    coming = iter(
+        {"type": "http.request", "body": piece, "more_body": index < last}
+        for index, piece in enumerate(pieces)
+    )
+
+    async def hear() -> Message:
+        return next(coming)
+
+    async def read() -> None:
+        body = Body({}, hear, len(whole))
+        at = 0
+        for size in [*sizes, len(whole) + 1, 1]:
+            assert await body.read(size) == whole[at : at + size]
+            at += size
+
+    asyncio.run(read())

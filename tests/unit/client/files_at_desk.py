@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import uvicorn
 
@@ -88,13 +89,14 @@ class Wire:
 
 
 class Served:
-    """A desk on a wire. `asked`: what was asked, with the range; `instead`: what answers in place
-    of the desk."""
+    """A desk on a wire. `asked`: what was asked, with the range; `hashes`: of the parts in each
+    request that brings some; `instead`: what answers in place of the desk."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.chat = desk.chat
         self.asked: list[tuple[str, str, str]] = []
+        self.hashes: list[list[str]] = []
         self.instead: Asgi | None = None
         self._app = App(self._start)
 
@@ -105,6 +107,8 @@ class Served:
         if scope["type"] == "http":
             ranges = dict(scope["headers"]).get(b"range", b"").decode()
             self.asked.append((scope["method"], scope["path"], ranges))
+            if scope["method"] == "PUT":
+                self.hashes.append(parse_qs(scope["query_string"].decode())["hash"])
             if self.instead is not None:
                 await self.instead(scope, receive, send)
                 return

@@ -13,16 +13,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import heliograph
+from actors.media import http
 from actors.media.look import Look
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from api.files import name_in
+from heliograph import _files
 from heliograph._saving import NAME_BYTES_MAX, draft_of, free_place, saved_name
 from tests.unit.client import driving
 from tests.unit.client.fake_server import Server
-from tests.unit.client.files_at_desk import Served, run
+from tests.unit.client.files_at_desk import TEST_S_MAX, Served, run
 from tests.unit.media.desk import hash_of, id_of, parts_of
 
 PART = limits.PART_BYTES
@@ -53,6 +55,10 @@ async def sent(served: Served, content: bytes, name: str = "notes.bin") -> t.Mes
         done = await alice.send_file(served.chat, content, name=name)
         (message,) = await alice.messages(served.chat, [done.id])
     return message
+
+
+def sent_parts(served: Served) -> int:
+    return sum(map(len, served.hashes))
 
 
 def files(folder: Path) -> list[Path]:
@@ -117,7 +123,11 @@ def test_pictures_of_users_and_groups(tmp_path: Path) -> None:
     run(test)
 
 
-def test_after_an_error_an_upload_goes_on_with_what_is_missing() -> None:
+def test_after_an_error_an_upload_goes_on_with_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_files, "REQUESTS_AT_ONCE", 1)  # nothing is under way after the error
+
     async def test(served: Served) -> None:
         def breaks() -> None:
             served.desk.chunks.broken = ApiError("storage_corrupt")
@@ -129,13 +139,74 @@ def test_after_an_error_an_upload_goes_on_with_what_is_missing() -> None:
                 await alice.upload(LONG, upload_id=7, progress=first)
             served.desk.chunks.broken = None
             stored = (await alice.get_upload(7)).stored
-            served.asked.clear()
+            served.hashes.clear()
             done = await alice.upload(LONG, upload_id=7, progress=second)
         parts = sum(part.last - part.first + 1 for part in stored)
         assert parts >= 2
-        assert len(served.asked_for("PUT", "/media/upload/7/")) == 6 - parts
+        assert sent_parts(served) == 6 - parts
         assert done.media.file_id == id_of(LONG)
         second.check(len(LONG))
+
+    run(test)
+
+
+@pytest.mark.parametrize(("fast_s", "most"), [(TEST_S_MAX, 16), (0, 1)])
+def test_requests_grow_while_they_are_fast(
+    monkeypatch: pytest.MonkeyPatch, fast_s: float, most: int
+) -> None:
+    monkeypatch.setattr(_files, "FAST_S", fast_s)
+    monkeypatch.setattr(_files, "REQUESTS_AT_ONCE", 1)
+    content = bytes(60 * PART + 5)
+
+    async def test(served: Served) -> None:
+        told = Told()
+        async with served.client() as alice:
+            done = await alice.upload(content, upload_id=7, progress=told)
+        assert done.media.file_id == id_of(content)
+        assert max(map(len, served.hashes)) == most
+        assert sent_parts(served) == 61
+        told.check(len(content))
+        assert len(told.steps) == 61
+
+    run(test)
+
+
+def test_of_what_was_refused_in_part_only_what_is_lacking_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where that are parts with a gap between them."""
+    monkeypatch.setattr(_files, "REQUESTS_AT_ONCE", 1)
+    monkeypatch.setattr(_files, "FAST_S", TEST_S_MAX)
+    content = LONG + LONG[::-1]
+    lacking = {name_in(hash_of(parts_of(content)[number])) for number in (4, 6)}
+
+    async def test(served: Served) -> None:
+        put = served.desk.chunks.put
+
+        async def full(name: bytes, data: bytes) -> None:
+            if name in lacking:
+                lacking.remove(name)
+                raise ApiError("storage_full", retry_after=0.01)
+            await put(name, data)
+
+        served.desk.chunks.put = full  # type: ignore[method-assign]
+        told = Told()
+        async with served.client() as alice:
+            done = await alice.upload(content, upload_id=7, progress=told)
+        assert done.media.file_id == id_of(content)
+        assert list(map(len, served.hashes)) == [1, 2, 4, 1, 1, 2, 2]
+        told.check(len(content))
+
+    run(test)
+
+
+def test_a_server_under_load_gets_one_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "FURTHER_PARTS_MAX", 0)
+    monkeypatch.setattr(_files, "FAST_S", TEST_S_MAX)
+
+    async def test(served: Served) -> None:
+        async with served.client() as alice:
+            assert (await alice.upload(LONG, upload_id=7)).media.file_id == id_of(LONG)
 
     run(test)
 
@@ -228,7 +299,7 @@ def test_an_upload_waits_until_the_disk_has_room() -> None:
         chunks = served.desk.chunks
         put = chunks.put
 
-        async def full(name: bytes, data: bytes) -> None:
+        async def full(*chunk: bytes) -> None:
             chunks.put = put  # type: ignore[method-assign]
             raise ApiError("storage_full", retry_after=0.01)
 

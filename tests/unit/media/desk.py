@@ -37,12 +37,14 @@ class MemoryChunks:
         self.broken: ApiError | None = None
         self.bytes_max = 0
 
-    async def put(self, name: bytes, data: bytes) -> None:
+    async def put(self, name: bytes, data: bytes, root: bytes | None = None) -> None:
         if self.broken:
             raise self.broken
         assert chunk_hash(data) == name
         self.chunks[name] = data
         self.bytes_max = max(self.bytes_max, len(data))
+        if root is not None:
+            await self.hold(root, [name])
 
     async def get(self, name: bytes) -> bytes:
         await asyncio.sleep(0)
@@ -154,14 +156,14 @@ class Desk:
         self.chat = self.town.private(self.alice.caller, self.bob.caller)
 
     def ask(self, verb: str, path: str, **options: Any) -> httpx2.Response:
-        async def made() -> httpx2.Response:
-            app = App(self._start)
-            app._backend = Backend(self)  # type: ignore[assignment]
-            transport = httpx2.ASGITransport(app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://desk") as client:
-                return await client.request(verb, path, **options)
+        return asyncio.run(self.answer(verb, path, **options))
 
-        return asyncio.run(made())
+    async def answer(self, verb: str, path: str, **options: Any) -> httpx2.Response:
+        app = App(self._start)
+        app._backend = Backend(self)  # type: ignore[assignment]
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://desk") as client:
+            return await client.request(verb, path, **options)
 
     async def _start(self) -> Any:
         return Backend(self)

@@ -167,15 +167,16 @@ def test_parts_that_are_sent_again_count(desk: Desk, small_room: None) -> None:
 
 
 def test_what_is_removed_from_a_photo_counts(desk: Desk, small_room: None, tmp_path: Path) -> None:
+    """Where it was stored, as it came in parts."""
     clean = tmp_path / "clean"
     clean.write_bytes(b"picture")
     desk.looker.sees = Look(mime="image/jpeg", kind="photo", clean=clean)
     for number in range(3):
         desk.alice.upload(b"picture and position %d" % number, "photo")
-    assert has_room_for(desk, 100 - 7 - 3 * 22)
+    assert has_room_for(desk, 100 - 7), "it was never stored"
     begin_and_send(desk, 10)
     desk.alice.call(m.FinishUpload(7, hash_of(b"\x00" * 10), kind="photo"))
-    assert has_room_for(desk, 100 - 7 - 3 * 22 - 10)
+    assert has_room_for(desk, 100 - 7 - 10)
 
 
 def test_a_small_file_without_room_is_not_stored(desk: Desk, small_room: None) -> None:
@@ -194,7 +195,8 @@ def test_a_small_file_without_room_is_not_stored(desk: Desk, small_room: None) -
 def test_what_was_stored_in_vain_counts(
     desk: Desk, small_room: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An upload is cancelled while its part is stored; a file cannot be looked at."""
+    """An upload is cancelled while its part is stored; a file is stored, and not kept. Of one that
+    cannot be looked at, nothing was stored."""
     put = desk.chunks.put
 
     async def put_and_cancel(name: bytes, data: bytes) -> None:
@@ -215,6 +217,20 @@ def test_what_was_stored_in_vain_counts(
     monkeypatch.setattr(desk.looker, "look", look)
     with pytest.raises(AssertionError, match="unavailable"):
         desk.alice.upload(b"y" * 30, "photo")
+    assert has_room_for(desk, 80)
+
+    monkeypatch.setattr(desk.chunks, "put", put)
+    ask = desk.town.gateway.ask
+
+    async def half_down(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
+        if isinstance(message, i.KeepFile):
+            raise ApiError("unavailable")
+        return await ask(ref, message, *args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.town.gateway, "ask", half_down)
+        with pytest.raises(AssertionError, match="unavailable"):
+            desk.alice.upload(b"y" * 30)
     assert has_room_for(desk, 50)
 
 

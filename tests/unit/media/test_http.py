@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -12,21 +16,46 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors import messages as i
+from actors.media import http
 from actors.media.look import Look
-from actors.media.service import shown_name
+from actors.media.service import PARTS_IN_MEMORY, shown_name
 from actors.runtime import refs
 from api import limits
 from api import methods as m
 from api.errors import ApiError, Problem
 from api.files import name_in
-from api.types import PartRange
+from api.types import Ok, PartRange
 from tests.unit.media.desk import Desk, hash_of, id_of, parts_of
+from tests.unit.runtime.fake_time import idle
 
 LONG = random.Random(1).randbytes(3 * limits.PART_BYTES + 1000)
 
 
 def code(answer: object) -> str:
     return msgspec.json.decode(answer.content, type=Problem).code  # type: ignore[attr-defined]
+
+
+def put(
+    desk: Desk,
+    upload_id: int,
+    first: int,
+    parts: list[bytes],
+    hashes: list[str] | None = None,
+    chunked: bool = False,
+) -> httpx2.Response:
+    """Send parts in one request."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        body = b"".join(parts)
+        for at in range(0, len(body), 300_000):
+            yield body[at : at + 300_000]
+
+    return desk.alice.ask(
+        "PUT",
+        f"/media/upload/{upload_id}/{first}",
+        params={"hash": [hash_of(part) for part in parts] if hashes is None else hashes},
+        content=pieces() if chunked else b"".join(parts),
+    )
 
 
 def refused(call: object) -> str:
@@ -170,6 +199,190 @@ def test_bad_parts_are_refused_and_change_nothing(desk: Desk) -> None:
     assert refused(lambda: desk.eve.call(m.FinishUpload(7, id_of(LONG)))) == "upload_not_found"
 
 
+def asked_of_actors(desk: Desk) -> list[str]:
+    """What the front asks from now on."""
+    asked: list[str] = []
+    ask = desk.town.gateway.ask
+
+    async def noted(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
+        asked.append(type(message).__name__)
+        return await ask(ref, message, *args, **more)
+
+    desk.town.gateway.ask = noted  # type: ignore[method-assign]
+    return asked
+
+
+def test_a_small_file_takes_three_turns_and_one_call_of_the_pool(desk: Desk) -> None:
+    asked = asked_of_actors(desk)
+    calls: list[str] = []
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            calls.append(name)
+            return getattr(desk.chunks, name)
+
+    desk.service._chunks = Counted()  # type: ignore[assignment]
+    done = desk.alice.upload(b"hello")
+    assert asked == ["CheckToken", "ExpectFile", "KeepFile"]
+    assert calls == ["put"]
+    name = name_in(done.media.file_id)
+    assert desk.chunks.holders == {name: {name}}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_several_parts_come_in_one_request(desk: Desk, chunked: bool) -> None:
+    asked = asked_of_actors(desk)
+    desk.alice.call(m.BeginUpload(7, len(LONG)))
+    put(desk, 7, 3, parts_of(LONG)[3:])
+    assert desk.alice.call(m.GetUpload(7)).stored == [PartRange(3, 3)]
+    asked.clear()
+    answer = put(desk, 7, 0, parts_of(LONG), chunked=chunked)
+    assert msgspec.json.decode(answer.content, type=Ok).ok
+    assert asked == ["CheckToken", "ExpectParts", "PartsStored"]
+    assert desk.alice.call(m.FinishUpload(7, id_of(LONG))).media.size == len(LONG)
+
+
+def test_of_several_parts_those_that_are_right_are_kept(desk: Desk) -> None:
+    parts = parts_of(LONG)
+    names = [hash_of(part) for part in parts]
+
+    def refused_then(expected: str, *stored: PartRange, **how: object) -> None:
+        desk.alice.call(m.BeginUpload(7, len(LONG)))
+        assert code(put(desk, 7, **how)) == expected  # type: ignore[arg-type]
+        assert desk.alice.call(m.GetUpload(7)).stored == list(stored)
+        desk.alice.call(m.CancelUpload(7))
+
+    wrong = [names[0], names[0], *names[2:]]
+    ends = PartRange(0, 0), PartRange(2, 3)
+    refused_then("hash_mismatch", *ends, first=0, parts=parts, hashes=wrong)
+    whole = PartRange(0, 1)
+    cut = [*parts[:2], parts[2][:-1]]
+    refused_then("part_invalid", whole, first=0, parts=cut, hashes=names[:3])
+    refused_then("part_invalid", whole, first=0, parts=parts[:2], hashes=names)
+    for chunked in (False, True):
+        long = [*parts, b"x"]
+        refused_then(
+            "part_invalid", PartRange(0, 3), first=0, parts=long, hashes=names, chunked=chunked
+        )
+    refused_then("part_invalid", first=1, parts=parts)
+    refused_then("part_invalid", first=3, parts=parts[:2])
+    refused_then("part_invalid", first=4_000, parts=parts[:1])
+    refused_then("too_large", first=0, parts=parts[:2], hashes=names[:1])
+    refused_then("too_large", first=0, parts=parts[:2], hashes=names[:1], chunked=True)
+    refused_then("invalid_params", first=0, parts=parts, hashes=[])
+    refused_then("invalid_params", first=0, parts=parts, hashes=names[:1] * 17)
+    refused_then("invalid_params", first=0, parts=parts, hashes=[*names[:3], "x"])
+
+
+class Coming:
+    """A body that comes as the test says; `read_bytes`: how much of it was taken; `over`: there is
+    no more."""
+
+    def __init__(self, content: bytes, ends: str = "") -> None:
+        self._content = content
+        self._ends = ends
+        self.read_bytes = 0
+        self.over = asyncio.Event()
+
+    async def read(self, size: int) -> bytes:
+        await asyncio.sleep(0)
+        piece = self._content[self.read_bytes : self.read_bytes + size]
+        self.read_bytes += len(piece)
+        if self._ends == "cancelled" and not piece:
+            self.over.set()
+            await asyncio.Event().wait()
+        if self._ends == "gone" and len(piece) < size:
+            raise ApiError("bad_request", "the client went away")
+        return piece
+
+
+def test_under_load_one_part_a_request_still_comes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "FURTHER_PARTS_MAX", 3)
+    parts = parts_of(LONG)
+    desk.alice.call(m.BeginUpload(7, len(LONG)))
+    answers: list[httpx2.Response] = []
+    store = desk.service.store_parts
+
+    async def meanwhile(*asked: Any) -> None:
+        monkeypatch.setattr(desk.service, "store_parts", store)
+        for few in (parts[:1], parts[:2]):
+            answers.append(
+                await desk.answer(
+                    "PUT",
+                    "/media/upload/7/0",
+                    headers={"authorization": f"Bearer {desk.alice.token}"},
+                    params={"hash": list(map(hash_of, few))},
+                    content=b"".join(few),
+                )
+            )
+        await store(*asked)
+
+    monkeypatch.setattr(desk.service, "store_parts", meanwhile)
+    assert put(desk, 7, 0, parts).status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 503]
+    assert code(answers[1]) == "overloaded"
+    assert put(desk, 7, 0, parts).status_code == 200, "there is room again"
+
+
+@pytest.mark.parametrize("ends", ["gone", "cancelled"])
+def test_what_came_before_the_connection_was_lost_is_kept(desk: Desk, ends: str) -> None:
+    desk.alice.call(m.BeginUpload(7, len(LONG)))
+    names = [name_in(hash_of(part)) for part in parts_of(LONG)]
+    coming = Coming(LONG[: 2 * limits.PART_BYTES], ends)
+
+    async def lost() -> None:
+        storing = asyncio.create_task(
+            desk.service.store_parts(desk.alice.caller, 7, 0, names, coming)
+        )
+        if ends == "gone":
+            with pytest.raises(ApiError, match="went away"):
+                await storing
+            return
+        await coming.over.wait()
+        storing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await storing
+
+    asyncio.run(lost())
+    assert desk.alice.call(m.GetUpload(7)).stored == [PartRange(0, 1)]
+
+
+def test_no_more_than_some_parts_are_in_memory(desk: Desk) -> None:
+    desk.alice.call(m.BeginUpload(7, len(LONG)))
+    names = [name_in(hash_of(part)) for part in parts_of(LONG)]
+    coming = Coming(LONG)
+    put = desk.chunks.put
+    waiting: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+
+    async def slow(name: bytes, data: bytes) -> None:
+        go_on = asyncio.Event()
+        waiting.put_nowait(go_on)
+        await go_on.wait()
+        await put(name, data)
+
+    desk.chunks.put = slow  # type: ignore[method-assign]
+
+    async def store() -> None:
+        storing = asyncio.create_task(
+            desk.service.store_parts(desk.alice.caller, 7, 0, names, coming)
+        )
+        held: list[asyncio.Event] = []
+        for done in range(len(names)):
+            async with asyncio.timeout(10):
+                while len(held) < min(PARTS_IN_MEMORY, len(names) - done):
+                    held.append(await waiting.get())
+            await idle()
+            assert waiting.empty()
+            assert coming.read_bytes <= (done + PARTS_IN_MEMORY) * limits.PART_BYTES
+            held.pop(0).set()
+        await storing
+
+    asyncio.run(store())
+    assert desk.alice.call(m.GetUpload(7)).stored == [PartRange(0, 3)]
+
+
 def test_an_upload_that_is_sent_over_and_over_is_stopped(desk: Desk) -> None:
     part = bytes(limits.PART_BYTES)
     desk.alice.call(m.BeginUpload(7, len(part) + 1))
@@ -209,6 +422,7 @@ def test_a_photo_is_sent_without_what_was_dropped_from_it(desk: Desk, tmp_path: 
     assert desk.looker.looked == [(b"picture and position", "photo", "passwd")]
     media = finished.media
     assert (media.file_id, media.size) == (hash_of(b"picture"), 7)
+    assert name_in(hash_of(b"picture and position")) not in desk.chunks.chunks
     assert (media.kind, media.name, media.width, media.height) == ("photo", "passwd", 40, 30)
     assert media.thumb is not None
     sent = desk.alice.send(desk.chat, finished.ticket)

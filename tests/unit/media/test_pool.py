@@ -36,6 +36,19 @@ def test_a_chunk_is_stored_where_it_shall_be() -> None:
     play("abcd", 2, story)
 
 
+def test_a_chunk_is_stored_with_the_file_that_consists_of_it() -> None:
+    async def story(media: Media) -> None:
+        await media.pool.put(NAME, DATA, ROOT)
+        await idle()
+        assert {media.shelves[a].figures["commits_total"] for a in media.owners(NAME)} == {1}
+        await media.pool.put(NAME, DATA, OTHER)
+        await idle()
+        for actor in media.owners(NAME):
+            assert media.shelves[actor].store.holders(NAME) == [ROOT, OTHER]
+
+    play("abcd", 2, story)
+
+
 @pytest.mark.parametrize(("copies", "slow", "waits"), [(1, 1, True), (2, 1, False), (2, 2, True)])
 def test_all_but_one_are_waited_for(copies: int, slow: int, waits: bool) -> None:
     async def story(media: Media) -> None:

@@ -15,7 +15,17 @@ import pytest
 
 from api.files import chunk_hash
 from storage.chunk_changes import Checked, Drop, Hold, Put
-from storage.chunk_codec import CHUNK_BYTES_MAX, UNKNOWN, CorruptChunk, WrongName, pack
+from storage.chunk_codec import (
+    CHUNK_BYTES_MAX,
+    SAMPLE_BYTES,
+    SAMPLES,
+    UNKNOWN,
+    CorruptChunk,
+    WrongName,
+    may_shrink,
+    pack,
+    plain,
+)
 from storage.chunk_reader import ChunkReader
 from storage.chunks import ChunkStore
 from storage.port import DataFolderError, StorageFull
@@ -78,14 +88,14 @@ def test_a_chunk_is_read_as_it_was_put(store: ChunkStore, size: int) -> None:
 def test_what_shrinks_is_packed_and_what_does_not_is_not(store: ChunkStore) -> None:
     shrinks, stays = b"heliograph" * 1000, noise(10_000)
     names = [put(store, shrinks), put(store, stays)]
-    packed, plain = store.facts(names)
+    packed, whole = store.facts(names)
     assert packed is not None
-    assert plain is not None
+    assert whole is not None
     assert packed.packed
     assert packed.stored_bytes < 200
     assert packed.raw_bytes == 10_000
-    assert not plain.packed
-    assert plain.stored_bytes == 10_000
+    assert not whole.packed
+    assert whole.stored_bytes == 10_000
     stats = store.stats()
     assert stats[:3] == (2, 20_000, packed.stored_bytes + 10_000)
 
@@ -460,3 +470,22 @@ def test_on_a_full_disk_many_are_deleted_at_once(tiny_disk: Path) -> None:
         store.hold(ROOT, names, 1)
     assert all(store.commit([Drop(name, 1) for name in names], 1))
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (noise(CHUNK_BYTES_MAX), False),
+        (noise(SAMPLES * SAMPLE_BYTES + SAMPLES), False),
+        (noise(SAMPLES * SAMPLE_BYTES), True),
+        (b"a text " * 70_000, True),
+        (noise(CHUNK_BYTES_MAX * 3 // 4) + b"a text " * 18_000, True),
+        (b"x", True),
+    ],
+    ids=["noise", "less noise", "too little to tell", "text", "some text", "a byte"],
+)
+def test_what_may_shrink_is_told_by_samples(data: bytes, expected: bool) -> None:
+    assert may_shrink(data) == expected
+    assert plain(chunk_hash(data), data).body == data
+    with pytest.raises(WrongName):
+        plain(chunk_hash(b"else"), data)
