@@ -20,6 +20,8 @@ PARCEL_BYTES_SOUGHT = 16 * 1024
 """A parcel is closed when it holds this much; with one more full shipment it still travels inside
 a call of Ray (100 KiB)."""
 EPHEMERAL_QUEUED_MAX = 10_000
+ANSWER_S_MAX = 5.0
+"""A parcel that is not answered for so long is sent again: the receiver knows what it has."""
 RETRY_S_MIN, RETRY_S_MAX = 0.02, 1.0
 
 
@@ -91,9 +93,11 @@ class Shipper:
             wake.clear()
             while (parcel := self._fill(host)) is not None:
                 try:
-                    receipts = wire.decode_receipts(await self._call(host, wire.encode(parcel)))
+                    async with asyncio.timeout(ANSWER_S_MAX):
+                        answer = await self._call(host, wire.encode(parcel))
+                    receipts = wire.decode_receipts(answer)
                 except Exception as error:
-                    log.info("host %s does not take messages yet: %s", host, error)
+                    log.info("host %s does not take messages yet: %r", host, error)
                     for shipment in parcel.shipments:
                         self._engine.streams.rewind(shipment.source, shipment.target)
                         self._streams[host].add((shipment.source, shipment.target))

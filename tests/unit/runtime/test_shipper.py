@@ -174,6 +174,24 @@ def test_a_call_that_failed_is_made_again_and_takes_effect_once(arrives: bool) -
     on_road(test)
 
 
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_call_that_is_never_answered_is_made_again_and_takes_effect_once(arrives: bool) -> None:
+    """A short cut of the network may swallow a call that nobody notices is lost."""
+
+    async def test(road: Road) -> None:
+        road.send(near(road), 1, 2)
+        await idle()
+        if arrives:
+            road.arrive()
+        await asyncio.sleep(module.ANSWER_S_MAX + module.RETRY_S_MAX)
+        assert road.firsts() == [1, 1]
+        await road.deliver_all()
+        assert road.received() == [1, 2]
+        assert road.shipper.shipped == 2
+
+    on_road(test)
+
+
 def test_a_host_that_does_not_answer_is_tried_less_and_less_often() -> None:
     async def test(road: Road) -> None:
         road.send(near(road), 1)
