@@ -86,7 +86,7 @@ def back_after_the_run(slow_s: float) -> Callable[[FakeServer], None]:
 
     def prepare(server: FakeServer) -> None:
         def restart(number: int) -> None:
-            if number == 100:
+            if number == 30:
                 server.restart(after_s=0.8)
                 server.slow_s = slow_s
 
