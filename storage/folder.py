@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from api.clock import now_ms
 from storage.port import DataFolderError
 
 VERSION = 1
@@ -204,7 +205,7 @@ def _create(
         cluster_id=secrets.token_hex(8),
         partitions=partitions,
         hosts=hosts,
-        created_ms=time.time_ns() // 1_000_000,
+        created_ms=now_ms(),
         dedicated=dedicated,
         copies=copies,
     )

@@ -26,7 +26,7 @@ from actors.media.roll import Membership, Roll
 from actors.media.shelf import Shelf
 from actors.messages import Condemned, MayDelete
 from actors.runtime import refs
-from actors.runtime.host import LOCK_S_MAX, clock_ms, stop_process
+from actors.runtime.host import LOCK_S_MAX, stop_process
 from actors.runtime.process import log_to, share_the_interpreter, tune_garbage_collection
 from actors.runtime.replication.door import Door
 from actors.runtime.replication.gcs import GcsRoster
@@ -34,6 +34,7 @@ from actors.runtime.replication.host_lines import HostLines
 from actors.runtime.replication.lines import Clerk
 from actors.runtime.settings import Settings, decode_settings
 from actors.runtime.transport import Gcs, here, own_address
+from api.clock import now_ms
 from api.files import text_of
 from storage.chunks import ChunkStore
 from storage.folder import HostFolder
@@ -77,7 +78,7 @@ class MediaActor:
         self._name = name
         self._started_s = time.monotonic()
         self._folder = HostFolder.lock(Path(config.data) / name, wait_s=LOCK_S_MAX)
-        self._shelf = Shelf(ChunkStore(self._folder.path / CHUNKS), clock_ms, stop_process)
+        self._shelf = Shelf(ChunkStore(self._folder.path / CHUNKS), now_ms, stop_process)
         self._door = Door(lambda wire: Clerk(wire, self._shelf.serve))
         seat = here(name, await self._door.open(own_address()))
         roster = media_roster(config)

@@ -23,7 +23,8 @@ from urllib.parse import parse_qs, quote, unquote
 
 import msgspec
 
-from actors.edge.gateway import Gateway, now_ms
+from actors.edge.completed import file_of, photo_of
+from actors.edge.gateway import Gateway
 from actors.media.service import MediaService
 from actors.media.tickets import Pass
 from actors.runtime import refs
@@ -31,6 +32,7 @@ from actors.runtime.refs import Caller
 from api import limits
 from api import methods as m
 from api import types as t
+from api.clock import now_ms
 from api.errors import ApiError
 from api.files import name_in, text_of
 from api.http import (
@@ -181,7 +183,7 @@ class MediaHttp:
             return Served(*allowed.named(), limits.LINK_S)
         if kind == "photo" and len(steps) == 2 and (mark := _mark(steps[0])):
             caller = await self._gateway.authenticate(needed_token(headers))
-            return Served(*await self._gateway.photo_of(mark, steps[1], caller), YEAR_S)
+            return Served(*await photo_of(self._gateway, mark, steps[1], caller), YEAR_S)
         if kind not in ("file", "thumb") or len(steps) not in (2, 3) or not _ID.match(steps[1]):
             raise ApiError("not_found", "files are at /media/file/<chat_id>/<message_id>")
         caller = await self._gateway.authenticate(needed_token(headers))
@@ -190,11 +192,11 @@ class MediaHttp:
             where = msgspec.convert({**asked, "thumb": kind == "thumb"}, m.GetLink)
         except msgspec.ValidationError as error:
             raise ApiError("not_found", str(error)[:200]) from None
-        return Served(*await self._gateway.file_of(where, caller), YEAR_S)
+        return Served(*await file_of(self._gateway, where, caller), YEAR_S)
 
 
 def _mark(whose: str) -> str:
-    """Whose picture is meant, for `Gateway.photo_of`; empty if this names nobody."""
+    """Whose picture is meant, for `photo_of`; empty if this names nobody."""
     if _ID.match(whose):
         return refs.user_mark(int(whose))
     return whose if _GROUP.match(whose) else ""

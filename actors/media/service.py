@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from actors import messages as i
-from actors.edge.gateway import Gateway, now_ms
+from actors.edge.gateway import Gateway
 from actors.media.look import Look
 from actors.media.look.mime import HEAD, TAIL, mime_of
 from actors.media.tickets import Ticket
@@ -29,6 +29,7 @@ from actors.uploads import check_named
 from api import limits
 from api import methods as m
 from api import types as t
+from api.clock import now_ms
 from api.errors import ApiError
 from api.files import (
     chunk_hash,

@@ -20,6 +20,7 @@ from actors.runtime.placement import Placement
 from actors.runtime.process import log_to, share_the_interpreter, tune_garbage_collection
 from actors.runtime.settings import decode_settings
 from actors.runtime.transport import Peers
+from api.clock import now_ms
 from storage.engine import LmdbStore
 from storage.folder import HostFolder
 
@@ -47,7 +48,7 @@ class Host:
             placement=placement,
             led=led,
             store=store,
-            clock=clock_ms,
+            clock=now_ms,
             rng=random.SystemRandom(),
             resident_max=config.resident_max,
         )
@@ -97,11 +98,6 @@ def figures(name: str, pipeline: Pipeline, started_s: float) -> dict[str, Any]:
         "read_only": int(engine.read_only),
         "memory_bytes_max": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-
-
-def clock_ms() -> int:
-    """Unix time in milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def stop_process(error: BaseException) -> None:

@@ -29,6 +29,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from actors.runtime.streams import NUMBERS, OUTBOX, WATERMARKS
+from api.clock import now_ms
 from storage.backup.manifest import BackupError
 from storage.keys import split_key
 from storage.port import Writes
@@ -203,7 +204,7 @@ def find_cut(
     be taken up to there. Raises NoCut, CorruptLog."""
     for _ in range(SIGHTS_MAX):
         stores.catch_up()  # what takes long
-        moment_ms, begin_s = time.time_ns() // 1_000_000, time.monotonic()
+        moment_ms, begin_s = now_ms(), time.monotonic()
         at_least = stores.catch_up()
         if time.monotonic() - begin_s <= SIGHT_S:
             break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -13,6 +12,7 @@ import lmdb
 from actors.media.here import CHUNKS
 from actors.media.placement import ranking
 from actors.runtime.replication.protocol import Seat
+from api.clock import now_ms
 from storage.chunk_changes import Put
 from storage.chunk_codec import CorruptChunk, pack
 from storage.chunk_reader import ChunkReader, Held
@@ -98,10 +98,10 @@ class MediaStores:
 
     def flush(self) -> None:
         """What was put is durable. Raises StorageFull."""
-        now_ms = time.time_ns() // 1_000_000
+        touched_ms = now_ms()
         for media, store in self._stores.items():
             if puts := [put for name, put in self._waiting if name == media]:
-                store.commit(puts, now_ms)
+                store.commit(puts, touched_ms)
         self._waiting, self._bytes = [], 0
 
 

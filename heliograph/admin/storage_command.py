@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from api.clock import now_ms
 from heliograph.admin.telling import DATA, Data, Json, told
 from heliograph.chat.text import human_size, one_line, plural
 
@@ -34,7 +34,7 @@ def storage(
     with told():
         files = file_use(data, top)
         with live.media_view(data) as view:
-            chunks = chunk_use(view.chunks, view.copies, time.time_ns() // 1_000_000)
+            chunks = chunk_use(view.chunks, view.copies, now_ms())
     actors = [
         {
             "actor": figures["media"],

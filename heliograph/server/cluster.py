@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from api.clock import now_ms
 from heliograph.server.config import COPIES, ServerConfig
 from heliograph.server.layout import LayoutError, is_pooled, lay_out
 from heliograph.server.main import settings_of, wait_until_ready, write_run_file
@@ -214,7 +215,7 @@ def describe(hosts: int, copies: int) -> Description:
         cluster_id=secrets.token_hex(8),
         partitions=PARTITIONS if copies == 1 else REPLICATED_PARTITIONS,
         hosts=hosts,
-        created_ms=time.time_ns() // 1_000_000,
+        created_ms=now_ms(),
         copies=copies,
     )
 
