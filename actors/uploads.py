@@ -37,7 +37,7 @@ from actors.user import HEAD, User, user
 from api import limits
 from api import types as t
 from api.errors import ApiError
-from api.files import HASH_BYTES, part_bytes, part_count
+from api.files import HASH_BYTES, file_id, part_bytes, part_count, text_of
 from api.methods import BeginUpload, CancelUpload, GetUpload
 
 WRITTEN_PER_BYTE_MAX = 3
@@ -235,12 +235,19 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
     media, upload_id = message.media, message.upload_id
     known = FILES.get(turn, media.file_id)
     if known is None:
-        _check_room(head.media_bytes, media.size)
+        uploads = [] if upload_id else UPLOADS.scan(turn, limit=limits.UPLOADS_PER_USER_MAX)
+        waiting = 0 if upload_id else _waiting_bytes(turn, uploads)
+        _check_room(head.media_bytes + waiting, media.size)
     spare = message.spare
     if upload_id:
         row = _running(turn, upload_id)
         check_named(row.named, message.named)
         parts = PARTS.scan(turn, (upload_id, 0), (upload_id + 1, 0), limit=limits.PARTS_MAX)
+        if (
+            row.media is None
+            and text_of(file_id([part.hash for _, part in parts])) != message.named
+        ):
+            raise ApiError("hash_mismatch", "other parts were sent meanwhile; finish once more")
         spare = spare + max(0, row.written - row.size) if row.media is None else 0
         _discard(turn, spare)
         for key, _ in parts:
@@ -255,10 +262,10 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
     sizes = {media.file_id: media.size}
     if media.thumb is not None:
         sizes[media.thumb.file_id] = media.thumb.size
-    for file_id, size in sizes.items():
-        own = file_id == media.file_id
+    for kept_id, size in sizes.items():
+        own = kept_id == media.file_id
         kept = FileKept(state.id, size, media.kind if own else THUMB)
-        turn.send(refs.file(file_id), kept, answer=own)
+        turn.send(refs.file(kept_id), kept, answer=own)
 
 
 @user.on(CancelUpload)

@@ -90,22 +90,24 @@ class Pool:
         tasks = set()
         reason = "there are no media actors"
         synced, missing = 0, self._copies
-        while True:
-            for _, actor in zip(range(missing), left, strict=False):
-                tasks.add(self._begin(self.call(actor, "adopt", name, *chunk)))
-            if not tasks:
-                break
-            done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            failed = [task.exception() for task in done if task.exception() is not None]
-            synced += len(done) - len(failed)
-            missing = len(failed)
-            if failed:
-                reason = str(failed[0])
-                self.figures["detours_total"] += missing
-            if synced >= self._enough and not enough.done():
-                enough.set_result(None)
-        if not enough.done():
-            enough.set_exception(Unavailable(f"a chunk could not be stored: {reason}"))
+        try:
+            while True:
+                for _, actor in zip(range(missing), left, strict=False):
+                    tasks.add(self._begin(self.call(actor, "adopt", name, *chunk)))
+                if not tasks:
+                    break
+                done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                failed = [task.exception() for task in done if task.exception() is not None]
+                synced += len(done) - len(failed)
+                missing = len(failed)
+                if failed:
+                    reason = str(failed[0])
+                    self.figures["detours_total"] += missing
+                if synced >= self._enough and not enough.done():
+                    enough.set_result(None)
+        finally:  # also when the pool is closed meanwhile
+            if not enough.done():
+                enough.set_exception(Unavailable(f"a chunk could not be stored: {reason}"))
 
     async def get(self, name: bytes) -> bytes:
         """A chunk that was found to be what its name says. Raises ChunkMissing, Unavailable (where

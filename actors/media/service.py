@@ -11,10 +11,10 @@ import asyncio
 import base64
 import os
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ from api.files import (
     split,
     text_of,
 )
+
+R = TypeVar("R")
 
 EDGE_PARTS = 32
 """Of a long file, so many parts of both ends are looked at."""
@@ -94,6 +96,7 @@ class MediaService:
         self._gateway = gateway
         self._chunks = chunks
         self._looker = looker
+        self._ending: set[asyncio.Task[Any]] = set()
 
     # --- uploads ------------------------------------------------------------------------------
 
@@ -121,14 +124,36 @@ class MediaService:
             if await body.read(1):
                 raise ApiError("part_invalid", "the body is longer than these parts")
         finally:
-            await asyncio.gather(*storing.values(), return_exceptions=True)
-            stored = tuple(key for key, task in storing.items() if task.exception() is None)
-            stored_bytes = sum(part_bytes(size, part) for part, _ in stored)
-            if stored:
-                async with self._counted(caller, stored_bytes):
-                    await self._gateway.ask(user, i.PartsStored(upload_id, stored), caller)
+            await self._to_its_end(self._note(caller, upload_id, size, storing))
         for task in storing.values():
             task.result()
+
+    async def _note(
+        self,
+        caller: Caller,
+        upload_id: int,
+        size: int,
+        storing: dict[tuple[int, bytes], asyncio.Task[None]],
+    ) -> None:
+        """Of a file of this size, these parts are stored when their tasks end well."""
+        await asyncio.gather(*storing.values(), return_exceptions=True)
+        stored = tuple(key for key, task in storing.items() if task.exception() is None)
+        if stored:
+            async with self._counted(caller, sum(part_bytes(size, part) for part, _ in stored)):
+                noted = i.PartsStored(upload_id, stored)
+                await self._gateway.ask(refs.user(caller.user_id), noted, caller)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, R]) -> R:
+        """Also where the client hangs up meanwhile: what is stored is noted, and counts."""
+        task = asyncio.create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled():
+            task.exception()  # perhaps nobody waits for it any more
 
     async def _store(self, name: bytes, data: bytes) -> None:
         _check_hash(name, data)
@@ -184,9 +209,25 @@ class MediaService:
             look = Look(mime=await self._type(stored, name), kind=kind)
         else:
             look, stored = await self._look(stored, kind, name)
+        return await self._to_its_end(
+            self._hand_over(caller, upload_id, stored, look, name, named, uploaded_bytes)
+        )
+
+    async def _hand_over(
+        self,
+        caller: Caller,
+        upload_id: int,
+        stored: Stored,
+        look: Look,
+        name: str,
+        named: str,
+        uploaded_bytes: int,
+    ) -> t.Finished:
+        """`named`: what was uploaded, which may be another file than what is kept of it."""
         await self._hold(stored)
         # What a running upload has stored is counted by it.
-        async with self._counted(caller, 0 if upload_id else stored.size):
+        counted = upload_id and text_of(stored.id) == named
+        async with self._counted(caller, 0 if counted else stored.size):
             media = t.Media(
                 look.kind,
                 text_of(stored.id),

@@ -20,8 +20,9 @@ PARCEL_BYTES_SOUGHT = 16 * 1024
 """A parcel is closed when it holds this much; with one more full shipment it still travels inside
 a call of Ray (100 KiB)."""
 EPHEMERAL_QUEUED_MAX = 10_000
-ANSWER_S_MAX = 5.0
-"""A parcel that is not answered for so long is sent again: the receiver knows what it has."""
+ANSWER_S_MIN, ANSWER_S_MAX = 5.0, 60.0
+"""A parcel that is not answered for so long is sent again: the receiver knows what it has. With
+each time one waits twice as long, for the receiver may be slow."""
 RETRY_S_MIN, RETRY_S_MAX = 0.02, 1.0
 
 
@@ -87,13 +88,13 @@ class Shipper:
         event.set()
 
     async def _serve(self, host: str, wake: asyncio.Event) -> None:
-        delay_s = RETRY_S_MIN
+        delay_s, patience_s = RETRY_S_MIN, ANSWER_S_MIN
         while True:
             await wake.wait()
             wake.clear()
             while (parcel := self._fill(host)) is not None:
                 try:
-                    async with asyncio.timeout(ANSWER_S_MAX):
+                    async with asyncio.timeout(patience_s):
                         answer = await self._call(host, wire.encode(parcel))
                     receipts = wire.decode_receipts(answer)
                 except Exception as error:
@@ -101,10 +102,12 @@ class Shipper:
                     for shipment in parcel.shipments:
                         self._engine.streams.rewind(shipment.source, shipment.target)
                         self._streams[host].add((shipment.source, shipment.target))
+                    if isinstance(error, TimeoutError):
+                        patience_s = min(2 * patience_s, ANSWER_S_MAX)
                     await asyncio.sleep(delay_s)
                     delay_s = min(2 * delay_s, RETRY_S_MAX)
                     continue
-                delay_s = RETRY_S_MIN
+                delay_s, patience_s = RETRY_S_MIN, ANSWER_S_MIN
                 self._settle(host, parcel, receipts)
 
     def _settle(self, host: str, parcel: wire.Parcel, receipts: list[wire.Receipt]) -> None:

@@ -174,6 +174,19 @@ def test_an_upload_becomes_one_file(desk: Desk) -> None:
     assert refused(lambda: desk.town.ask(user, late, desk.alice.caller)) == "hash_mismatch"
 
 
+def test_an_upload_that_took_the_id_of_another_is_not_finished_as_that(desk: Desk) -> None:
+    """While one is looked at, it is cancelled, and another one begun with its id."""
+    desk.alice.call(m.BeginUpload(3, 5))
+    desk.alice.put(3, 0, b"12345")
+    media = desk.alice.call(m.FinishUpload(3, hash_of(b"12345"))).media
+    desk.alice.call(m.BeginUpload(7, 6))
+    desk.alice.put(7, 0, b"67890a")
+    late = i.KeepFile(7, media, hash_of(b"12345"))
+    user = refs.user(desk.alice.caller.user_id)
+    assert refused(lambda: desk.town.ask(user, late, desk.alice.caller)) == "hash_mismatch"
+    assert desk.alice.call(m.FinishUpload(7, hash_of(b"67890a"))).media.size == 6
+
+
 def test_bad_parts_are_refused_and_change_nothing(desk: Desk) -> None:
     parts = parts_of(LONG)
     desk.alice.call(m.BeginUpload(7, len(LONG)))
@@ -344,6 +357,38 @@ def test_what_came_before_the_connection_was_lost_is_kept(desk: Desk, ends: str)
         storing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await storing
+
+    asyncio.run(lost())
+    assert desk.alice.call(m.GetUpload(7)).stored == [PartRange(0, 1)]
+
+
+def test_what_is_being_stored_when_the_client_hangs_up_is_noted(desk: Desk) -> None:
+    """What serves this cancels the request then. It counts, so that nobody fills the disk so."""
+    desk.alice.call(m.BeginUpload(7, len(LONG)))
+    names = [name_in(hash_of(part)) for part in parts_of(LONG)][:2]
+    put = desk.chunks.put
+    go_on = asyncio.Event()
+
+    async def slow(name: bytes, data: bytes) -> None:
+        begun.set()
+        await go_on.wait()
+        await put(name, data)
+
+    desk.chunks.put = slow  # type: ignore[method-assign]
+    begun = asyncio.Event()
+
+    async def lost() -> None:
+        coming = Coming(LONG[: 2 * limits.PART_BYTES])
+        storing = asyncio.create_task(
+            desk.service.store_parts(desk.alice.caller, 7, 0, names, coming)
+        )
+        await begun.wait()
+        await asyncio.sleep(0)
+        storing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await storing
+        go_on.set()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=10)
 
     asyncio.run(lost())
     assert desk.alice.call(m.GetUpload(7)).stored == [PartRange(0, 1)]
