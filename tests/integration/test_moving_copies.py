@@ -1,5 +1,4 @@
-"""A chat is given a host of its own on servers with copies, on one machine and on several nodes,
-while messages flow: its host dies, everything dies, everything is stopped, and comes back."""
+"""A chat is given a host of its own on a cluster with copies, while messages flow: its host dies, everything dies, everything is stopped, and comes back."""
 
 from __future__ import annotations
 
@@ -31,16 +30,9 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 BACK_S_MAX = 90
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("--hosts", "3", "--copies", "3"), ("--nodes", "3")],
-    ids=["one machine", "three nodes"],
-)
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("moving") / "data"
-    running = RunningServer(folder, *request.param).start()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    running = RunningServer(tmp_path_factory.mktemp("moving") / "data", "--nodes", "3").start()
     yield running
     if running.process is not None:
         running.stop()
