@@ -1,4 +1,5 @@
-"""A chat is given a host of its own on a cluster with copies, while messages flow: its host dies, everything dies, everything is stopped, and comes back."""
+"""A chat is given a host of its own on a cluster with copies, while messages flow: its host dies,
+everything dies, everything is stopped, and comes back."""
 
 from __future__ import annotations
 
