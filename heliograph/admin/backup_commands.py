@@ -127,10 +127,10 @@ def _restore_server(
     from heliograph.admin.restore import restore_server
 
     with told():
-        done = restore_server(source, data, until_ms, copies)
+        done, lost = restore_server(source, data, until_ms, copies)
     if as_json:
         figures = {"moment_ms": done.moment_ms, "rows": done.rows, "damaged": done.damaged}
-        print(json.dumps(figures))
+        print(json.dumps(figures | {"files": done.files is not None, "lost": lost}))
     else:
         print(f"{data} is as it was at {shown(done.moment_ms)}: {done.rows:,} rows.")
         print(f"Start it with: heliograph up --data {data}")
@@ -140,7 +140,11 @@ def _restore_server(
             f"see: heliograph admin verify --data {data}",
             file=sys.stderr,
         )
-    raise typer.Exit(1 if done.damaged else 0)
+    if done.files is None:
+        print("heliograph: this backup is without files", file=sys.stderr)
+    for line in lost:
+        print(f"heliograph: lost: {line}", file=sys.stderr)
+    raise typer.Exit(1 if done.damaged or lost else 0)
 
 
 def _restore_chat(source: Path, data: Path, chat: str, until_ms: int | None, as_json: bool) -> None:

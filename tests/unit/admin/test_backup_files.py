@@ -234,15 +234,41 @@ def test_a_damaged_chunk_of_a_backup_is_found(server: Server) -> None:
     checked = admin("check", "--from", server.repo)
     assert checked.exit_code == 1
     assert str(path) in checked.stdout
-    assert server.restore() == 2
-    assert not (server.new / "heliograph.json").exists()
+
+
+def test_a_damaged_chunk_does_not_end_the_restore(server: Server) -> None:
+    server.back_up()
+    path = Repository.open(server.repo).chunk_path(PARTS[0].hex())
+    break_chunk(path)
+    done = admin("restore", "--from", server.repo, "--data", server.new, "--json")
+    assert done.exit_code == 1
+    (lost,) = json.loads(done.stdout)["lost"]
+    assert str(path) in lost
+    assert lost in done.stderr
+    assert findings(server.new) == ["1 of its 5 chunks are missing"]
+
+
+def test_a_damaged_list_of_chunks_does_not_end_the_restore(server: Server) -> None:
+    server.back_up()
+    repository = Repository.open(server.repo)
+    files = repository.latest().files
+    assert files is not None
+    (index,) = files.index
+    repository.chunk_path(index.hash).unlink()
+    done = admin("restore", "--from", server.repo, "--data", server.new, "--json")
+    assert done.exit_code == 1
+    assert f"a list of {len(NAMES)} chunks" in json.loads(done.stdout)["lost"][0]
+    assert verify_folder(server.new).counts["users"]
 
 
 def test_a_backup_without_files_says_so(server: Server) -> None:
     assert server.back_up("--without-files")["file_chunks"] == 0
     assert "without files" in admin("backups", "--from", server.repo).stdout
     assert admin("check", "--from", server.repo).exit_code == 0
-    assert server.restore() == 0
+    done = admin("restore", "--from", server.repo, "--data", server.new, "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["files"] is False
+    assert "this backup is without files" in done.stderr
     assert findings(server.new) == ["1 of its 1 chunks are missing"] * 2
 
 
@@ -263,6 +289,20 @@ def test_the_files_of_one_chat_are_brought_back(server: Server) -> None:
     done = admin(*arguments)
     assert done.exit_code == 1
     assert f"chunk {PARTS[0].hex()} of its file is in no backup" in done.stdout
+
+
+def test_a_damaged_chunk_does_not_end_the_restore_of_a_chat(server: Server) -> None:
+    """Not even that which names the parts."""
+    server.back_up()
+    for name in NAMES:
+        server.drop(name)
+    break_chunk(Repository.open(server.repo).chunk_path(FILM_ROOT.hex()))
+    arguments = ("restore", "--chat", server.chat, "--from", server.repo, "--data", server.data)
+    done = admin(*arguments, "--json")
+    assert done.exit_code == 1
+    (lost,) = json.loads(done.stdout)["lost"]
+    assert f"chunk {FILM_ROOT.hex()}" in lost
+    assert findings(server.data) == ["1 of its 1 chunks are missing"], "the short one is there"
 
 
 def test_where_not_all_media_actors_are_nothing_is_missed(server: Server) -> None:
