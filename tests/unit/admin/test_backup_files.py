@@ -19,7 +19,7 @@ from actors.runtime.replication.protocol import Seat
 from api.files import chunk_hash, file_id
 from heliograph.admin import backup as backing
 from heliograph.admin import files
-from heliograph.admin.media import chunks_in
+from heliograph.admin.media import ChunksIn, MediaStores, chunks_in
 from heliograph.admin.reader import Reader
 from heliograph.admin.stored import verify_folder
 from storage.backup.fill import NewFolder
@@ -303,6 +303,33 @@ def test_a_damaged_chunk_does_not_end_the_restore_of_a_chat(server: Server) -> N
     (lost,) = json.loads(done.stdout)["lost"]
     assert f"chunk {FILM_ROOT.hex()}" in lost
     assert findings(server.data) == ["1 of its 1 chunks are missing"], "the short one is there"
+
+
+def test_a_damaged_store_is_a_finding_and_the_rest_is_checked(server: Server) -> None:
+    """And nothing is written beside it."""
+    server.back_up()
+    folder = server.data / MEDIA[1]
+    (folder / CHUNKS / "data.mdb").write_bytes(b"no database" * 1_000)
+    report = verify_folder(server.data)
+    (finding,) = report.findings
+    assert f"the chunks of {folder} cannot be read" in finding.what
+    assert report.counts["files"] == 2
+    for command in (
+        ("backup", "--data", server.data, "--to", server.repo),
+        ("restore", "--chat", server.chat, "--from", server.repo, "--data", server.data),
+    ):
+        done = admin(*command)
+        assert done.exit_code == 2
+        assert f"the chunks of {folder} cannot be read" in done.stderr
+
+
+def test_a_store_that_cannot_be_read_has_nothing() -> None:
+    class Broken:
+        def has(self, name: bytes) -> bool:
+            raise lmdb.CorruptedError
+
+    assert not ChunksIn([Broken()]).has(NOTE)  # type: ignore[list-item]
+    assert not MediaStores({"media-0": Broken()}, 1).has(NOTE)  # type: ignore[dict-item]
 
 
 def test_where_not_all_media_actors_are_nothing_is_missed(server: Server) -> None:
