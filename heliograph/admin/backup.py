@@ -69,7 +69,7 @@ def _made(folder: DataFolder, repository: Repository, files: bool) -> Made:
     for attempt in range(ATTEMPTS_MAX):
         try:
             with (
-                source_of(folder) as (source, nodes),
+                source_of(folder, again=attempt > 0) as (source, nodes),
                 Stores(Reader(folder.path), nodes) as stores,
             ):
                 return _make(folder, repository, source, stores, files)

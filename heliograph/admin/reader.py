@@ -133,7 +133,7 @@ class Reader:
         """Follow a copy; None where it is elsewhere, where its disk is new, or where it has half a
         snapshot."""
         if (folder / STORE).exists() and remembered(folder):
-            with contextlib.suppress(StorageError):
+            with contextlib.suppress(StorageError, OSError):
                 copy = self._stack.enter_context(Follower(folder))
                 if not copy.loading:
                     return copy

@@ -56,9 +56,9 @@ class Source(Protocol):
 
 
 @contextlib.contextmanager
-def source_of(folder: DataFolder) -> Iterator[tuple[Source, list[Node]]]:
+def source_of(folder: DataFolder, again: bool = False) -> Iterator[tuple[Source, list[Node]]]:
     """With the nodes that have what is not here. Raises BackupError where some of it is on other
-    nodes and nothing runs."""
+    nodes and nothing runs; Unsettled where it did when this was asked before (`again`)."""
     if is_whole(folder):
         yield source_here(folder), []
         return
@@ -69,7 +69,8 @@ def source_of(folder: DataFolder) -> Iterator[tuple[Source, list[Node]]]:
             watch = stack.enter_context(watching(folder.path))
         except NotRunning as error:
             missing = ", ".join(_missing(folder)) or "what is in sync, and other nodes' copies"
-            raise BackupError(
+            failed = Unsettled if again else BackupError
+            raise failed(
                 f"{folder.path} is of one node of a cluster, and lacks {missing}: that can be had "
                 f"while the cluster runs, but {error}"
             ) from error

@@ -426,5 +426,50 @@ def test_nodes_are_found_by_what_is_in_their_folders(
         raise ray.exceptions.WorkerCrashedError()
 
     monkeypatch.setattr(live, "nodes_of", died)
-    with pytest.raises(Unsettled, match="could not be asked"):
-        watch.nodes()
+    monkeypatch.setattr(live, "_look", died)
+    for ask in (watch.nodes, watch.view):
+        with pytest.raises(Unsettled, match="could not be asked"):
+            ask()
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(
+    cluster: Cluster, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that does not run at all."""
+    watching = live.watching
+    asked: list[Path] = []
+
+    @contextlib.contextmanager
+    def flapping(data: Path) -> Iterator[Any]:
+        asked.append(data)
+        if len(asked) in away:
+            raise live.NotRunning("it does not run")
+        with watching(data) as watch:
+            yield watch
+
+    monkeypatch.setattr(live, "watching", flapping)
+    cluster.looks = [cluster.configs, [config(0, 6, 0, 1), cluster.configs[1]]]
+    away = {2}
+    cluster.back_up(repo)
+    assert len(asked) == 3
+    assert rows_in(repo) == WHOLE
+    away = {4}
+    with pytest.raises(BackupError, match="it does not run"):
+        cluster.back_up(repo)
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize(
+    "look", [live.cluster_view, lambda data: live.media_view(data).__enter__()]
+)
+def test_ray_without_heliograph_is_not_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Callable[[Path], Any]
+) -> None:
+    @contextlib.contextmanager
+    def connected(data: Path) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(live, "_connected", connected)
+    monkeypatch.setattr(runtime_cluster, "_remembered", lambda: None)
+    with pytest.raises(live.NotRunning, match="no server is running"):
+        look(tmp_path)
