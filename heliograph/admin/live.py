@@ -138,8 +138,8 @@ class Watch:
             return _look(self._settings)
 
     def nodes(self) -> list[Node]:
-        """The nodes of its cluster that answer; none of one that was started on one machine. Raises
-        Unsettled where one dies while it is asked."""
+        """The nodes of its cluster that answer and have its data; none of one that was started on
+        one machine. Raises Unsettled where one dies while it is asked."""
         from actors.runtime import cluster
         from heliograph.admin.remote import RemoteReader
         from heliograph.admin.stores import Node
@@ -149,6 +149,7 @@ class Watch:
         return [
             Node(content.hosts, partial(RemoteReader, cluster.Home(name, path)))
             for name, (path, content) in homes.items()
+            if content.cluster and content.cluster.cluster_id == self._settings.cluster_id
         ]
 
 

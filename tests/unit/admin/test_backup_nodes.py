@@ -419,6 +419,9 @@ def test_nodes_are_found_by_what_is_in_their_folders(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = live.Watch(cluster.path, Settings("", "cluster"))
+    (cluster.path / "node-8").mkdir()
+    other = Description(VERSION, "another", 2, 3, 1, copies=2)
+    node_folder.claim(cluster.path / "node-9", other, "host-9")
     monkeypatch.setattr(runtime_cluster, "node_names", lambda: ["node-0"])
     assert [node.hosts for node in watch.nodes()] == [(host,) for host in HOSTS]
 
