@@ -54,8 +54,8 @@ def backup(
             print(problem)
     if made.damaged:
         print(
-            f"heliograph: {len(made.damaged):,} rows or chunks are damaged in the backup too; "
-            "restore what they are of from an earlier one",
+            f"heliograph: {len(made.damaged):,} rows or chunks are damaged or missing in the "
+            "backup too; restore what they are of from an earlier one",
             file=sys.stderr,
         )
         raise typer.Exit(1)
@@ -136,8 +136,8 @@ def _restore_server(
         print(f"Start it with: heliograph up --data {data}")
     if done.damaged:
         print(
-            f"heliograph: {done.damaged:,} rows or chunks were damaged when the backup was made; "
-            f"see: heliograph admin verify --data {data}",
+            f"heliograph: {done.damaged:,} rows or chunks were damaged or missing when the "
+            f"backup was made; see: heliograph admin verify --data {data}",
             file=sys.stderr,
         )
     if done.files is None:

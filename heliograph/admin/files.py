@@ -30,10 +30,16 @@ PIECE = 8
 
 @dataclass
 class Copied:
-    """What was read anew of the chunks of files."""
+    """What was read anew of the chunks of files; `media`: the actors that were looked
+    at, each time."""
 
     chunks: int = 0
     bytes: int = 0
+    media: list[set[str]] = field(default_factory=list)
+
+    def unseen(self, media: set[str]) -> list[str]:
+        """Those of these actors of which something may be missing."""
+        return sorted(m for m in media if not all(m in seen for seen in self.media))
 
 
 @dataclass
@@ -50,7 +56,9 @@ def copy_files(
 ) -> FileChunks:
     """Bring all chunks into the repository; returns what there is now, with what there was
     `before`. Raises StorageError."""
-    lists: list[Iterable[Held]] = [_all(r, media) for r in readers for media in r.media()]
+    seen = [(reader, media) for reader in readers for media in reader.media()]
+    copied.media.append({media for _, media in seen})
+    lists: list[Iterable[Held]] = [_all(reader, media) for reader, media in seen]
     if before is not None:
         lists.append(held_in(repository.rows(before.index)))
     found = _Found()

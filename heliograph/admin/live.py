@@ -152,6 +152,13 @@ class Watch:
             if content.cluster and content.cluster.cluster_id == self._settings.cluster_id
         ]
 
+    def media(self) -> set[str]:
+        """The media actors that the server has. Raises Unsettled."""
+        from actors.media.actor import media_roster
+
+        with _unsettled("the media actors cannot be found"):
+            return set(media_roster(self._settings).read())
+
 
 @contextlib.contextmanager
 def _unsettled(what: str) -> Iterator[None]:

@@ -323,6 +323,13 @@ def test_a_damaged_store_is_a_finding_and_the_rest_is_checked(server: Server) ->
         assert f"the chunks of {folder} cannot be read" in done.stderr
 
 
+def test_a_backup_that_lacks_a_media_actor_says_so(server: Server) -> None:
+    shutil.rmtree(server.data / MEDIA[0])
+    assert server.back_up(code=1)["damaged"] == ["media-0 could not be looked at"]
+    assert "1 damaged" in admin("backups", "--from", server.repo).stdout
+    assert server.back_up("--without-files")["damaged"] == []
+
+
 def test_a_store_that_cannot_be_read_has_nothing() -> None:
     class Broken:
         def has(self, name: bytes) -> bool:

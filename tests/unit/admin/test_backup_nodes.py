@@ -80,6 +80,8 @@ class Cluster:
         self.sent = 0
         """How many chunks came from other nodes."""
         self.before: Callable[[], None] = lambda: None
+        self.actors: set[str] = set()
+        """The media actors on the roster."""
         self.locks = []
         for number, host in enumerate(HOSTS):
             node_folder.claim(path / f"node-{number}", self.made, host)
@@ -117,6 +119,9 @@ class Cluster:
             for n, host in enumerate(HOSTS)
             if host not in self.gone
         ]
+
+    def media(self) -> set[str]:
+        return self.actors
 
     def back_up(self, repo: Path) -> backing.Made:
         return backing.make_backup(self.path / "node-0", repo)
@@ -219,13 +224,16 @@ def test_files_are_read_on_all_nodes(cluster: Cluster, repo: Path) -> None:
                 store.put(chunk_hash(some), some, 1)
                 store.hold(chunk_hash(data), [chunk_hash(some)], 1)
         names.append(chunk_hash(data))
+    cluster.actors = {"media-0", "media-1", "media-2"}
     made = cluster.back_up(repo)
-    assert (made.file_chunks, made.new_file_chunks) == (4, 4)
+    assert (made.file_chunks, made.new_file_chunks, made.damaged) == (4, 4, [])
     repository = Repository.open(repo)
     index = repository.latest().files
     assert index is not None
     held = {one.name: set(one.roots) for one in held_in(repository.rows(index.index))}
     assert held == {**{name: {name} for name in names}, chunk_hash(b"of all"): set(names)}
+    cluster.gone = {"host-2"}
+    assert cluster.back_up(repo).damaged == ["media-2 could not be looked at"]
 
 
 def test_it_waits_for_a_leader(cluster: Cluster, repo: Path) -> None:
