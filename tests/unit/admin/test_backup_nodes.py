@@ -22,7 +22,7 @@ from api.files import chunk_hash
 from heliograph.admin import backup as backing
 from heliograph.admin import live, reader, remote
 from heliograph.admin.reader import Reader, Reading, Unsettled
-from heliograph.admin.stores import Node
+from heliograph.admin.stores import Node, Stores
 from storage import node_folder
 from storage.backup.chunks import Cut, Row
 from storage.backup.index import held_in
@@ -234,6 +234,23 @@ def test_files_are_read_on_all_nodes(cluster: Cluster, repo: Path) -> None:
     assert held == {**{name: {name} for name in names}, chunk_hash(b"of all"): set(names)}
     cluster.gone = {"host-2"}
     assert cluster.back_up(repo).damaged == ["media-2 could not be looked at"]
+
+
+def test_a_reader_without_stores_is_not_asked_for_them(cluster: Cluster) -> None:
+    class Alone(Reader):
+        def catch_up(self) -> dict[str, int]:
+            raise AssertionError
+
+    def node(number: int) -> Reader:
+        return Reader(cluster.path / f"node-{number}")
+
+    nodes = [Node((HOSTS[1],), lambda: node(1)), Node((HOSTS[2],), lambda: Alone(cluster.path))]
+    with Stores(Alone(cluster.path), nodes) as stores:
+        stores.on(nodes[1])
+        assert stores.catch_up() == {}
+        there = stores.on(nodes[0])
+        stores.add(there, there.add_copies({1: HOSTS[1:2]}))
+        assert list(stores.catch_up()) == ["partition-1"]
 
 
 def test_it_waits_for_a_leader(cluster: Cluster, repo: Path) -> None:
