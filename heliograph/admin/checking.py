@@ -93,8 +93,8 @@ class _Checked:
                 yield self.files[held.name]
 
 
-class _FilesIn:
-    """The chunks of files that a backup has."""
+class FilesIn:
+    """The chunks of files that a backup has, for `actors.verify`."""
 
     def __init__(self, repository: Repository, files: FileChunks) -> None:
         self._repository = repository
@@ -104,7 +104,12 @@ class _FilesIn:
         return name in self._names
 
     def get(self, name: bytes) -> bytes | None:
-        return self._repository.read(name.hex()) if name in self._names else None
+        if name not in self._names:
+            return None
+        try:
+            return self._repository.read(name.hex())
+        except DamagedBackup:
+            return None
 
 
 def _problem(repository: Repository, chunk: Chunk) -> str:
@@ -122,5 +127,5 @@ def _problem(repository: Repository, chunk: Chunk) -> str:
 def _verify(repository: Repository, manifest: Manifest) -> Report:
     placement = placement_by(manifest.description)
     stores = [(store.name, StoreView(repository, store)) for store in manifest.stores]
-    files = None if manifest.files is None else _FilesIn(repository, manifest.files)
+    files = None if manifest.files is None else FilesIn(repository, manifest.files)
     return verify(placement, stores, files)

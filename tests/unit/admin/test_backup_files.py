@@ -19,6 +19,7 @@ from actors.runtime.replication.protocol import Seat
 from api.files import chunk_hash, file_id
 from heliograph.admin import backup as backing
 from heliograph.admin import files
+from heliograph.admin.checking import FilesIn
 from heliograph.admin.media import ChunksIn, MediaStores, chunks_in
 from heliograph.admin.reader import Reader
 from heliograph.admin.stored import verify_folder
@@ -234,6 +235,17 @@ def test_a_damaged_chunk_of_a_backup_is_found(server: Server) -> None:
     checked = admin("check", "--from", server.repo)
     assert checked.exit_code == 1
     assert str(path) in checked.stdout
+
+
+def test_what_a_backup_has_damaged_is_not_there(server: Server) -> None:
+    server.back_up()
+    repository = Repository.open(server.repo)
+    manifest = repository.latest()
+    assert manifest.files is not None
+    found = FilesIn(repository, manifest.files)
+    assert found.get(FILM_ROOT) == b"".join(PARTS)
+    break_chunk(repository.chunk_path(FILM_ROOT.hex()))
+    assert found.get(FILM_ROOT) is None
 
 
 def test_a_damaged_chunk_does_not_end_the_restore(server: Server) -> None:
