@@ -36,7 +36,8 @@ class StoreView:
 
 
 def check_backups(source: Path) -> Report:
-    """Read every chunk of every backup and compare its hash; then, where all of the newest backup
+    """Read every chunk of every backup and compare its hash; one of files that is damaged is put
+    aside, so that the next backup writes it again. Then, where all of the newest backup
     can be read, check its rows as `heliograph admin verify` does. Raises BackupError."""
     repository = Repository.open(source)
     found = list(backups(source))
@@ -89,6 +90,7 @@ class _Checked:
                     self._repository.read(held.name.hex())
                 except DamagedBackup as error:
                     self.files[held.name] = str(error)
+                    self._repository.put_aside(held.name.hex())
             if self.files[held.name]:
                 yield self.files[held.name]
 

@@ -235,6 +235,9 @@ def test_a_damaged_chunk_of_a_backup_is_found(server: Server) -> None:
     checked = admin("check", "--from", server.repo)
     assert checked.exit_code == 1
     assert str(path) in checked.stdout
+    assert path.with_name(f"{path.name}.damaged").exists()
+    assert server.back_up()["new_file_chunks"] == 1
+    assert admin("check", "--from", server.repo).exit_code == 0, "older backups have it again, too"
 
 
 def test_what_a_backup_has_damaged_is_not_there(server: Server) -> None:
