@@ -9,7 +9,6 @@ import lmdb
 
 from api.files import HASH_BYTES
 from storage.chunk_codec import CorruptChunk, decode_facts, unpack
-from storage.codec import unseal
 from storage.engine import MAP_BYTES
 
 DATABASES = (b"chunks", b"facts", b"holders", b"meta")
@@ -64,12 +63,12 @@ class ChunkReader:
         return found
 
     def _roots(self, txn: lmdb.Transaction, name: bytes) -> tuple[bytes, ...]:
-        """Without those whose row fails its check."""
+        """Also those whose row fails its check: the key names them."""
         found = []
         with txn.cursor(self._holders) as cursor:
             there = cursor.set_range(name)
             while there and (key := bytes(cursor.key())).startswith(name):
-                if unseal(key, bytes(cursor.value())) is not None:
+                if len(key) == 2 * HASH_BYTES:
                     found.append(key[HASH_BYTES:])
                 there = cursor.next()
         return tuple(found)

@@ -12,7 +12,7 @@ from heliograph.admin.copies import hosts_in
 from heliograph.admin.cut import NoCut, find_cut
 from heliograph.admin.files import Copied, copy_files
 from heliograph.admin.reader import Reader, Unsettled
-from heliograph.admin.sources import Source, source_of
+from heliograph.admin.sources import Sources, source_of
 from heliograph.admin.stores import Stores
 from storage.backup.manifest import (
     FORMAT,
@@ -35,8 +35,8 @@ AGAIN_S_MAX = 5.0
 
 @dataclass
 class Made:
-    """What a backup has cost. `damaged`: rows that failed their check, and chunks of files that are
-    nowhere whole."""
+    """What a backup has cost. `damaged`: rows that failed their check, chunks of files that are
+    nowhere whole, and media actors that could not be looked at."""
 
     moment_ms: int = 0
     rows: int = 0
@@ -69,10 +69,10 @@ def _made(folder: DataFolder, repository: Repository, files: bool) -> Made:
     for attempt in range(ATTEMPTS_MAX):
         try:
             with (
-                source_of(folder) as (source, nodes),
-                Stores(Reader(folder.path), nodes) as stores,
+                source_of(folder, again=attempt > 0) as sources,
+                Stores(Reader(folder.path), sources.nodes) as stores,
             ):
-                return _make(folder, repository, source, stores, files)
+                return _make(folder, repository, sources, stores, files)
         except (NoCut, CorruptLog, Unsettled) as error:
             if attempt == ATTEMPTS_MAX - 1:
                 raise BackupError(
@@ -84,9 +84,9 @@ def _made(folder: DataFolder, repository: Repository, files: bool) -> Made:
 
 
 def _make(
-    folder: DataFolder, repository: Repository, source: Source, stores: Stores, files: bool
+    folder: DataFolder, repository: Repository, sources: Sources, stores: Stores, files: bool
 ) -> Made:
-    copied = Copied()
+    copied, source = Copied(), sources.source
     before = _files(folder, repository, stores, copied, None) if files else None
     source.open(stores)
     moment_ms, cut = find_cut(stores, source.ends())
@@ -99,9 +99,11 @@ def _make(
     ]
     after = _files(folder, repository, stores, copied, before) if files else None
     if after is not None:
+        after = replace(after, unseen=copied.unseen(sources.media))
         made.file_chunks, made.new_file_chunks = after.chunks, copied.chunks
         made.new_file_bytes = copied.bytes
         made.damaged += [f"chunk {name} of files has no whole copy" for name in after.lost]
+        made.damaged += [f"{media} could not be looked at" for media in after.unseen]
     repository.finish(Manifest(FORMAT, made.moment_ms, folder.description, rows, after))
     return made
 

@@ -54,8 +54,8 @@ def backup(
             print(problem)
     if made.damaged:
         print(
-            f"heliograph: {len(made.damaged):,} rows or chunks are damaged in the backup too; "
-            "restore what they are of from an earlier one",
+            f"heliograph: {len(made.damaged):,} rows or chunks are damaged or missing in the "
+            "backup too; restore what they are of from an earlier one",
             file=sys.stderr,
         )
         raise typer.Exit(1)
@@ -127,20 +127,24 @@ def _restore_server(
     from heliograph.admin.restore import restore_server
 
     with told():
-        done = restore_server(source, data, until_ms, copies)
+        done, lost = restore_server(source, data, until_ms, copies)
     if as_json:
         figures = {"moment_ms": done.moment_ms, "rows": done.rows, "damaged": done.damaged}
-        print(json.dumps(figures))
+        print(json.dumps(figures | {"files": done.files is not None, "lost": lost}))
     else:
         print(f"{data} is as it was at {shown(done.moment_ms)}: {done.rows:,} rows.")
         print(f"Start it with: heliograph up --data {data}")
     if done.damaged:
         print(
-            f"heliograph: {done.damaged:,} rows or chunks were damaged when the backup was made; "
-            f"see: heliograph admin verify --data {data}",
+            f"heliograph: {done.damaged:,} rows or chunks were damaged or missing when the "
+            f"backup was made; see: heliograph admin verify --data {data}",
             file=sys.stderr,
         )
-    raise typer.Exit(1 if done.damaged else 0)
+    if done.files is None:
+        print("heliograph: this backup is without files", file=sys.stderr)
+    for line in lost:
+        print(f"heliograph: lost: {line}", file=sys.stderr)
+    raise typer.Exit(1 if done.damaged or lost else 0)
 
 
 def _restore_chat(source: Path, data: Path, chat: str, until_ms: int | None, as_json: bool) -> None:

@@ -36,7 +36,8 @@ class StoreView:
 
 
 def check_backups(source: Path) -> Report:
-    """Read every chunk of every backup and compare its hash; then, where all of the newest backup
+    """Read every chunk of every backup and compare its hash; one of files that is damaged is put
+    aside, so that the next backup writes it again. Then, where all of the newest backup
     can be read, check its rows as `heliograph admin verify` does. Raises BackupError."""
     repository = Repository.open(source)
     found = list(backups(source))
@@ -89,12 +90,13 @@ class _Checked:
                     self._repository.read(held.name.hex())
                 except DamagedBackup as error:
                     self.files[held.name] = str(error)
+                    self._repository.put_aside(held.name.hex())
             if self.files[held.name]:
                 yield self.files[held.name]
 
 
-class _FilesIn:
-    """The chunks of files that a backup has."""
+class FilesIn:
+    """The chunks of files that a backup has, for `actors.verify`."""
 
     def __init__(self, repository: Repository, files: FileChunks) -> None:
         self._repository = repository
@@ -104,7 +106,12 @@ class _FilesIn:
         return name in self._names
 
     def get(self, name: bytes) -> bytes | None:
-        return self._repository.read(name.hex()) if name in self._names else None
+        if name not in self._names:
+            return None
+        try:
+            return self._repository.read(name.hex())
+        except DamagedBackup:
+            return None
 
 
 def _problem(repository: Repository, chunk: Chunk) -> str:
@@ -122,5 +129,5 @@ def _problem(repository: Repository, chunk: Chunk) -> str:
 def _verify(repository: Repository, manifest: Manifest) -> Report:
     placement = placement_by(manifest.description)
     stores = [(store.name, StoreView(repository, store)) for store in manifest.stores]
-    files = None if manifest.files is None else _FilesIn(repository, manifest.files)
+    files = None if manifest.files is None else FilesIn(repository, manifest.files)
     return verify(placement, stores, files)

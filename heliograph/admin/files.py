@@ -9,6 +9,7 @@ that came in between is not deleted for the grace period of days.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,7 +20,7 @@ from heliograph.admin.media import MediaStores
 from heliograph.admin.reader import Reading
 from storage.backup.chunks import Row, cut_rows
 from storage.backup.index import held_in, merged, row_of
-from storage.backup.manifest import FileChunks
+from storage.backup.manifest import DamagedBackup, FileChunks
 from storage.backup.repository import Repository
 from storage.chunk_reader import Held
 
@@ -29,10 +30,16 @@ PIECE = 8
 
 @dataclass
 class Copied:
-    """What was read anew of the chunks of files."""
+    """What was read anew of the chunks of files; `media`: the actors that were looked
+    at, each time."""
 
     chunks: int = 0
     bytes: int = 0
+    media: list[set[str]] = field(default_factory=list)
+
+    def unseen(self, media: set[str]) -> list[str]:
+        """Those of these actors of which something may be missing."""
+        return sorted(m for m in media if not all(m in seen for seen in self.media))
 
 
 @dataclass
@@ -49,7 +56,9 @@ def copy_files(
 ) -> FileChunks:
     """Bring all chunks into the repository; returns what there is now, with what there was
     `before`. Raises StorageError."""
-    lists: list[Iterable[Held]] = [_all(r, media) for r in readers for media in r.media()]
+    seen = [(reader, media) for reader in readers for media in reader.media()]
+    copied.media.append({media for _, media in seen})
+    lists: list[Iterable[Held]] = [_all(reader, media) for reader, media in seen]
     if before is not None:
         lists.append(held_in(repository.rows(before.index)))
     found = _Found()
@@ -99,24 +108,37 @@ def _fetch(
                 copied.bytes += len(packed)
 
 
-def restore_files(repository: Repository, files: FileChunks, media: MediaStores) -> None:
-    """Write all chunks of a backup to media actors' stores. Raises StorageError."""
-    for held in held_in(repository.rows(files.index)):
-        media.put(held, repository.read(held.name.hex()))
+def restore_files(repository: Repository, files: FileChunks, media: MediaStores) -> list[str]:
+    """Write all chunks of a backup to media actors' stores; returns what the repository has lost
+    of them. Raises StorageError."""
+    lost = []
+    for index in files.index:
+        try:
+            rows = repository.get(index)
+        except DamagedBackup as error:
+            lost.append(f"a list of {index.rows} chunks of files: {error}")
+            continue
+        for held in held_in(rows):
+            try:
+                media.put(held, repository.read(held.name.hex()))
+            except DamagedBackup as error:
+                lost.append(str(error))
+    return lost
 
 
 def restore_files_of(
     repository: Repository, messages: Mapping[int, MessageRow | None], media: MediaStores
 ) -> list[str]:
-    """Write the chunks of these messages' files that the stores lack; returns which are in no
-    backup, either. Raises StorageError."""
+    """Write the chunks of these messages' files that the stores lack; returns which are whole in
+    no backup, either. Raises StorageError."""
     lost = []
     for number, row in sorted(messages.items()):
         for root, size in _files_of(row):
             missing = [n for n in _chunks(repository, root, size, media) if not media.has(n)]
             for name in missing:
-                if repository.size(name.hex()):
-                    media.put(Held(name, (root,)), repository.read(name.hex()))
+                data = _whole(repository, name)
+                if data is not None:
+                    media.put(Held(name, (root,)), data)
                 else:
                     lost.append(f"message {number}: chunk {name.hex()} of its file is in no backup")
     return lost
@@ -136,6 +158,13 @@ def _chunks(repository: Repository, root: bytes, size: int, media: MediaStores) 
     if part_count(size) == 1:
         return [root]
     parts = media.get(root)
-    if parts is None and repository.size(root.hex()):
-        parts = repository.read(root.hex())
+    if parts is None:
+        parts = _whole(repository, root)
     return [root, *split(parts or b"")]
+
+
+def _whole(repository: Repository, name: bytes) -> bytes | None:
+    """A chunk; None where it is missing or damaged."""
+    with contextlib.suppress(DamagedBackup):
+        return repository.read(name.hex())
+    return None

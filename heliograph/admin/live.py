@@ -98,9 +98,8 @@ def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
 
     async def main() -> R:
         from actors.edge.edge import make_gateway
-        from actors.runtime import cluster
 
-        gateway = make_gateway(cluster.settings())
+        gateway = make_gateway(_settings(data))
         await gateway.start()
         try:
             return await work(gateway)
@@ -123,7 +122,7 @@ class ClusterView(NamedTuple):
 def cluster_view(data: Path) -> ClusterView:
     """Raises NotRunning."""
     with _connected(data):
-        return _look(_settings_with_copies())
+        return _look(_settings_with_copies(data))
 
 
 class Watch:
@@ -134,27 +133,44 @@ class Watch:
         self._settings = settings
 
     def view(self) -> ClusterView:
-        """Of a server with copies."""
-        return _look(self._settings)
+        """Of a server with copies. Raises Unsettled."""
+        with _unsettled("the hosts could not be asked what they lead"):
+            return _look(self._settings)
 
     def nodes(self) -> list[Node]:
-        """The nodes of its cluster that answer; none of one that was started on one machine. Raises
-        Unsettled where one dies while it is asked."""
-        from ray.exceptions import RayError
-
+        """The nodes of its cluster that answer and have its data; none of one that was started on
+        one machine. Raises Unsettled where one dies while it is asked."""
         from actors.runtime import cluster
-        from heliograph.admin.reader import Unsettled
         from heliograph.admin.remote import RemoteReader
         from heliograph.admin.stores import Node
 
-        try:
+        with _unsettled("a node could not be asked what it has"):
             homes = nodes_of(self._data, cluster.node_names())
-        except RayError as error:
-            raise Unsettled(f"a node could not be asked what it has: {error}") from error
         return [
             Node(content.hosts, partial(RemoteReader, cluster.Home(name, path)))
             for name, (path, content) in homes.items()
+            if content.cluster and content.cluster.cluster_id == self._settings.cluster_id
         ]
+
+    def media(self) -> set[str]:
+        """The media actors that the server has. Raises Unsettled."""
+        from actors.media.actor import media_roster
+
+        with _unsettled("the media actors cannot be found"):
+            return set(media_roster(self._settings).read())
+
+
+@contextlib.contextmanager
+def _unsettled(what: str) -> Iterator[None]:
+    """Where Ray fails, another look may do. Raises Unsettled."""
+    from ray.exceptions import RayError
+
+    from heliograph.admin.reader import Unsettled
+
+    try:
+        yield
+    except RayError as error:
+        raise Unsettled(f"{what}: {error}") from error
 
 
 def nodes_of(data: Path, names: list[str]) -> dict[str, tuple[str, Content]]:
@@ -180,10 +196,8 @@ def _settings(data: Path) -> Settings:
         raise NotRunning(NO_SERVER.format(data, data)) from error
 
 
-def _settings_with_copies() -> Settings:
-    from actors.runtime import cluster
-
-    settings = cluster.settings()
+def _settings_with_copies(data: Path) -> Settings:
+    settings = _settings(data)
     if settings.copies == 1:
         raise NotRunning("this server has one copy of everything; see: heliograph admin stats")
     return settings
@@ -230,11 +244,13 @@ def media_view(data: Path) -> Iterator[MediaView]:
         from ray.exceptions import RayError
 
         from actors.media.actor import media_roster
-        from actors.runtime import cluster
         from actors.runtime.transport import NAMESPACE
 
-        settings = cluster.settings()
-        seats = media_roster(settings).read()
+        settings = _settings(data)
+        try:
+            seats = media_roster(settings).read()
+        except (RayError, RuntimeError) as error:
+            raise NotRunning(f"the media actors cannot be found; try it again: {error}") from error
         view = MediaView(min(settings.copies, len(seats)), [], [], [])
         for name in sorted(seats):
             try:
@@ -274,7 +290,7 @@ def mark(
     with _connected(data):
         from actors.runtime import cluster
 
-        settings = _settings_with_copies()
+        settings = _settings_with_copies(data)
         seats = cluster.seats(settings.cluster_id)
         if host not in seats:
             raise UnknownHost(f"there is no host {host!r}; there are {', '.join(sorted(seats))}")

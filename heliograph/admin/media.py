@@ -19,6 +19,7 @@ from storage.chunk_reader import ChunkReader, Held
 from storage.chunks import ChunkStore
 from storage.folder import Description, HostFolder
 from storage.log import sync_folder
+from storage.port import StorageFailed
 
 STORE = f"{CHUNKS}/data.mdb"
 LOCK_S = 5.0
@@ -29,6 +30,24 @@ def media_folders(path: Path) -> list[Path]:
     """Those with a store in them; also those of nodes that have their folders in this one."""
     found = [*path.glob("media-*"), *path.glob("node-*/media-*")]
     return sorted(folder for folder in found if (folder / STORE).exists())
+
+
+@contextlib.contextmanager
+def readable(store: object) -> Iterator[None]:
+    """Around what is done with the chunks of a store. Raises StorageFailed where it is damaged."""
+    try:
+        yield
+    except lmdb.Error as error:
+        raise StorageFailed(f"the chunks of {store} cannot be read: {error}") from error
+
+
+def has_copy(readers: Iterable[ChunkReader], name: bytes) -> bool:
+    """Whether one of them has a chunk that is not known to be damaged."""
+    for reader in readers:
+        with contextlib.suppress(lmdb.Error):
+            if reader.has(name):
+                return True
+    return False
 
 
 def whole_copy(readers: Iterable[ChunkReader], name: bytes) -> bytes | None:
@@ -48,7 +67,7 @@ class ChunksIn:
         self._readers = list(readers)
 
     def has(self, name: bytes) -> bool:
-        return any(reader.has(name) for reader in self._readers)
+        return has_copy(self._readers, name)
 
     def get(self, name: bytes) -> bytes | None:
         return whole_copy(self._readers, name)
@@ -57,16 +76,21 @@ class ChunksIn:
 @contextlib.contextmanager
 def chunks_in(path: Path, made: Description) -> Iterator[ChunksIn | None]:
     """None where not all media actors that the server began with are here: then nobody can tell
-    here what is missing."""
+    here what is missing. Raises StorageFailed where a store is damaged."""
     folders = media_folders(path)
-    if not _names(made) <= {folder.name for folder in folders}:
+    if not names_of(made) <= {folder.name for folder in folders}:
         yield None
         return
     with ExitStack() as stack:
-        yield ChunksIn(stack.enter_context(closing(ChunkReader(f / CHUNKS))) for f in folders)
+        readers = []
+        for folder in folders:
+            with readable(folder):
+                readers.append(stack.enter_context(closing(ChunkReader(folder / CHUNKS))))
+        yield ChunksIn(readers)
 
 
-def _names(made: Description) -> set[str]:
+def names_of(made: Description) -> set[str]:
+    """The media actors that a server begins with."""
     return {f"media-{number}" for number in range(made.hosts)}
 
 
@@ -82,7 +106,7 @@ class MediaStores:
         self._bytes = 0
 
     def has(self, name: bytes) -> bool:
-        return any(store.has(name) for store in self._stores.values())
+        return has_copy(self._stores.values(), name)
 
     def get(self, name: bytes) -> bytes | None:
         return whole_copy(self._stores.values(), name)
@@ -107,14 +131,16 @@ class MediaStores:
 
 @contextlib.contextmanager
 def writing_media(path: Path, made: Description) -> Iterator[MediaStores]:
-    """Those that are there; where there are none, those that the server begins with."""
-    folders = media_folders(path) or [path / name for name in sorted(_names(made))]
+    """Those that are there; where there are none, those that the server begins with. Raises
+    StorageFailed where one is damaged."""
+    folders = media_folders(path) or [path / name for name in sorted(names_of(made))]
     with ExitStack() as stack:
         stores = {}
         for folder in folders:
             folder.mkdir(mode=0o700, exist_ok=True)
             stack.callback(HostFolder.lock(folder, LOCK_S).close)
-            stores[folder.name] = stack.enter_context(closing(ChunkStore(folder / CHUNKS)))
+            with readable(folder):
+                stores[folder.name] = stack.enter_context(closing(ChunkStore(folder / CHUNKS)))
             sync_folder(folder)
         media = MediaStores(stores, made.copies)
         yield media

@@ -19,12 +19,12 @@ from actors.media.here import CHUNKS
 from actors.runtime.placement import place_of
 from heliograph.admin.copies import is_locked
 from heliograph.admin.cut import History, history_of
-from heliograph.admin.media import media_folders, whole_copy
+from heliograph.admin.media import media_folders, readable, whole_copy
 from storage.backup.chunks import Cut, Row, cut_rows, describe, encode_rows, pack
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError
 from storage.chunk_reader import ChunkReader, Held
-from storage.port import StorageError, StorageFailed
+from storage.port import StorageError
 from storage.replica import remembered
 
 STORE = "rows/data.mdb"
@@ -133,7 +133,7 @@ class Reader:
         """Follow a copy; None where it is elsewhere, where its disk is new, or where it has half a
         snapshot."""
         if (folder / STORE).exists() and remembered(folder):
-            with contextlib.suppress(StorageError):
+            with contextlib.suppress(StorageError, OSError):
                 copy = self._stack.enter_context(Follower(folder))
                 if not copy.loading:
                     return copy
@@ -183,25 +183,15 @@ class Reader:
     def media(self) -> list[str]:
         for folder in media_folders(self._path):
             if folder.name not in self._files:
-                with contextlib.suppress(lmdb.NotFoundError), _told(folder.name):  # being made
+                with readable(folder), contextlib.suppress(lmdb.NotFoundError):  # being made
                     reader = self._stack.enter_context(closing(ChunkReader(folder / CHUNKS)))
                     self._files[folder.name] = reader
         return sorted(self._files)
 
     def held(self, media: str, after: bytes) -> list[Held]:
-        with _told(media):
+        with readable(media):
             return self._files[media].held(after, HELD_COUNT)
 
     def file_chunks(self, names: Sequence[bytes]) -> list[bytes | None]:
         found = (whole_copy(self._files.values(), name) for name in names)
         return [None if data is None else pack(data) for data in found]
-
-
-@contextlib.contextmanager
-def _told(media: str) -> Iterator[None]:
-    try:
-        yield
-    except lmdb.NotFoundError:
-        raise
-    except lmdb.Error as error:
-        raise StorageFailed(f"the chunks of {media} cannot be read: {error}") from error

@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -37,11 +38,18 @@ _encode = msgspec.msgpack.Encoder().encode
 _USER = bytes([KINDS["user"]])
 
 
+class Restored(NamedTuple):
+    """What a server was made from. `lost`: what the repository has lost of its files."""
+
+    manifest: Manifest
+    lost: list[str]
+
+
 def restore_server(
     source: Path, data: Path, until_ms: int | None, copies: int | None = None
-) -> Manifest:
-    """Restore the newest backup, or the newest that is not later than a moment; returns it.
-    `copies`: more of each partition than there were. Raises StorageError."""
+) -> Restored:
+    """Restore the newest backup, or the newest that is not later than a moment. `copies`: more of
+    each partition than there were. Raises StorageError."""
     repository = Repository.open(source)
     manifest = repository.latest(until_ms)
     if manifest.description.version > VERSION:
@@ -62,10 +70,10 @@ def restore_server(
             partitions = {part.number: _rows(repository, part, base) for part in store.partitions}
             folder.add_store(store.name, partitions)
     with writing_media(data, made) as media:
-        if manifest.files is not None:
-            restore_files(repository, manifest.files, media)
+        files = manifest.files
+        lost = [] if files is None else restore_files(repository, files, media)
     folder.finish(made)
-    return manifest
+    return Restored(manifest, lost)
 
 
 def _shape(made: Description, copies: int | None) -> Description:

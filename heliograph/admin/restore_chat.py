@@ -96,21 +96,25 @@ def _restore(
             raise BackupError(f"there is no chat {chat_id}, neither here nor in these backups")
         last_id = _last_id_seen(stores, placement, chat_id, [here, *past])
     mended = mend(here, past, last_id)
-    if mended.rows:
-        rows = list(_rows(prefix, mended).items())
-        batches: list[Writes] = [
-            {partition: dict(rows[at : at + ROWS_PER_BATCH])}
-            for at in range(0, len(rows), ROWS_PER_BATCH)
-        ]
-        if isinstance(source, StoppedCopies):
-            config, copies = source.configs[partition], source.copies[partition]
-            hosts = [host for host, copy in copies.items() if copy.records >= ends[place]]
-            write_to_copies(folder.path, config, hosts, ends[place], batches)
-        else:
-            _write(folder.path / place, placement.led_by(place), batches)
     messages = here.messages | mended.messages
-    if any(row is not None and row.media is not None for row in messages.values()):
-        with writing_media(folder.path, folder.description) as media:
+    with contextlib.ExitStack() as stack:
+        media = None
+        if any(row is not None and row.media is not None for row in messages.values()):
+            # Before the rows: where it cannot be written to, nothing is.
+            media = stack.enter_context(writing_media(folder.path, folder.description))
+        if mended.rows:
+            rows = list(_rows(prefix, mended).items())
+            batches: list[Writes] = [
+                {partition: dict(rows[at : at + ROWS_PER_BATCH])}
+                for at in range(0, len(rows), ROWS_PER_BATCH)
+            ]
+            if isinstance(source, StoppedCopies):
+                config, copies = source.configs[partition], source.copies[partition]
+                hosts = [host for host, copy in copies.items() if copy.records >= ends[place]]
+                write_to_copies(folder.path, config, hosts, ends[place], batches)
+            else:
+                _write(folder.path / place, placement.led_by(place), batches)
+        if media is not None:
             mended.lost += restore_files_of(repository, messages, media)
     return mended
 

@@ -21,11 +21,12 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from actors.runtime.placement import place_of
 from actors.runtime.replication.protocol import Configuration, decode_configuration
 from heliograph.admin.copies import copies_in, hosts_in, is_locked
+from heliograph.admin.media import names_of
 from heliograph.admin.reader import Reader, Unsettled
 from heliograph.admin.stored import placement_of
 from heliograph.admin.stores import Node, Stores
@@ -55,12 +56,21 @@ class Source(Protocol):
         which change the same rows. Raises Unsettled."""
 
 
+class Sources(NamedTuple):
+    """Where all of a server is. `nodes`: those that have what is not here; `media`: the actors
+    that have the chunks of its files."""
+
+    source: Source
+    nodes: list[Node]
+    media: set[str]
+
+
 @contextlib.contextmanager
-def source_of(folder: DataFolder) -> Iterator[tuple[Source, list[Node]]]:
-    """With the nodes that have what is not here. Raises BackupError where some of it is on other
-    nodes and nothing runs."""
+def source_of(folder: DataFolder, again: bool = False) -> Iterator[Sources]:
+    """Raises BackupError where some of it is on other
+    nodes and nothing runs; Unsettled where it did when this was asked before (`again`)."""
     if is_whole(folder):
-        yield source_here(folder), []
+        yield Sources(source_here(folder), [], names_of(folder.description))
         return
     from heliograph.admin.live import NotRunning, watching
 
@@ -69,14 +79,17 @@ def source_of(folder: DataFolder) -> Iterator[tuple[Source, list[Node]]]:
             watch = stack.enter_context(watching(folder.path))
         except NotRunning as error:
             missing = ", ".join(_missing(folder)) or "what is in sync, and other nodes' copies"
-            raise BackupError(
+            failed = Unsettled if again else BackupError
+            raise failed(
                 f"{folder.path} is of one node of a cluster, and lacks {missing}: that can be had "
                 f"while the cluster runs, but {error}"
             ) from error
+        source: Source
         if folder.description.copies == 1:
-            yield SingleSource(folder), watch.nodes()
+            source = SingleSource(folder)
         else:
-            yield RunningCopies(folder, lambda: _led(watch.view().rows)), watch.nodes()
+            source = RunningCopies(folder, lambda: _led(watch.view().rows))
+        yield Sources(source, watch.nodes(), watch.media())
 
 
 def source_here(folder: DataFolder) -> SingleSource | RunningCopies | StoppedCopies:

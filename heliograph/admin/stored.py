@@ -60,10 +60,15 @@ def verify_folder(path: Path) -> Report:
 
 def _verify_once(path: Path, made: Description) -> Report:
     placement = placement_by(made)
-    with chunks_in(path, made) as chunks:
-        if isinstance(placement, Replicated):
-            return _verify_copies(path, placement, chunks)
-        return _verify_hosts(path, placement, chunks)
+    verify_stores = _verify_copies if isinstance(placement, Replicated) else _verify_hosts
+    with contextlib.ExitStack() as stack:
+        try:
+            chunks = stack.enter_context(chunks_in(path, made))
+        except StorageError as error:
+            report = verify_stores(path, placement, None)
+            report.add("files", str(error))
+            return report
+        return verify_stores(path, placement, chunks)
 
 
 def _verify_hosts(path: Path, placement: Placement, chunks: Chunks | None) -> Report:
@@ -84,7 +89,7 @@ def _verify_hosts(path: Path, placement: Placement, chunks: Chunks | None) -> Re
     return report
 
 
-def _verify_copies(path: Path, placement: Replicated, chunks: Chunks | None) -> Report:
+def _verify_copies(path: Path, placement: Placement, chunks: Chunks | None) -> Report:
     with snapshots(path) as (sources, findings):
         report = verify(placement, sources, chunks)
         there = {name for name, _ in sources}

@@ -33,7 +33,6 @@ class Stores:
         self._threads = self._stack.enter_context(ThreadPoolExecutor(READERS_MAX, "readers"))
         self.here = here
         self._on: dict[Node, Reading] = {}
-        self._readers = [here]
         self._at: dict[str, Reading] = {}
         self.partitions: Partitions = {}
 
@@ -50,7 +49,6 @@ class Stores:
         if node not in self._on:
             reader = self._on[node] = node.read()
             self._stack.callback(reader.close)
-            self._readers.append(reader)
         return self._on[node]
 
     def add(self, reader: Reading, found: Partitions) -> None:
@@ -91,9 +89,11 @@ class Stores:
         return {name: record for name, record in cut.items() if self._at[name] is reader}
 
     def _ask(self, work: Callable[[Reading], R]) -> list[R]:
-        if len(self._readers) == 1:
-            return [work(self._readers[0])]
-        return list(self._threads.map(work, self._readers))
+        """Of the readers that follow something."""
+        readers = list(dict.fromkeys(self._at.values()))
+        if len(readers) == 1:
+            return [work(readers[0])]
+        return list(self._threads.map(work, readers))
 
 
 def _merged(answers: list[dict[str, R]]) -> dict[str, R]:

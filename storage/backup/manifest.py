@@ -52,12 +52,14 @@ class StoreRows(Struct, frozen=True):
 class FileChunks(Struct, frozen=True):
     """The chunks of files, `bytes` together in their files. They are named by the same hash as all
     others, and `index` are the chunks of rows that name them (see `storage.backup.index`). `lost`:
-    those of which no whole copy was found, in hexadecimal."""
+    those of which no whole copy was found, in hexadecimal. `unseen`: the media actors that could
+    not be looked at; what only they had is missing."""
 
     chunks: int = 0
     bytes: int = 0
     index: list[Chunk] = []
     lost: list[str] = []
+    unseen: list[str] = []
 
 
 class Manifest(Struct, frozen=True):
@@ -82,9 +84,9 @@ class Manifest(Struct, frozen=True):
 
     @property
     def damaged(self) -> int:
-        """How many rows, and chunks of files."""
+        """How many rows and chunks of files, and media actors that could not be looked at."""
         rows = sum(len(partition.damaged) for _, partition in self.partitions())
-        return rows + (len(self.files.lost) if self.files else 0)
+        return rows + (len(self.files.lost) + len(self.files.unseen) if self.files else 0)
 
     def partitions(self) -> Iterator[tuple[StoreRows, PartitionRows]]:
         for store in self.stores:

@@ -39,7 +39,7 @@ FORMAT = 1
 CHUNK_BYTES_MAX = 16 * 1024 * 1024
 """Nothing larger is ever unpacked."""
 DESCRIPTION, CHUNKS, BACKUPS, LOCK = "repository.json", "chunks", "backups", "LOCK"
-_DRAFT = ".new"
+_DRAFT, _ASIDE = ".new", ".damaged"
 _HELD = "a backup into {} is being made by process {}; wait until it is through"
 
 
@@ -134,6 +134,18 @@ class Repository:
             return self._unpack(name, path.read_bytes(), f"chunk {path}")
         except OSError as error:
             raise DamagedBackup(f"chunk {path} cannot be read: {error.strerror}") from error
+
+    def put_aside(self, name: str) -> None:
+        """Give a chunk whose bytes are damaged another name, so that the next backup writes it
+        again if the server still has it. Nothing is done to one that cannot be read, or where the
+        folder can only be read."""
+        path = self.chunk_path(name)
+        with contextlib.suppress(OSError):
+            packed = path.read_bytes()
+            try:
+                self._unpack(name, packed, f"chunk {path}")
+            except DamagedBackup:
+                path.rename(path.with_name(path.name + _ASIDE))
 
     def _unpack(self, name: str, packed: bytes, what: str) -> bytes:
         try:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from actors import messages as i
+from actors.media.here import CHUNKS
 from actors.runtime import refs
 from api import methods as m
 from heliograph.admin import backup, stored
 from storage import snapshot
+from storage.chunks import ChunkStore
 from storage.engine import LmdbStore
 from storage.folder import DataFolder
 from tests.unit.actors.town import Town
@@ -26,6 +28,12 @@ def checkpoint(store: LmdbStore) -> None:
         pass
     moving.commit()
     moving.finish()
+
+
+def media_actors(path: Path, count: int) -> None:
+    """The stores of media actors, without any file."""
+    for number in range(count):
+        ChunkStore(path / f"media-{number}" / CHUNKS).close()
 
 
 @pytest.fixture
@@ -51,6 +59,7 @@ def data(tmp_path: Path) -> Path:
     for store in stores:
         store.close()
     folder.close()
+    media_actors(path, 2)
     return path
 
 

@@ -30,6 +30,7 @@ from storage.folder import DataFolder
 from storage.keys import actor_prefix, split_key, u64
 from storage.snapshot import Snapshot
 from tests.unit.actors.town import Town
+from tests.unit.admin.conftest import media_actors
 from tests.unit.admin.test_commands import admin
 from tests.unit.admin.test_stored import flip
 
@@ -79,6 +80,7 @@ def test_actors_with_a_host_of_their_own_are_backed_up(tmp_path: Path, repo: Pat
     """Also while one more of them is being made."""
     data, new = tmp_path / "data", tmp_path / "new"
     DataFolder.open(data, partitions=8, dedicated=("chat",)).close()
+    media_actors(data, 1)
     partition = 1 << 40
     name = Placement(8, 1, ("chat",)).host(partition)
     for folder, partitions in (("host-0", range(8)), (name, [partition])):

@@ -23,6 +23,7 @@ from storage.log import Log
 from storage.port import Writes
 from storage.replica import LmdbReplica, encode_record, remembered
 from storage.snapshot import Snapshot
+from tests.unit.admin.conftest import media_actors
 from tests.unit.admin.test_commands import admin
 
 HOSTS = ("host-0", "host-1", "host-2")
@@ -55,6 +56,7 @@ def add_copy(
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     DataFolder.open(tmp_path / "data", partitions=1, hosts=3, copies=3).close()
+    media_actors(tmp_path / "data", 3)
     return tmp_path / "data"
 
 
@@ -243,6 +245,7 @@ def test_all_copies_are_restored_alike_in_an_epoch_above_the_first(
 def test_a_server_with_one_copy_is_restored_with_more(tmp_path: Path, repo: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     DataFolder.open(old, partitions=4, hosts=1).close()
+    media_actors(old, 1)
 
     LmdbStore(old / "host-0", range(4)).close()
     assert admin("backup", "--data", old, "--to", repo).exit_code == 0

@@ -19,7 +19,8 @@ from actors.runtime.replication.protocol import Seat
 from api.files import chunk_hash, file_id
 from heliograph.admin import backup as backing
 from heliograph.admin import files
-from heliograph.admin.media import chunks_in
+from heliograph.admin.checking import FilesIn
+from heliograph.admin.media import ChunksIn, MediaStores, chunks_in
 from heliograph.admin.reader import Reader
 from heliograph.admin.stored import verify_folder
 from storage.backup.fill import NewFolder
@@ -234,15 +235,55 @@ def test_a_damaged_chunk_of_a_backup_is_found(server: Server) -> None:
     checked = admin("check", "--from", server.repo)
     assert checked.exit_code == 1
     assert str(path) in checked.stdout
-    assert server.restore() == 2
-    assert not (server.new / "heliograph.json").exists()
+    assert path.with_name(f"{path.name}.damaged").exists()
+    assert server.back_up()["new_file_chunks"] == 1
+    assert admin("check", "--from", server.repo).exit_code == 0, "older backups have it again, too"
+
+
+def test_what_a_backup_has_damaged_is_not_there(server: Server) -> None:
+    server.back_up()
+    repository = Repository.open(server.repo)
+    manifest = repository.latest()
+    assert manifest.files is not None
+    found = FilesIn(repository, manifest.files)
+    assert found.get(FILM_ROOT) == b"".join(PARTS)
+    break_chunk(repository.chunk_path(FILM_ROOT.hex()))
+    assert found.get(FILM_ROOT) is None
+
+
+def test_a_damaged_chunk_does_not_end_the_restore(server: Server) -> None:
+    server.back_up()
+    path = Repository.open(server.repo).chunk_path(PARTS[0].hex())
+    break_chunk(path)
+    done = admin("restore", "--from", server.repo, "--data", server.new, "--json")
+    assert done.exit_code == 1
+    (lost,) = json.loads(done.stdout)["lost"]
+    assert str(path) in lost
+    assert lost in done.stderr
+    assert findings(server.new) == ["1 of its 5 chunks are missing"]
+
+
+def test_a_damaged_list_of_chunks_does_not_end_the_restore(server: Server) -> None:
+    server.back_up()
+    repository = Repository.open(server.repo)
+    files = repository.latest().files
+    assert files is not None
+    (index,) = files.index
+    repository.chunk_path(index.hash).unlink()
+    done = admin("restore", "--from", server.repo, "--data", server.new, "--json")
+    assert done.exit_code == 1
+    assert f"a list of {len(NAMES)} chunks" in json.loads(done.stdout)["lost"][0]
+    assert verify_folder(server.new).counts["users"]
 
 
 def test_a_backup_without_files_says_so(server: Server) -> None:
     assert server.back_up("--without-files")["file_chunks"] == 0
     assert "without files" in admin("backups", "--from", server.repo).stdout
     assert admin("check", "--from", server.repo).exit_code == 0
-    assert server.restore() == 0
+    done = admin("restore", "--from", server.repo, "--data", server.new, "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["files"] is False
+    assert "this backup is without files" in done.stderr
     assert findings(server.new) == ["1 of its 1 chunks are missing"] * 2
 
 
@@ -263,6 +304,54 @@ def test_the_files_of_one_chat_are_brought_back(server: Server) -> None:
     done = admin(*arguments)
     assert done.exit_code == 1
     assert f"chunk {PARTS[0].hex()} of its file is in no backup" in done.stdout
+
+
+def test_a_damaged_chunk_does_not_end_the_restore_of_a_chat(server: Server) -> None:
+    """Not even that which names the parts."""
+    server.back_up()
+    for name in NAMES:
+        server.drop(name)
+    break_chunk(Repository.open(server.repo).chunk_path(FILM_ROOT.hex()))
+    arguments = ("restore", "--chat", server.chat, "--from", server.repo, "--data", server.data)
+    done = admin(*arguments, "--json")
+    assert done.exit_code == 1
+    (lost,) = json.loads(done.stdout)["lost"]
+    assert f"chunk {FILM_ROOT.hex()}" in lost
+    assert findings(server.data) == ["1 of its 1 chunks are missing"], "the short one is there"
+
+
+def test_a_damaged_store_is_a_finding_and_the_rest_is_checked(server: Server) -> None:
+    """And nothing is written beside it."""
+    server.back_up()
+    folder = server.data / MEDIA[1]
+    (folder / CHUNKS / "data.mdb").write_bytes(b"no database" * 1_000)
+    report = verify_folder(server.data)
+    (finding,) = report.findings
+    assert f"the chunks of {folder} cannot be read" in finding.what
+    assert report.counts["files"] == 2
+    for command in (
+        ("backup", "--data", server.data, "--to", server.repo),
+        ("restore", "--chat", server.chat, "--from", server.repo, "--data", server.data),
+    ):
+        done = admin(*command)
+        assert done.exit_code == 2
+        assert f"the chunks of {folder} cannot be read" in done.stderr
+
+
+def test_a_backup_that_lacks_a_media_actor_says_so(server: Server) -> None:
+    shutil.rmtree(server.data / MEDIA[0])
+    assert server.back_up(code=1)["damaged"] == ["media-0 could not be looked at"]
+    assert "1 damaged" in admin("backups", "--from", server.repo).stdout
+    assert server.back_up("--without-files")["damaged"] == []
+
+
+def test_a_store_that_cannot_be_read_has_nothing() -> None:
+    class Broken:
+        def has(self, name: bytes) -> bool:
+            raise lmdb.CorruptedError
+
+    assert not ChunksIn([Broken()]).has(NOTE)  # type: ignore[list-item]
+    assert not MediaStores({"media-0": Broken()}, 1).has(NOTE)  # type: ignore[dict-item]
 
 
 def test_where_not_all_media_actors_are_nothing_is_missed(server: Server) -> None:

@@ -22,7 +22,7 @@ from api.files import chunk_hash
 from heliograph.admin import backup as backing
 from heliograph.admin import live, reader, remote
 from heliograph.admin.reader import Reader, Reading, Unsettled
-from heliograph.admin.stores import Node
+from heliograph.admin.stores import Node, Stores
 from storage import node_folder
 from storage.backup.chunks import Cut, Row
 from storage.backup.index import held_in
@@ -80,6 +80,8 @@ class Cluster:
         self.sent = 0
         """How many chunks came from other nodes."""
         self.before: Callable[[], None] = lambda: None
+        self.actors: set[str] = set()
+        """The media actors on the roster."""
         self.locks = []
         for number, host in enumerate(HOSTS):
             node_folder.claim(path / f"node-{number}", self.made, host)
@@ -117,6 +119,9 @@ class Cluster:
             for n, host in enumerate(HOSTS)
             if host not in self.gone
         ]
+
+    def media(self) -> set[str]:
+        return self.actors
 
     def back_up(self, repo: Path) -> backing.Made:
         return backing.make_backup(self.path / "node-0", repo)
@@ -219,13 +224,33 @@ def test_files_are_read_on_all_nodes(cluster: Cluster, repo: Path) -> None:
                 store.put(chunk_hash(some), some, 1)
                 store.hold(chunk_hash(data), [chunk_hash(some)], 1)
         names.append(chunk_hash(data))
+    cluster.actors = {"media-0", "media-1", "media-2"}
     made = cluster.back_up(repo)
-    assert (made.file_chunks, made.new_file_chunks) == (4, 4)
+    assert (made.file_chunks, made.new_file_chunks, made.damaged) == (4, 4, [])
     repository = Repository.open(repo)
     index = repository.latest().files
     assert index is not None
     held = {one.name: set(one.roots) for one in held_in(repository.rows(index.index))}
     assert held == {**{name: {name} for name in names}, chunk_hash(b"of all"): set(names)}
+    cluster.gone = {"host-2"}
+    assert cluster.back_up(repo).damaged == ["media-2 could not be looked at"]
+
+
+def test_a_reader_without_stores_is_not_asked_for_them(cluster: Cluster) -> None:
+    class Alone(Reader):
+        def catch_up(self) -> dict[str, int]:
+            raise AssertionError
+
+    def node(number: int) -> Reader:
+        return Reader(cluster.path / f"node-{number}")
+
+    nodes = [Node((HOSTS[1],), lambda: node(1)), Node((HOSTS[2],), lambda: Alone(cluster.path))]
+    with Stores(Alone(cluster.path), nodes) as stores:
+        stores.on(nodes[1])
+        assert stores.catch_up() == {}
+        there = stores.on(nodes[0])
+        stores.add(there, there.add_copies({1: HOSTS[1:2]}))
+        assert list(stores.catch_up()) == ["partition-1"]
 
 
 def test_it_waits_for_a_leader(cluster: Cluster, repo: Path) -> None:
@@ -419,6 +444,9 @@ def test_nodes_are_found_by_what_is_in_their_folders(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = live.Watch(cluster.path, Settings("", "cluster"))
+    (cluster.path / "node-8").mkdir()
+    other = Description(VERSION, "another", 2, 3, 1, copies=2)
+    node_folder.claim(cluster.path / "node-9", other, "host-9")
     monkeypatch.setattr(runtime_cluster, "node_names", lambda: ["node-0"])
     assert [node.hosts for node in watch.nodes()] == [(host,) for host in HOSTS]
 
@@ -426,5 +454,50 @@ def test_nodes_are_found_by_what_is_in_their_folders(
         raise ray.exceptions.WorkerCrashedError()
 
     monkeypatch.setattr(live, "nodes_of", died)
-    with pytest.raises(Unsettled, match="could not be asked"):
-        watch.nodes()
+    monkeypatch.setattr(live, "_look", died)
+    for ask in (watch.nodes, watch.view):
+        with pytest.raises(Unsettled, match="could not be asked"):
+            ask()
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(
+    cluster: Cluster, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that does not run at all."""
+    watching = live.watching
+    asked: list[Path] = []
+
+    @contextlib.contextmanager
+    def flapping(data: Path) -> Iterator[Any]:
+        asked.append(data)
+        if len(asked) in away:
+            raise live.NotRunning("it does not run")
+        with watching(data) as watch:
+            yield watch
+
+    monkeypatch.setattr(live, "watching", flapping)
+    cluster.looks = [cluster.configs, [config(0, 6, 0, 1), cluster.configs[1]]]
+    away = {2}
+    cluster.back_up(repo)
+    assert len(asked) == 3
+    assert rows_in(repo) == WHOLE
+    away = {4}
+    with pytest.raises(BackupError, match="it does not run"):
+        cluster.back_up(repo)
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize(
+    "look", [live.cluster_view, lambda data: live.media_view(data).__enter__()]
+)
+def test_ray_without_heliograph_is_not_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Callable[[Path], Any]
+) -> None:
+    @contextlib.contextmanager
+    def connected(data: Path) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(live, "_connected", connected)
+    monkeypatch.setattr(runtime_cluster, "_remembered", lambda: None)
+    with pytest.raises(live.NotRunning, match="no server is running"):
+        look(tmp_path)

@@ -30,7 +30,7 @@ from storage.keys import actor_prefix, prefix_end, u64
 from storage.port import DataFolderError
 from storage.snapshot import Snapshot
 from tests.unit.actors.town import Town
-from tests.unit.admin.conftest import checkpoint
+from tests.unit.admin.conftest import checkpoint, media_actors
 from tests.unit.admin.test_commands import admin
 
 SEEDS = itertools.count(1)
@@ -44,6 +44,7 @@ class Server:
         self.data, self.repo = path / "data", path / "repository"
         self.moved: dict[str, int] = {}
         DataFolder.open(self.data, partitions=8, hosts=2).close()
+        media_actors(self.data, 2)
         town = self.open()
         self.alice, self.bob, self.carol = map(town.register, ("alice", "bobby", "carol"))
         made = town.call(self.alice, m.CreateGroup("First", 7, [self.bob.user_id]))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import lmdb
@@ -26,7 +27,7 @@ from storage.chunk_codec import (
     pack,
     plain,
 )
-from storage.chunk_reader import ChunkReader
+from storage.chunk_reader import ChunkReader, Held
 from storage.chunks import ChunkStore
 from storage.port import DataFolderError, StorageFull
 
@@ -173,6 +174,16 @@ def test_a_chunk_is_dropped_only_if_nobody_holds_it_and_nobody_touched_it(
     assert store.facts([name]) == [None]
     assert not store.drop(name, 3)
     assert store.stats()[:3] == (0, 0, 0)
+
+
+def test_a_holder_whose_row_is_damaged_is_read_by_its_key(tmp_path: Path) -> None:
+    name = chunk_hash(b"held")
+    with closing(ChunkStore(tmp_path)) as store:
+        store.put(name, b"held", 1)
+        store.hold(ROOT, [name], 1)
+    spoil(tmp_path, b"holders", name + ROOT)
+    with closing(ChunkReader(tmp_path)) as reader:
+        assert reader.held(b"", 9) == [Held(name, (ROOT,))]
 
 
 def test_holders_of_neighbours_are_apart(store: ChunkStore) -> None:
