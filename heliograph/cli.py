@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -144,5 +146,16 @@ def up(
 
 
 def main() -> None:
-    """The entry point."""
-    sys.exit(app())
+    """The entry point. A command that has used Ray ends at once when it is done: Ray's threads can
+    crash while the interpreter is being taken down."""
+    try:
+        code = app()
+    except SystemExit as end:
+        code = end.code
+    if (ray := sys.modules.get("ray")) is not None and not isinstance(code, str):
+        ray.shutdown()
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+    sys.exit(code)

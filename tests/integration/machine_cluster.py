@@ -130,9 +130,9 @@ class Cluster:
     def copies(self) -> dict[str, Any]:
         """What `heliograph admin cluster` says on the first node."""
         command = ("heliograph", "admin", "cluster", "--data", DATA, "--json")
-        said = self.nodes[0].run(*command, check=False).stdout.strip().splitlines()
-        found: dict[str, Any] = json.loads(said[-1]) if said else {"partitions": [], "silent": []}
-        return found
+        said = self.nodes[0].run(*command, check=False).stdout.splitlines()
+        told = [json.loads(line) for line in said if line.startswith("{")]
+        return told[-1] if told else {"partitions": [], "silent": []}
 
     def all_in_sync(self) -> bool:
         found = self.copies()
