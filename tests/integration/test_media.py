@@ -96,7 +96,7 @@ async def exchange(server: RunningServer, paths: list[Path], folder: Path) -> No
 def test_a_video_plays_while_it_downloads(server: RunningServer) -> None:
     """A player that is given a link shows what it shows of the file itself, also from its middle
     on, which it asks for by ranges."""
-    videos = [path for path in real_files() if path.suffix == ".mkv"]
+    videos = [path for path in real_files() if path.match("movie/*.mkv")]
     video = max(videos, key=lambda path: path.stat().st_size)
 
     async def link() -> str:
