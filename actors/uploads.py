@@ -94,6 +94,10 @@ def _running(view: View, upload_id: int) -> UploadRow:
     return row
 
 
+def _uploads(view: View) -> list[tuple[int, UploadRow]]:
+    return UPLOADS.scan(view, limit=limits.UPLOADS_PER_USER_MAX)
+
+
 def _parts(view: View, upload_id: int) -> list[tuple[int, bytes]]:
     rows = PARTS.scan(view, (upload_id, 0), (upload_id + 1, 0), limit=limits.PARTS_MAX)
     return [(part, row.hash) for (_, part), row in rows]
@@ -120,7 +124,7 @@ def begin(state: User, message: BeginUpload, turn: Turn) -> t.Upload:
         if known.size != message.size:
             raise ApiError("bad_request", f"upload {message.upload_id} has another size")
         return _shown(turn, message.upload_id, known)
-    running = UPLOADS.scan(turn, limit=limits.UPLOADS_PER_USER_MAX)
+    running = _uploads(turn)
     if len(running) >= limits.UPLOADS_PER_USER_MAX:
         raise ApiError("too_many", "finish or cancel an upload first")
     _check_room(head.media_bytes + _waiting_bytes(turn, running), message.size)
@@ -194,8 +198,7 @@ def expect_file(view: View, message: ExpectFile) -> t.Ok:
     if head is None:
         raise ApiError("user_not_found")
     if FILES.get(view, message.file_id) is None:
-        uploads = UPLOADS.scan(view, limit=limits.UPLOADS_PER_USER_MAX)
-        _check_room(head.media_bytes + _waiting_bytes(view, uploads), message.size)
+        _check_room(head.media_bytes + _waiting_bytes(view, _uploads(view)), message.size)
     return t.Ok()
 
 
@@ -235,8 +238,7 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
     media, upload_id = message.media, message.upload_id
     known = FILES.get(turn, media.file_id)
     if known is None:
-        uploads = [] if upload_id else UPLOADS.scan(turn, limit=limits.UPLOADS_PER_USER_MAX)
-        waiting = 0 if upload_id else _waiting_bytes(turn, uploads)
+        waiting = 0 if upload_id else _waiting_bytes(turn, _uploads(turn))
         _check_room(head.media_bytes + waiting, media.size)
     spare = message.spare
     if upload_id:
@@ -287,7 +289,7 @@ def _forget(upload_id: int, turn: Turn) -> None:
 @user.on(ExpireUploads)
 def expire(state: User, message: ExpireUploads, turn: Turn) -> None:
     """One at a time: a turn scans before it writes."""
-    uploads = UPLOADS.scan(turn, limit=limits.UPLOADS_PER_USER_MAX)
+    uploads = _uploads(turn)
     idle_ms = turn.now_ms - limits.UPLOAD_S_MAX * 1000
     long_ms = turn.now_ms - limits.UPLOAD_TOTAL_S_MAX * 1000
     old = [

@@ -13,7 +13,7 @@ from actors.runtime.replication.parts import Pace, next_part
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.replica import encode_record
 from tests.unit.runtime.fake_time import fake_loop, run
-from tests.unit.runtime.replication.machines import Town, on_town
+from tests.unit.runtime.replication.machines import Machine, Town, on_town
 from tests.unit.runtime.replication.test_replication import Writer, same_everywhere
 
 
@@ -70,6 +70,17 @@ def slow_snapshots(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Pace, "wait", wait)
 
 
+async def emptied(town: Town, patch: pytest.MonkeyPatch) -> tuple[Machine, Machine]:
+    """The leader, and one that comes back with an empty disk, which is filled slowly."""
+    led = await town.led()
+    other = next(m for m in town.machines.values() if m is not led)
+    await other.crash()
+    slow_snapshots(patch)
+    other.disks[0] = MemoryDisk()
+    other.start()
+    return led, other
+
+
 def test_a_slow_snapshot_is_sent_once_though_the_log_is_cut_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -78,12 +89,7 @@ def test_a_slow_snapshot_is_sent_once_though_the_log_is_cut_meanwhile(
     async def test(town: Town) -> None:
         writer = Writer(town)
         await writer.write_for(3.0)
-        led = await town.led()
-        other = next(m for m in town.machines.values() if m is not led)
-        await other.crash()
-        slow_snapshots(monkeypatch)
-        other.disks[0] = MemoryDisk()
-        other.start()
+        led, _ = await emptied(town, monkeypatch)
         store = led.copies.members[0].copy.store
 
         def attempts() -> int:
@@ -109,12 +115,7 @@ def test_for_who_dies_in_the_middle_nothing_is_held(monkeypatch: pytest.MonkeyPa
     async def test(town: Town) -> None:
         writer = Writer(town)
         await writer.write_for(3.0)
-        led = await town.led()
-        other = next(m for m in town.machines.values() if m is not led)
-        await other.crash()
-        slow_snapshots(monkeypatch)
-        other.disks[0] = MemoryDisk()
-        other.start()
+        led, other = await emptied(town, monkeypatch)
         store = led.copies.members[0].copy.store
         assert isinstance(store, MemoryReplica)
         while not store._held:  # noqa: ASYNC110 - there is no event
