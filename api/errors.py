@@ -9,6 +9,7 @@
     ├── 405  method_not_allowed
     ├── 409  username_taken, already_member, not_member, group_full, too_many,
     │        upload_incomplete, quota_exceeded
+    ├── 412  precondition_failed
     ├── 413  too_large
     ├── 415  unsupported_media_type
     ├── 416  range_not_satisfiable
@@ -64,6 +65,7 @@ ERRORS: dict[str, ErrorKind] = {
     "too_many": ErrorKind(409, "A limit of this account or chat is reached"),
     "upload_incomplete": ErrorKind(409, "Parts of the upload are missing"),
     "quota_exceeded": ErrorKind(409, "There is no room for this in the account or chat"),
+    "precondition_failed": ErrorKind(412, "The content is another than If-Match names"),
     "too_large": ErrorKind(413, "The request is larger than allowed"),
     "unsupported_media_type": ErrorKind(415, "The body must be application/json"),
     "range_not_satisfiable": ErrorKind(416, "The range begins after the end of the file"),

@@ -124,13 +124,13 @@ class App:
         except ApiError as error:
             if begun:
                 raise  # what serves this cuts the connection off
-            return _problem(error)
+            return problem(error)
         except Exception:
             if begun:
                 raise
             trace = secrets.token_hex(8)
             log.exception("request failed, trace %s", trace)
-            return _problem(ApiError("internal", f"the server failed; trace {trace}"))
+            return problem(ApiError("internal", f"the server failed; trace {trace}"))
 
     async def _route(self, scope: Message, receive: Receive) -> Reply:
         path, verb = scope["path"], scope["method"]
@@ -307,12 +307,12 @@ def _page(verb: str, media_type: bytes, body: bytes) -> Reply:
 
 
 def wrong_verb(allowed: bytes) -> Reply:
-    status, media_type, body, headers = _problem(ApiError("method_not_allowed"))
-    return status, media_type, body, [*headers, (b"allow", allowed)]
+    return problem(ApiError("method_not_allowed"), (b"allow", allowed))
 
 
-def _problem(error: ApiError) -> Reply:
-    headers: list[tuple[bytes, bytes]] = []
+def problem(error: ApiError, *further: tuple[bytes, bytes]) -> Reply:
+    """An error as it is answered; `further` headers."""
+    headers = [*further]
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if error.retry_after is not None:

@@ -9,8 +9,8 @@
                                                         of the file or of the small picture of it
     GET  /media/link/<pass>[/<name>]                    the same for who has a link (`media.link`)
 
-Bodies are the bytes themselves. Content never changes, so its hash is its `ETag`; one range is
-answered in part (RFC 9110, section 14), several with the whole file.
+Bodies are the bytes themselves. Content never changes, so its hash is its `ETag`; conditions and
+ranges: `actors.media.conditions`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import msgspec
 
 from actors.edge.completed import file_of, photo_of
 from actors.edge.gateway import Gateway
+from actors.media.conditions import part_of
 from actors.media.service import MediaService
 from actors.media.tickets import Pass
 from actors.runtime import refs
@@ -44,6 +45,7 @@ from api.http import (
     Send,
     headers_of,
     needed_token,
+    problem,
     wrong_verb,
 )
 
@@ -90,14 +92,15 @@ class MediaHttp:
             return await self._upload(scope, receive)
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_verb(b"GET, HEAD")
-        await self._download(scope, send)
-        return None
+        return await self._download(scope, send)
 
     async def _upload(self, scope: Message, receive: Receive) -> Reply:
         steps = scope["path"].split("/")[3:]
         if scope["method"] != ("PUT" if steps else "POST"):
             return wrong_verb(b"PUT" if steps else b"POST")
         headers = headers_of(scope)
+        if b"content-range" in headers:  # RFC 9110, 14.5
+            raise ApiError("bad_request", "an upload is sent in parts, without Content-Range")
         caller = await self._gateway.authenticate(needed_token(headers))
         asked = parse_qs(scope["query_string"].decode("latin-1"))
         names = _hashes(asked.pop("hash", []))
@@ -136,44 +139,43 @@ class MediaHttp:
         done = await self._service.store_small(caller, names[0], data, params.name, params.kind)
         return 200, JSON, msgspec.json.encode(done), []
 
-    async def _download(self, scope: Message, send: Send) -> None:
+    async def _download(self, scope: Message, send: Send) -> Reply | None:
         headers = headers_of(scope)
         served = await self._served(scope["path"], headers)
         etag = f'"{served.file_id}"'.encode()
+        status, start, stop = part_of(scope["method"], headers, etag, served.size)
+        if status == 412:
+            return problem(ApiError("precondition_failed"))
+        if status == 416:
+            detail = f"the file has {served.size} bytes"
+            content_range = (b"content-range", b"bytes */%d" % served.size)
+            return problem(ApiError("range_not_satisfiable", detail), content_range)
         shown = [
             (b"etag", etag),
             (b"cache-control", b"private, max-age=%d, immutable" % served.keep_s),
             (b"accept-ranges", b"bytes"),
             *SAFE_HEADERS,
         ]
-        if _names(headers.get(b"if-none-match", b""), etag):
-            await send({"type": "http.response.start", "status": 304, "headers": shown})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        start, stop = 0, served.size
-        status = 200
-        condition = headers.get(b"if-range", etag)
-        found = _range(headers.get(b"range", b""), served.size) if condition == etag else None
-        if found is not None:
-            start, stop = found
-            status = 206
+        if status == 206:
             shown.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, served.size)))
-        shown += [
-            (b"content-type", served.mime.encode()),
-            (b"content-length", b"%d" % (stop - start)),
-            (b"content-disposition", _disposition(served)),
-        ]
-        pieces = self._service.read(served.file_id, served.size, start, stop)
-        if scope["method"] == "HEAD":
+        if status != 304:
+            shown += [
+                (b"content-type", served.mime.encode()),
+                (b"content-length", b"%d" % (stop - start)),
+                (b"content-disposition", _disposition(served)),
+            ]
+        if status == 304 or scope["method"] == "HEAD":
             await send({"type": "http.response.start", "status": status, "headers": shown})
             await send({"type": "http.response.body", "body": b""})
-            return
+            return None
+        pieces = self._service.read(served.file_id, served.size, start, stop)
         first = await anext(pieces)  # what fails, fails before the status is sent
         await send({"type": "http.response.start", "status": status, "headers": shown})
         await send({"type": "http.response.body", "body": first, "more_body": True})
         async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+        return None
 
     async def _served(self, path: str, headers: dict[bytes, bytes]) -> Served:
         """Raises `not_found`, `unauthorized`, `ticket_invalid`, `media_not_found`."""
@@ -226,29 +228,6 @@ def _single(name: str, kind: str, file_hash: bytes) -> m.FinishUpload:
 def _check_asked(rest: dict[str, list[str]]) -> None:
     if rest:
         raise ApiError("invalid_params", f"there is no parameter {min(rest)[:64]!r}")
-
-
-def _names(condition: bytes, etag: bytes) -> bool:
-    """Whether `If-None-Match` names this content (weakly compared)."""
-    tags = {tag.strip().removeprefix(b"W/") for tag in condition.split(b",")}
-    return etag in tags or b"*" in tags
-
-
-def _range(header: bytes, size: int) -> tuple[int, int] | None:
-    """The one range that is asked for; None where it is none, or not one. Raises
-    `range_not_satisfiable`."""
-    found = re.match(rb"bytes=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*\Z", header)
-    if found is None or found[1] == found[2] == b"":
-        return None
-    if not found[1]:
-        start, stop = max(0, size - int(found[2])), size
-    else:
-        start, stop = int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)
-        if found[2] and int(found[2]) < start:
-            return None  # not a range at all
-    if start >= size:
-        raise ApiError("range_not_satisfiable", f"the file has {size} bytes")
-    return start, stop
 
 
 def _disposition(served: Served) -> bytes:
