@@ -14,7 +14,6 @@ id is told.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import math
 import secrets
@@ -25,6 +24,7 @@ import msgspec
 
 from api import limits
 from api import methods as m
+from api.addresses import caller, network_of
 from api.errors import ApiError
 from api.openapi import document
 from api.page import HOME, docs_page
@@ -206,23 +206,9 @@ def needed_token(headers: dict[bytes, bytes]) -> str:
 
 
 def caller_address(headers: dict[bytes, bytes], client: Any, proxies: int = 0) -> str:
-    """Who calls, for throttling. The server's own HAProxy appends to X-Forwarded-For who called it;
-    each of the operator's `proxies` before it appended one more. What stands before those was
-    written by the caller, and is not believed. IPv6 addresses count by /64, which is what one
-    customer has.
-    """
-    forwarded = [entry.strip() for entry in headers.get(b"x-forwarded-for", b"").split(b",")]
-    trusted = forwarded[-1 - proxies :][0]
-    text = trusted.decode("latin-1") or (client[0] if client else "unknown")
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address), 64), strict=False))
-    return str(address)
+    """Who calls, for throttling (`api.addresses`). The server's own HAProxy appends to
+    X-Forwarded-For who called it, before it the operator's `proxies` did so."""
+    return network_of(caller(headers, client[0] if client else "", 1 + proxies))
 
 
 class Body:
