@@ -100,9 +100,23 @@ class NewPassword(Internal, frozen=True):
 
 
 class CheckToken(Internal, frozen=True):
-    """To a session (a read): `Ok` if this is its token, `unauthorized` if not."""
+    """To a session (a read): answered with `Checked` if this is its token, refused as
+    `unauthorized` if not."""
 
     token_hash: bytes
+
+
+class Checked(Struct, frozen=True, omit_defaults=True):
+    """`stale`: the session does not know yet that it is used now; tell it by `SessionUsed`."""
+
+    stale: bool = False
+
+
+class SessionUsed(Internal, frozen=True):
+    """To a session from a front: its token has been used by HTTP. Goes on to the user, with the
+    number of the session. Ephemeral."""
+
+    session_id: int = 0
 
 
 class EndThisSession(Internal, frozen=True):

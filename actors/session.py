@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from actors.messages import (
     Attach,
+    Checked,
     CheckToken,
     CreateSession,
     Detach,
@@ -27,6 +28,7 @@ from actors.messages import (
     Received,
     SessionOffline,
     SessionOnline,
+    SessionUsed,
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
@@ -39,7 +41,10 @@ from api.frames import Close
 from api.methods import Ack
 
 ACTIVE_STEP_MS = 3_600_000
-"""Last activity is stored at most this often."""
+"""Last activity is stored at most this often while a device is connected, which shows by itself
+that it is used."""
+USED_STEP_MS = 60_000
+"""The same of a device that is not connected."""
 IDLE_MS_MAX = 180 * 24 * 3_600_000
 """A session that was not used for this long ends."""
 
@@ -69,11 +74,13 @@ class Session:
         self.head = head
         HEAD.put(turn, None, head)
 
-    def used(self, turn: Turn) -> None:
-        """The device was here now."""
+    def used(self, turn: Turn, step_ms: int = ACTIVE_STEP_MS) -> bool:
+        """The device was here now. Whether that was stored."""
         head = self.head
-        if head is not None and turn.now_ms - head.active_ms > ACTIVE_STEP_MS:
-            self.put(turn, replace(head, active_ms=turn.now_ms))
+        if head is None or turn.now_ms - head.active_ms <= step_ms:
+            return False
+        self.put(turn, replace(head, active_ms=turn.now_ms))
+        return True
 
 
 def _front_lost(front: str, volatile: dict[Any, Any]) -> list[Any]:
@@ -100,9 +107,15 @@ def create(state: Session, message: CreateSession, turn: Turn) -> t.Authorizatio
 
 
 @session.reads(CheckToken)
-def check(view: View, message: CheckToken) -> t.Ok:
-    _access(HEAD.get(view, None), message.token_hash)
-    return t.Ok()
+def check(view: View, message: CheckToken) -> Checked:
+    head = _access(HEAD.get(view, None), message.token_hash)
+    return Checked(not view.volatile and view.now_ms - head.active_ms > USED_STEP_MS)
+
+
+@session.on(SessionUsed)
+def used(state: Session, message: SessionUsed, turn: Turn) -> None:
+    if not turn.volatile and state.used(turn, USED_STEP_MS):
+        turn.tell(refs.user(state.user_id), SessionUsed(state.session_id))
 
 
 def _online(state: Session, turn: Turn) -> SessionOnline:
@@ -143,7 +156,7 @@ def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
 def detach(state: Session, message: Detach, turn: Turn) -> None:
     if turn.volatile.pop((message.front, message.connection), None) is None:
         return
-    state.used(turn)
+    state.used(turn, 0 if not turn.volatile else ACTIVE_STEP_MS)
     owner = refs.user(state.user_id)
     if turn.volatile:
         turn.tell(owner, _online(state, turn))
@@ -153,7 +166,6 @@ def detach(state: Session, message: Detach, turn: Turn) -> None:
 
 @session.on(Ack)
 def acknowledge(state: Session, message: Ack, turn: Turn) -> t.Ok:
-    state.used(turn)
     if state.head is not None:
         turn.send(refs.user(state.user_id), Received(message.pts))
     return t.Ok()

@@ -30,6 +30,7 @@ from actors.messages import (
     ReleaseHandle,
     SessionOffline,
     SessionOnline,
+    SessionUsed,
     SetBlock,
     ShowEvent,
 )
@@ -83,9 +84,13 @@ class UserHead(Struct, frozen=True, array_like=True):
 
 
 class SessionRow(Struct, frozen=True, array_like=True):
+    """`connected`: whether it was when this was last heard, so that a host in a new life knows
+    whose connections are about to come back."""
+
     device: str
     created_ms: int
     active_ms: int
+    connected: bool = False
 
 
 class ContactRow(Struct, frozen=True, array_like=True):
@@ -204,14 +209,25 @@ def status_of(head: UserHead, volatile: dict[Any, Any], now_ms: int) -> t.Status
 def _log_in(
     state: User, head: UserHead, turn: Turn, session_id: int, token_hash: bytes, device: str
 ) -> None:
-    """Add a session; beyond the limit, the oldest one ends."""
+    """Add a session; beyond the limit, the one that was used longest ago ends. One that is there
+    was added by the same login, which is repeated."""
     rows = SESSIONS.scan(turn, limit=limits.SESSIONS_PER_USER_MAX + 1)
-    if len(rows) >= limits.SESSIONS_PER_USER_MAX and session_id not in dict(rows):
-        oldest = min(rows, key=lambda item: item[1].created_ms)[0]
-        _end(state, turn, oldest)
-    SESSIONS.put(turn, session_id, SessionRow(device, turn.now_ms, turn.now_ms))
+    if session_id not in dict(rows):
+        if len(rows) >= limits.SESSIONS_PER_USER_MAX:
+            _end(state, turn, _least_used(rows, turn))
+        SESSIONS.put(turn, session_id, SessionRow(device, turn.now_ms, turn.now_ms))
     message = CreateSession(token_hash, device, profile(turn, head))
     turn.send(refs.session(state.id, session_id), message, answer=True)
+
+
+def _least_used(rows: list[tuple[int, SessionRow]], turn: Turn) -> int:
+    """The session that was used longest ago. Raises `too_many` where all are connected: nobody's
+    device is cut off by a login elsewhere."""
+    idle = [(number, row) for number, row in rows if number not in turn.volatile]
+    if not idle:
+        most = limits.SESSIONS_PER_USER_MAX
+        raise ApiError("too_many", f"{most} devices are connected; log one of them out first")
+    return min(idle, key=lambda item: (item[1].connected, item[1].active_ms))[0]
 
 
 def _end(state: User, turn: Turn, session_id: int) -> None:
@@ -310,19 +326,31 @@ def session_online(state: User, message: SessionOnline, turn: Turn) -> t.Hello |
     turn.volatile[message.session_id] = (message.connections, turn.now_ms)
     if appeared:
         _show_presence(state, turn, t.Status(True, turn.now_ms))
-    if turn.now_ms - row.active_ms > ACTIVE_STEP_MS:
-        SESSIONS.put(turn, message.session_id, replace(row, active_ms=turn.now_ms))
+    if not row.connected or turn.now_ms - row.active_ms > ACTIVE_STEP_MS:
+        _active(turn, message.session_id, True)
     return t.Hello(state.id, message.session_id, head.pts, limits.HEARTBEAT_S)
+
+
+def _active(turn: Turn, session_id: int, connected: bool) -> None:
+    """Note that a session is used now, unless it has ended."""
+    row = SESSIONS.get(turn, session_id)
+    if row is not None:
+        SESSIONS.put(turn, session_id, replace(row, active_ms=turn.now_ms, connected=connected))
+
+
+@user.on(SessionUsed)
+def session_used(state: User, message: SessionUsed, turn: Turn) -> None:
+    _active(turn, message.session_id, message.session_id in turn.volatile)
 
 
 @user.on(SessionOffline)
 def session_offline(state: User, message: SessionOffline, turn: Turn) -> None:
     head = state.access()
     turn.volatile.pop(message.session_id, None)
-    if turn.volatile:
-        return
-    _show_presence(state, turn, t.Status(False, turn.now_ms))
-    state.put(turn, replace(head, last_seen_ms=turn.now_ms))
+    if not turn.volatile:
+        _show_presence(state, turn, t.Status(False, turn.now_ms))
+        state.put(turn, replace(head, last_seen_ms=turn.now_ms))
+    _active(turn, message.session_id, False)
 
 
 def _show_presence(state: User, turn: Turn, status: t.Status) -> None:

@@ -235,7 +235,9 @@ class Gateway:
         """Whose token this is. Raises `unauthorized`."""
         user_id, session_id, token_hash = parse_token(token)
         ref = refs.session(user_id, session_id)
-        await self.ask(ref, i.CheckToken(token_hash), read=True)
+        answer = await self.ask(ref, i.CheckToken(token_hash), read=True)
+        if msgspec.json.decode(answer, type=i.Checked).stale:
+            self.link(ref).tell(ref, i.SessionUsed())
         return Caller(user_id, session_id)
 
     async def expect_answer_from(self, ref: ActorRef) -> None:

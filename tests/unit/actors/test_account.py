@@ -202,7 +202,7 @@ def _envelope(ref: ActorRef, message: Any) -> msgspec.Raw:
     return msgspec.Raw(wire.encode(wire.Envelope(ref, NOBODY, None, raw)))
 
 
-def test_beyond_the_limit_the_oldest_session_ends(
+def test_beyond_the_limit_the_session_used_longest_ago_ends(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SESSIONS_PER_USER_MAX", 3)
@@ -215,11 +215,60 @@ def test_beyond_the_limit_the_oldest_session_ends(
     assert listed(town, devices[0]) == {10, 20, 30}
     town.attach(devices[0], 7)
     town.now_ms += 1_000
+    town.post(session_of(devices[0]), i.Detach(FRONT, 7))
+    town.settle()
     log_in(town, alice, 10)  # is there already
     assert listed(town, devices[0]) == {10, 20, 30}
     log_in(town, alice, 5)
-    assert listed(town, devices[1]) == {5, 10, 30}
-    assert town.closed == {7: Close.SESSION_ENDED}
+    assert listed(town, devices[0]) == {5, 20, 30}, "10 was there last, but 20 was used since"
+    town.now_ms += 3_600_000
+    use_by_http(town, devices[2])
+    log_in(town, alice, 6)
+    log_in(town, alice, 7)
+    assert listed(town, devices[2]) == {6, 7, 30}
+
+
+def use_by_http(town: Town, caller: Caller) -> None:
+    """As a front does that is given the session's token."""
+    answer = town.ask(session_of(caller), i.CheckToken(b"token"), read=True)
+    if msgspec.convert(answer, i.Checked).stale:
+        town.post(session_of(caller), i.SessionUsed())
+    town.settle()
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "while its host starts"])
+def test_no_login_ends_a_session_that_is_connected(
+    town: Town, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    """A script logs in as often as it likes; the telephone, the oldest session, stays."""
+    monkeypatch.setattr(limits, "SESSIONS_PER_USER_MAX", 3)
+    phone = town.register("alice")
+    town.attach(phone, 7)
+    if restarted:
+        for name in town.names:
+            town.start(name)
+    for session_id in range(2, 60):
+        town.now_ms += 1_000
+        log_in(town, phone, session_id)
+    assert valid(town, phone)
+    assert listed(town, phone) == {phone.session_id, 58, 59}
+    assert town.closed == {}
+
+
+def test_where_all_sessions_are_connected_a_login_is_refused(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SESSIONS_PER_USER_MAX", 2)
+    alice = town.register("alice")
+    other = log_in(town, alice, 2)
+    town.attach(alice, 1)
+    town.attach(other, 2)
+    login = i.NewLogin(3, b"token", "third", "hash")
+    assert refused(town, own(alice), login).code == "too_many"
+    town.call(other, m.Logout())
+    town.settle()
+    log_in(town, alice, 3)
+    assert listed(town, alice) == {alice.session_id, 3}
 
 
 def test_a_session_has_so_many_connections_and_the_first_one_gives_way(town: Town) -> None:
@@ -309,12 +358,17 @@ def timers(town: Town) -> list[bytes]:
 
 
 def test_a_session_that_is_used_by_http_goes_on(town: Town) -> None:
-    """A program that uses HTTP only and confirms what it gets, every day."""
+    """A program that uses HTTP only, every day."""
     alice = town.register("alice")
     for day in range(IDLE_MS_MAX // DAY_MS + 1):
         pass_time(town, DAY_MS)
         assert valid(town, alice), f"ended after {day} days of use"
-        town.call(alice, m.Ack(day))
+        use_by_http(town, alice)
+    assert [one.active_ms for one in town.call(alice, m.GetSessions()).sessions] == [town.now_ms]
+    before = stored(town)
+    town.now_ms += session.USED_STEP_MS
+    use_by_http(town, alice)
+    assert stored(town) == before, "at most once a minute"
 
 
 def test_a_session_that_was_connected_lately_goes_on(town: Town) -> None:
@@ -332,14 +386,15 @@ def test_a_session_that_was_connected_lately_goes_on(town: Town) -> None:
 def test_activity_is_shown_but_stored_at_most_once_an_hour(town: Town) -> None:
     alice = town.register("alice")
     phone = log_in(town, alice, 2)
+    town.attach(phone, 1)
     town.now_ms += 60_000
     before = stored(town)
-    town.attach(phone, 1)
+    town.attach(phone, 2)
     assert stored(town) == before
     shown = {one.id: one.active_ms for one in town.call(alice, m.GetSessions()).sessions}
     assert shown[2] == town.now_ms
     town.now_ms += 2 * 3_600_000
-    town.attach(phone, 2)
+    town.attach(phone, 3)
     town.settle()
     row = user.SESSIONS.get(rows_of(town, own(alice)), 2)
     head = session.HEAD.get(rows_of(town, session_of(phone)), None)
