@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -88,12 +89,22 @@ class RunFile(Struct, frozen=True):
     temporary: str
 
 
+def node_temporary(data: Path) -> Path:
+    """The folder for the sockets of the node with this data folder, and for what Ray writes down
+    about where it is: the same path on all nodes of a cluster, because Serve tells the nodes what
+    the first was told; another one for each cluster, so that two on one machine know nothing of
+    each other; and short, as paths of sockets must be. The token tells clusters apart."""
+    mark = blake2b((data / "ray-token").read_bytes().strip(), digest_size=6)
+    return Path(f"/tmp/hg-{mark.hexdigest()}")
+
+
 def ray_membership(data: Path) -> dict[str, str]:
     """What Ray must find in the environment before it is imported, in every process that is or
     joins the cluster of this data folder: the token, which is made with the first server and only
-    the owner of the folder can read, because whoever has it can run code there; and, but for a node
-    of a cluster of machines, that the address of a node is loopback, where alone Ray listens then
-    (what says so is named after the systems on which Ray does it by default)."""
+    the owner of the folder can read, because whoever has it can run code there; of a node of a
+    cluster of machines, where it is found on its own machine; of any other, that the address of a
+    node is loopback, where alone Ray listens then (what says so is named after the systems on which
+    Ray does it by default)."""
     path = data / "ray-token"
     if not path.exists():
         draft = path.with_suffix(".new")
@@ -103,5 +114,5 @@ def ray_membership(data: Path) -> dict[str, str]:
         draft.rename(path)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
     if (data / NODE_FILE).exists():
-        return token
+        return {**token, "RAY_TMPDIR": str(node_temporary(data))}
     return {**token, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}

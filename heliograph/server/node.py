@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from heliograph.server.config import NODE_FILE, ray_membership
+from heliograph.server.config import NODE_FILE, node_temporary, ray_membership
 from heliograph.server.environment import raise_file_limit, ray_environment, serve_environment
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -46,10 +46,10 @@ def prepare(data: Path, name: str, token: Path) -> None:
         ) from error
 
 
-def haproxy_folder() -> Path:
-    """The folder of HAProxy's files: the same on every node, because Serve tells the nodes what the
-    first was told, and short, as paths of sockets must be. Raises NodeError."""
-    folder = Path(f"/tmp/heliograph-{os.getuid()}")
+def make_temporary(data: Path) -> Path:
+    """The folder of this node's sockets (see `config.node_temporary`), for its owner only. Raises
+    NodeError."""
+    folder = node_temporary(data)
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
@@ -69,7 +69,7 @@ def node_environment(data: Path) -> dict[str, str]:
     return {
         **ray_membership(data),
         **ray_environment(),
-        **serve_environment(haproxy_folder(), 0),
+        **serve_environment(make_temporary(data) / "ha", 0),
         DATA_VARIABLE: str(data),
     }
 
