@@ -2,16 +2,20 @@
 
 Passwords are hashed with argon2id, tens of milliseconds of CPU each, in a bounded pool of threads
 (argon2 works without the interpreter lock), in a process of its own that has less priority than
-the messages. A full pool answers `overloaded`. A wrong user name and a wrong password take the
-same way: the same steps, the same hash, the same answer.
+the messages. A full pool answers `overloaded`, and what was not checked for it is no wrong
+password. A wrong user name and a wrong password take the same way: the same steps, the same hash,
+the same answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, TypeVar
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar, get_args
 
 import argon2
 import msgspec
@@ -32,40 +36,84 @@ HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1
 """OWASP's first recommendation for argon2id: 19 MiB, 2 iterations, 1 lane (Password Storage Cheat
 Sheet)."""
 
+Place = Literal["known", "stranger", "newcomer"]
+"""Where somebody waits for a thread: who has logged in from this address before, or is logged in;
+who wants to log in otherwise; who registers."""
+
 USER_ID_MAX = 2**48
 """Ids are drawn at random from this range; a chance collision is refused and drawn again."""
 
 
 class Passwords:
-    """Hashes and checks passwords in a bounded pool."""
+    """Hashes and checks passwords, a few at a time. Who waits, waits in one of three places, each
+    of which has room of its own and its turn after the others: however many come to one of them,
+    the others are served."""
 
     def __init__(self, workers: int = 2, queued_max: int = limits.PASSWORD_HASHES_QUEUED_MAX):
         self._pool = ThreadPoolExecutor(workers, "argon2")
-        self._workers = workers
+        self._idle = workers
         self._queued_max = queued_max
-        self.waiting = 0
+        self._queues: dict[Place, deque[asyncio.Future[None]]] = {
+            place: deque() for place in get_args(Place)
+        }
         self.hashed = 0
         self._nobody = HASHER.hash(secrets.token_urlsafe(16))
 
-    async def hash(self, password: str) -> str:
+    @property
+    def waiting(self) -> int:
+        """How many wait for a thread."""
+        return sum(map(len, self._queues.values()))
+
+    async def hash(self, password: str, place: Place = "newcomer") -> str:
         """The hash to keep. Raises `overloaded`."""
-        result: str = await self._run(HASHER.hash, password)
+        result: str = await self._run(place, HASHER.hash, password)
         return result
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Whether the password is right; for None (nobody) the same work, and no."""
-        right: bool = await self._run(_verify, password_hash or self._nobody, password)
+    async def verify(
+        self, password_hash: str | None, password: str, place: Place = "stranger"
+    ) -> bool:
+        """Whether the password is right; for None (nobody) the same work, and no. Raises
+        `overloaded`: then nothing was checked."""
+        right: bool = await self._run(place, _verify, password_hash or self._nobody, password)
         return right and password_hash is not None
 
-    async def _run(self, work: Any, *args: str) -> Any:
-        if self.waiting >= self._workers + self._queued_max:
-            raise ApiError("overloaded", "many people are logging in; try again soon", 1.0)
-        self.waiting += 1
+    async def _run(self, place: Place, work: Any, *args: str) -> Any:
+        await self._turn_of(place)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         finally:
-            self.waiting -= 1
             self.hashed += 1
+            self._next()
+
+    async def _turn_of(self, place: Place) -> None:
+        """Comes back when there is a thread for whoever waits in this place."""
+        if self._idle:
+            self._idle -= 1
+            return
+        queue = self._queues[place]
+        if len(queue) >= self._queued_max:
+            raise ApiError("overloaded", "many people are logging in; try again soon", 1.0)
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._next()  # it was given a thread, which it does not need
+            elif turn in queue:
+                queue.remove(turn)
+            raise
+
+    def _next(self) -> None:
+        """A thread is free: it goes to the next place where somebody waits."""
+        for place, queue in list(self._queues.items()):
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    self._queues[place] = self._queues.pop(place)  # the last to be looked at
+                    return
+        self._idle += 1
 
 
 def _verify(password_hash: str, password: str) -> bool:
@@ -73,6 +121,23 @@ def _verify(password_hash: str, password: str) -> bool:
         return HASHER.verify(password_hash, password)
     except argon2.exceptions.VerifyMismatchError:
         return False
+
+
+class Attempt:
+    """A try at a password. `known`: its owner has logged in from this address before. `right`:
+    None until it was checked."""
+
+    def __init__(self, passwords: Passwords, known: bool) -> None:
+        self._passwords = passwords
+        self.known = known
+        self.right: bool | None = None
+
+    async def check(self, owner: i.Credentials | None, password: str, place: Place) -> None:
+        """Raises `wrong_credentials`, also where nobody is meant; `overloaded`."""
+        known_hash = owner.password_hash if owner else None
+        self.right = await self._passwords.verify(known_hash, password, place)
+        if not self.right:
+            raise ApiError("wrong_credentials")
 
 
 class AuthService:
@@ -108,7 +173,7 @@ class AuthService:
         holder = await self._ask(i.Holder, handle, i.LookUp(), read=True)
         if holder.user_id:
             raise ApiError("username_taken")
-        password_hash = await self.passwords.hash(params.password)
+        password_hash = await self.passwords.hash(params.password, "newcomer")
         user_id = 1 + secrets.randbelow(USER_ID_MAX)
         session_id = 1 + secrets.randbelow(MAX_ID)
         token, token_hash = new_token(user_id, session_id)
@@ -132,23 +197,22 @@ class AuthService:
 
     async def login(self, params: m.Login, address: str) -> t.Authorization:
         """Create a session for whoever knows the password."""
-        throttles = await self._admit(params.username, address)
-        holder = await self._ask(i.Holder, refs.username(params.username), i.LookUp(), read=True)
-        known: i.Credentials | None = None
-        # Somebody who does not exist is asked for all the same: both cases take the same steps.
-        user = refs.user(holder.user_id or 1 + secrets.randbelow(USER_ID_MAX))
-        try:
-            known = await self._ask(i.Credentials, user, i.GetCredentials(), read=True)
-        except ApiError as error:
-            if error.code != "user_not_found":
-                raise
-        if not holder.user_id:
-            known = None
-        right = await self.passwords.verify(known.password_hash if known else None, params.password)
-        if known is None or not right:
-            await self._tell(throttles, i.TryFailed(address))
-            raise ApiError("wrong_credentials")
-        await self._tell(throttles, i.TrySucceeded(address))
+        async with self._try(params.username, address) as attempt:
+            holder = await self._ask(
+                i.Holder, refs.username(params.username), i.LookUp(), read=True
+            )
+            known: i.Credentials | None = None
+            # Somebody who does not exist is asked for all the same: both cases take the same steps.
+            user = refs.user(holder.user_id or 1 + secrets.randbelow(USER_ID_MAX))
+            try:
+                known = await self._ask(i.Credentials, user, i.GetCredentials(), read=True)
+            except ApiError as error:
+                if error.code != "user_not_found":
+                    raise
+            if not holder.user_id:
+                known = None
+            await attempt.check(known, params.password, "known" if attempt.known else "stranger")
+        assert known is not None
         session_id = 1 + secrets.randbelow(MAX_ID)
         token, token_hash = new_token(known.user_id, session_id)
         await self._gateway.expect_answer_from(refs.session(known.user_id, session_id))
@@ -160,31 +224,50 @@ class AuthService:
         """Set a new password; the caller's other sessions end."""
         user = refs.user(caller.user_id)
         shown = await self._ask(t.User, user, i.GetProfile(), read=True)
-        throttles = await self._admit(shown.username, address)
-        known = await self._ask(i.Credentials, user, i.GetCredentials(), read=True)
-        if not await self.passwords.verify(known.password_hash, params.old_password):
-            await self._tell(throttles, i.TryFailed(address))
-            raise ApiError("wrong_credentials")
-        await self._tell(throttles, i.TrySucceeded(address))
-        new_hash = await self.passwords.hash(params.new_password)
-        answer = await self._gateway.ask(user, i.NewPassword(known.password_hash, new_hash), caller)
+        async with self._try(shown.username, address) as attempt:
+            credentials = await self._ask(i.Credentials, user, i.GetCredentials(), read=True)
+            await attempt.check(credentials, params.old_password, "known")
+        new_hash = await self.passwords.hash(params.new_password, "known")
+        message = i.NewPassword(credentials.password_hash, new_hash)
+        answer = await self._gateway.ask(user, message, caller)
         return msgspec.json.decode(answer, type=t.Ok)
 
-    async def _admit(self, username: str, address: str) -> tuple[ActorRef, ActorRef]:
-        """Ask the account's and the address's throttle. Raises `flood`."""
+    @asynccontextmanager
+    async def _try(self, username: str, address: str) -> AsyncIterator[Attempt]:
+        """A try at a password, counted by the account's and the address's throttle from the
+        beginning, so that many at once gain nothing; what was refused before the password was
+        checked is taken back. Raises `flood`."""
         throttles = (
             ActorRef("throttle", f"account:{username.lower()}"),
             ActorRef("throttle", f"address:{address}"),
         )
         verdicts = await asyncio.gather(
-            *(self._ask(i.Verdict, ref, i.Admit(address)) for ref in throttles)
+            *(self._ask(i.Verdict, ref, i.Admit(address)) for ref in throttles),
+            return_exceptions=True,
         )
-        wait_s = max(verdict.wait_s for verdict in verdicts)
-        if wait_s > 0:
-            raise ApiError("flood", "too many wrong passwords; wait before the next try", wait_s)
-        return throttles
+        found = [verdict for verdict in verdicts if isinstance(verdict, i.Verdict)]
+        admitted = [
+            ref
+            for ref, verdict in zip(throttles, verdicts, strict=True)
+            if isinstance(verdict, i.Verdict) and not verdict.wait_s
+        ]
+        attempt = Attempt(self.passwords, known=any(verdict.known for verdict in found))
+        try:
+            for verdict in verdicts:
+                if isinstance(verdict, BaseException):
+                    raise verdict
+            if wait_s := max(verdict.wait_s for verdict in found):
+                raise ApiError(
+                    "flood", "too many wrong passwords; wait before the next try", wait_s
+                )
+            yield attempt
+        except ApiError:
+            wrong = attempt.right is False
+            await self._tell(admitted, i.TryFailed(address) if wrong else i.TryUnchecked(address))
+            raise
+        await self._tell(admitted, i.TrySucceeded(address))
 
-    async def _tell(self, throttles: tuple[ActorRef, ActorRef], message: i.Internal) -> None:
+    async def _tell(self, throttles: Iterable[ActorRef], message: i.Internal) -> None:
         await asyncio.gather(*(self._gateway.ask(ref, message) for ref in throttles))
 
     async def _ask(

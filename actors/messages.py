@@ -432,13 +432,21 @@ class Admit(Internal, frozen=True):
 
 
 class Verdict(Struct, frozen=True, array_like=True):
-    """`wait_s` 0: go on. Else: refuse with `flood` and this `retry_after`."""
+    """`wait_s` 0: go on. Else: refuse with `flood` and this `retry_after`. `known`: the account's
+    owner has logged in from this address before."""
 
     wait_s: float
+    known: bool = False
 
 
 class TryFailed(Internal, frozen=True):
     """To a throttle: the password was wrong."""
+
+    address: str
+
+
+class TryUnchecked(Internal, frozen=True):
+    """To a throttle: the try that it admitted was refused before the password was checked."""
 
     address: str
 

@@ -4,15 +4,17 @@ One actor per account ("account:<folded name>", whether there is such an account
 failures of each address for itself: whoever guesses waits longer and longer, and nobody else does,
 so nobody can lock another one out. One actor per address ("address:<address>") counts over all
 accounts. A try counts as failed from the moment it is admitted until it has succeeded, so trying
-many at once gains nothing. Failures fade within an hour. All of it is durable; when the host dies,
-what was counted still counts.
+many at once gains nothing; one that was refused before the password was checked is taken back.
+Failures fade within an hour. An account also remembers from which addresses its owner has logged in
+lately: they are served before strangers. All of it is durable; when the host dies, what was counted
+still counts.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from actors.messages import Admit, TryFailed, TrySucceeded, Verdict
+from actors.messages import Admit, TryFailed, TrySucceeded, TryUnchecked, Verdict
 from actors.runtime.kind import Kind
 from actors.runtime.rows import View, head_table
 from actors.runtime.turn import Turn
@@ -20,6 +22,8 @@ from api import types as t
 
 ADDRESSES_MAX = 64
 FADE_MS = 3_600_000
+KNOWN_MAX = 16
+KNOWN_MS = 90 * 24 * 3_600_000
 FREE_PER_ACCOUNT, WAIT_MS_MAX_PER_ACCOUNT = 5, 900_000
 FREE_PER_ADDRESS, WAIT_MS_MAX_PER_ADDRESS = 30, 60_000
 
@@ -32,35 +36,52 @@ class Failures(Struct, frozen=True, array_like=True):
 
 
 class ThrottleHead(Struct, frozen=True, array_like=True):
+    """`known`: when the owner of an account logged in last, by address."""
+
     addresses: dict[str, Failures]
+    known: dict[str, int] = {}
 
 
 HEAD = head_table(ThrottleHead)
 
 
 class Throttle:
-    """In memory: failures by address, those that tried longest ago first."""
+    """In memory: failures by address, those that tried longest ago first, and the addresses by
+    which the owner comes, the latest last."""
 
-    __slots__ = ("addresses", "free", "wait_ms_max")
+    __slots__ = ("addresses", "free", "known", "per_account", "wait_ms_max")
 
     def __init__(self, view: View) -> None:
-        head = HEAD.get(view, None)
-        self.addresses = dict(head.addresses) if head else {}
-        per_account = str(view.ref.key).startswith("account:")
-        self.free = FREE_PER_ACCOUNT if per_account else FREE_PER_ADDRESS
-        self.wait_ms_max = WAIT_MS_MAX_PER_ACCOUNT if per_account else WAIT_MS_MAX_PER_ADDRESS
+        head = HEAD.get(view, None) or ThrottleHead({})
+        self.addresses = dict(head.addresses)
+        self.known = dict(head.known)
+        self.per_account = str(view.ref.key).startswith("account:")
+        self.free = FREE_PER_ACCOUNT if self.per_account else FREE_PER_ADDRESS
+        self.wait_ms_max = WAIT_MS_MAX_PER_ACCOUNT if self.per_account else WAIT_MS_MAX_PER_ADDRESS
 
     def wait_ms(self, address: str, now_ms: int) -> int:
         """How long this address has to wait before its next try."""
         failures = self.addresses.get(address)
-        if failures is None or failures.count < self.free:
+        if failures is None:
             return 0
-        doubled = 1_000 << min(failures.count - self.free, 20)
-        return max(0, failures.last_ms + min(doubled, self.wait_ms_max) - now_ms)
+        return max(0, failures.last_ms + self.pause_ms(failures.count) - now_ms)
+
+    def pause_ms(self, count: int) -> int:
+        """How long after the last of so many failures the next try may come."""
+        if count < self.free:
+            return 0
+        return min(1_000 << min(count - self.free, 20), self.wait_ms_max)
+
+    def take_back(self, address: str) -> bool:
+        """A try counts no more. Whether there was one."""
+        failures = self.addresses.pop(address, None)
+        if failures is not None and failures.count > 1:
+            self.addresses[address] = Failures(failures.count - 1, failures.last_ms)
+        return failures is not None
 
     def put(self, turn: Turn) -> None:
-        if self.addresses:
-            HEAD.put(turn, None, ThrottleHead(self.addresses))
+        if self.addresses or self.known:
+            HEAD.put(turn, None, ThrottleHead(self.addresses, self.known))
         else:
             HEAD.delete(turn, None)
 
@@ -85,7 +106,7 @@ def admit(state: Throttle, message: Admit, turn: Turn) -> Verdict:
         del alive[next(iter(alive))]
     state.addresses = alive
     state.put(turn)
-    return Verdict(0.0)
+    return Verdict(0.0, now_ms - state.known.get(address, -KNOWN_MS) < KNOWN_MS)
 
 
 @throttle.on(TryFailed)
@@ -94,13 +115,34 @@ def failed(state: Throttle, message: TryFailed, turn: Turn) -> t.Ok:
     return t.Ok()
 
 
+@throttle.on(TryUnchecked)
+def unchecked(state: Throttle, message: TryUnchecked, turn: Turn) -> t.Ok:
+    """It had waited as long as it had to: the next one has not to wait again."""
+    address = message.address
+    if state.take_back(address):
+        left = state.addresses.get(address)
+        if left is not None:
+            waited_ms = turn.now_ms - state.pause_ms(left.count)
+            state.addresses[address] = Failures(left.count, min(left.last_ms, waited_ms))
+        state.put(turn)
+    return t.Ok()
+
+
 @throttle.on(TrySucceeded)
 def succeeded(state: Throttle, message: TrySucceeded, turn: Turn) -> t.Ok:
-    """An account forgets the failures of this address; an address takes back the one try, since
-    knowing one password says nothing about the others."""
-    failures = state.addresses.pop(message.address, None)
-    if failures is not None:
-        if state.free == FREE_PER_ADDRESS and failures.count > 1:
-            state.addresses[message.address] = Failures(failures.count - 1, failures.last_ms)
-        state.put(turn)
+    """An account forgets the failures of this address, and knows it from now on; an address takes
+    back the one try, since knowing one password says nothing about the others."""
+    address, now_ms = message.address, turn.now_ms
+    if not state.per_account:
+        if state.take_back(address):
+            state.put(turn)
+        return t.Ok()
+    state.addresses.pop(address, None)
+    known = {name: at_ms for name, at_ms in state.known.items() if now_ms - at_ms < KNOWN_MS}
+    known.pop(address, None)
+    known[address] = now_ms
+    while len(known) > KNOWN_MAX:
+        del known[next(iter(known))]
+    state.known = known
+    state.put(turn)
     return t.Ok()

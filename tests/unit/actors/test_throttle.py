@@ -12,6 +12,8 @@ from actors.throttle import (
     FREE_PER_ACCOUNT,
     FREE_PER_ADDRESS,
     HEAD,
+    KNOWN_MAX,
+    KNOWN_MS,
     WAIT_MS_MAX_PER_ACCOUNT,
     WAIT_MS_MAX_PER_ADDRESS,
 )
@@ -66,15 +68,15 @@ def test_some_tries_are_free_and_then_each_waits_twice_as_long(
 def test_a_try_that_is_refused_is_not_counted(town: Town) -> None:
     try_until_waiting(town)
     for _ in range(3):
-        assert unchanged(town, ACCOUNT, i.Admit(ME)) == [1.0]
+        assert unchanged(town, ACCOUNT, i.Admit(ME)) == [1.0, False]
 
 
 def test_many_at_once_are_not_more_than_one_after_the_other(town: Town) -> None:
     asked = [town.post(ACCOUNT, i.Admit(ME)) for _ in range(20)]
     town.settle()
     answers = [town.answers[number] for number in asked]
-    assert answers.count(b"[0.0]") == FREE_PER_ACCOUNT
-    assert set(answers[FREE_PER_ACCOUNT:]) == {b"[1.0]"}
+    assert answers.count(b"[0.0,false]") == FREE_PER_ACCOUNT
+    assert set(answers[FREE_PER_ACCOUNT:]) == {b"[1.0,false]"}
 
 
 @KINDS
@@ -140,8 +142,62 @@ def test_whoever_always_succeeds_never_waits_and_leaves_nothing_behind(
     for _ in range(3 * free):
         assert wait_s(town, ref) == 0
         assert town.ask(ref, i.TrySucceeded(ME)) == {}
+    head = HEAD.get(rows_of(town, ref), None)
+    if ref == ACCOUNT:
+        assert head is not None
+        assert (head.addresses, list(head.known)) == ({}, [ME])
+    else:
+        assert head is None
+
+
+@KINDS
+def test_what_was_not_checked_costs_nobody_anything(
+    town: Town, ref: ActorRef, free: int, wait_ms_max: int
+) -> None:
+    for _ in range(3 * free):
+        assert wait_s(town, ref) == 0
+        town.ask(ref, i.TryUnchecked(ME))
     assert HEAD.get(rows_of(town, ref), None) is None
-    assert unchanged(town, ref, i.TrySucceeded(ME)) == {}
+    assert try_until_waiting(town, ref) == free
+    town.now_ms += 1_000
+    for _ in range(3):
+        assert wait_s(town, ref) == 0, "whoever has waited does not wait again"
+        town.ask(ref, i.TryUnchecked(ME))
+    assert wait_s(town, ref) == 0
+    assert wait_s(town, ref) == 2, "and what was wrong before is not forgotten"
+    assert unchanged(town, ref, i.TryUnchecked(OTHER)) == {}
+
+
+def known(town: Town, address: str) -> bool:
+    """Whether the account's owner is known to come from there."""
+    wait, from_before = town.ask(ACCOUNT, i.Admit(address))
+    assert wait == 0
+    town.ask(ACCOUNT, i.TryUnchecked(address))
+    return bool(from_before)
+
+
+def test_an_account_knows_for_a_while_where_its_owner_comes_from(town: Town) -> None:
+    assert not known(town, ME)
+    wait_s(town)
+    town.ask(ACCOUNT, i.TryFailed(ME))
+    assert not known(town, ME)
+    town.ask(ACCOUNT, i.TrySucceeded(ME))
+    assert known(town, ME)
+    assert not known(town, OTHER)
+    town.now_ms += KNOWN_MS - 1
+    assert known(town, ME)
+    town.now_ms += 1
+    assert not known(town, ME)
+
+
+def test_of_many_addresses_the_latest_are_known(town: Town) -> None:
+    addresses = [f"10.1.0.{number}" for number in range(KNOWN_MAX + 1)]
+    for address in (addresses[0], *addresses[1:], addresses[1]):
+        town.ask(ACCOUNT, i.TrySucceeded(address))
+    assert [known(town, address) for address in addresses] == [False] + [True] * KNOWN_MAX
+    town.ask(ACCOUNT, i.TrySucceeded("10.2.0.1"))
+    assert not known(town, addresses[2])
+    assert known(town, addresses[1])
 
 
 def test_a_failure_was_counted_when_it_was_admitted(town: Town) -> None:

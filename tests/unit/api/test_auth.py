@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, Literal
 
 import msgspec
 import pytest
 
 from actors import messages as i
-from actors.auth import AuthService, Passwords
+from actors.auth import AuthService, Passwords, Place
 from actors.runtime import refs
 from actors.runtime.refs import NOBODY, ActorRef
 from api import methods as m
@@ -25,18 +26,24 @@ class FakeGateway:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
         self.hash = ""
-        self.wait_s = 0.0
+        self.waits_s = {"account": 0.0, "address": 0.0}
+        self.known = False
+        self.away = ""
 
     async def expect_answer_from(self, ref: ActorRef) -> None:
         self.asked.append((ref.kind, "expected"))
 
     async def ask(self, ref: ActorRef, message: Any, *_: Any, **__: Any) -> bytes:
-        self.asked.append((ref.kind, type(message).__name__))
+        name = type(message).__name__
+        self.asked.append((ref.kind, name))
+        if name == self.away:
+            raise ApiError("unavailable")
         return msgspec.json.encode(self.answer(ref, message))
 
     def answer(self, ref: ActorRef, message: Any) -> Any:
         if isinstance(message, i.Admit):
-            return i.Verdict(self.wait_s)
+            wait_s = self.waits_s[str(ref.key).partition(":")[0]]
+            return i.Verdict(wait_s, self.known and str(ref.key).startswith("account:"))
         if isinstance(message, i.LookUp):
             return i.Holder(7 if ref == refs.username("alice") else 0)
         if isinstance(message, i.GetCredentials):
@@ -119,18 +126,68 @@ def test_the_right_password_logs_in() -> None:
 
 def test_who_has_to_wait_is_told_how_long_and_costs_no_hash() -> None:
     auth, gateway = service()
-    gateway.wait_s = 12.5
+    gateway.waits_s = {"account": 12.5, "address": 3.0}
     with pytest.raises(ApiError) as caught:
         asyncio.run(auth.call(m.Login("alice", PASSWORD), NOBODY, "192.0.2.7"))
     assert (caught.value.code, caught.value.retry_after) == ("flood", 12.5)
     assert auth.passwords.hashed == 0
 
 
-def test_a_full_pool_refuses_at_once_and_recovers() -> None:
+def outcomes(gateway: FakeGateway) -> list[str]:
+    """What throttles were told of tries, but that they began."""
+    return [name for kind, name in gateway.asked if kind == "throttle" and name != "Admit"]
+
+
+@pytest.mark.parametrize("away", ["LookUp", "GetCredentials", "hash"])
+def test_what_was_not_checked_is_no_wrong_password(away: str) -> None:
+    auth, gateway = service()
+
+    async def run() -> str:
+        gateway.hash = await auth.passwords.hash(PASSWORD)
+        busy: list[Awaitable[str]] = []
+        if away == "hash":
+            auth.passwords = Passwords(workers=1, queued_max=0)
+            busy.append(asyncio.create_task(auth.passwords.hash(PASSWORD)))
+            await asyncio.sleep(0)
+        gateway.away = away
+        with pytest.raises(ApiError) as caught:
+            await auth.call(m.Login("alice", PASSWORD), NOBODY, "192.0.2.7")
+        await asyncio.gather(*busy)
+        return caught.value.code
+
+    assert asyncio.run(run()) == ("overloaded" if away == "hash" else "unavailable")
+    assert outcomes(gateway) == ["TryUnchecked"] * 2
+
+
+def test_a_try_that_one_throttle_refuses_does_not_count_at_the_other() -> None:
+    auth, gateway = service()
+    gateway.waits_s["account"] = 12.5
+    with pytest.raises(ApiError):
+        asyncio.run(auth.call(m.Login("alice", PASSWORD), NOBODY, "192.0.2.7"))
+    assert outcomes(gateway) == ["TryUnchecked"]
+
+
+def test_a_wrong_password_counts() -> None:
+    auth, gateway = service()
+
+    async def run() -> None:
+        gateway.hash = await auth.passwords.hash(PASSWORD)
+        with pytest.raises(ApiError):
+            await auth.call(m.Login("alice", "wrong"), NOBODY, "192.0.2.7")
+
+    asyncio.run(run())
+    assert outcomes(gateway) == ["TryFailed"] * 2
+
+
+PLACES = ("known", "stranger", "newcomer")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_full_place_refuses_at_once_and_recovers(place: Place) -> None:
     passwords = Passwords(workers=1, queued_max=2)
 
     async def run() -> list[Any]:
-        many = [passwords.hash(PASSWORD) for _ in range(5)]
+        many = [passwords.hash(PASSWORD, place) for _ in range(5)]
         results = await asyncio.gather(*many, return_exceptions=True)
         assert await passwords.verify(await passwords.hash(PASSWORD), PASSWORD)
         return results
@@ -142,6 +199,59 @@ def test_a_full_pool_refuses_at_once_and_recovers() -> None:
         assert error.code == "overloaded"
         assert error.retry_after
     assert passwords.waiting == 0
+
+
+@pytest.mark.parametrize("storm", PLACES)
+def test_a_storm_in_one_place_keeps_nobody_out_of_the_others(storm: Place) -> None:
+    """Each of the others is served after at most one of the storm and one of the third place."""
+    passwords = Passwords(workers=1, queued_max=16)
+    served: list[str] = []
+
+    async def one(place: Place) -> None:
+        await passwords.hash(PASSWORD, place)
+        served.append(place)
+
+    async def run() -> None:
+        await asyncio.gather(*map(one, [storm] * 17), *map(one, PLACES), return_exceptions=True)
+
+    asyncio.run(run())
+    others = {place for place in PLACES if place != storm}
+    assert others <= set(served[:4])
+    assert served.count(storm) == 17
+
+
+def test_who_goes_away_while_waiting_leaves_no_hole() -> None:
+    passwords = Passwords(workers=1, queued_max=8)
+
+    async def run() -> None:
+        tasks = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(6)]
+        await asyncio.sleep(0)
+        for task in tasks[:4]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(task.result(), str) for task in tasks[4:])
+        assert passwords.waiting == 0
+        assert isinstance(await passwords.hash(PASSWORD), str)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("known", "place"), [(True, "known"), (False, "stranger")])
+def test_who_has_come_from_here_before_waits_in_a_place_of_their_own(
+    known: bool, place: str
+) -> None:
+    auth, gateway = service()
+    gateway.known = known
+    places: list[str] = []
+
+    class Noted(Passwords):
+        async def verify(self, password_hash: str | None, password: str, place: Place) -> bool:  # type: ignore[override]
+            places.append(place)
+            return True
+
+    auth.passwords = Noted()
+    asyncio.run(auth.call(m.Login("alice", PASSWORD), NOBODY, "192.0.2.7"))
+    assert places == [place]
 
 
 def test_nobody_is_never_right() -> None:
