@@ -123,13 +123,14 @@ def _online(state: Session, turn: Turn) -> SessionOnline:
 
 
 def _connect(turn: Turn, front: str, connection: int) -> None:
-    """Note a live connection; of too many, the oldest goes away."""
+    """Note a live connection; of too many, the oldest goes away, and is told why: if it came back
+    at once, they would send each other away for ever."""
     connections = turn.volatile
     connections[(front, connection)] = True
     while len(connections) > limits.CONNECTIONS_PER_SESSION_MAX:
         oldest_front, oldest = next(iter(connections))
         del connections[(oldest_front, oldest)]
-        turn.close(oldest_front, oldest, Close.GOING_AWAY)
+        turn.close(oldest_front, oldest, Close.TOO_MANY)
 
 
 @session.on(Attach)

@@ -83,7 +83,8 @@ def event_frame(event: Any) -> bytes:
 
 class Close:
     """Close codes of a live connection. All but `SESSION_ENDED` are resumable: connect again, say
-    hello, ask for the difference.
+    hello, ask for the difference; after `TOO_MANY` when the user wants this client again, because
+    coming back by itself sends another one of the session away.
 
     A client that breaks the WebSocket protocol itself gets the protocol's own codes (1002, 1007,
     1009). One that does not read may not get the close frame either: its connection just ends.
@@ -97,3 +98,4 @@ class Close:
     SESSION_ENDED = 4003
     HELLO_EXPECTED = 4004
     SILENT = 4005
+    TOO_MANY = 4006

@@ -170,7 +170,7 @@ class Client(Files):
 
     async def connected(self) -> None:
         """Wait until the live connection is up and every update up to now is on its way. Raises
-        `SessionEnded`, `ClientClosed`."""
+        `SessionEnded`, `Displaced`, `ClientClosed`."""
         if not self._with_live:
             raise RuntimeError("a client with live=False has no live connection to wait for")
         await self._settled.wait()
@@ -396,7 +396,7 @@ class Client(Files):
 
         An update counts as delivered when it has been handed out, and as handled, for a restart,
         when the next one is asked for. The iteration ends when the client is closed or logs out.
-        Raises `SessionEnded`.
+        Raises `SessionEnded`, `Displaced`.
         """
         while True:
             try:

@@ -6,6 +6,7 @@ Exception
     ├── ConnectionLost      no answer, and it is unknown whether the call was carried out
     ├── DeadlineExceeded    repeated until the deadline, and never answered
     ├── SessionEnded        this login is over; log in again
+    ├── Displaced           too many clients use this login, and this one was connected first
     ├── ClientClosed        the client was closed while or before it was asked
     ├── ProtocolError       what answers there is not a Heliograph server, or a newer one
     ├── FileDamaged         what was downloaded is not the file that was asked for
@@ -42,6 +43,13 @@ class DeadlineExceeded(HeliographError):
 
 class SessionEnded(HeliographError):
     """The server ended this login (logged out, ended from another device, password changed)."""
+
+
+class Displaced(HeliographError):
+    """More clients are connected with this login than a session may have connections, and this one
+    was connected first: the server gave it up. It does not come back by itself, or they would send
+    each other away for ever. The login is valid, and calls work; make another client for updates
+    when it is this one that is wanted."""
 
 
 class ClientClosed(HeliographError):

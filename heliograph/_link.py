@@ -19,7 +19,7 @@ from api.frames import Close
 from api.methods import METHODS, GetConfig, GetDifference, SayHello
 from heliograph._acks import Acks
 from heliograph._config import Backoff, ConnectionState, Timeouts
-from heliograph._errors import ConnectionLost, ProtocolError, SessionEnded
+from heliograph._errors import ConnectionLost, Displaced, ProtocolError, SessionEnded
 from heliograph._http import Http, decode_result
 from heliograph._inbox import Inbox
 from heliograph._live import Live
@@ -68,7 +68,7 @@ class Link:
         self._opening: Live | None = None
 
     async def run(self) -> None:
-        """Stay connected. Returns never; raises `SessionEnded`."""
+        """Stay connected. Returns never; raises `SessionEnded`, `Displaced`."""
         failures = 0
         while True:
             self._on_state("connecting")
@@ -84,6 +84,8 @@ class Link:
                         failures = 0
                 if live.close_code == Close.SESSION_ENDED:
                     raise SessionEnded("the session has ended; log in again")
+                if live.close_code == Close.TOO_MANY:
+                    raise Displaced("this login is in use by too many clients; this one gave way")
                 if live.close_code in HURRIED_CLOSES:
                     wait_s = 1.0
             except ApiError as error:

@@ -15,7 +15,6 @@ from api.frames import Close
 
 log = logging.getLogger(__name__)
 
-TICK_S = 5.0
 CONTROL = "heliograph.control"
 """The type of a message that tells of so many `frames` without saying what was in them:
 `actors.edge.bounded` tells so of pings, pongs and parts of messages, which count like any frame."""
@@ -127,6 +126,8 @@ async def _read(
 
 
 async def _tick(connection: Connection) -> None:
-    while not connection.closed:
-        await asyncio.sleep(TICK_S)
-        connection.tick(time.monotonic())
+    while True:
+        due_s = connection.tick(time.monotonic())
+        if connection.closed:
+            return
+        await asyncio.sleep(due_s)

@@ -153,6 +153,9 @@ async def _poll(gateway: Gateway, params: m.Poll, caller: Caller) -> t.Differenc
                 await asyncio.wait_for(pushed.wait(), params.timeout_s)
             if Close.SESSION_ENDED in closed:
                 raise ApiError("unauthorized", "the session has ended; log in again")
+            if Close.TOO_MANY in closed:
+                most = limits.CONNECTIONS_PER_SESSION_MAX
+                raise ApiError("too_many", f"a session has {most} connections and polls at once")
             if pushed.is_set():
                 difference = await _difference(gateway, question, caller)
         return difference

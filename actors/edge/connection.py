@@ -36,7 +36,15 @@ PARTS_MAX = 64
 CLOSE_S = 2.0
 """How long a client has to take a close frame. Hanging up at once would often destroy the frame on
 its way: TCP answers what a client still sends to a closed socket by a reset."""
+HELLO_LOOK_S = 1.0
+"""How often to look whether hello, which is on its way, has failed."""
+BY_HOST = {
+    Close.SESSION_ENDED: "the session has ended",
+    Close.TOO_MANY: f"more than {limits.CONNECTIONS_PER_SESSION_MAX} connections of this session",
+}
+"""Why a host has a connection closed."""
 _ACK = m.Ack.method.name
+_HELLO = m.SayHello.method.name
 _decode_hello = msgspec.json.Decoder(t.Hello).decode
 _tasks: set[asyncio.Task[None]] = set()
 
@@ -56,7 +64,7 @@ class Socket(Protocol):
 
 class Connection:
     """One live connection. `received` takes a text message, `heard` notes any other frame; `lost`
-    says that the socket is gone; `tick` is called every few seconds."""
+    says that the socket is gone; `tick` is called when it has said that something is due."""
 
     __slots__ = (
         "_attached",
@@ -113,7 +121,9 @@ class Connection:
         except msgspec.MsgspecError as error:
             self.close(Close.BAD_FRAME, f"not a frame: {error}")
             return
-        if said.ping is not None:
+        if self._session is None and said.method != _HELLO:
+            self.close(Close.HELLO_EXPECTED, "say session.hello first")
+        elif said.ping is not None:
             self.push(b'{"pong":%d}' % said.ping)
         elif said.ack is not None:
             self._acknowledge(said.ack)
@@ -131,17 +141,24 @@ class Connection:
             self._gateway.link(self._session).tell(self._session, gone)
             self._session = None
 
-    def tick(self, now_s: float) -> None:
-        """Close what is silent; keep the session informed that this connection lives."""
+    def tick(self, now_s: float) -> float:
+        """Close what is silent; keep the session informed that this connection lives. Returns in
+        how many seconds something may be due again."""
         if self._session is None:
-            if now_s - self.opened_s > limits.HELLO_DEADLINE_S:
+            left_s = self.opened_s + limits.HELLO_DEADLINE_S - now_s
+            if left_s <= 0:
                 self.close(Close.HELLO_EXPECTED, "no session.hello came")
-        elif now_s - self.heard_s > limits.CONNECTION_SILENCE_S_MAX:
+            return left_s
+        left_s = self.heard_s + limits.CONNECTION_SILENCE_S_MAX - now_s
+        if left_s <= 0:
             self.close(Close.SILENT, "no heartbeat came")
-        elif self._attached and now_s - self._kept_s > KEEP_ALIVE_S:
+        elif not self._attached:
+            return HELLO_LOOK_S
+        elif now_s - self._kept_s >= KEEP_ALIVE_S:
             self._kept_s = now_s
             here = i.KeepAlive(self._gateway.front, self._number)
             self._gateway.link(self._session).tell(self._session, here)
+        return min(left_s, self._kept_s + KEEP_ALIVE_S - now_s)
 
     # --- what is said back --------------------------------------------------------------------
 
@@ -172,7 +189,7 @@ class Connection:
 
     def _acknowledge(self, pts: int) -> None:
         if self._session is None or self._caller is NOBODY:
-            self.close(Close.HELLO_EXPECTED, "say session.hello first")
+            self.close(Close.HELLO_EXPECTED, "wait for the answer to session.hello")
             return
         body = b'{"pts":%d}' % pts
         link = self._gateway.link(self._session)
@@ -196,7 +213,7 @@ class Connection:
                 self._hello(params, number)
                 return
             if method.auth and self._caller is NOBODY:
-                self.close(Close.HELLO_EXPECTED, "say session.hello first")
+                self.close(Close.HELLO_EXPECTED, "wait for the answer to session.hello")
                 return
             answer = self._answerer(number, method.read)
             if not self._gateway.simple(params, body, self._caller, answer):
@@ -206,7 +223,12 @@ class Connection:
             self._in_flight += 1
             self._reads += method.read
         except ApiError as error:
-            self.push(error_frame(number, error))
+            self._refuse(number, error)
+
+    def _refuse(self, number: int, error: ApiError) -> None:
+        self.push(error_frame(number, error))
+        if error.code == "unauthorized":
+            self.close(Close.SESSION_ENDED, "the session has ended, or never was")
 
     def _bound_reads(self) -> None:
         """Answers to reads may be long: so many are asked for at once that a client that takes them
@@ -222,7 +244,7 @@ class Connection:
             if result is not None:
                 self.push(result_frame(number, result))
             elif error is not None:
-                self.push(error_frame(number, error))
+                self._refuse(number, error)
 
         return answer
 
@@ -248,7 +270,7 @@ class Connection:
         def answer(result: bytes | None, error: ApiError | None) -> None:
             if error is not None:
                 self._forget()
-                self.push(error_frame(number, error))
+                self._refuse(number, error)
             elif result is not None:
                 self._caller = caller
                 self._attached = True
@@ -292,7 +314,7 @@ class Connection:
         self._attach(answer)
 
     def _closed_by_host(self, code: int) -> None:
-        self.close(code, "the session has ended" if code == Close.SESSION_ENDED else "")
+        self.close(code, BY_HOST.get(code, ""))
 
     def _forget(self) -> None:
         self._gateway.connections.remove(self._number)

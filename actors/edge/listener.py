@@ -21,7 +21,6 @@ from actors.edge.gateway import Gateway
 from api import limits
 from api.frames import Close
 
-TICK_S = 5.0
 DRAIN_S = 2.0
 
 
@@ -38,13 +37,20 @@ class PicowsSocket(WSListener):
         self._unwritten: list[bytes] = []
         self._unwritten_bytes = 0
         self.connection = Connection(listener.gateway, self, time.monotonic())
+        self._timer: asyncio.TimerHandle | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._tick()
         transport.underlying_transport.set_write_buffer_limits(
             high=4 * limits.SEND_BUFFER_BYTES_MAX
         )
         self._listener.sockets.add(self)
+
+    def _tick(self) -> None:
+        due_s = self.connection.tick(time.monotonic())
+        if not self.connection.closed:
+            self._timer = asyncio.get_running_loop().call_later(due_s, self._tick)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind, connection = frame.msg_type, self.connection
@@ -90,6 +96,8 @@ class PicowsSocket(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._listener.sockets.discard(self)
         self.connection.lost()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def pause_writing(self) -> None:
         """Bounds are kept by `Connection.push`."""
@@ -160,7 +168,6 @@ class Listener:
         self.sockets: set[PicowsSocket] = set()
         self.refused = 0
         self._server: asyncio.Server | None = None
-        self._ticker: asyncio.Task[None] | None = None
         self._unwritten: list[PicowsSocket] = []
 
     def write_soon(self, sock: PicowsSocket) -> None:
@@ -186,7 +193,6 @@ class Listener:
             read_buffer_init_size=2048,
             enable_auto_pong=False,  # pongs count against the bounds of a connection
         )
-        self._ticker = asyncio.create_task(self._tick())
 
     def _accept(self, request: WSUpgradeRequest) -> PicowsSocket | None:
         if request.path.partition(b"?")[0] not in (b"/ws", b"/"):
@@ -196,21 +202,10 @@ class Listener:
             return None
         return PicowsSocket(self)
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            now_s = time.monotonic()
-            for index, sock in enumerate(list(self.sockets)):
-                sock.connection.tick(now_s)
-                if index % 1000 == 999:
-                    await asyncio.sleep(0)
-
     async def drain(self) -> None:
         """Stop listening; ask all clients to come back, spread over some seconds."""
         if self._server is not None:
             self._server.close()
-        if self._ticker is not None:
-            self._ticker.cancel()
         sockets = list(self.sockets)
         pause_s = DRAIN_S / max(len(sockets), 1)
         for index, sock in enumerate(sockets):

@@ -60,8 +60,8 @@ class Engine:
     # --- life -----------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Keep the model in step until the login is over. Raises `SessionEnded`; ends when the
-        user logs out or the client is closed."""
+        """Keep the model in step until the login is over. Raises `SessionEnded`, `Displaced`;
+        ends when the user logs out or the client is closed."""
         await self.client.connected()
         await self._load()
         async for item in self.client.updates():

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from actors import messages as i
 from actors.edge.connection import CLOSE_S, Connection
 from actors.edge.gateway import Gateway
-from actors.edge.listener import TICK_S
 from actors.runtime import refs
 from actors.runtime.link import HostCalls
 from actors.runtime.placement import Placement
@@ -42,7 +41,6 @@ class EdgeService:
 
     async def start(self) -> None:
         await self.gateway.start()
-        self._process.spawn(self._tick())
 
     async def ping(self) -> None:
         """Somebody wants to connect."""
@@ -55,15 +53,17 @@ class EdgeService:
         self._connections[pipe] = connection
         pipe.server.on_frame = lambda frame: connection.received(frame, time.monotonic())
         pipe.server.on_broken = lambda: self._lost(pipe)
+        self._process.spawn(self._tick(connection))
 
     def _lost(self, pipe: Pipe) -> None:
         self._connections.pop(pipe).lost()
 
-    async def _tick(self) -> None:
+    async def _tick(self, connection: Connection) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
-            for connection in list(self._connections.values()):
-                connection.tick(time.monotonic())
+            due_s = connection.tick(time.monotonic())
+            if connection.closed:
+                return
+            await asyncio.sleep(due_s)
 
     # --- HTTP ---------------------------------------------------------------------------------
 

@@ -277,7 +277,7 @@ def test_a_session_has_so_many_connections_and_the_first_one_gives_way(town: Tow
         town.attach(alice, connection)
     assert town.closed == {}
     town.attach(alice, 99)
-    assert town.closed == {1: Close.GOING_AWAY}
+    assert town.closed == {1: Close.TOO_MANY}
     town.call(alice, m.UpdateProfile(name="New"))
     town.settle()
     assert set(town.pushed) == {*range(2, limits.CONNECTIONS_PER_SESSION_MAX + 1), 99}
@@ -290,7 +290,7 @@ def test_heartbeats_attach_no_more_connections_than_hellos(town: Town) -> None:
     town.call(alice, m.UpdateProfile(name="New"))
     town.settle()
     assert len(town.pushed) == limits.CONNECTIONS_PER_SESSION_MAX
-    assert town.closed == dict.fromkeys((1, 2, 3), Close.GOING_AWAY)
+    assert town.closed == dict.fromkeys((1, 2, 3), Close.TOO_MANY)
 
 
 # --- sessions that expire ---------------------------------------------------------------------

@@ -67,6 +67,27 @@ def test_a_token_that_is_not_valid_any_more() -> None:
     run(test)
 
 
+def test_the_client_that_is_one_too_many_does_not_come_again() -> None:
+    """Or it would send another one away, which would send it away."""
+
+    async def test(server: Server) -> None:
+        state = heliograph.MemoryState()
+        async with alice(server, state=state) as (client, _, reader):
+            server.connection.close(frames.Close.TOO_MANY)
+            await reader.task
+            assert isinstance(reader.error, heliograph.Displaced)
+            with pytest.raises(heliograph.Displaced):
+                await client.connected()
+            assert client.logged_in
+            assert (await client.me()).username == "alice", "calls go over HTTP"
+            assert server.opened == 1
+        saved = state.load()
+        assert saved is not None
+        assert saved.token
+
+    run(test)
+
+
 @pytest.mark.parametrize("code", [0, frames.Close.GOING_AWAY, frames.Close.SILENT])
 def test_other_closes_are_resumed(code: int) -> None:
     async def test(server: Server) -> None:

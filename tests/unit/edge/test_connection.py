@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from actors.edge.connection import KEEP_ALIVE_S
+from actors.edge.connection import HELLO_LOOK_S, KEEP_ALIVE_S
 from actors.user import ONLINE_MS_MAX
 from api import limits
 from api import methods as m
@@ -74,12 +74,15 @@ def test_updates_are_pushed_from_hello_on_but_not_to_the_connection_that_made_th
     on_server(test)
 
 
-def test_frames_for_everybody_are_answered_before_hello() -> None:
+def test_methods_for_everybody_and_heartbeats_are_answered_once_hello_is_said() -> None:
     async def test(server: Server) -> None:
+        alice = await server.register("alice")
         client = Client(server.gateway)
+        hello = client.request(m.SayHello(alice.token))
         assert "limits" in await client.ask(m.GetLimits())
         client.say({"ping": 5})
         assert client.unasked() == [{"pong": 5}]
+        assert (await client.answer(hello))["user_id"] == alice.id
 
     on_server(test)
 
@@ -89,9 +92,11 @@ def test_frames_for_everybody_are_answered_before_hello() -> None:
     [
         {"id": 1, "method": "users.me"},
         {"id": 1, "method": "users.resolve", "params": {"username": "alice"}},
+        {"id": 1, "method": "help.limits"},
         {"ack": 1},
+        {"ping": 1},
     ],
-    ids=["simple", "completed", "ack"],
+    ids=["simple", "completed", "for everybody", "ack", "ping"],
 )
 def test_who_has_not_said_hello_is_asked_to(frame: object) -> None:
     async def test(server: Server) -> None:
@@ -113,13 +118,29 @@ def test_a_request_while_hello_is_on_its_way_is_too_early() -> None:
     on_server(test)
 
 
-def test_hello_is_said_once_and_may_be_said_again_after_a_wrong_token() -> None:
+@pytest.mark.parametrize("token", ["nonsense", "forged", "ended"])
+def test_hello_with_a_token_that_is_not_valid_is_refused_and_the_connection_closed(
+    token: str,
+) -> None:
     async def test(server: Server) -> None:
         alice, bob = await server.register("alice"), await server.register("bobby")
         forged = f"{alice.id:x}.{alice.caller.session_id:x}.{bob.token.split('.')[2]}"
+        ended = await server.log_in(alice)
+        await server.call(ended, m.Logout())
+        said = {"nonsense": token, "forged": forged, "ended": ended.token}[token]
         client = Client(server.gateway)
-        for token in ("nonsense", forged):
-            assert (await client.ask(m.SayHello(token)))["code"] == "unauthorized"
+        assert (await client.ask(m.SayHello(said)))["code"] == "unauthorized"
+        assert client.socket.close_code == Close.SESSION_ENDED
+        assert server.gateway.connections.by_number == {}
+
+    on_server(test)
+
+
+def test_hello_is_said_once_and_may_be_said_again_after_wrong_parameters() -> None:
+    async def test(server: Server) -> None:
+        alice = await server.register("alice")
+        client = Client(server.gateway)
+        assert (await client.ask(m.SayHello("")))["code"] == "invalid_params"
         first, second = (client.request(m.SayHello(alice.token)) for _ in range(2))
         assert (await client.answer(second))["code"] == "bad_request"
         assert (await client.answer(first))["user_id"] == alice.id
@@ -206,14 +227,14 @@ def test_a_long_reason_is_cut() -> None:
 
 def test_a_flood_ends_the_connection_and_a_burst_does_not() -> None:
     async def test(server: Server) -> None:
-        client = Client(server.gateway)
+        client = await connected(server, await server.register("alice"))
 
         def pings(count: int) -> int:
             for _ in range(count):
                 client.say({"ping": 1})
             return client.socket.close_code
 
-        assert pings(limits.FRAMES_BURST_MAX) == 0
+        assert pings(limits.FRAMES_BURST_MAX - 1) == 0, "hello was one"
         client.now_s += 0.5
         assert pings(limits.FRAMES_PER_SECOND_MAX // 2) == 0
         client.now_s += 3600
@@ -236,20 +257,38 @@ def test_frames_without_text_count_as_frames() -> None:
 def test_silence_before_and_after_hello_ends_the_connection() -> None:
     async def test(server: Server) -> None:
         silent = Client(server.gateway)
-        silent.say({"ping": 1})
-        silent.connection.tick(limits.HELLO_DEADLINE_S)
+        assert silent.connection.tick(0.0) == limits.HELLO_DEADLINE_S
+        assert silent.connection.tick(limits.HELLO_DEADLINE_S - 0.5) == 0.5
         assert not silent.socket.close_code
-        silent.connection.tick(limits.HELLO_DEADLINE_S + 1)
+        silent.connection.tick(limits.HELLO_DEADLINE_S)
         assert silent.socket.close_code == Close.HELLO_EXPECTED
 
         client = await connected(server, await server.register("alice"))
-        client.connection.tick(limits.CONNECTION_SILENCE_S_MAX)
-        client.now_s = limits.CONNECTION_SILENCE_S_MAX
+        assert client.connection.tick(0.0) == limits.CONNECTION_SILENCE_S_MAX
+        client.now_s = limits.CONNECTION_SILENCE_S_MAX - 1
         client.say({"ping": 1})
-        client.connection.tick(2 * limits.CONNECTION_SILENCE_S_MAX)
+        due_s = client.connection.tick(limits.CONNECTION_SILENCE_S_MAX)
+        assert due_s == limits.CONNECTION_SILENCE_S_MAX - 1
+        client.connection.tick(2 * limits.CONNECTION_SILENCE_S_MAX - 2)
         assert not client.socket.close_code
-        client.connection.tick(2 * limits.CONNECTION_SILENCE_S_MAX + 1)
+        client.connection.tick(2 * limits.CONNECTION_SILENCE_S_MAX - 1)
         assert client.socket.close_code == Close.SILENT
+
+    on_server(test)
+
+
+def test_hello_that_fails_late_is_noticed() -> None:
+    """The deadline passes while hello is on its way to a host that is down."""
+
+    async def test(server: Server) -> None:
+        alice = await server.register("alice")
+        server.kill()
+        client = Client(server.gateway)
+        hello = client.request(m.SayHello(alice.token))
+        assert client.connection.tick(limits.HELLO_DEADLINE_S + 1.0) == HELLO_LOOK_S
+        assert (await client.answer(hello))["code"] == "unavailable"
+        client.connection.tick(limits.REQUEST_DEADLINE_S + 1.0)
+        assert client.socket.close_code == Close.HELLO_EXPECTED
 
     on_server(test)
 
@@ -364,7 +403,8 @@ def test_too_many_connections_of_a_session_send_the_oldest_away() -> None:
         first, *others = [
             await connected(server, alice) for _ in range(limits.CONNECTIONS_PER_SESSION_MAX + 1)
         ]
-        assert await first.closed() == Close.GOING_AWAY
+        assert await first.closed() == Close.TOO_MANY
+        assert str(limits.CONNECTIONS_PER_SESSION_MAX) in first.socket.reason
         first.connection.lost()
         await server.call(alice, m.UpdateProfile(bio="all but the first"))
         for client in others:
@@ -463,9 +503,9 @@ def test_a_connection_keeps_itself_in_mind() -> None:
             await settled()
             return await is_online(server, alice, bob)
 
-        assert not await online_after(KEEP_ALIVE_S)
-        assert await online_after(KEEP_ALIVE_S + 1)
-        assert not await online_after(KEEP_ALIVE_S + 2), "not more often than needed"
-        assert await online_after(2 * KEEP_ALIVE_S + 2)
+        assert not await online_after(KEEP_ALIVE_S - 1)
+        assert await online_after(KEEP_ALIVE_S)
+        assert not await online_after(2 * KEEP_ALIVE_S - 1), "not more often than needed"
+        assert await online_after(2 * KEEP_ALIVE_S)
 
     on_server(test)

@@ -552,6 +552,20 @@ def test_a_poll_of_a_session_that_ends_is_refused_whenever_it_ends(place: dict[s
     on_poller(test, **place)
 
 
+def test_a_poll_that_is_one_too_many_of_its_session_is_refused_and_not_empty() -> None:
+    """Who is told that there is nothing asks again at once, and sends another one away."""
+
+    async def test(poller: Poller) -> None:
+        first = poller.poll()
+        await settled()
+        others = [poller.poll() for _ in range(limits.CONNECTIONS_PER_SESSION_MAX)]
+        assert await refused(first) == "too_many"
+        await poller.send("news")
+        assert [(await other).kind for other in others] == ["full"] * len(others)
+
+    on_poller(test)
+
+
 @pytest.mark.parametrize("thread_s", [0.0, 0.001])
 def test_a_poll_does_not_wait_in_vain_for_a_host_that_forgot_it(thread_s: float) -> None:
     async def test(poller: Poller) -> None:

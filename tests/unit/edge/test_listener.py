@@ -107,7 +107,7 @@ def test_requests_are_answered_and_updates_pushed_until_the_client_hangs_up() ->
 
 def test_a_message_comes_in_fragments_with_control_frames_between() -> None:
     async def test(edge: Edge) -> None:
-        client = await edge.connect()
+        client = await edge.hello(await edge.server.register("alice"))
         client.send(
             client_frame(TEXT, PING_FRAME[:3], fin=False),
             client_frame(PING, b"between"),
@@ -127,7 +127,7 @@ def test_a_message_comes_in_fragments_with_control_frames_between() -> None:
 
 def test_a_frame_of_the_largest_size_is_taken_whole_or_in_parts() -> None:
     async def test(edge: Edge) -> None:
-        client = await edge.connect()
+        client = await edge.hello(await edge.server.register("alice"))
         largest = PING_FRAME + b" " * (limits.FRAME_BYTES_MAX - len(PING_FRAME))
         client.send(client_frame(TEXT, largest))
         assert await client.message() == {"pong": 7}
@@ -295,6 +295,16 @@ def test_only_the_address_of_live_connections_is_served() -> None:
             assert not status.startswith("HTTP/1.1 101"), path
             await client.refused()
         assert len(edge.listener.sockets) == 3
+
+    on_edge(test)
+
+
+def test_who_says_nothing_is_closed_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HELLO_DEADLINE_S", 0.05)
+
+    async def test(edge: Edge) -> None:
+        client = await edge.connect()
+        assert await client.close_code() == Close.HELLO_EXPECTED
 
     on_edge(test)
 
