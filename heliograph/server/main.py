@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,16 +186,11 @@ def main() -> None:
 
     log_to(Path(config.data), "server")
     stopping = threading.Event()
-
-    def heed_signals() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
-
-    heed_signals()
+    on_signals(lambda: end(0))  # nobody is connected, and what is not durable was never there
     run_file: Path | None = None
     try:
         address = start(config)
-        heed_signals()  # Ray put its own in their place
+        on_signals(stopping.set)
         run_file = write_run_file(config, address)
         print(READY, flush=True)
         watch(stopping)
@@ -206,6 +202,12 @@ def main() -> None:
     finally:
         if run_file is not None:
             run_file.unlink(missing_ok=True)
+
+
+def on_signals(do: Callable[[], None]) -> None:
+    """What to do when asked to stop."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: do())
 
 
 def stop(config: ServerConfig) -> None:

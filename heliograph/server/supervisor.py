@@ -2,22 +2,23 @@
 
 It locks the data folder, starts the server process in a session of its own, starts it again when it
 dies by accident, and sees to it that nothing of a server is left behind: children of dead children
-come to it (it is their reaper), and the server process ends when the supervisor does.
+come to it (it is their reaper), and the server process ends when the supervisor does. What it could
+not see to, because it was killed, the next one does.
 """
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from heliograph.server import run_folder
 from heliograph.server.children import adopt_orphans, end_descendants, end_with_parent
 from heliograph.server.config import ServerConfig
 
@@ -25,6 +26,7 @@ START_S_MAX = 120.0
 STOP_S_MAX = 25.0
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.5, 10.0
 STEADY_S = 60.0
+SERVER = (sys.executable, "-m", "heliograph.server.main")
 READY, FAILED = "ready", "failed"
 """What the server process says on its standard output: `ready`, or `failed: why`."""
 
@@ -35,7 +37,8 @@ class Supervisor:
     def __init__(self, config: ServerConfig, say: Callable[[str], None]) -> None:
         self._config = config
         self._say = say
-        self._stops = 0
+        self._stopping = threading.Event()
+        self._ready = False
         self._why = ""
         self._child: subprocess.Popen[str] | None = None
 
@@ -44,13 +47,14 @@ class Supervisor:
         adopt_orphans()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_stop)
+        run_folder.sweep()
         backoff_s = BACKOFF_S_MIN
-        while True:
+        while not self._stopping.is_set():
             begun_s = time.monotonic()
-            code, ready = self._run_once(announce)
-            if self._stops:
-                return 0 if code == 0 else 1
-            if not ready:
+            code = self._run_once(announce)
+            if self._stopping.is_set():
+                return 0 if code == 0 or not self._ready else 1
+            if not self._ready:
                 self._say(
                     f"The server could not be started: {self._why or 'it ended'}\n"
                     f"More is in {self._config.data}/logs/server.jsonl and server.out"
@@ -59,48 +63,58 @@ class Supervisor:
             if time.monotonic() - begun_s > STEADY_S:
                 backoff_s = BACKOFF_S_MIN
             self._say(f"The server ended unexpectedly; starting it again in {backoff_s:.1f} s")
-            time.sleep(backoff_s)
+            self._stopping.wait(backoff_s)
             backoff_s = min(2 * backoff_s, BACKOFF_S_MAX)
+        return 0
 
     def _on_stop(self, number: int, frame: object) -> None:
-        self._stops += 1
+        """Asked once, a server that is ready stops cleanly. One that is not has nobody to part from
+        and nothing that is not durable: it is ended, as is one that was asked before."""
+        clean = self._ready and not self._stopping.is_set()
+        self._stopping.set()
         child = self._child
-        if child is not None and child.poll() is None:
-            if self._stops == 1:
-                self._say("Stopping ...")
-                child.send_signal(signal.SIGTERM)
-            else:
-                child.kill()
+        if child is None or child.poll() is not None:
+            return
+        if clean:
+            self._say("Stopping ...")
+            child.send_signal(signal.SIGTERM)
+        else:
+            child.kill()
+            end_descendants()
 
-    def _run_once(self, announce: Callable[[ServerConfig], None]) -> tuple[int, bool]:
-        temporary = tempfile.mkdtemp(prefix="hg-", dir="/tmp")
-        config = replace(self._config, temporary=temporary)
-        ready = False
+    def _run_once(self, announce: Callable[[ServerConfig], None]) -> int:
+        """Start a server, and come back with its exit code when it has ended."""
+        run = run_folder.make()
+        config = replace(self._config, temporary=str(run.path))
+        self._ready = False
         (Path(config.data) / "run.json").unlink(missing_ok=True)
         try:
             with open(Path(config.data) / "logs" / "server.out", "ab") as output:
                 self._child = child = subprocess.Popen(
-                    [sys.executable, "-m", "heliograph.server.main", config.encode()],
+                    [*SERVER, config.encode()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=output,
                     text=True,
                     start_new_session=True,
+                    pass_fds=[run.lock],
                     preexec_fn=end_with_parent,  # noqa: PLW1509 - there are no threads
                 )
+            if self._stopping.is_set():  # since there was no child to tell it
+                child.kill()
             assert child.stdout is not None
             for line in child.stdout:
                 said, _, why = line.strip().partition(": ")
                 if said == READY:
-                    ready = True
+                    self._ready = True
                     announce(config)
                 elif said == FAILED:
                     self._why = why
-            return self._wait(child), ready
+            return self._wait(child)
         finally:
             self._child = None
             end_descendants()
-            shutil.rmtree(temporary, ignore_errors=True)
+            run.remove()
 
     def _wait(self, child: subprocess.Popen[str]) -> int:
         try:
