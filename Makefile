@@ -1,19 +1,24 @@
 # make run: set up what is missing and start Heliograph on this machine.
-# make test: set up what is missing and run all tests.
+# make test: set up what is missing and run the tests that guard every change.
+# make soak: run what takes longer, for SOAK_MINUTES=60; it goes on where it was stopped.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: run test install lint bench lock
+.PHONY: run test soak install lint bench lock
 
 run: install
 	@exec $(BIN)/heliograph up
 
 test: install
-	$(BIN)/pytest tests/unit -n logical
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/unit -m 'not soak' -n logical
+	$(BIN)/pytest tests/integration -m 'not soak' -n 2 --dist loadgroup
+	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse HEAD > $(VENV)/last-gate
+
+soak: install
+	@$(BIN)/python -m tests.soak
 
 install: $(STAMP)
 

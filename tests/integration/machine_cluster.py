@@ -18,6 +18,7 @@ from heliograph.admin.stored import verify_folder
 from tests.integration.machine_folders import DATA, HOME
 from tests.integration.machines import Machine
 from tests.integration.running import ROOT, wait_for
+from tests.integration.under_load import UnderLoad, load_options
 
 NODES = 3
 PARTITIONS = 16
@@ -25,7 +26,6 @@ COPIES = 3
 HOST = "ray::NodeReplicatedHost"
 UP_S_MAX = 240
 BACK_S_MAX = 90
-LOAD = ("--pairs", "10", "--window", "4", "--no-floor", "--json")
 TALK = """
 import asyncio
 import heliograph
@@ -86,10 +86,19 @@ class Cluster:
     def down(self) -> None:
         self.operator.run("ray", "down", "--yes", "cluster.yaml")
 
-    def load(self, node: int, seconds: int, *options: str) -> subprocess.Popen[str]:
+    def load(self, node: int, *options: str) -> subprocess.Popen[str]:
+        """Begin a load on it (see `running.RunningServer.load`)."""
         url = f"http://{self.nodes[node].name}:8000"
-        command = ("heliograph", "load", "--url", url, "--seconds", str(seconds), *LOAD)
+        command = ("heliograph", "load", "--url", url, "--no-floor", "--json")
         return self.operator.start(*command, *options)
+
+    def under_load(self, node: int = 0) -> UnderLoad:
+        """Faults while messages flow through a node."""
+        return UnderLoad(
+            lambda: self.load(node, *load_options(pairs=10, per_s=100)),
+            lambda: self.turns(node),
+            lambda: wait_for(self.all_in_sync, BACK_S_MAX),
+        )
 
     def write(
         self, name: str, letters: int = 4000, at_once: int = 8

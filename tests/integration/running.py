@@ -20,7 +20,7 @@ from heliograph.server.ports import free_ports
 
 START_S_MAX = 120
 LOAD_S_MAX = 600
-"""A load that is ended when the fault has been felt."""
+"""A load that is ended when what it is for has happened."""
 ROOT = Path(__file__).parents[2]
 HELIOGRAPH = Path(sys.executable).with_name("heliograph")
 
@@ -173,21 +173,6 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
     while not what():
         assert time.monotonic() < end_s, "it did not happen"
         time.sleep(0.05)
-
-
-def survive(
-    server: RunningServer, load: tuple[str, ...], fault: Callable[[], None]
-) -> dict[str, Any]:
-    """With such a load running, `fault` happens, and the load gets on afterwards: nothing was lost,
-    doubled or reordered, and what is stored is sound. Returns the load's figures."""
-    loading = server.load(*load, "--seconds", str(LOAD_S_MAX))
-    flows(lambda: turns(server))
-    fault()
-    flows(lambda: turns(server))
-    figures = enough(loading)
-    check(figures)
-    verify(server)
-    return figures
 
 
 def verify(server: RunningServer) -> None:

@@ -85,6 +85,7 @@ def test_an_ended_session_of_its_own_is_closed_at_once(server: RunningServer) ->
     run(server, test)
 
 
+@pytest.mark.soak
 def test_all_of_it_is_there_after_a_restart(server: RunningServer, tmp_path: Path) -> None:
     state = heliograph.FileState(tmp_path / "state")
     texts = [f"note {number}" for number in range(20)]

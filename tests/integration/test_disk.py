@@ -23,8 +23,8 @@ from heliograph.admin.stored import placement_of
 from storage.engine import database_name
 from storage.folder import DataFolder
 from storage.keys import actor_prefix
+from tests.integration.raw_socket import ANSWER_S_MAX, PASSWORD, Login, register
 from tests.integration.running import (
-    LOAD_S_MAX,
     RunningServer,
     check,
     enough,
@@ -34,9 +34,12 @@ from tests.integration.running import (
     verify,
     wait_for,
 )
+from tests.integration.under_load import load_options
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
+BUSY = ("overloaded", "unavailable")
+"""What is answered so may be sent again at once."""
 DISK_BYTES = 1024 * 1024 * 1024
 
 
@@ -77,13 +80,14 @@ def test_a_full_disk_stops_writing_and_nothing_else(server: RunningServer, disk:
 
 
 async def full_disk(server: RunningServer, disk: Path) -> None:
+    writer = await asyncio.to_thread(register, server)
     async with heliograph.Client(server.url) as client:
-        await client.register("reader", "password of the reader")
+        await client.login(writer.username, PASSWORD)
         notes = await client.open_private(client.user_id)
-        load = server.load("--pairs", "40", "--window", "8", "--seconds", str(LOAD_S_MAX))
+        load = server.load(*load_options(pairs=20, per_s=200))
         await asyncio.to_thread(flows, lambda: turns(server))
         with filled(disk):
-            sent = await write_until_refused(client, notes.id)
+            sent = await asyncio.to_thread(write_until_refused, writer, notes.id)
             assert [m.text async for m in client.history(notes.id)] == sent[::-1]
             await asyncio.to_thread(wait_for, lambda: read_only_hosts(server) > 0)
         await asyncio.to_thread(wait_for, lambda: read_only_hosts(server) == 0)
@@ -93,19 +97,23 @@ async def full_disk(server: RunningServer, disk: Path) -> None:
     check(figures)
 
 
-async def write_until_refused(client: heliograph.Client, chat_id: str) -> list[str]:
+def write_until_refused(writer: Login, chat_id: str) -> list[str]:
     """Long texts, until the host has used up the room that its log had taken before; returns those
     that were taken."""
     sent: list[str] = []
-    while True:
-        text = f"{len(sent)} ".ljust(TEXT_CHARS_MAX, "\N{SUN WITH FACE}")
-        try:
-            await client.call(_send(chat_id, text), timeout_s=1.0)
-        except heliograph.ApiError as refused:
-            if refused.code != "storage_full":
-                raise
-            return sent
-        sent.append(text)
+    with httpx2.Client(base_url=writer.url, timeout=ANSWER_S_MAX, trust_env=False) as http:
+        while True:
+            text = f"{len(sent)} ".ljust(TEXT_CHARS_MAX, "\N{SUN WITH FACE}")
+            answer = http.post(
+                "/api/messages.send",
+                json={"chat_id": chat_id, "text": text, "random_id": len(sent) + 1},
+                headers={"Authorization": f"Bearer {writer.token}"},
+            )
+            if answer.status_code == 200:
+                sent.append(text)
+            elif (code := answer.json()["code"]) not in BUSY:
+                assert code == "storage_full", answer.text
+                return sent
 
 
 @contextlib.contextmanager
@@ -135,12 +143,6 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-def _send(chat_id: str, text: str) -> heliograph.Params:
-    from api.methods import SendMessage
-
-    return SendMessage(chat_id, text, heliograph.new_random_id())
-
-
 def test_a_damaged_row_is_told_and_harms_nothing_else(server: RunningServer) -> None:
     chats = asyncio.run(talk(server))
     server.stop()
@@ -153,7 +155,7 @@ def test_a_damaged_row_is_told_and_harms_nothing_else(server: RunningServer) -> 
     findings = json.loads(verified.stdout)["findings"]
     assert {finding["where"] for finding in findings} == {f"chat/{chats[0]}"}
     assert any("fails its check" in finding["what"] for finding in findings)
-    load = server.load("--pairs", "5", "--window", "4", "--seconds", "5")
+    load = server.load("--pairs", "5", "--rate", "100", "--seconds", "3")
     check(result_of(load))
 
 

@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psutil
 import pytest
 
-from tests.integration.running import RunningServer, survive, wait_for
+from tests.integration.running import RunningServer, wait_for
+from tests.integration.under_load import UnderLoad
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
-
-LOAD = ("--pairs", "20", "--window", "4")
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("two hosts")]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server of this module: two hosts, two edges."""
-    folder = tmp_path_factory.mktemp("faults") / "data"
-    running = RunningServer(folder, "--hosts", "2", "--edges", "2").start()
-    yield running
-    if running.process is not None:
-        running.stop()
+def server(two_hosts: RunningServer) -> RunningServer:
+    return two_hosts
 
 
 def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], None]:
@@ -36,52 +30,55 @@ def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], No
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: pid not in server.pids(title) and len(server.pids(title)) > index)
 
+    kill.__qualname__ = f"kill -9 of {title}"
     return kill
 
 
-@pytest.mark.parametrize("index", [0, 1])
-def test_kill_each_host(server: RunningServer, index: int) -> None:
-    survive(server, LOAD, killed(server, "ray::Host", index))
+@pytest.mark.parametrize("index", [0, pytest.param(1, marks=pytest.mark.soak)])
+def test_kill_each_host(server: RunningServer, under_load: UnderLoad, index: int) -> None:
+    under_load(killed(server, "ray::Host", index))
 
 
-@pytest.mark.parametrize("index", [0, 1])
-def test_kill_each_edge(server: RunningServer, index: int) -> None:
-    survive(server, LOAD, killed(server, "ray::Edge", index))
+@pytest.mark.parametrize("index", [0, pytest.param(1, marks=pytest.mark.soak)])
+def test_kill_each_edge(server: RunningServer, under_load: UnderLoad, index: int) -> None:
+    under_load(killed(server, "ray::Edge", index))
 
 
 @pytest.mark.parametrize(
     "title",
     [
         "ray::ServeReplica:heliograph:Front",
-        "ray::ServeReplica:heliograph:Auth",
-        "ray::ServeController",
+        pytest.param("ray::ServeReplica:heliograph:Auth", marks=pytest.mark.soak),
+        pytest.param("ray::ServeController", marks=pytest.mark.soak),
         "ray::HAProxyManager",
     ],
 )
-def test_kill_the_front(server: RunningServer, title: str) -> None:
-    survive(server, LOAD, killed(server, title))
+def test_kill_the_front(server: RunningServer, under_load: UnderLoad, title: str) -> None:
+    under_load(killed(server, title))
     wait_for(server.answers)
 
 
-def test_stop_and_start(server: RunningServer) -> None:
+@pytest.mark.soak
+def test_stop_and_start(server: RunningServer, under_load: UnderLoad) -> None:
     def restart() -> None:
         server.stop()
         server.start()
 
-    survive(server, LOAD, restart)
+    under_load(restart)
 
 
-def test_kill_everything_at_once(server: RunningServer) -> None:
+def test_kill_everything_at_once(server: RunningServer, under_load: UnderLoad) -> None:
     """As a power cut: supervisor, Ray, hosts, edges, front."""
 
     def cut() -> None:
         server.kill()
         server.start()
 
-    survive(server, LOAD, cut)
+    under_load(cut)
 
 
-def test_kill_ray(server: RunningServer) -> None:
+@pytest.mark.soak
+def test_kill_ray(server: RunningServer, under_load: UnderLoad) -> None:
     """The supervisor starts the server again when the cluster under it is gone."""
 
     def kill() -> None:
@@ -92,10 +89,11 @@ def test_kill_ray(server: RunningServer) -> None:
         wait_for(lambda: not (server.data / "run.json").exists(), 90)
         server.wait_ready()
 
-    survive(server, LOAD, kill)
+    under_load(kill)
 
 
-def test_kill_the_supervisor(server: RunningServer) -> None:
+@pytest.mark.soak
+def test_kill_the_supervisor(server: RunningServer, under_load: UnderLoad) -> None:
     """Nothing is left behind that would be in the way of the next start."""
 
     def kill() -> None:
@@ -107,4 +105,4 @@ def test_kill_the_supervisor(server: RunningServer) -> None:
         assert not alive, f"left behind: {alive}"
         server.start()
 
-    survive(server, LOAD, kill)
+    under_load(kill)

@@ -6,7 +6,6 @@ once, everything is stopped and started; no message is lost, doubled or reordere
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +23,8 @@ from tests.integration.machine_cluster import (
 )
 from tests.integration.machine_folders import DATA
 from tests.integration.machines import Machine, cut, machines
-from tests.integration.running import LOAD_S_MAX, check, enough, flows, result_of, wait_for
+from tests.integration.running import check, result_of, wait_for
+from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -50,10 +50,22 @@ def cluster(bench: tuple[Machine, list[Machine]]) -> Cluster:
     return running
 
 
+@pytest.fixture(scope="module")
+def under_load(cluster: Cluster) -> Iterator[UnderLoad]:
+    load = cluster.under_load()
+    yield load
+    load.end()
+
+
 @pytest.fixture
 def spare(bench: tuple[Machine, list[Machine]]) -> Machine:
     """The machine that is not of the cluster at first."""
     return bench[1][NODES]
+
+
+def briefly(cluster: Cluster, node: int) -> None:
+    """Messages flow through a node, and nothing is lost."""
+    check(result_of(cluster.load(node, "--pairs", "5", "--rate", "100", "--seconds", "3")))
 
 
 def test_each_node_has_a_host_and_can_be_used(cluster: Cluster) -> None:
@@ -62,67 +74,76 @@ def test_each_node_has_a_host_and_can_be_used(cluster: Cluster) -> None:
         assert len(node.processes(HOST)) == 1
         assert len(node.processes("ray::Edge")) == 1
         assert len(list(node.data.glob("host-*"))) == 1
-    check(result_of(cluster.load(2, 3)))
+    briefly(cluster, 2)
 
 
-def test_a_killed_host_comes_back(cluster: Cluster) -> None:
-    load = loaded(cluster)
-    killed_once(cluster.nodes[1])
-    ended_well(cluster, load)
+def test_a_killed_host_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:
+    under_load(lambda: killed_once(cluster.nodes[1]))
 
 
-def test_the_head_is_started_again(cluster: Cluster) -> None:
-    """Hosts of the other nodes run on meanwhile; the head's comes back with it."""
-    load = loaded(cluster, 1)
-    others = [node.processes(HOST)[0] for node in cluster.nodes[1:]]
-    cluster.restart_head()
-    wait_for(lambda: all(cluster.answers(n) for n in range(NODES)), BACK_S_MAX)
-    assert all(process.is_running() for process in others)
-    ended_well(cluster, load)
-
-
-def test_a_machine_dies_and_comes_back(cluster: Cluster) -> None:
+def test_a_machine_dies_and_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:
     """The others go on, and its copies catch up."""
-    load = loaded(cluster)
     node = cluster.nodes[2]
     host = host_of(node)
-    node.kill()
-    wait_for(lambda: not cluster.leads(host))
-    flows(lambda: cluster.turns(0))
-    node.boot()
-    cluster.come_back(node)
-    ended_well(cluster, load)
+
+    def die_and_come_back() -> None:
+        node.kill()
+        wait_for(lambda: not cluster.leads(host))
+        under_load.flows()
+        node.boot()
+        cluster.come_back(node)
+
+    under_load(die_and_come_back)
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
-@pytest.mark.parametrize("ways", [1, 2])
-def test_a_machine_is_cut_off(cluster: Cluster, ways: int) -> None:
+@pytest.mark.parametrize("ways", [1, pytest.param(2, marks=pytest.mark.soak)])
+def test_a_machine_is_cut_off(cluster: Cluster, under_load: UnderLoad, ways: int) -> None:
     """From the other machines, but not from the people."""
-    load = loaded(cluster)
     node = cluster.nodes[1]
-    others = [other for other in cluster.nodes if other is not node]
-    for other in others:
-        node.stop_hearing(other)
-        if ways == 2:
-            other.stop_hearing(node)
-    wait_for(lambda: not cluster.leads(host_of(node)))
-    for machine in cluster.nodes:
-        machine.hear_all()
-    ended_well(cluster, load)
+
+    def cut_off() -> None:
+        for other in cluster.nodes:
+            if other is not node:
+                node.stop_hearing(other)
+                if ways == 2:
+                    other.stop_hearing(node)
+        wait_for(lambda: not cluster.leads(host_of(node)))
+        for machine in cluster.nodes:
+            machine.hear_all()
+
+    under_load(cut_off)
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
-def test_a_host_is_paused(cluster: Cluster) -> None:
+@pytest.mark.soak
+def test_the_head_is_started_again(cluster: Cluster, under_load: UnderLoad) -> None:
+    """Hosts of the other nodes run on meanwhile; the head's comes back with it."""
+    under_load.end()
+    load = cluster.under_load(1)
+    others = [node.processes(HOST)[0] for node in cluster.nodes[1:]]
+
+    def restart() -> None:
+        cluster.restart_head()
+        wait_for(lambda: all(cluster.answers(n) for n in range(NODES)), BACK_S_MAX)
+
+    load(restart)
+    assert all(process.is_running() for process in others)
+    load.end()
+
+
+@pytest.mark.soak
+def test_a_host_is_paused(cluster: Cluster, under_load: UnderLoad) -> None:
     """Others lead meanwhile; when it goes on, nothing that it thought to lead is taken from it."""
-    load = loaded(cluster)
-    paused(cluster, cluster.nodes[1], lambda: None)
-    ended_well(cluster, load)
+    under_load(lambda: paused(cluster, cluster.nodes[1], lambda: None))
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
-def test_a_host_is_paused_while_the_others_are_cut_apart(cluster: Cluster) -> None:
+@pytest.mark.soak
+def test_a_host_is_paused_while_the_others_are_cut_apart(
+    cluster: Cluster, under_load: UnderLoad
+) -> None:
     """No two can hear each other for a while: nothing is acknowledged then, and nothing lost."""
-    load = loaded(cluster)
 
     def cut_and_mend() -> None:
         cut(cluster.nodes[0], cluster.nodes[2])
@@ -130,45 +151,56 @@ def test_a_host_is_paused_while_the_others_are_cut_apart(cluster: Cluster) -> No
         for node in cluster.nodes:
             node.hear_all()
 
-    paused(cluster, cluster.nodes[1], cut_and_mend)
-    ended_well(cluster, load)
+    under_load(lambda: paused(cluster, cluster.nodes[1], cut_and_mend))
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_disk_is_full(cluster: Cluster, killed: bool) -> None:
+def test_a_disk_is_full(cluster: Cluster, under_load: UnderLoad, killed: bool) -> None:
     """Where a log needs room and there is none, a copy falls behind; it catches up when there is.
     In the second case a host that has another copy is killed meanwhile."""
-    load = loaded(cluster)
     full, other = cluster.nodes[1:]
-    full.fill(DATA)
-    _, writer = cluster.write(f"writer_{killed}".lower())
-    try:
-        wait_for(lambda: cluster.lacks(host_of(full)), BACK_S_MAX)
-        if killed:
-            killed_once(other)
-        flows(lambda: cluster.turns(0))
-    finally:
-        full.make_room(DATA)
-    assert cluster.written(writer) > 100
-    ended_well(cluster, load)
+
+    def fill() -> None:
+        full.fill(DATA)
+        _, writer = cluster.write(f"writer_{killed}".lower())
+        try:
+            wait_for(lambda: cluster.lacks(host_of(full)), BACK_S_MAX)
+            if killed:
+                killed_once(other)
+            under_load.flows()
+        finally:
+            full.make_room(DATA)
+        assert cluster.written(writer) > 100
+
+    under_load(fill)
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
-def test_a_machine_dies_while_the_head_is_started_again(cluster: Cluster) -> None:
-    load = loaded(cluster)
+@pytest.mark.soak
+def test_a_machine_dies_while_the_head_is_started_again(
+    cluster: Cluster, under_load: UnderLoad
+) -> None:
     node = cluster.nodes[2]
-    node.kill()
-    cluster.restart_head()
-    node.boot()
-    cluster.come_back(node)
-    wait_for(lambda: all(cluster.answers(n) for n in range(NODES)), BACK_S_MAX)
-    ended_well(cluster, load)
+
+    def die_and_restart() -> None:
+        node.kill()
+        cluster.restart_head()
+        node.boot()
+        cluster.come_back(node)
+        wait_for(lambda: all(cluster.answers(n) for n in range(NODES)), BACK_S_MAX)
+
+    under_load(die_and_restart)
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
-def test_heliograph_is_stopped_and_started(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.mark.soak
+def test_heliograph_is_stopped_and_started(
+    cluster: Cluster, under_load: UnderLoad, tmp_path: Path
+) -> None:
     """Ray goes on meanwhile; what was stored is sound, and it is there again."""
+    under_load.end()
     cluster.talk("register", 'await client.send(notes.id, "before")')
     cluster.nodes[0].run("heliograph", "cluster", "stop", "--data", DATA)
     wait_for(lambda: not any(node.processes(HOST) for node in cluster.nodes))
@@ -179,19 +211,6 @@ def test_heliograph_is_stopped_and_started(cluster: Cluster, tmp_path: Path) -> 
     said = cluster.talk("login", "print([m.text async for m in client.history(notes.id)])")
     assert "['before']" in said
     wait_for(cluster.all_in_sync, BACK_S_MAX)
-
-
-def loaded(cluster: Cluster, node: int = 0) -> subprocess.Popen[str]:
-    """A load that has begun, and goes on until `ended_well`."""
-    load = cluster.load(node, LOAD_S_MAX)
-    flows(lambda: cluster.turns(node))
-    return load
-
-
-def ended_well(cluster: Cluster, load: subprocess.Popen[str]) -> None:
-    """It gets on, and nothing was lost, doubled or reordered when it is ended."""
-    flows(lambda: cluster.turns(0))
-    check(enough(load))
 
 
 def killed_once(node: Machine) -> None:
@@ -225,56 +244,73 @@ def test_a_folder_of_another_cluster_is_refused(cluster: Cluster) -> None:
     assert "node-1 of 0123456789" in refused.stdout
 
 
-def test_a_machine_joins_and_gets_its_share(cluster: Cluster, spare: Machine) -> None:
-    load = loaded(cluster)
-    cluster.join(spare)
-    assert f"Node {spare.name} joins as host-{NODES}" in cluster.start("--nodes", str(NODES + 1))
+@pytest.mark.soak
+def test_a_machine_joins_and_gets_its_share(
+    cluster: Cluster, under_load: UnderLoad, spare: Machine
+) -> None:
     share = PARTITIONS * COPIES // (NODES + 1)
-    wait_for(lambda: cluster.shares()[host_of(spare)] == share, BACK_S_MAX)
-    ended_well(cluster, load)
+
+    def join() -> None:
+        cluster.join(spare)
+        assert f"Node {spare.name} joins as host-{NODES}" in cluster.start(
+            "--nodes", str(NODES + 1)
+        )
+        wait_for(lambda: cluster.shares()[host_of(spare)] == share, BACK_S_MAX)
+
+    under_load(join)
     cluster.consist_of([*cluster.nodes, spare])
     assert cluster.answers(NODES)
-    check(result_of(cluster.load(NODES, 2)))
+    briefly(cluster, NODES)
 
 
-def test_a_machine_that_is_lost_is_replaced(cluster: Cluster) -> None:
+@pytest.mark.soak
+def test_a_machine_that_is_lost_is_replaced(cluster: Cluster, under_load: UnderLoad) -> None:
     """Its disk is lost, too; the other three have everything afterwards."""
-    load = loaded(cluster)
     head, lost, *others = cluster.nodes
     host = host_of(lost)
-    lost.kill()
-    said = cluster.start("--nodes", str(NODES + 1), "--replace-after", "5", "--wait", "1")
-    assert f"{host} is missing" in said
     rest = {f"host-{n}": PARTITIONS for n in range(NODES + 1)}
     del rest[host]
-    wait_for(lambda: cluster.shares() == rest, BACK_S_MAX)
-    ended_well(cluster, load)
+
+    def lose() -> None:
+        lost.kill()
+        said = cluster.start("--nodes", str(NODES + 1), "--replace-after", "5", "--wait", "1")
+        assert f"{host} is missing" in said
+        wait_for(lambda: cluster.shares() == rest, BACK_S_MAX)
+
+    under_load(lose)
     cluster.consist_of([head, *others])
 
 
-def test_the_machine_of_a_chat_s_own_host_dies_and_comes_back(cluster: Cluster) -> None:
+@pytest.mark.soak
+def test_the_machine_of_a_chat_s_own_host_dies_and_comes_back(
+    cluster: Cluster, under_load: UnderLoad
+) -> None:
     """A chat for each machine gets a host of its own, while it is written to."""
-    load = loaded(cluster)
+    under_load.flows()
     writers = [cluster.write(f"mover_{n}", letters=10, at_once=2) for n in range(NODES)]
     for chat_id, _ in writers:
         assert cluster.leads(cluster.dedicate(chat_id))
-    flows(lambda: cluster.turns(0))
     node = cluster.nodes[-1]
     (host,) = (path.name for path in node.data.glob("dedicated-*"))
-    node.kill()
-    wait_for(lambda: not cluster.leads(host))
-    flows(lambda: cluster.turns(0))
-    node.boot()
-    cluster.come_back(node)
-    wait_for(lambda: cluster.leads(host), BACK_S_MAX)
-    for _, writer in writers:
-        assert cluster.written(writer) > 10
-    ended_well(cluster, load)
+
+    def die_and_come_back() -> None:
+        node.kill()
+        wait_for(lambda: not cluster.leads(host))
+        under_load.flows()
+        node.boot()
+        cluster.come_back(node)
+        wait_for(lambda: cluster.leads(host), BACK_S_MAX)
+        for _, writer in writers:
+            assert cluster.written(writer) > 10
+
+    under_load(die_and_come_back)
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
-def test_down_and_up(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.mark.soak
+def test_down_and_up(cluster: Cluster, under_load: UnderLoad, tmp_path: Path) -> None:
     """Nothing is left running, what was stored is sound, and it is there again."""
+    under_load.end()
     cluster.talk("login", 'await client.send(notes.id, "then")')
     cluster.down()
     wait_for(lambda: not any(node.processes() for node in cluster.nodes), GONE_S_MAX)
@@ -282,7 +318,7 @@ def test_down_and_up(cluster: Cluster, tmp_path: Path) -> None:
     cluster.up()
     said = cluster.talk("login", "print([m.text async for m in client.history(notes.id)])")
     assert "['then', 'before']" in said
-    check(result_of(cluster.load(1, 3)))
+    briefly(cluster, 1)
     own = [path.name for node in cluster.nodes for path in node.data.glob("dedicated-*")]
     assert len(own) == NODES
     wait_for(lambda: all(map(cluster.leads, own)), BACK_S_MAX)

@@ -7,29 +7,24 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.integration.running import RunningServer, survive, wait_for
+from tests.integration.running import RunningServer, wait_for
+from tests.integration.under_load import UnderLoad
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("four hosts")]
 
 HOST = "ray::ReplicatedHost"
-LOAD = ("--pairs", "10", "--window", "2")
 MOVES_S_MAX = 180
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("moves") / "data"
-    options = ("--hosts", "4", "--copies", "3", "--replace-after", "10")
-    running = RunningServer(folder, *options).start()
-    yield running
-    if running.process is not None:
-        running.stop()
+def server(four_hosts: RunningServer) -> RunningServer:
+    return four_hosts
 
 
 def cluster(server: RunningServer) -> dict[str, Any]:
@@ -67,7 +62,7 @@ def pid_of(server: RunningServer, host: str) -> int:
     raise AssertionError(f"no process has {folder}")
 
 
-def test_a_drained_host_leads_nothing(server: RunningServer) -> None:
+def test_a_drained_host_leads_nothing(server: RunningServer, under_load: UnderLoad) -> None:
     def work() -> None:
         drain(server, "host-0")
         shown = cluster(server)
@@ -77,11 +72,12 @@ def test_a_drained_host_leads_nothing(server: RunningServer) -> None:
         until(server, lambda now: any(row["leader"] == "host-0" for row in now["partitions"]))
 
     until(server, is_well)
-    survive(server, LOAD, work)
+    under_load(work)
 
 
+@pytest.mark.soak
 def test_a_host_that_is_gone_is_replaced_and_finds_a_place_when_it_comes_back(
-    server: RunningServer,
+    server: RunningServer, under_load: UnderLoad
 ) -> None:
     def work() -> None:
         pid = pid_of(server, "host-2")
@@ -92,10 +88,11 @@ def test_a_host_that_is_gone_is_replaced_and_finds_a_place_when_it_comes_back(
             os.kill(pid, signal.SIGCONT)
         until(server, lambda now: copies(now)["host-2"] == 12 and is_well(now))
 
-    survive(server, LOAD, work)
+    under_load(work)
 
 
-def test_a_host_gives_away_all_it_has(server: RunningServer) -> None:
+@pytest.mark.soak
+def test_a_host_gives_away_all_it_has(server: RunningServer, under_load: UnderLoad) -> None:
     def work() -> None:
         drain(server, "host-3", "--for-good")
         assert not copies(cluster(server))["host-3"]
@@ -104,7 +101,7 @@ def test_a_host_gives_away_all_it_has(server: RunningServer) -> None:
         drain(server, "host-3", "--undo")
         until(server, lambda now: copies(now)["host-3"] == 12 and is_well(now))
 
-    survive(server, LOAD, work)
+    under_load(work)
     left = [path.name for path in (server.data / "host-3").glob("partition-*/rows")]
     assert len(left) == 12
 

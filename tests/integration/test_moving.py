@@ -84,7 +84,7 @@ def kill_both(server: RunningServer, home: str, chat_id: str) -> None:
 def test_chats_move_while_messages_flow(server: RunningServer) -> None:
     """One after the other; while the second one moves, and again when it has, both its hosts are
     killed."""
-    loading = server.load("--pairs", "2", "--rate", "400", "--seconds", str(LOAD_S_MAX))
+    loading = server.load("--pairs", "2", "--rate", "100", "--seconds", str(LOAD_S_MAX))
     first, second = new_chats(server, set(), 2)
     home = chats(server.data)[second]
     assert folder_of(first) in finished(dedicate(server, first))
@@ -98,9 +98,10 @@ def test_chats_move_while_messages_flow(server: RunningServer) -> None:
     assert chats(server.data) == {chat_id: folder_of(chat_id) for chat_id in (first, second)}
 
 
+@pytest.mark.soak
 def test_a_group_moves_while_messages_flow(server: RunningServer) -> None:
     known = set(chats(server.data))
-    loading = server.load("--fanout", "6", "--window", "2", "--seconds", str(LOAD_S_MAX))
+    loading = server.load("--fanout", "6", "--window", "1", "--seconds", str(LOAD_S_MAX))
     (chat_id,) = new_chats(server, known, 1)
     finished(dedicate(server, chat_id))
     figures = enough(loading)
@@ -110,6 +111,7 @@ def test_a_group_moves_while_messages_flow(server: RunningServer) -> None:
     assert chats(server.data)[chat_id] == folder_of(chat_id)
 
 
+@pytest.mark.soak
 def test_it_is_there_after_a_restart_and_in_a_backup(server: RunningServer, tmp_path: Path) -> None:
     moved = {name: host for name, host in chats(server.data).items() if host[0] == "d"}
     assert moved

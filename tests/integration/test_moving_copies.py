@@ -26,7 +26,7 @@ from tests.integration.running import (
 )
 from tests.integration.test_moving import chats, dedicate, finished, new_chats, pid_of
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.soak, pytest.mark.timeout(600)]
 
 BACK_S_MAX = 90
 

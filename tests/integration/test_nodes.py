@@ -13,11 +13,13 @@ import pytest
 import heliograph
 from actors.runtime.names import NODE_RESOURCE
 from api import limits
-from tests.integration.running import RunningServer, check, result_of, survive, verify, wait_for
+from tests.integration.running import RunningServer, check, result_of, verify, wait_for
+from tests.integration.under_load import on_server
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("options", "host"),
     [((), "ray::NodeReplicatedHost"), (("--copies", "1"), "ray::NodeHost")],
@@ -33,11 +35,13 @@ def test_a_cluster_on_one_machine(folder: Path, options: tuple[str, ...], host: 
         pid = server.kill_one(host)
         wait_for(lambda: pid not in (pids := server.pids(host)) and len(pids) == 3)
 
-    survive(server, ("--pairs", "10", "--window", "4"), kill)
+    under_load = on_server(server)
+    under_load(kill)
+    under_load.end()
     server.stop()
     verify(server)
     server.start()
-    check(result_of(server.load("--pairs", "5", "--window", "4", "--seconds", "2")))
+    check(result_of(server.load("--pairs", "5", "--rate", "100", "--seconds", "2")))
     server.stop()
 
 

@@ -1,4 +1,4 @@
-"""Three copies on three hosts of one machine: each host dies, stops, or loses its disk with load
+"""Three copies on four hosts of one machine: each host dies, stops, or loses its disk with load
 running, and what was acknowledged is there, once, in order, in every copy."""
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -15,21 +14,18 @@ import pytest
 
 from heliograph.admin.copies import copies_in
 from storage.replica import LmdbReplica
-from tests.integration.running import RunningServer, survive, verify, wait_for
+from tests.integration.running import RunningServer, verify, wait_for
+from tests.integration.under_load import UnderLoad
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("four hosts")]
 
-LOAD = ("--pairs", "20", "--window", "2")
+HOSTS = 4
 HOST = "ray::ReplicatedHost"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("copies") / "data"
-    running = RunningServer(folder, "--copies", "3").start()
-    yield running
-    if running.process is not None:
-        running.stop()
+def server(four_hosts: RunningServer) -> RunningServer:
+    return four_hosts
 
 
 def figure(server: RunningServer, name: str) -> list[float]:
@@ -48,20 +44,26 @@ def test_the_operator_sees_who_leads(server: RunningServer) -> None:
     shown = json.loads(done.stdout)
     assert not shown["silent"]
     assert len(shown["partitions"]) == 16
-    assert {row["leader"] for row in shown["partitions"]} == {"host-0", "host-1", "host-2"}
+    assert {row["leader"] for row in shown["partitions"]} == {
+        f"host-{number}" for number in range(HOSTS)
+    }
 
 
-@pytest.mark.parametrize("index", [0, 1, 2])
-def test_kill_each_host(server: RunningServer, index: int) -> None:
+@pytest.mark.parametrize(
+    "index", [0, *(pytest.param(number, marks=pytest.mark.soak) for number in range(1, HOSTS))]
+)
+def test_kill_each_host(server: RunningServer, under_load: UnderLoad, index: int) -> None:
     def kill() -> None:
         pid = server.pids(HOST)[index]
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: pid not in server.pids(HOST) and len(server.pids(HOST)) == 3)
+        wait_for(lambda: pid not in server.pids(HOST) and len(server.pids(HOST)) == HOSTS)
 
-    survive(server, LOAD, kill)
+    under_load(kill)
 
 
-def test_a_host_that_was_stopped_goes_on_as_a_follower(server: RunningServer) -> None:
+def test_a_host_that_was_stopped_goes_on_as_a_follower(
+    server: RunningServer, under_load: UnderLoad
+) -> None:
     """It believes to lead when it wakes up; it must not answer as if it did."""
 
     def pause() -> None:
@@ -73,26 +75,29 @@ def test_a_host_that_was_stopped_goes_on_as_a_follower(server: RunningServer) ->
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    survive(server, LOAD, pause)
+    under_load(pause)
 
 
-def test_everything_stops_and_starts(server: RunningServer) -> None:
+@pytest.mark.soak
+def test_everything_stops_and_starts(server: RunningServer, under_load: UnderLoad) -> None:
     def restart() -> None:
         server.stop()
         server.start()
 
-    survive(server, LOAD, restart)
+    under_load(restart)
 
 
-def test_a_power_cut(server: RunningServer) -> None:
+@pytest.mark.soak
+def test_a_power_cut(server: RunningServer, under_load: UnderLoad) -> None:
     def cut() -> None:
         server.kill()
         server.start()
 
-    survive(server, LOAD, cut)
+    under_load(cut)
 
 
-def test_a_lost_disk_is_filled_again(server: RunningServer) -> None:
+@pytest.mark.soak
+def test_a_lost_disk_is_filled_again(server: RunningServer, under_load: UnderLoad) -> None:
     """While the server goes on, one host comes back with an empty folder."""
     victim = server.data / "host-1"
 
@@ -101,7 +106,8 @@ def test_a_lost_disk_is_filled_again(server: RunningServer) -> None:
         shutil.rmtree(victim)
         server.start()
 
-    survive(server, LOAD, lose)
+    under_load(lose)
+    under_load.end()
     records = {
         partition: [newest_record(folder) for folder in folders]
         for partition, folders in stopped(server).items()

@@ -29,6 +29,7 @@ from actors.verify import verify
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from tests.profile import tries
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import PAGE, Device, Shown, fetch, history
 from tests.unit.actors.story import PROBES, Story, log_of, refusal, stripped
@@ -568,7 +569,10 @@ class CityMachine(RuleBasedStateMachine):
 
 
 SETTINGS = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, phases=(Phase.reuse, Phase.generate)
+    max_examples=tries(25),
+    stateful_step_count=40,
+    deadline=None,
+    phases=(Phase.reuse, Phase.generate),
 )
 """Without shrinking, which takes minutes here; the steps are printed as they were."""
 PLACEMENTS: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -579,6 +583,7 @@ PLACEMENTS: dict[str, tuple[int, tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_any_order_of_events(placement: str) -> None:
     class Machine(CityMachine):

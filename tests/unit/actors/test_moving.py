@@ -34,6 +34,7 @@ class MovingCityMachine(CityMachine):
             assert report.clean, report.findings
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("hosts", [1, 2])
 def test_any_order_of_events(hosts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moves, "COPY_ROWS_MAX", 3)

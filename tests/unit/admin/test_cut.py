@@ -15,6 +15,7 @@ from heliograph.admin import cut
 from heliograph.admin.cut import History, NoCut, earliest_cut, find_cut, history_of
 from storage.keys import u64
 from storage.port import Writes
+from tests.profile import tries
 
 PARTITIONS = (0, 1, 2)
 
@@ -123,7 +124,7 @@ def act(rng: random.Random, stores: list[Store]) -> None:
     rng.choice([one.send, one.receive, one.delete])(other)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_the_cut_is_the_earliest_that_fits(seed: int) -> None:
     """Stores go on between any two looks at them."""

@@ -13,6 +13,7 @@ from actors.runtime.refs import Caller
 from api import methods as m
 from api.errors import ApiError
 from heliograph.chat.model import ChatState, Model, Pending
+from tests.profile import tries
 from tests.unit.chat.village import Update, Village
 
 NAMES = ("alice", "bobby", "carol")
@@ -114,7 +115,7 @@ def seen(model: Model, chat: ChatState) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(before=STEPS, after=STEPS, repeated=st.integers(0, 1_000))
 def test_updates_lead_where_a_fresh_fetch_leads(before: Any, after: Any, repeated: int) -> None:
     place = Place()

@@ -10,6 +10,7 @@ from msgspec import Raw
 from api import types as t
 from heliograph._sync import Gate, Passed, own_message
 from heliograph._wire import UnknownUpdate, WireDifference, WireNumbered
+from tests.profile import tries
 
 HELD_MAX = 4
 PAGE = 3
@@ -162,7 +163,7 @@ class Mailbox(RuleBasedStateMachine):
 
 
 TestMailbox = Mailbox.TestCase
-TestMailbox.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+TestMailbox.settings = settings(max_examples=tries(300), stateful_step_count=30, deadline=None)
 
 
 def test_a_push_in_order_passes() -> None:

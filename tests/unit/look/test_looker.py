@@ -25,6 +25,7 @@ from actors.media.look.looker import ZYGOTE
 from actors.media.look.mime import mime_of
 from actors.media.look.types import PREVIEW_BYTES_MAX, THUMB_BYTES_MAX, WAVEFORM_SLICES
 from api.errors import ApiError
+from tests.profile import tries
 from tests.unit.look import attacker, samples
 
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
@@ -354,7 +355,9 @@ ORIGINALS = [*MODES.values(), samples.wav(0.1)]
 
 
 @settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=tries(300),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     st.sampled_from(ORIGINALS),

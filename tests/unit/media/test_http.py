@@ -26,6 +26,7 @@ from api import methods as m
 from api.errors import ApiError, Problem
 from api.files import name_in
 from api.types import Ok, PartRange
+from tests.profile import tries
 from tests.unit.media.desk import Desk, hash_of, id_of, parts_of
 from tests.unit.runtime.fake_time import idle
 
@@ -677,7 +678,7 @@ def test_a_part_is_not_sent_as_a_range(desk: Desk) -> None:
     assert desk.alice.call(m.GetUpload(7)).stored == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(start=st.integers(0, len(LONG) - 1), length=st.integers(1, len(LONG)))
 def test_any_range(start: int, length: int) -> None:
     desk = _one_desk()

@@ -20,6 +20,7 @@ from actors.runtime.refs import NOBODY, ActorRef
 from api.errors import ApiError
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
+from tests.profile import tries
 from tests.unit.runtime import fake_time
 from tests.unit.runtime.kit import LookAll, Once
 from tests.unit.runtime.running import Host, Running
@@ -184,7 +185,7 @@ def check(writers: list[Writer], kept: list[int], told: list[int], full: bool) -
         assert full or mine == sorted(mine), "the order of a link is kept"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @example(faults=[Fault.NONE, Fault.UNHEARD], crashes=[], full=set(), writers=1, seed=0)
 @example(faults=[Fault.ANSWERED_LATE], crashes=[(0, 0.0)], full=set(), writers=1, seed=0)
 @given(

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from actors.runtime.layers import Committed, Layer, Pending
 from actors.runtime.wire import PUSH, Out
 from storage.memory import MemoryStore
+from tests.profile import tries
 
 ACTORS = (b"\x01a", b"\x01b")
 SUFFIXES = st.binary(min_size=1, max_size=2)
@@ -83,7 +84,9 @@ class LayersMachine(RuleBasedStateMachine):
             assert list(layers.rows(0, actor, first, last, limit, reverse)) == expected
 
 
-LayersMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+LayersMachine.TestCase.settings = settings(
+    max_examples=tries(150), stateful_step_count=30, deadline=None
+)
 TestLayers = LayersMachine.TestCase
 
 

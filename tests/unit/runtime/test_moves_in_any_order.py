@@ -15,6 +15,7 @@ from actors.runtime.placement import MOVED_BASE, own_partition
 from actors.runtime.refs import ActorRef
 from actors.runtime.wire import Receipt, Shipment
 from api.errors import ApiError
+from tests.profile import tries
 from tests.unit.runtime.kit import LookAll, Once, Relay, Remind
 from tests.unit.runtime.moving import MovingRig
 
@@ -237,5 +238,7 @@ class MovesMachine(RuleBasedStateMachine):
         return found
 
 
-MovesMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+MovesMachine.TestCase.settings = settings(
+    max_examples=tries(200), stateful_step_count=60, deadline=None
+)
 TestMoves = MovesMachine.TestCase

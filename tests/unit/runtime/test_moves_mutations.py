@@ -16,6 +16,8 @@ from tests.unit.runtime.test_moves_in_any_order import MovesMachine
 
 Patch = pytest.MonkeyPatch
 
+pytestmark = pytest.mark.soak
+
 
 def leave_before_what_it_sent_has_arrived(patch: Patch) -> None:
     real = Moves._freeze

@@ -17,6 +17,7 @@ from actors.runtime.refs import NOBODY, ActorRef
 from actors.runtime.wire import Envelope, Parcel, Receipt, Shipment
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
+from tests.profile import tries
 from tests.unit.runtime.fake_time import fake_loop, idle
 from tests.unit.runtime.kit import Add, Attach, Look, LookAll, Relay, Said, Tell
 from tests.unit.runtime.running import Front, Running, on_running, pending, refused
@@ -149,7 +150,7 @@ def test_a_batch_that_cannot_be_read_does_not_hold_up_its_stream() -> None:
 # --- the order of a front's batches -------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(order=st.permutations(range(1, 6)), apart=st.booleans())
 def test_batches_are_executed_in_the_order_of_their_numbers(order: list[int], apart: bool) -> None:
     async def test(running: Running) -> None:

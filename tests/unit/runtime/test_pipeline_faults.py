@@ -17,6 +17,7 @@ from actors.runtime.wire import Parcel
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
 from storage.port import StorageFailed, StorageFull, Writes
+from tests.profile import tries
 from tests.unit.runtime.fake_time import fake_loop, idle
 from tests.unit.runtime.kit import Add, Attach, Look, LookAll, Once, Relay, Remind, refusal
 from tests.unit.runtime.running import Front, Running, on_running, pending, refused
@@ -354,7 +355,7 @@ def test_a_timer_fires_when_it_is_due_and_survives_its_host() -> None:
 # --- crashes ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(
     work=st.lists(
         st.sampled_from(["say", "say", "append", "turn", "idle", "poll", "crash"]),

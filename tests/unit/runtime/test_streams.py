@@ -16,6 +16,7 @@ from actors.runtime.refs import NOBODY, ActorRef
 from actors.runtime.streams import NUMBERS, OUTBOX, WATERMARKS
 from actors.runtime.wire import Envelope, Receipt, Shipment
 from api.errors import ApiError
+from tests.profile import tries
 from tests.unit.runtime.kit import Add, LookAll, Relay, Rig
 
 FROM, TO = "host-0", "host-1"
@@ -384,5 +385,7 @@ class StreamsMachine(RuleBasedStateMachine):
         assert engine.streams.waiting(engine.led) == set()
 
 
-StreamsMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+StreamsMachine.TestCase.settings = settings(
+    max_examples=tries(150), stateful_step_count=40, deadline=None
+)
 TestStreams = StreamsMachine.TestCase

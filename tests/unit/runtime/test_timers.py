@@ -11,6 +11,7 @@ from actors.runtime import timers
 from actors.runtime.refs import ActorRef
 from actors.runtime.timers import BY_NAME, BY_TIME, NEVER_MS
 from api.errors import ApiError
+from tests.profile import tries
 from tests.unit.runtime.kit import KINDS, Add, LookAll, Remind, Rig
 
 HOST = "host-0"
@@ -241,5 +242,7 @@ class TimersMachine(RuleBasedStateMachine):
         assert left(self.rig) == len(self.armed)
 
 
-TimersMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TimersMachine.TestCase.settings = settings(
+    max_examples=tries(100), stateful_step_count=40, deadline=None
+)
 TestTimers = TimersMachine.TestCase

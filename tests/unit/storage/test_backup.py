@@ -25,6 +25,7 @@ from storage.backup.repository import Repository
 from storage.folder import Description
 from storage.keys import KEY_BYTES_MAX
 from storage.port import StorageFull
+from tests.profile import tries
 
 DESCRIPTION = Description(1, "cluster", 8, 2, 1)
 
@@ -85,7 +86,7 @@ def test_a_chunk_has_at_most_so_many_bytes() -> None:
     assert [len(chunk) for chunk in cut_rows(rows, 1)] == [3, 3, 3]
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=tries(20), deadline=None, derandomize=True)
 @given(
     at=st.integers(0, 49_999),
     what=st.sampled_from(["change", "delete", "insert"]),
@@ -108,7 +109,7 @@ def test_a_small_change_makes_few_new_chunks(at: int, what: str, salt: int) -> N
 # --- the repository ---------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(rows=ROWS)
 def test_rows_are_stored_and_read_again(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row]

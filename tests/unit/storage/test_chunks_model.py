@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from api.files import chunk_hash
 from storage.chunk_changes import Checked
 from storage.chunks import ChunkStore
+from tests.profile import tries
 
 DATA = [bytes([n]) * (1 << (2 * n)) for n in range(9)]
 NAMES = [chunk_hash(data) for data in DATA]
@@ -105,4 +106,4 @@ class Chunks(RuleBasedStateMachine):
 
 
 TestChunks = Chunks.TestCase
-TestChunks.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestChunks.settings = settings(max_examples=tries(40), stateful_step_count=30, deadline=None)

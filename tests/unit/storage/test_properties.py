@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from storage.port import Checkpoint
+from tests.profile import tries
 from tests.unit.storage.stores import DISKS, PARTITIONS, commit
 
 KEYS = st.binary(min_size=1, max_size=3)
@@ -111,10 +112,11 @@ class StoreMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("kind", DISKS)
 def test_it_is_a_dictionary_that_survives_crashes(kind: str) -> None:
     machine = type("Machine", (StoreMachine,), {"kind": kind})
     case = machine.TestCase
     examples = 60 if kind == "lmdb" else 100
-    case.settings = settings(max_examples=examples, stateful_step_count=30, deadline=None)
+    case.settings = settings(max_examples=tries(examples), stateful_step_count=30, deadline=None)
     case().runTest()

@@ -23,6 +23,7 @@ from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.port import BadKey, Checkpoint, StorageFull, Writes
 from storage.records import segments_of
 from storage.replica import LmdbReplica, Replica, encode_record, epoch_of
+from tests.profile import tries
 from tests.unit.storage.stores import PARTITIONS, checkpoint, everything
 
 SEGMENT = 400
@@ -858,6 +859,7 @@ class ReplicaMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("kind", PLACES)
 def test_it_is_a_list_of_records_that_survives_crashes(
     kind: str, monkeypatch: pytest.MonkeyPatch
@@ -866,5 +868,5 @@ def test_it_is_a_list_of_records_that_survives_crashes(
     machine: Any = type("Machine", (ReplicaMachine,), {"kind": kind})
     case = machine.TestCase
     examples = 60 if kind == "lmdb" else 100
-    case.settings = settings(max_examples=examples, stateful_step_count=40, deadline=None)
+    case.settings = settings(max_examples=tries(examples), stateful_step_count=40, deadline=None)
     case().runTest()

@@ -9,6 +9,8 @@ from tests.unit.world.mutations import MUTATIONS, REPLICATED, Mutation, Replicat
 
 SEEDS_MAX = 40
 
+pytestmark = pytest.mark.soak
+
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
 def test_a_defect_is_found(mutation: Mutation) -> None:

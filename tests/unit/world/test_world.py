@@ -1,9 +1,8 @@
-"""Worlds: the seeds that found something once, and fresh ones in every run of the tests."""
+"""Worlds: the seeds that found something once, and fresh ones for every commit."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 
@@ -11,9 +10,10 @@ import pytest
 
 from sim.world.seeds import SEEDS, Kept
 from sim.world.world import Outcome, World, run
+from tests.profile import first_seed, tries
 
-FRESH = 50
-FRESH_REPLICATED = 20
+FRESH = tries(15)
+FRESH_REPLICATED = tries(5)
 SEEN_BEFORE = 1
 
 
@@ -27,19 +27,19 @@ def test_what_was_found_once_is_not_found_again(kept: Kept) -> None:
     assert not outcome.reasons, _tell(outcome)
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("batch", range(4))
 def test_fresh_seeds(batch: int) -> None:
-    first = secrets.randbelow(10**9)
-    print(f"fresh seeds from {first}")
+    first = first_seed(f"worlds {batch}")
     for seed in range(first, first + FRESH):
         outcome = run(seed)
         assert not outcome.reasons, _tell(outcome)
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize(("copies", "batch"), [(2, 0), (3, 0), (3, 1), (3, 2)])
 def test_fresh_seeds_with_copies(copies: int, batch: int) -> None:
-    first = secrets.randbelow(10**9)
-    print(f"fresh seeds from {first}")
+    first = first_seed(f"worlds with {copies} copies, {batch}")
     for seed in range(first, first + FRESH_REPLICATED):
         outcome = run(seed, copies)
         assert not outcome.reasons, _tell(outcome)

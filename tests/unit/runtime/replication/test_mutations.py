@@ -11,6 +11,8 @@ from tests.unit.runtime.replication import mutations
 from tests.unit.runtime.replication import test_replication as scenarios
 from tests.unit.runtime.replication.mutations import Mutate
 
+pytestmark = pytest.mark.soak
+
 ATTEMPTS: list[Callable[[], None]] = [
     scenarios.test_a_copy_loses_exactly_what_the_new_leader_does_not_have,
     scenarios.test_a_leader_that_is_cut_off_serves_nobody,

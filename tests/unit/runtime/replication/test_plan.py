@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from actors.runtime.placement import MOVED_BASE, own_host
 from actors.runtime.replication.plan import MOVES_MAX, View, first_own_members, plan
 from actors.runtime.replication.protocol import Configuration, Mark, Seat
+from tests.profile import tries
 
 STEPS_MAX = 400
 D = MOVED_BASE + 7
@@ -310,7 +311,7 @@ HAPPENINGS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(HAPPENINGS, st.integers(0, 2**32), st.integers(2, 3), st.booleans(), st.booleans())
 def test_it_comes_to_an_end(
     happenings: list[tuple[str, int]], seed: int, copies: int, zoned: bool, own: bool

@@ -1,0 +1,65 @@
+"""What all tests share: seeds, the two lanes of the tests that start servers, and the last lines of
+a run that failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.profile import SEED, SEED_VARIABLE, SOAK, SOAK_VARIABLE
+
+REASON_CHARS_MAX = 300
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(SEED)
+
+
+def pytest_report_header() -> str:
+    return f"{SEED_VARIABLE}={SEED}" + (f" {SOAK_VARIABLE}={SOAK}" if SOAK else "")
+
+
+def _lane(item: pytest.Item) -> str:
+    """What must not run beside each other: the tests of a module, and all that share a server."""
+    assert isinstance(item, pytest.Function)
+    shared = item.get_closest_marker("shares")
+    return str(shared.args[0]) if shared else str(item.path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("real"):
+            item.add_marker(pytest.mark.xdist_group(_lane(item)))
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """What broke, in one line."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else str(report.longrepr)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines[0] if crash is not None or not lines else lines[-1])[:REASON_CHARS_MAX]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """For each failure: what broke, and how to run it alone."""
+    failed = [
+        report
+        for kind in ("failed", "error")
+        for report in terminalreporter.getreports(kind)
+        if hasattr(report, "nodeid")
+    ]
+    if not failed:
+        return
+    given = f"{SEED_VARIABLE}={SEED} " + (f"{SOAK_VARIABLE}={SOAK} " if SOAK else "")
+    terminalreporter.section("what broke, and how to run it alone")
+    for report in failed:
+        when = {"setup": " (before it)", "teardown": " (after it)"}.get(
+            getattr(report, "when", ""), ""
+        )
+        name = report.nodeid.split("@")[0]
+        terminalreporter.write_line(f"{name}{when}: {_reason(report)}")
+        terminalreporter.write_line(f"    {given}.venv/bin/pytest '{name}'")

@@ -1,0 +1,201 @@
+"""`make soak`: what takes longer than the gate may, piece by piece.
+
+Each part is a run of the tests, or of the simulator, that ends by itself. The parts take turns: the
+one that has waited longest comes first, so that one hour after the other goes through all of them,
+and who stops in the middle goes on there. What ran is written into a table of `docs/testing.md`.
+`SOAK_MINUTES` bounds a run; `SOAK_PARTS=faults,worlds` chooses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.profile import SEED_VARIABLE, SOAK_VARIABLE
+
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / ".venv" / "soak.json"
+LOGS = ROOT / ".venv" / "soak-logs"
+TABLE = ROOT / "docs" / "testing.md"
+BEGIN, END = "<!-- soak: begin -->\n", "<!-- soak: end -->\n"
+MINUTES = float(os.environ.get("SOAK_MINUTES") or 60)
+LONGER = 1.5
+"""A part that takes so much longer than it did the last time is stopped when the time is over."""
+STOP_S_MAX = 120
+FACTOR = 10
+"""How many times as many examples and seeds as the gate tries."""
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Part:
+    """`arguments`: of pytest, or, where they begin with `heliograph`, a command. `guess_s`: how
+    long it takes, until it has run here."""
+
+    name: str
+    arguments: tuple[str, ...]
+    guess_s: int
+    factor: int = FACTOR
+
+    def command(self, seed: int) -> list[str]:
+        if self.arguments[0] == "heliograph":
+            words = [str(seed) if word == "SEED" else word for word in self.arguments]
+            return [str(BIN / "heliograph"), *words[1:]]
+        return [str(BIN / "pytest"), "-q", "-p", "no:cacheprovider", *self.arguments]
+
+
+def faults(name: str, module: str, guess_s: int) -> Part:
+    """All tests of a module that starts servers: unthrottled loads, checked after every fault."""
+    return Part(name, (f"tests/integration/{module}.py",), guess_s, 1)
+
+
+PARTS = (
+    faults("faults", "test_faults", 500),
+    faults("copies", "test_replication", 500),
+    faults("moves", "test_moves", 400),
+    faults("moving", "test_moving", 300),
+    faults("moving copies", "test_moving_copies", 400),
+    faults("nodes", "test_nodes", 300),
+    faults("machines", "test_machines", 1_500),
+    faults("backup", "test_backup", 400),
+    faults("dedicated", "test_dedicated", 150),
+    faults("disk", "test_disk", 200),
+    faults("media", "test_media", 400),
+    Part("fuzz", ("tests/integration/test_fuzz.py",), 900),
+    Part("mutations", ("tests/unit", "-n", "logical", "-m", "soak"), 900, 1),
+    Part("properties", ("tests/unit", "-n", "logical", "-m", "hypothesis or draws"), 1_200),
+    Part("worlds", ("heliograph", "sim", "world", "--first", "SEED", "--seeds", "600"), 300),
+)
+
+
+@dataclass
+class Ran:
+    """What a part came to, the last time."""
+
+    part: str
+    when_s: float
+    took_s: float
+    commit: str
+    seed: int
+    result: str
+    failed: bool
+
+
+def commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ":!docs/testing.md")
+    return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+
+
+def recorded() -> dict[str, Ran]:
+    try:
+        return {row["part"]: Ran(**row) for row in json.loads(RECORD.read_text())}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def record(rows: dict[str, Ran]) -> None:
+    draft = RECORD.with_suffix(".new")
+    draft.write_text(json.dumps([asdict(row) for row in rows.values()], indent=1))
+    draft.rename(RECORD)
+
+
+def next_part(rows: dict[str, Ran], left_s: float, chosen: set[str]) -> Part | None:
+    """The one that has waited longest, of those that can end in time."""
+
+    def waited(part: Part) -> float:
+        return rows[part.name].when_s if part.name in rows else 0.0
+
+    def takes_s(part: Part) -> float:
+        return rows[part.name].took_s if part.name in rows else part.guess_s
+
+    fitting = [part for part in PARTS if part.name in chosen and takes_s(part) <= left_s]
+    return min(fitting, key=waited, default=None)
+
+
+def run(part: Part, seed: int, at_most_s: float) -> tuple[int, str]:
+    """Run a part; its exit code, and the line in which it says what it came to. It is asked to end
+    after `at_most_s`."""
+    LOGS.mkdir(exist_ok=True)
+    log = LOGS / f"{part.name.replace(' ', '-')}.log"
+    environment = {
+        **os.environ,
+        SEED_VARIABLE: str(seed),
+        SOAK_VARIABLE: str(part.factor),
+    }
+    with open(log, "wb") as output:
+        running = subprocess.Popen(
+            part.command(seed), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            code = running.wait(at_most_s)
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGINT)
+            try:
+                running.wait(STOP_S_MAX)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.wait()
+            return 1, f"did not end within {at_most_s:.0f} s"
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return code, lines[-1].strip("= ") if lines else ""
+
+
+def write_table(rows: dict[str, Ran]) -> None:
+    """Put what ran into `docs/testing.md`."""
+    lines = ["| part | when (UTC) | commit | seed | took | result |", "|---|---|---|---|---|---|"]
+    for part in PARTS:
+        row = rows.get(part.name)
+        if row is None:
+            lines.append(f"| {part.name} | | | | | has not run |")
+            continue
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.when_s))
+        result = row.result.replace("|", "/")
+        lines.append(
+            f"| {row.part} | {when} | {row.commit} | {row.seed} | {row.took_s:.0f} s | {result} |"
+        )
+    text = TABLE.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    TABLE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after)
+
+
+def main() -> int:
+    end_s = time.monotonic() + 60 * MINUTES
+    names = {part.name for part in PARTS}
+    chosen = set(filter(None, os.environ.get("SOAK_PARTS", "").split(","))) or names
+    if not chosen <= names:
+        print(f"SOAK_PARTS: there are {', '.join(sorted(names))}")
+        return 2
+    rows, ran, failed = recorded(), set[str](), []
+    while part := next_part(rows, end_s - time.monotonic(), chosen - ran):
+        seed, begun_s = secrets.randbelow(10**9), time.monotonic()
+        print(f"{part.name} (seed {seed}) ...", flush=True)
+        expected_s = rows[part.name].took_s if part.name in rows else part.guess_s
+        code, result = run(part, seed, max(LONGER * expected_s, end_s - begun_s))
+        took_s = time.monotonic() - begun_s
+        rows[part.name] = Ran(part.name, time.time(), took_s, commit(), seed, result, code != 0)
+        record(rows)
+        write_table(rows)
+        ran.add(part.name)
+        print(f"{part.name}: {result} ({took_s:.0f} s)", flush=True)
+        if code:
+            failed.append(part.name)
+            print(f"    see {LOGS.relative_to(ROOT)}/{part.name.replace(' ', '-')}.log", flush=True)
+    print(f"{len(ran)} parts ran, {len(failed)} found something; {TABLE.relative_to(ROOT)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
