@@ -13,8 +13,9 @@ run: install
 	@exec $(BIN)/heliograph up
 
 test: install
-	$(BIN)/pytest tests/unit -m 'not soak' -n logical
-	$(BIN)/pytest tests/integration -m 'not soak' -n 2 --dist loadgroup
+	$(BIN)/pytest tests/unit -m 'not soak' -n logical --times $(VENV)/times-unit.json
+	$(BIN)/pytest tests/integration -m 'not soak' -n 2 --dist loadgroup \
+		--times $(VENV)/times-integration.json
 	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse HEAD > $(VENV)/last-gate
 
 soak: install

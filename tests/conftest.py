@@ -3,16 +3,25 @@ a run that failed."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.profile import SEED, SEED_VARIABLE, SOAK, SOAK_VARIABLE
+from tests.times import Times
 
 REASON_CHARS_MAX = 300
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--times", type=Path, help="write what each test and fixture takes, as JSON")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("times")
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Times(path))
     if config.getoption("hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(SEED)
 

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.profile import SEED_VARIABLE, SOAK_VARIABLE
+from tests.times import between
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / ".venv" / "soak.json"
@@ -165,10 +166,7 @@ def write_table(rows: dict[str, Ran]) -> None:
         lines.append(
             f"| {row.part} | {when} | {row.commit} | {row.seed} | {row.took_s:.0f} s | {result} |"
         )
-    text = TABLE.read_text()
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    TABLE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after)
+    TABLE.write_text(between(TABLE.read_text(), BEGIN, END, lines))
 
 
 def main() -> int:
