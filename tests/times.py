@@ -51,11 +51,12 @@ def table(found: dict[str, dict[str, float]]) -> list[str]:
         row[2] += took.get("call", 0.0)
     short = [row for row in modules.values() if row[1] + row[2] < SHORT_S]
     rows = {name: row for name, row in modules.items() if row[1] + row[2] >= SHORT_S}
-    rows[f"{len(short)} modules of less than {SHORT_S:g} s"] = [sum(c) for c in zip(*short, strict=True)]
+    rest = f"{len(short)} modules of less than {SHORT_S:g} s"
+    rows[rest] = [sum(column) for column in zip(*short, strict=True)]
     lines = ["| module | tests | fixtures, s | tests, s |", "|---|--:|--:|--:|"]
     for name, row in sorted(rows.items(), key=lambda item: -item[1][1] - item[1][2]):
         lines.append(f"| {name} | {row[0]:.0f} | {row[1]:.1f} | {row[2]:.1f} |")
-    total = [sum(c) for c in zip(*modules.values(), strict=True)]
+    total = [sum(column) for column in zip(*modules.values(), strict=True)]
     lines.append(f"| **all** | {total[0]:.0f} | {total[1]:.1f} | {total[2]:.1f} |")
     lines += ["", "| the longest | fixtures, s | test, s |", "|---|--:|--:|"]
     longest = sorted(found.items(), key=lambda item: -sum(item[1].values()))[:LONGEST]
