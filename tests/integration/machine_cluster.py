@@ -24,8 +24,8 @@ NODES = 3
 PARTITIONS = 16
 COPIES = 3
 HOST = "ray::NodeReplicatedHost"
-UP_S_MAX = 240
-BACK_S_MAX = 90
+UP_S_MAX = 400
+BACK_S_MAX = 240
 TALK = """
 import asyncio
 import heliograph

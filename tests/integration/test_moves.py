@@ -19,7 +19,7 @@ from tests.integration.under_load import UnderLoad
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("four hosts")]
 
 HOST = "ray::ReplicatedHost"
-MOVES_S_MAX = 180
+MOVES_S_MAX = 300
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tests.integration.test_moving import chats, dedicate, finished, new_chats, 
 
 pytestmark = [pytest.mark.real, pytest.mark.soak, pytest.mark.timeout(600)]
 
-BACK_S_MAX = 90
+BACK_S_MAX = 240
 
 
 @pytest.fixture(scope="module")
