@@ -23,7 +23,7 @@ def running(factory: pytest.TempPathFactory, *options: str) -> Iterator[RunningS
     """A server with these options, while it is needed."""
     server = RunningServer(factory.mktemp("server") / "data", *options).start()
     yield server
-    if server.process is not None:
+    if server.process is not None and server.process.poll() is None:
         server.stop()
 
 
