@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from blake3 import blake3
 
 from api import limits
+from api.visible import as_line, is_visible
 
 HASH_BYTES = 32
 
@@ -42,9 +43,10 @@ def name_in(text: str) -> bytes:
 
 def plain_name(name: str) -> str:
     """What a file is called, without what could be taken for a path, a hidden file, a line, or a
-    direction of writing."""
+    direction of writing; empty if nothing of it can be seen."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(char for char in last if char.isprintable()).strip(". ")
+    line = as_line(last).strip(". ")
+    return line if is_visible(line) else ""
 
 
 def part_count(size: int) -> int:

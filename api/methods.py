@@ -15,11 +15,7 @@ from msgspec import Meta, Struct
 
 from api import limits
 from api import types as t
-
-END = "(?![\\s\\S])"
-"""End of input, alike for Python and ECMAScript ('$' would let a newline pass in Python)."""
-VISIBLE = "[^\\s\\x1c-\\x1f\\x85\\ufeff]"
-"""Something that is white to nobody: Python, ECMAScript and Unicode differ about these."""
+from api.visible import END, LINE, LINE_OR_NONE, TEXT_OR_NONE
 
 UserId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a user.")]
 SessionId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a session.")]
@@ -54,17 +50,24 @@ Username = Annotated[
 ]
 Name = Annotated[
     str,
-    Meta(min_length=1, max_length=limits.NAME_CHARS_MAX, pattern=VISIBLE, description="A name."),
+    Meta(min_length=1, max_length=limits.NAME_CHARS_MAX, pattern=LINE, description="A name."),
 ]
-Bio = Annotated[str, Meta(max_length=limits.BIO_CHARS_MAX)]
-Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARS_MAX, pattern=VISIBLE)]
-Device = Annotated[str, Meta(max_length=limits.DEVICE_CHARS_MAX, description="Shown in the list.")]
+NameOrNone = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX, pattern=LINE_OR_NONE)]
+Bio = Annotated[str, Meta(max_length=limits.BIO_CHARS_MAX, pattern=LINE_OR_NONE)]
+Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARS_MAX, pattern=LINE)]
+Device = Annotated[
+    str,
+    Meta(
+        max_length=limits.DEVICE_CHARS_MAX,
+        pattern=LINE_OR_NONE,
+        description="Shown in the list.",
+    ),
+]
 NewPassword = Annotated[
     str, Meta(min_length=limits.PASSWORD_CHARS_MIN, max_length=limits.PASSWORD_CHARS_MAX)
 ]
 Password = Annotated[str, Meta(min_length=1, max_length=limits.PASSWORD_CHARS_MAX)]
-Text = Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX, pattern=VISIBLE)]
-TextOrNone = Annotated[str, Meta(max_length=limits.TEXT_CHARS_MAX, pattern=f"^{END}|{VISIBLE}")]
+TextOrNone = Annotated[str, Meta(max_length=limits.TEXT_CHARS_MAX, pattern=TEXT_OR_NONE)]
 FileName = Annotated[
     str,
     Meta(
@@ -245,7 +248,7 @@ class AddContact(Params, frozen=True):
     """Put a user into your contacts, with a name of your own for them if you like."""
 
     user_id: UserId
-    name: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] = ""
+    name: NameOrNone = ""
 
 
 @method("contacts.remove")

@@ -48,6 +48,7 @@ from api.http import (
     problem,
     wrong_verb,
 )
+from api.visible import END
 
 PART_BYTES = limits.PART_BYTES
 FURTHER_PARTS_MAX = 512
@@ -62,9 +63,9 @@ SAFE_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; sandbox"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-_ID = re.compile(f"[1-9][0-9]{{0,15}}{m.END}")
-_GROUP = re.compile(f"g[1-9][0-9]{{0,15}}{m.END}")
-_PART = re.compile(f"(0|[1-9][0-9]{{0,3}}){m.END}")
+_ID = re.compile(f"[1-9][0-9]{{0,15}}{END}")
+_GROUP = re.compile(f"g[1-9][0-9]{{0,15}}{END}")
+_PART = re.compile(f"(0|[1-9][0-9]{{0,3}}){END}")
 
 
 class Served(NamedTuple):

@@ -189,7 +189,7 @@ async def info(engine: Engine, command: Command) -> Answer:
     if chat is not None and chat.group:
         shown = await client.chat(chat.id)
         rows = [("members", f"{len(shown.members)}"), _picture(shown.photo)]
-        return Page(one_line(shown.title), tuple(rows), _preview(shown.photo))
+        return Page(one_line(shown.title) or "(no title)", tuple(rows), _preview(shown.photo))
     if chat is None:
         user = await client.user(command.arguments[0])
     else:
@@ -200,7 +200,9 @@ async def info(engine: Engine, command: Command) -> Answer:
     if user.status is not None:
         rows.append(("seen", _presence(user.status, engine.now_ms())))
     rows.append(_picture(user.photo))
-    return Page(one_line(user.name), tuple(rows), _preview(user.photo))
+    return Page(
+        one_line(user.name) or f"@{one_line(user.username)}", tuple(rows), _preview(user.photo)
+    )
 
 
 def _picture(photo: h.Media | None) -> tuple[str, str]:

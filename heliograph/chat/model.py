@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 import heliograph as h
 from api import limits
+from api.visible import is_visible
 from heliograph.chat.meter import Meter
 
 KEPT_MAX = 200
@@ -343,11 +344,13 @@ class Model:
 
     def name(self, user_id: int) -> str:
         """How a user is called: by one's own name for them, or theirs."""
-        own = self.names.get(user_id)
-        if own:
+        own = self.names.get(user_id, "")
+        if is_visible(own):
             return own
         user = self.users.get(user_id)
-        return user.name if user is not None else f"user {user_id}"
+        if user is None:
+            return f"user {user_id}"
+        return user.name if is_visible(user.name) else f"@{user.username}"
 
     def title(self, chat: ChatState) -> str:
         if chat.group:

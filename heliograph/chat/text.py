@@ -10,11 +10,12 @@ from __future__ import annotations
 import unicodedata
 from datetime import date, datetime, timedelta
 
+from api.visible import DIRECTIONS, is_visible
+
 TAB = "    "
 REPLACED = "\ufffd"
 KEPT_FORMATS = "\u200c\u200d\u200e\u200f"
 """Joiners, which emoji and several scripts need, and the harmless direction marks."""
-OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 MARKS_MAX = 8
 """Combining characters in a row; more only serve to paint over other lines."""
 DAY = timedelta(days=1)
@@ -36,7 +37,8 @@ def _harmless(char: str) -> str:
         case "Cc" | "Cs":
             return REPLACED
         case "Cf":
-            return REPLACED if char in OVERRIDES else ""
+            overrides = any(first <= code <= last for first, last in DIRECTIONS)
+            return REPLACED if overrides else ""
         case "Zl" | "Zp":
             return "\n"
     return char
@@ -56,8 +58,10 @@ def harmless(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same for names, titles and previews, which have one line."""
-    return " ".join(harmless(text).split())
+    """The same for names, titles and previews, which have one line; empty if nothing of it can be
+    seen."""
+    line = " ".join(harmless(text).split())
+    return line if is_visible(line) else ""
 
 
 def plural(count: int, noun: str) -> str:

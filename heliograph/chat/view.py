@@ -79,7 +79,7 @@ def _sides(left: Text, right: Text, width: int) -> Text:
 
 def name(model: Model, user_id: int) -> str:
     """A user's name, or `you`."""
-    return "you" if user_id == model.me else one_line(model.name(user_id))
+    return "you" if user_id == model.me else one_line(model.name(user_id)) or f"user {user_id}"
 
 
 def title(model: Model, chat: ChatState) -> str:

@@ -17,8 +17,9 @@ from textual.strip import Strip
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from api.visible import as_line
 from heliograph.chat import paths
-from heliograph.chat.text import harmless
+from heliograph.chat.text import TAB, harmless
 from heliograph.chat.view import Line
 
 PASTE_CHARS_MAX = 100_000
@@ -204,7 +205,7 @@ class Composer(TextArea):
         text = event.text[:PASTE_CHARS_MAX].replace("\r\n", "\n").replace("\r", "\n")
         event.prevent_default()
         event.stop()
-        self.insert("".join(char for char in text if char in "\n\t" or char.isprintable()))
+        self.insert("\n".join(map(as_line, text.replace("\t", TAB).split("\n"))))
 
     def put(self, text: str) -> None:
         """Replace what is typed."""

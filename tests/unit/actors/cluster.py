@@ -19,6 +19,7 @@ from actors.runtime.engine import Engine
 from actors.runtime.link import Answer
 from actors.runtime.placement import Placement
 from actors.runtime.refs import NOBODY, ActorRef, Caller
+from actors.runtime.turn import Message, envelope_of
 from actors.runtime.wire import Request
 from api import methods as m
 from api import types as t
@@ -57,6 +58,10 @@ class _Direct(Gateway):
 
     async def expect_answer_from(self, ref: ActorRef) -> None:
         """Every host knows this front."""
+
+    def tell(self, target: ActorRef, message: Any) -> None:
+        raw = msgspec.Raw(envelope_of(Message(target, message)))
+        self._cluster.engine(target).receive_ephemeral(raw)
 
     def request(
         self,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from api import frames, limits
 from api import methods as m
+from api.visible import LINE, LINE_OR_NONE, TEXT_OR_NONE
 
 METHODS = st.sampled_from(sorted(m.METHODS.values(), key=lambda method: method.name))
 FIELDS = sorted({name for method in m.METHODS.values() for name in method.params.__struct_fields__})
@@ -61,19 +62,25 @@ def test_whatever_comes_is_taken_or_refused(method: m.Method, body: bytes) -> No
 
 @pytest.mark.parametrize("white", " \n\x1c\x1f\x85\xa0\u2028\u3000\ufeff")
 def test_what_is_white_to_anybody_is_no_text(white: str) -> None:
-    title = m.METHODS["chats.rename"]
-    body = {"chat_id": "g1", "title": 3 * white}
-    assert taken(title, msgspec.json.encode(body)) is None
-    assert taken(title, msgspec.json.encode({**body, "title": white + "x"})) is not None
+    send = m.METHODS["messages.send"]
+    body = {"chat_id": "g1", "random_id": 1, "text": 3 * white}
+    assert taken(send, msgspec.json.encode(body)) is None
+    assert taken(send, msgspec.json.encode({**body, "text": white + "x"})) is not None
+
+
+FREE = (LINE, LINE_OR_NONE, TEXT_OR_NONE)
+"""Patterns of what people write."""
 
 
 def strings(schema: dict[str, Any]) -> st.SearchStrategy[str]:
-    if "pattern" in schema and schema["pattern"] != m.VISIBLE:
-        found = st.from_regex(schema["pattern"])
+    pattern = schema.get("pattern", "")
+    if pattern and pattern not in FREE:
+        found = st.from_regex(pattern)
         return found.filter(lambda text: len(text) <= schema.get("maxLength", len(text)))
     short, long = schema.get("minLength", 0), schema.get("maxLength", 64)
-    plain = st.text(st.characters(exclude_categories=["Cs"]), min_size=short, max_size=long)
-    return plain.filter(re.compile(m.VISIBLE).search) if "pattern" in schema else plain
+    alphabet = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"] if pattern else ["Cs"])
+    plain = st.text(alphabet, min_size=short, max_size=min(long, 64))
+    return plain.filter(re.compile(pattern).search)
 
 
 def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -136,7 +143,7 @@ def edges(method: m.Method) -> list[tuple[str, Any, Any]]:
         if kind == "integer":
             found.append((name, part["minimum"], part["minimum"] - 1))
             found.append((name, part["maximum"], part["maximum"] + 1))
-        elif kind == "string" and part.get("pattern", m.VISIBLE) == m.VISIBLE:
+        elif kind == "string" and part.get("pattern", LINE) in FREE:
             found.append((name, "\U0001f600" * part["maxLength"], "x" * (part["maxLength"] + 1)))
             if part.get("minLength"):
                 found.append((name, "x" * part["minLength"], "x" * (part["minLength"] - 1)))

@@ -20,6 +20,7 @@ from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from api.files import name_in
+from api.visible import as_line
 from heliograph import _files
 from heliograph._saving import NAME_BYTES_MAX, draft_of, free_place, saved_name
 from tests.unit.client import driving
@@ -624,7 +625,7 @@ def test_a_name_is_in_its_folder(name: str) -> None:
     media = t.Media("voice", "f", 1, name, "audio/ogg")
     for shown in (saved_name(media), saved_name(media, thumb=True)):
         assert Path("/folder", shown).parent == Path("/folder")
-        assert shown.isprintable()
+        assert as_line(shown) == shown
         assert not shown.startswith(".")
         assert 0 < len(shown.encode()) <= NAME_BYTES_MAX
         assert len(draft_of(Path(shown), "x" * 43).name.encode()) <= 255

@@ -26,6 +26,7 @@ from api import methods as m
 from api.errors import ApiError, Problem
 from api.files import name_in
 from api.types import Ok, PartRange
+from api.visible import as_line, is_visible
 from tests.profile import tries
 from tests.unit.media.desk import Desk, hash_of, id_of, parts_of
 from tests.unit.runtime.fake_time import idle
@@ -705,6 +706,7 @@ def test_a_name_is_no_path_and_one_line(name: str) -> None:
     shown = shown_name(name)
     assert "/" not in shown
     assert "\\" not in shown
-    assert shown.isprintable()
+    assert as_line(shown) == shown
+    assert not shown or is_visible(shown)
     assert shown not in (".", "..")
     assert len(shown) <= limits.FILE_NAME_CHARS_MAX
