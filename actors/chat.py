@@ -253,11 +253,10 @@ def send(state: Chat, message: SendMessage, turn: Turn) -> None:
 
 def _check_content(message: SendMessage) -> None:
     if not message.text and not message.media:
-        raise ApiError("invalid_params", "a message has a text, a file, or both")
+        raise ApiError("invalid_params", "a message has a text, a file, or both", field="/text")
     if message.media and len(message.text) > limits.CAPTION_CHARS_MAX:
-        raise ApiError(
-            "invalid_params", f"a caption has at most {limits.CAPTION_CHARS_MAX} letters"
-        )
+        words = f"the text of a file has at most {limits.CAPTION_CHARS_MAX} characters"
+        raise ApiError("invalid_params", words, field="/text")
 
 
 def _media(state: Chat, head: ChatHead, message: SendMessage, turn: Turn) -> t.Media:

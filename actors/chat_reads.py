@@ -6,6 +6,8 @@ reads up to the message with which they left; to anybody else the chat does not 
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from actors.chat import (
     HEAD,
     MEMBERS,
@@ -45,7 +47,10 @@ def _page(view: View, rows: list[tuple[int, MessageRow]], limit: int) -> t.Histo
 def history(view: View, message: GetHistory) -> t.History:
     _, readable = _access(view)
     limit = message.limit
-    if message.after_id is not None:
+    if message.after_id is not UNSET:
+        if message.before_id:
+            words = "ask for what is before a message or for what is after one, not for both"
+            raise ApiError("invalid_params", words, field="/after_id")
         first = max(readable.start, message.after_id + 1)
         rows = MESSAGES.scan(view, first, max(first, readable.stop), limit=limit + 1)
         return _page(view, rows, limit)

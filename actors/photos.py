@@ -42,7 +42,8 @@ def exchange(turn: Turn, table: Table[None, t.Media], mark: str, ticket: str) ->
 def _picture(ticket: str) -> t.Media:
     media = media_in(ticket)
     if media.kind != "photo":
-        raise ApiError("invalid_params", "only a file that was uploaded as a photo can be this")
+        words = "only a file that was uploaded as a photo can be this"
+        raise ApiError("invalid_params", words, field="/media")
     return replace(media, name="")
 
 

@@ -122,7 +122,7 @@ def begin(state: User, message: BeginUpload, turn: Turn) -> t.Upload:
     known = UPLOADS.get(turn, message.upload_id)
     if known is not None:
         if known.size != message.size:
-            raise ApiError("bad_request", f"upload {message.upload_id} has another size")
+            raise ApiError("invalid_params", "this upload has another size", field="/size")
         return _shown(turn, message.upload_id, known)
     running = _uploads(turn)
     if len(running) >= limits.UPLOADS_PER_USER_MAX:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from actors.messages import (
@@ -286,6 +286,9 @@ def log_out(state: User, message: Logout, turn: Turn) -> t.Ok:
 
 @user.on(EndSession)
 def end_session(state: User, message: EndSession, turn: Turn) -> t.Ok:
+    if message.session_id == turn.caller.session_id:
+        words = "this is the session that you use: log out to end it"
+        raise ApiError("invalid_params", words, field="/session_id")
     if SESSIONS.get(turn, message.session_id) is None:
         raise ApiError("session_not_found")
     _end(state, turn, message.session_id)
@@ -383,8 +386,8 @@ def profile_changed(state: User, turn: Turn, head: UserHead) -> t.User:
 @user.on(UpdateProfile)
 def update_profile(state: User, message: UpdateProfile, turn: Turn) -> t.User:
     head = state.access()
-    name = head.name if message.name is None else message.name
-    bio = head.bio if message.bio is None else message.bio
+    name = head.name if message.name is UNSET else message.name
+    bio = head.bio if message.bio is UNSET else message.bio
     if (name, bio) == (head.name, head.bio):
         return profile(turn, head)
     return profile_changed(state, turn, replace(head, name=name, bio=bio))

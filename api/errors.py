@@ -7,7 +7,7 @@
     ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found,
     │        upload_not_found, media_not_found, not_found
     ├── 405  method_not_allowed
-    ├── 409  username_taken, already_member, not_member, group_full, too_many,
+    ├── 409  username_taken, not_member, group_full, too_many,
     │        upload_incomplete, quota_exceeded
     ├── 412  precondition_failed
     ├── 413  too_large
@@ -20,7 +20,8 @@
 
 An error is answered as an RFC 9457 problem document: `type` is the URN of its code, `code` is
 stable and meant for programs, `detail` says what is wrong and what to do, `retry_after` (seconds)
-is there where waiting helps.
+is there where waiting helps; `field`, a JSON Pointer (RFC 6901), where it is one field of the
+parameters that is wrong.
 """
 
 from __future__ import annotations
@@ -59,7 +60,6 @@ ERRORS: dict[str, ErrorKind] = {
     "not_found": ErrorKind(404, "There is nothing at this address"),
     "method_not_allowed": ErrorKind(405, "This address does not take this HTTP method"),
     "username_taken": ErrorKind(409, "This user name is taken"),
-    "already_member": ErrorKind(409, "The user is a member already"),
     "not_member": ErrorKind(409, "The user is not a member"),
     "group_full": ErrorKind(409, "The group has as many members as it may have"),
     "too_many": ErrorKind(409, "A limit of this account or chat is reached"),
@@ -89,19 +89,23 @@ class Problem(msgspec.Struct, omit_defaults=True, frozen=True):
     code: str
     detail: str
     retry_after: float | None = None
+    field: str = ""
 
 
 class ApiError(Exception):
-    """A refusal that the client is told: `code` from `ERRORS`, a detail, and where waiting helps
-    the seconds to wait."""
+    """A refusal that the client is told: `code` from `ERRORS`, a detail, where waiting helps the
+    seconds to wait, and which field of the parameters it is about, as a JSON Pointer."""
 
-    def __init__(self, code: str, detail: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str = "", retry_after: float | None = None, field: str = ""
+    ) -> None:
         if code not in ERRORS:
             raise KeyError(f"error code {code!r} is not in the registry")
-        super().__init__(code, detail, retry_after)
+        super().__init__(code, detail, retry_after, field)
         self.code = code
         self.detail = detail or ERRORS[code].title
         self.retry_after = retry_after
+        self.field = field
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}"
@@ -123,6 +127,7 @@ class ApiError(Exception):
             code=self.code,
             detail=self.detail,
             retry_after=self.retry_after,
+            field=self.field,
         )
 
     @classmethod
@@ -130,4 +135,4 @@ class ApiError(Exception):
         """The error a problem document stands for; an unknown code (a newer server) becomes
         `internal` and keeps its detail."""
         code = problem.code if problem.code in ERRORS else "internal"
-        return cls(code, problem.detail, problem.retry_after)
+        return cls(code, problem.detail, problem.retry_after, problem.field)

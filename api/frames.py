@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from api import limits
 from api import types as t
 from api.errors import ApiError, Problem
-from api.methods import NOT_JSON
+from api.refusals import NOT_JSON
 
 JsonInt = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)]
 
@@ -26,11 +26,11 @@ JsonInt = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)]
 class ClientFrame(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What a client sends: exactly one of `method` (with `id`), `ack` and `ping`."""
 
-    id: JsonInt | None = None
-    method: Annotated[str, Meta(max_length=64)] | None = None
+    id: JsonInt | UnsetType = UNSET
+    method: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
     params: Raw = Raw(b"{}")
-    ack: JsonInt | None = None
-    ping: JsonInt | None = None
+    ack: JsonInt | UnsetType = UNSET
+    ping: JsonInt | UnsetType = UNSET
 
 
 class ServerFrame(Struct, omit_defaults=True):

@@ -165,10 +165,7 @@ class App:
         if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON:
             raise ApiError("unsupported_media_type")
         token = needed_token(headers) if method.auth else ""
-        try:
-            params = m.decode_params(method, body or b"{}")
-        except msgspec.MsgspecError as error:
-            raise ApiError("invalid_params", str(error)[:200]) from error
+        params = m.params_in(method, body or b"{}")
         assert self._backend is not None
         address = caller_address(headers, scope.get("client"), self._proxies)
         call = self._backend.call(params, token, address)

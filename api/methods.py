@@ -11,11 +11,17 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api import limits
 from api import types as t
+from api.errors import ERRORS
+from api.refusals import NOT_JSON, malformed, pattern
 from api.visible import END, LINE, LINE_OR_NONE, TEXT_OR_NONE
+
+pattern(LINE, "must be one line in which something can be seen")
+pattern(LINE_OR_NONE, "must be empty, or one line in which something can be seen")
+pattern(TEXT_OR_NONE, "must be empty, or have something that can be seen")
 
 UserId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a user.")]
 SessionId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a session.")]
@@ -33,17 +39,32 @@ RandomId = Annotated[
 ChatId = Annotated[
     str,
     Meta(
-        pattern=f"^(p[1-9][0-9]{{0,15}}-[1-9][0-9]{{0,15}}|g[1-9][0-9]{{0,15}}){END}",
+        pattern=pattern(
+            f"^(p[1-9][0-9]{{0,15}}-[1-9][0-9]{{0,15}}|g[1-9][0-9]{{0,15}}){END}",
+            "must be the id of a chat: `p<low>-<high>` or `g<number>`",
+        ),
         max_length=40,
         description="`p<low>-<high>` for a private chat, `g<number>` for a group.",
     ),
 ]
-GroupId = Annotated[str, Meta(pattern=f"^g[1-9][0-9]{{0,15}}{END}", max_length=40)]
+GroupId = Annotated[
+    str,
+    Meta(
+        pattern=pattern(
+            f"^g[1-9][0-9]{{0,15}}{END}", "must be the id of a group: `g` and a number"
+        ),
+        max_length=40,
+    ),
+]
 Username = Annotated[
     str,
     Meta(
-        pattern=f"^[A-Za-z][A-Za-z0-9_]{{{limits.USERNAME_CHARS_MIN - 1},"
-        f"{limits.USERNAME_CHARS_MAX - 1}}}{END}",
+        pattern=pattern(
+            f"^[A-Za-z][A-Za-z0-9_]{{{limits.USERNAME_CHARS_MIN - 1},"
+            f"{limits.USERNAME_CHARS_MAX - 1}}}{END}",
+            f"must have {limits.USERNAME_CHARS_MIN} to {limits.USERNAME_CHARS_MAX} letters from a "
+            "to z, digits and underscores, and begin with a letter",
+        ),
         description="Letters, digits and underscore, beginning with a letter; case is kept but "
         "does not tell names apart.",
     ),
@@ -78,20 +99,31 @@ FileName = Annotated[
 FileHash = Annotated[
     str,
     Meta(
-        pattern=f"^[A-Za-z0-9_-]{{43}}{END}",
+        pattern=pattern(
+            f"^[A-Za-z0-9_-]{{43}}{END}",
+            "must be a BLAKE3 hash in base64url without padding: 43 characters",
+        ),
         description="BLAKE3 in base64url without padding: of a file of one part, the hash of its "
         "bytes; of a longer one, that of the hashes (32 bytes each) of its parts, one after "
         "another.",
     ),
 ]
-Ticket = Annotated[str, Meta(max_length=8192, description="What `media.finish` answered.")]
+Ticket = Annotated[
+    str,
+    Meta(
+        max_length=8192,
+        description="The `ticket` of what `media.finish` or `POST /media/upload` answered: that "
+        "text alone, not the object around it. Empty: none.",
+    ),
+]
 Token = Annotated[str, Meta(min_length=1, max_length=128)]
 UserIds = Annotated[list[UserId], Meta(min_length=1, max_length=limits.USERS_PER_REQUEST_MAX)]
 
 
 class Method(NamedTuple):
     """A row of the registry. `auth`: a token is needed. `read`: changes nothing, and runs on what
-    is committed. `wire`: may be called through `http`, live connections (`ws`) or both."""
+    is committed. `wire`: may be called through `http`, live connections (`ws`) or both. `errors`:
+    the codes of all refusals that it can be answered with, in the order of `ERRORS`."""
 
     name: str
     params: type[Params]
@@ -100,6 +132,7 @@ class Method(NamedTuple):
     read: bool
     wire: Literal["both", "http", "ws"]
     doc: str
+    errors: tuple[str, ...]
 
 
 METHODS: dict[str, Method] = {}
@@ -118,21 +151,45 @@ def method(
     auth: bool = True,
     read: bool = False,
     wire: Literal["both", "http", "ws"] = "both",
+    errors: tuple[str, ...] = (),
 ) -> Callable[[type[P]], type[P]]:
-    """Declare a method by its parameter type."""
+    """Declare a method by its parameter type. `errors`: what it can be refused with beside what
+    follows from the rest."""
+    can = {"bad_request", "invalid_params", "internal", "overloaded", "unavailable", *errors}
+    if auth:
+        can.add("unauthorized")
+    if auth or not read:
+        can.add("storage_corrupt")
+    if not read:
+        can.add("storage_full")
+    if wire != "ws":
+        can |= {"too_large", "unsupported_media_type"}
+    assert can <= ERRORS.keys(), f"{name}: {can - ERRORS.keys()}"
+    codes = tuple(code for code in ERRORS if code in can)
 
     def declare(params: type[P]) -> type[P]:
         doc = " ".join((params.__doc__ or "").split())
-        params.method = METHODS[name] = Method(name, params, result, auth, read, wire, doc)
+        params.method = METHODS[name] = Method(name, params, result, auth, read, wire, doc, codes)
         return params
 
     return declare
 
 
+_IN_CHAT = ("chat_not_found",)
+_MANAGING = ("chat_not_found", "forbidden")
+_MEMBERS = ("chat_not_found", "forbidden", "not_member")
+
+
 # --- auth -------------------------------------------------------------------------------------
 
 
-@method("auth.register", result=t.Authorization, auth=False, wire="http")
+@method(
+    "auth.register",
+    result=t.Authorization,
+    auth=False,
+    wire="http",
+    errors=("registration_closed", "invitation_invalid", "username_taken"),
+)
 class Register(Params, frozen=True):
     """Create an account and log its first device in."""
 
@@ -143,7 +200,13 @@ class Register(Params, frozen=True):
     invitation: Annotated[str, Meta(max_length=64)] = ""
 
 
-@method("auth.login", result=t.Authorization, auth=False, wire="http")
+@method(
+    "auth.login",
+    result=t.Authorization,
+    auth=False,
+    wire="http",
+    errors=("wrong_credentials", "flood"),
+)
 class Login(Params, frozen=True):
     """Log a device in. A wrong user name and a wrong password are answered alike."""
 
@@ -162,9 +225,9 @@ class GetSessions(Params, frozen=True):
     """All logins of this account."""
 
 
-@method("auth.end_session")
+@method("auth.end_session", errors=("session_not_found",))
 class EndSession(Params, frozen=True):
-    """End one other session of this account."""
+    """End one other session of this account. Your own one is refused: `auth.logout` ends it."""
 
     session_id: SessionId
 
@@ -174,7 +237,7 @@ class EndOtherSessions(Params, frozen=True):
     """End all sessions of this account but this one."""
 
 
-@method("auth.change_password", wire="http")
+@method("auth.change_password", wire="http", errors=("wrong_credentials", "flood"))
 class ChangePassword(Params, frozen=True):
     """Change the password; all other sessions end."""
 
@@ -210,7 +273,7 @@ class GetUsers(Params, frozen=True):
     user_ids: UserIds
 
 
-@method("users.resolve", result=t.User, read=True)
+@method("users.resolve", result=t.User, read=True, errors=("user_not_found",))
 class ResolveUsername(Params, frozen=True):
     """The user who holds a user name."""
 
@@ -221,18 +284,18 @@ class ResolveUsername(Params, frozen=True):
 class UpdateProfile(Params, frozen=True):
     """Change name or bio; what is left out stays."""
 
-    name: Name | None = None
-    bio: Bio | None = None
+    name: Name | UnsetType = UNSET
+    bio: Bio | UnsetType = UNSET
 
 
-@method("users.set_username", result=t.User)
+@method("users.set_username", result=t.User, errors=("username_taken",))
 class SetUsername(Params, frozen=True):
     """Take another user name; the old one becomes free."""
 
     username: Username
 
 
-@method("users.set_photo", result=t.User)
+@method("users.set_photo", result=t.User, errors=("ticket_invalid",))
 class SetPhoto(Params, frozen=True):
     """Take another profile picture; with an empty ticket, none. Only a file that is a `photo` can
     be one."""
@@ -243,7 +306,7 @@ class SetPhoto(Params, frozen=True):
 # --- contacts ---------------------------------------------------------------------------------
 
 
-@method("contacts.add")
+@method("contacts.add", errors=("user_not_found", "too_many"))
 class AddContact(Params, frozen=True):
     """Put a user into your contacts, with a name of your own for them if you like."""
 
@@ -266,7 +329,7 @@ class GetContacts(Params, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=limits.CONTACTS_PAGE_MAX)] = limits.CONTACTS_PAGE_MAX
 
 
-@method("contacts.block")
+@method("contacts.block", errors=("forbidden", "user_not_found", "too_many"))
 class Block(Params, frozen=True):
     """Stop a user from writing to you, adding you to groups and seeing when you are online."""
 
@@ -288,39 +351,42 @@ class GetBlocked(Params, frozen=True):
 # --- chats ------------------------------------------------------------------------------------
 
 
-@method("chats.open_private", result=t.Chat)
+@method("chats.open_private", result=t.Chat, errors=("user_not_found",))
 class OpenPrivate(Params, frozen=True):
-    """Open the private chat with a user (with yourself: the saved messages)."""
+    """Open the private chat with a user; with yourself, the saved messages. It has to be opened
+    once before the first message, the saved messages too; opening it again changes nothing."""
 
     user_id: UserId
 
 
-@method("chats.create_group", result=t.Chat)
+@method("chats.create_group", result=t.Chat, errors=_IN_CHAT)
 class CreateGroup(Params, frozen=True):
-    """Create a group you own. Each of `user_ids` who exists and does not block you is added, told
-    by a service message."""
+    """Create a group you own. Answered when it is there, with you as its only member: those of
+    `user_ids` who exist and do not block you join after that, each told by a service message
+    (`member_added`); of the others, nothing is told."""
 
     title: Title
     random_id: RandomId
     user_ids: Annotated[list[UserId], Meta(max_length=limits.GROUP_INVITES_PER_CREATE_MAX)] = []
 
 
-@method("chats.get", result=t.Chat, read=True)
+@method("chats.get", result=t.Chat, read=True, errors=_IN_CHAT)
 class GetChat(Params, frozen=True):
     """A chat you are in, with its members."""
 
     chat_id: ChatId
 
 
-@method("chats.add_member")
+@method("chats.add_member", errors=(*_IN_CHAT, "blocked", "user_not_found", "group_full"))
 class AddMember(Params, frozen=True):
-    """Add a user to a group."""
+    """Add a user to a group: every member may. Refused as `blocked` by somebody who blocks you.
+    Adding a member changes nothing."""
 
     chat_id: GroupId
     user_id: UserId
 
 
-@method("chats.remove_member")
+@method("chats.remove_member", errors=_MEMBERS)
 class RemoveMember(Params, frozen=True):
     """Remove a member from a group (owner and admins)."""
 
@@ -328,14 +394,14 @@ class RemoveMember(Params, frozen=True):
     user_id: UserId
 
 
-@method("chats.leave")
+@method("chats.leave", errors=_MANAGING)
 class LeaveGroup(Params, frozen=True):
     """Leave a group. The owner hands the group over first, unless alone in it."""
 
     chat_id: GroupId
 
 
-@method("chats.rename")
+@method("chats.rename", errors=_MANAGING)
 class RenameGroup(Params, frozen=True):
     """Change the title of a group (owner and admins)."""
 
@@ -343,7 +409,7 @@ class RenameGroup(Params, frozen=True):
     title: Title
 
 
-@method("chats.set_photo")
+@method("chats.set_photo", errors=(*_MANAGING, "ticket_invalid"))
 class SetChatPhoto(Params, frozen=True):
     """Give a group another picture; with an empty ticket, none (owner and admins)."""
 
@@ -351,7 +417,7 @@ class SetChatPhoto(Params, frozen=True):
     media: Ticket = ""
 
 
-@method("chats.set_admin")
+@method("chats.set_admin", errors=(*_MEMBERS, "too_many"))
 class SetAdmin(Params, frozen=True):
     """Make a member an admin, or an admin a member (owner)."""
 
@@ -360,7 +426,7 @@ class SetAdmin(Params, frozen=True):
     admin: bool
 
 
-@method("chats.transfer_ownership")
+@method("chats.transfer_ownership", errors=(*_MEMBERS, "too_many"))
 class TransferOwnership(Params, frozen=True):
     """Make another member the owner; you stay as an admin."""
 
@@ -379,11 +445,23 @@ class GetDialogs(Params, frozen=True):
 # --- messages ---------------------------------------------------------------------------------
 
 
-@method("messages.send", result=t.Sent)
+@method(
+    "messages.send",
+    result=t.Sent,
+    errors=(
+        *_IN_CHAT,
+        "blocked",
+        "ticket_invalid",
+        "message_not_found",
+        "too_many",
+        "quota_exceeded",
+    ),
+)
 class SendMessage(Params, frozen=True):
     """Send a text, a file, or both. Answered when it is durable; repeat with the same `random_id`
-    until it is answered: it is stored once. Messages with the same `album`, a number of your
-    choice, are shown together."""
+    until it is answered: it is stored once. A repetition is answered as the first, but without
+    `pts`, and what it holds is not looked at: with another text, the first one stays. Messages
+    with the same `album`, a number of your choice, are shown together."""
 
     chat_id: ChatId
     text: TextOrNone
@@ -393,19 +471,19 @@ class SendMessage(Params, frozen=True):
     album: Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)] = 0
 
 
-@method("messages.history", result=t.History, read=True)
+@method("messages.history", result=t.History, read=True, errors=_IN_CHAT)
 class GetHistory(Params, frozen=True):
     """Messages of a chat by range of ids, in ascending order: the `limit` messages before
-    `before_id` (0: the latest), or those after `after_id`, if that is given. There may be fewer
-    where they are long; `more` tells."""
+    `before_id` (0: the latest), or those after `after_id`; both together are refused. There may be
+    fewer where they are long; `more` tells."""
 
     chat_id: ChatId
     before_id: MessageIdOrZero = 0
-    after_id: MessageIdOrZero | None = None
+    after_id: MessageIdOrZero | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=limits.HISTORY_PAGE_MAX)] = 50
 
 
-@method("messages.get", result=t.History, read=True)
+@method("messages.get", result=t.History, read=True, errors=_IN_CHAT)
 class GetMessages(Params, frozen=True):
     """Messages by their ids; those that are not there or not yours to read are left out. With
     `more`, the answer was full: ask again for the ids after the last one."""
@@ -414,7 +492,7 @@ class GetMessages(Params, frozen=True):
     ids: Annotated[list[MessageId], Meta(min_length=1, max_length=limits.MESSAGES_PER_REQUEST_MAX)]
 
 
-@method("messages.read", result=t.ReadMark)
+@method("messages.read", result=t.ReadMark, errors=_IN_CHAT)
 class MarkRead(Params, frozen=True):
     """You have read a chat up to `max_id`. Marks only move forward."""
 
@@ -422,7 +500,7 @@ class MarkRead(Params, frozen=True):
     max_id: MessageId
 
 
-@method("messages.typing")
+@method("messages.typing", errors=_IN_CHAT)
 class SetTyping(Params, frozen=True):
     """Tell the others that you are typing; it fades after `typing_s`."""
 
@@ -432,7 +510,7 @@ class SetTyping(Params, frozen=True):
 # --- media ------------------------------------------------------------------------------------
 
 
-@method("media.begin", result=t.Upload)
+@method("media.begin", result=t.Upload, errors=("too_many", "quota_exceeded"))
 class BeginUpload(Params, frozen=True):
     """Begin to upload a file of this size in bytes. `upload_id` is a number of your choice:
     repeated with the same one, the call changes nothing. The parts follow by `PUT
@@ -442,14 +520,19 @@ class BeginUpload(Params, frozen=True):
     size: Annotated[int, Meta(ge=1, le=limits.FILE_BYTES_MAX)]
 
 
-@method("media.upload", result=t.Upload, read=True)
+@method("media.upload", result=t.Upload, read=True, errors=("upload_not_found",))
 class GetUpload(Params, frozen=True):
     """Which parts of an upload are stored: after an interruption, go on with the others."""
 
     upload_id: RandomId
 
 
-@method("media.finish", result=t.Finished, wire="http")
+@method(
+    "media.finish",
+    result=t.Finished,
+    wire="http",
+    errors=("upload_not_found", "upload_incomplete", "quota_exceeded", "hash_mismatch"),
+)
 class FinishUpload(Params, frozen=True):
     """All parts are stored, and the file is this one. Repeated, it is answered alike,
     and another `hash` is refused. `kind` is how
@@ -470,7 +553,7 @@ class CancelUpload(Params, frozen=True):
     upload_id: RandomId
 
 
-@method("media.link", result=t.Link, read=True)
+@method("media.link", result=t.Link, read=True, errors=(*_IN_CHAT, "media_not_found"))
 class GetLink(Params, frozen=True):
     """A link to the file of a message, for programs that cannot send a token. Whoever has it can
     read the file until it expires."""
@@ -490,15 +573,20 @@ class GetState(Params, frozen=True):
 
 @method("updates.difference", result=t.Difference, read=True)
 class GetDifference(Params, frozen=True):
-    """What happened after `pts`."""
+    """What happened after `pts`. One that the mailbox has not reached is answered as `too_long`,
+    with the lower `pts` at which it is: the server was restored from a backup."""
 
     pts: Pts
     limit: Annotated[int, Meta(ge=1, le=limits.DIFFERENCE_PAGE_MAX)] = 100
 
 
-@method("updates.poll", result=t.Difference, read=True, wire="http")
+@method(
+    "updates.poll", result=t.Difference, read=True, wire="http", errors=("too_many", "storage_full")
+)
 class Poll(Params, frozen=True):
-    """The difference after `pts`; when it is empty, wait up to `timeout_s` for it not to be."""
+    """The difference after `pts`; when it is empty, wait up to `timeout_s` for it not to be. It is
+    a connection of its session as long as it waits: where there are too many, the oldest goes
+    away, and if that is a poll, it is refused as `too_many`."""
 
     pts: Pts
     timeout_s: Annotated[int, Meta(ge=0, le=limits.POLL_TIMEOUT_S_MAX)] = 25
@@ -514,18 +602,20 @@ class Ack(Params, frozen=True):
 # --- session ----------------------------------------------------------------------------------
 
 
-@method("session.hello", result=t.Hello, auth=False, wire="ws")
+@method("session.hello", result=t.Hello, auth=False, wire="ws", errors=("unauthorized",))
 class SayHello(Params, frozen=True):
     """The first request on a live connection: authenticate it, and let updates flow."""
 
     token: Token
 
 
-NOT_JSON = {
-    UnicodeDecodeError: "JSON is malformed: invalid UTF-8",
-    RecursionError: "JSON is malformed: nested too deeply",
-}
-"""What msgspec lets through from below, in the words of its own errors."""
+def params_in(method: Method, body: bytes | msgspec.Raw) -> Params:
+    """The parameters that a client sent. Raises `bad_request`, `invalid_params`."""
+    try:
+        return decode_params(method, body)
+    except msgspec.MsgspecError as error:
+        raise malformed(error, body) from error
+
 
 _decoders: dict[str, Callable[[bytes | msgspec.Raw], Any]] = {}
 

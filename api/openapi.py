@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -33,26 +34,44 @@ def _schemas() -> tuple[dict[type, Any], dict[str, Any]]:
     for method in HTTP_METHODS:
         types += [method.params, method.result]
     shown, components = msgspec.json.schema_components(types, ref_template=_REF)
-    return dict(zip(types, shown, strict=True)), components
+    return dict(zip(types, shown, strict=True)), without_null(components)
+
+
+def without_null(schema: Any) -> Any:
+    """A schema as the contract means it: a field that is not there is left out, on both sides, and
+    never `null`."""
+    if isinstance(schema, list):
+        return [without_null(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    shown = {key: without_null(part) for key, part in schema.items()}
+    if shown.get("default", 0) is None:
+        del shown["default"]
+    options = [part for part in shown.get("anyOf", ()) if part != {"type": "null"}]
+    if len(options) == 1:
+        del shown["anyOf"]
+        shown = options[0] | shown
+    elif options:
+        shown["anyOf"] = options
+    return shown
 
 
 def _responses(method: Method, result: Any) -> dict[str, Any]:
     done = {"200": {"description": "Done", "content": {"application/json": {"schema": result}}}}
-    return done | _refusals(method.auth or method.name == "auth.login")
+    return done | _refusals(method.errors)
 
 
-def _refusals(token: bool = True) -> dict[str, Any]:
+def _refusals(codes: Iterable[str]) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}}
     by_status: dict[int, list[str]] = {}
-    for code, kind in ERRORS.items():
-        by_status.setdefault(kind.status, []).append(code)
+    for code in codes:
+        by_status.setdefault(ERRORS[code].status, []).append(code)
     return {
         str(status): {
             "description": "Refused: " + ", ".join(f"`{code}`" for code in by_status[status]),
             "content": problem,
         }
         for status in sorted(by_status)
-        if token or status != 401
     }
 
 
@@ -60,6 +79,14 @@ def _refusals(token: bool = True) -> dict[str, Any]:
 
 _ID = {"type": "integer", "minimum": 1, "maximum": limits.JSON_INT_MAX}
 _PART = {"type": "integer", "minimum": 0, "maximum": limits.PARTS_MAX - 1}
+_BEHIND = ("internal", "storage_corrupt", "overloaded", "unavailable")
+UPLOADING = (
+    *("bad_request", "invalid_params", "unauthorized", "too_large", "hash_mismatch"),
+    *("part_invalid", "storage_full", *_BEHIND),
+)
+"""What every upload can be refused with."""
+DOWNLOADING = ("not_found", "precondition_failed", "range_not_satisfiable", *_BEHIND)
+OF_A_MESSAGE = ("chat_not_found", "media_not_found")
 _BYTES: dict[str, Any] = {"application/octet-stream": {}}
 
 
@@ -79,22 +106,27 @@ def _file_operation(name: str, doc: str, parameters: list[Any], **more: Any) -> 
     }
 
 
-def _upload(name: str, doc: str, parameters: list[Any], result: Any) -> dict[str, Any]:
+def _upload(
+    name: str, doc: str, parameters: list[Any], result: Any, *errors: str
+) -> dict[str, Any]:
     done = {"200": {"description": "Done", "content": {"application/json": {"schema": result}}}}
     body = {"required": True, "content": _BYTES}
-    return _file_operation(name, doc, parameters, requestBody=body, responses=done | _refusals())
+    return _file_operation(
+        name, doc, parameters, requestBody=body, responses=done | _refusals((*UPLOADING, *errors))
+    )
 
 
-def _download(name: str, doc: str, parameters: list[Any], token: bool = True) -> dict[str, Any]:
+def _download(
+    name: str, doc: str, parameters: list[Any], *errors: str, token: bool = True
+) -> dict[str, Any]:
     ranged = [_field("header", "Range", {"type": "string"}, required=False)]
     found: dict[str, Any] = {
         "200": {"description": "The file", "content": {"*/*": {}}},
         "206": {"description": "The part of it that was asked for", "content": {"*/*": {}}},
         "304": {"description": "It is the one of `If-None-Match`"},
     }
-    operation = _file_operation(
-        name, doc, [*parameters, *ranged], responses=found | _refusals(token)
-    )
+    refusals = _refusals((*DOWNLOADING, *errors, *(["unauthorized"] if token else [])))
+    operation = _file_operation(name, doc, [*parameters, *ranged], responses=found | refusals)
     return operation if token else operation | {"security": []}
 
 
@@ -123,6 +155,7 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
                 "file, `hash` its BLAKE3 hash; the answer is that of `media.finish`.",
                 [digest, name, kind],
                 schemas[Finished],
+                "quota_exceeded",
             )
         },
         "/media/upload/{upload_id}/{first}": {
@@ -136,13 +169,18 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
                 "`media.upload` tells which. Sent again, a part is stored once.",
                 parts,
                 schemas[Ok],
+                "not_found",
+                "upload_not_found",
+                "flood",
             )
         },
         "/media/file/{chat_id}/{message_id}": {
-            "get": _download("media.file", "The file of a message.", message)
+            "get": _download("media.file", "The file of a message.", message, *OF_A_MESSAGE)
         },
         "/media/thumb/{chat_id}/{message_id}": {
-            "get": _download("media.thumb", "The small picture of a message's file.", message)
+            "get": _download(
+                "media.thumb", "The small picture of a message's file.", message, *OF_A_MESSAGE
+            )
         },
         "/media/photo/{whose}/{file_id}": {
             "get": _download(
@@ -153,6 +191,9 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
                     _field("path", "whose", {"type": "string"}),
                     _field("path", "file_id", finish["hash"]),
                 ],
+                "chat_not_found",
+                "user_not_found",
+                "media_not_found",
             )
         },
         "/media/link/{pass}": {
@@ -160,6 +201,7 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
                 "media.linked",
                 "A file, for who has the link (`media.link`).",
                 [_field("path", "pass", {"type": "string"})],
+                "ticket_invalid",
                 token=False,
             )
         },

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
-    """Base of everything that is answered."""
+    """Base of everything that is answered. A field that has its default is left out, and `null`
+    is never sent."""
 
 
 class Status(Record, frozen=True):
@@ -228,7 +229,9 @@ class Numbered(Record, frozen=True):
     update: Update
 
 
-class Ok(Record, frozen=True):
+class Ok(Record, frozen=True, omit_defaults=False):
+    """It is done; also where there was nothing to do."""
+
     ok: bool = True
 
 

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from msgspec import UNSET
+
 from api import limits
 from api import methods as m
 from api import types as t
@@ -57,7 +59,8 @@ class Methods:
 
     async def update_profile(self, *, name: str | None = None, bio: str | None = None) -> t.User:
         """Change name or bio; what is left out stays."""
-        user: t.User = await self.call(m.UpdateProfile(name, bio))
+        params = m.UpdateProfile(UNSET if name is None else name, UNSET if bio is None else bio)
+        user: t.User = await self.call(params)
         return user
 
     async def set_username(self, username: str) -> t.User:
@@ -196,7 +199,8 @@ class Methods:
     ) -> t.History:
         """The `limit` messages before `before_id` (0: the latest), or those after `after_id`; in
         ascending order."""
-        page: t.History = await self.call(m.GetHistory(chat_id, before_id, after_id, limit))
+        after = UNSET if after_id is None else after_id
+        page: t.History = await self.call(m.GetHistory(chat_id, before_id, after, limit))
         return page
 
     async def history(

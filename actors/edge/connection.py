@@ -15,6 +15,7 @@ import logging
 from typing import Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from actors import messages as i
 from actors.edge.gateway import Gateway
@@ -123,11 +124,11 @@ class Connection:
             return
         if self._session is None and said.method != _HELLO:
             self.close(Close.HELLO_EXPECTED, "say session.hello first")
-        elif said.ping is not None:
+        elif said.ping is not UNSET:
             self.push(b'{"pong":%d}' % said.ping)
-        elif said.ack is not None:
+        elif said.ack is not UNSET:
             self._acknowledge(said.ack)
-        elif said.method is not None and said.id is not None:
+        elif said.method is not UNSET and said.id is not UNSET:
             self._request(said, said.id, said.method)
         else:
             self.close(Close.BAD_FRAME, "a frame holds id and method, or ack, or ping")
@@ -208,7 +209,7 @@ class Connection:
             if method.read:
                 self._bound_reads()
             body = bytes(said.params)
-            params = _decode(method, body)
+            params = m.params_in(method, body)
             if isinstance(params, m.SayHello):
                 self._hello(params, number)
                 return
@@ -319,13 +320,6 @@ class Connection:
     def _forget(self) -> None:
         self._gateway.connections.remove(self._number)
         self._session = None
-
-
-def _decode(method: m.Method, body: bytes) -> m.Params:
-    try:
-        return m.decode_params(method, body)
-    except msgspec.MsgspecError as error:
-        raise ApiError("invalid_params", str(error)[:200]) from error
 
 
 def _ignore(result: bytes | None, error: ApiError | None) -> None:

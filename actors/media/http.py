@@ -48,6 +48,7 @@ from api.http import (
     problem,
     wrong_verb,
 )
+from api.refusals import NAME_CHARS_MAX, malformed, pointer
 from api.visible import END
 
 PART_BYTES = limits.PART_BYTES
@@ -134,7 +135,9 @@ class MediaHttp:
         file_name, kind = asked.pop("name", [""])[-1], asked.pop("kind", ["file"])[-1]
         _check_asked(asked)
         if len(names) > 1:
-            raise ApiError("invalid_params", "a file that comes at once has one hash")
+            raise ApiError(
+                "invalid_params", "a file that comes at once has one hash", field="/hash"
+            )
         params = _single(file_name, kind, names[0])
         data = await body.read(PART_BYTES + 1)  # to its end
         done = await self._service.store_small(caller, names[0], data, params.name, params.kind)
@@ -208,13 +211,13 @@ def _mark(whose: str) -> str:
 def _hashes(texts: list[str]) -> list[bytes]:
     if not 0 < len(texts) <= limits.PARTS_PER_REQUEST_MAX:
         most = limits.PARTS_PER_REQUEST_MAX
-        raise ApiError("invalid_params", f"`hash` is needed once for each part, up to {most} times")
+        words = f"`hash` is needed once for each part, up to {most} times"
+        raise ApiError("invalid_params", words, field="/hash")
     try:
         return [name_in(text) for text in texts]
     except ValueError:
-        raise ApiError(
-            "invalid_params", "`hash` is the BLAKE3 hash of a part, in base64url"
-        ) from None
+        words = "`hash` is the BLAKE3 hash of a part, in base64url"
+        raise ApiError("invalid_params", words, field="/hash") from None
 
 
 def _single(name: str, kind: str, file_hash: bytes) -> m.FinishUpload:
@@ -223,12 +226,13 @@ def _single(name: str, kind: str, file_hash: bytes) -> m.FinishUpload:
     try:
         return msgspec.convert(asked, m.FinishUpload)
     except msgspec.ValidationError as error:
-        raise ApiError("invalid_params", str(error)[:200]) from None
+        raise malformed(error) from None
 
 
 def _check_asked(rest: dict[str, list[str]]) -> None:
     if rest:
-        raise ApiError("invalid_params", f"there is no parameter {min(rest)[:64]!r}")
+        name = min(rest)[:NAME_CHARS_MAX]
+        raise ApiError("invalid_params", f"there is no parameter {name!r}", field=pointer(name))
 
 
 def _disposition(served: Served) -> bytes:

@@ -74,7 +74,7 @@ class Desk:
             waiting.answer(out.payload, None)
         else:
             refusal = wire.decode_refusal(out.payload)
-            error = ApiError(refusal.code, refusal.detail, refusal.retry_after)
+            error = ApiError(refusal.code, refusal.detail, refusal.retry_after, refusal.field)
             waiting.answer(None, error)
 
     def expire(self, now_s: float) -> None:

@@ -54,6 +54,7 @@ class Refusal(Struct, frozen=True, array_like=True):
     code: str
     detail: str
     retry_after: float | None = None
+    field: str = ""
 
 
 class Moved(Struct, frozen=True, array_like=True):

@@ -25,7 +25,7 @@ from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from storage.memory import MemoryStore
-from tests.unit.actors.town import Town
+from tests.unit.actors.town import Town, declared
 
 STEPS_MAX = 100_000
 CONFIG = t.Config("0", "", "", "open", 30)
@@ -172,6 +172,7 @@ class Cluster(Town):
         read = read or (isinstance(message, m.Params) and message.method.read)
         found = self.wait(self.post(ref, message, caller, read), ref if read else None)
         if isinstance(found, ApiError):
+            declared(message, found, ref)
             raise found
         return msgspec.json.decode(found)
 
@@ -179,7 +180,12 @@ class Cluster(Town):
         """Call any method but those of the authentication service; returns its typed result."""
         if type(params) in ROUTES:
             return super().call(caller, params)
-        return self.typed(params, _LOOP.run_until_complete(self.gateway.call(params, caller)))
+        try:
+            answer = _LOOP.run_until_complete(self.gateway.call(params, caller))
+        except ApiError as error:
+            declared(params, error)
+            raise
+        return self.typed(params, answer)
 
     @staticmethod
     def typed(params: m.Params, answer: bytes) -> Any:

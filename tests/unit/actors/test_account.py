@@ -21,7 +21,7 @@ from api.errors import ApiError
 from api.frames import Close
 from storage.keys import prefix_end
 from tests.unit.actors.rows import pass_time, refused, refused_call, rows_of, stored, unchanged
-from tests.unit.actors.town import FRONT, Town
+from tests.unit.actors.town import FRONT, OK, Town
 
 DAY_MS = 86_400_000
 
@@ -411,7 +411,7 @@ def test_a_new_password_ends_the_other_sessions(town: Town) -> None:
     phone = log_in(town, alice, 2)
     town.attach(phone, 7)
     change = i.NewPassword("hash", "new hash")
-    assert town.ask(own(alice), change, alice) == {}
+    assert town.ask(own(alice), change, alice) == OK
     town.settle()
     assert (valid(town, alice), valid(town, phone)) == (True, False)
     assert town.closed == {7: Close.SESSION_ENDED}
@@ -419,7 +419,7 @@ def test_a_new_password_ends_the_other_sessions(town: Town) -> None:
         "wrong_credentials"
     )
     other = log_in(town, alice, 3, "new hash")
-    assert unchanged(town, own(alice), change, alice) == {}, "a repeated change ends nobody"
+    assert unchanged(town, own(alice), change, alice) == OK, "a repeated change ends nobody"
     assert valid(town, other)
 
 
@@ -429,7 +429,7 @@ def test_of_two_changes_at_once_one_takes_effect(town: Town) -> None:
     first = town.post(own(alice), i.NewPassword("hash", "first"), alice)
     second = town.post(own(alice), i.NewPassword("hash", "second"), phone)
     town.settle()
-    assert town.answers[first] == b"{}"
+    assert town.answers[first] == b'{"ok":true}'
     assert town.answers[second].code == "wrong_credentials"
     assert (valid(town, alice), valid(town, phone)) == (True, False)
     kept = town.ask(own(alice), i.GetCredentials(), read=True)

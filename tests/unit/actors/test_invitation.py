@@ -16,7 +16,7 @@ from api import methods as m
 from api.errors import ApiError
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.rows import refused, rows_of, stored, unchanged
-from tests.unit.actors.town import Town
+from tests.unit.actors.town import OK, Town
 
 CODE = ActorRef("invitation", "code")
 
@@ -38,7 +38,7 @@ def uses_left(town: Town) -> int:
 
 
 def test_as_many_register_as_it_says(town: Town) -> None:
-    assert town.ask(CODE, i.MakeInvitation(2)) == {}
+    assert town.ask(CODE, i.MakeInvitation(2)) == OK
     for user_id in (5, 6):
         made = town.ask(CODE, i.UseInvitation(account(user_id)))
         assert made["user"]["id"] == user_id

@@ -18,7 +18,7 @@ from actors.throttle import (
     WAIT_MS_MAX_PER_ADDRESS,
 )
 from tests.unit.actors.rows import rows_of, unchanged
-from tests.unit.actors.town import Town
+from tests.unit.actors.town import OK, Town
 
 ACCOUNT = ActorRef("throttle", "account:alice")
 ADDRESS = ActorRef("throttle", "address:10.0.0.1")
@@ -141,7 +141,7 @@ def test_whoever_always_succeeds_never_waits_and_leaves_nothing_behind(
 ) -> None:
     for _ in range(3 * free):
         assert wait_s(town, ref) == 0
-        assert town.ask(ref, i.TrySucceeded(ME)) == {}
+        assert town.ask(ref, i.TrySucceeded(ME)) == OK
     head = HEAD.get(rows_of(town, ref), None)
     if ref == ACCOUNT:
         assert head is not None
@@ -165,7 +165,7 @@ def test_what_was_not_checked_costs_nobody_anything(
         town.ask(ref, i.TryUnchecked(ME))
     assert wait_s(town, ref) == 0
     assert wait_s(town, ref) == 2, "and what was wrong before is not forgotten"
-    assert unchanged(town, ref, i.TryUnchecked(OTHER)) == {}
+    assert unchanged(town, ref, i.TryUnchecked(OTHER)) == OK
 
 
 def known(town: Town, address: str) -> bool:
@@ -202,7 +202,7 @@ def test_of_many_addresses_the_latest_are_known(town: Town) -> None:
 
 def test_a_failure_was_counted_when_it_was_admitted(town: Town) -> None:
     wait_s(town)
-    assert unchanged(town, ACCOUNT, i.TryFailed(ME)) == {}
+    assert unchanged(town, ACCOUNT, i.TryFailed(ME)) == OK
 
 
 def test_what_was_counted_counts_after_a_restart(town: Town) -> None:

@@ -26,6 +26,15 @@ from storage.memory import MemoryStore
 from storage.port import Store
 
 FRONT = "front"
+OK = {"ok": True}
+
+
+def declared(message: Any, error: ApiError, ref: ActorRef | None = None) -> None:
+    """A method is refused with what it declares, and with nothing else. Nobody has a token of a
+    user who does not exist; only tests ask in their name (`ref`: who was asked)."""
+    own = ref is not None and ref.kind == "user" and error.code == "user_not_found"
+    if isinstance(message, m.Params) and not own:
+        assert error.code in message.method.errors, f"{message.method.name}: {error}"
 
 
 class Town:
@@ -151,6 +160,7 @@ class Town:
         self.settle()
         answer = self.answers[number]
         if isinstance(answer, ApiError):
+            declared(message, answer, ref)
             raise answer
         return msgspec.json.decode(answer)
 

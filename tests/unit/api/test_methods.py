@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from api import frames, limits
 from api import methods as m
@@ -231,5 +232,5 @@ def test_whatever_comes_as_a_frame_is_taken_or_refused(frame: bytes) -> None:
         pass
     else:
         for number in (said.id, said.ack, said.ping):
-            assert number is None or 0 <= number <= limits.JSON_INT_MAX
-        assert said.method is None or len(said.method) <= 64
+            assert number is UNSET or 0 <= number <= limits.JSON_INT_MAX
+        assert said.method is UNSET or len(said.method) <= 64

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 from api import frames
@@ -64,17 +64,17 @@ class Connection(WSListener):
             transport.disconnect()
             return
         heard = frames.decode_client_frame(frame.get_payload_as_bytes())
-        if heard.ack is not None:
+        if heard.ack is not UNSET:
             self.acks.append(heard.ack)
             self.server.changed()
-        elif heard.ping is not None and not self.server.silent:
+        elif heard.ping is not UNSET and not self.server.silent:
             self.send(b'{"pong":%d}' % heard.ping)
-        elif heard.method is not None:
+        elif heard.method is not UNSET:
             self._request(heard)
 
     def _request(self, heard: frames.ClientFrame) -> None:
-        assert heard.id is not None
-        assert heard.method is not None
+        assert heard.id is not UNSET
+        assert heard.method is not UNSET
         params = m.decode_params(m.METHODS[heard.method], heard.params)
         assert params.method.wire != "http"
         fault = self.server.fault(params, "ws")

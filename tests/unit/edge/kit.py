@@ -27,6 +27,7 @@ from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from storage.memory import MemoryStore
+from tests.unit.actors.town import declared
 
 CONFIG = t.Config("1.2.3", "", "/ws", "open", 30, "a-server", 8001)
 
@@ -190,7 +191,11 @@ class Server:
 
     async def call(self, who: Person, params: m.Params, front: Gateway | None = None) -> Any:
         """Call a method; returns its typed result."""
-        answer = await (front or self.gateway).call(params, who.caller)
+        try:
+            answer = await (front or self.gateway).call(params, who.caller)
+        except ApiError as error:
+            declared(params, error)
+            raise
         return msgspec.json.decode(answer, type=params.method.result)
 
     async def register(self, username: str) -> Person:
@@ -306,7 +311,10 @@ class Client:
         return frame["result"] if "result" in frame else frame["error"]
 
     async def ask(self, params: m.Params) -> Any:
-        return await self.answer(self.request(params))
+        answer = await self.answer(self.request(params))
+        if "code" in answer:
+            assert answer["code"] in params.method.errors, f"{params.method.name}: {answer}"
+        return answer
 
     async def hello(self, person: Person) -> Any:
         return await self.ask(m.SayHello(person.token))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 from api import frames, methods
@@ -53,10 +54,10 @@ class FakeConnection(WSListener):
             return
         heard = frames.decode_client_frame(frame.get_payload_as_bytes())
         if heard.method is None:
-            if heard.ack is not None and self.user is not None:
+            if heard.ack is not UNSET and self.user is not None:
                 self.server.acks[self.user.user_id] = heard.ack
             return
-        assert heard.id is not None
+        assert heard.id is not UNSET
         params = methods.decode_params(methods.METHODS[heard.method], heard.params)
         if self.server.slow_s and isinstance(params, methods.SendMessage):
             loop = asyncio.get_running_loop()

@@ -26,6 +26,7 @@ from api.errors import ApiError, Problem
 from api.files import chunk_hash, text_of
 from api.http import App
 from tests.unit.actors.cluster import Cluster
+from tests.unit.actors.town import declared
 
 
 class MemoryChunks:
@@ -101,7 +102,9 @@ class Person:
         """The result of a method. Raises ApiError."""
         answer = self.ask("POST", f"/api/{params.method.name}", json=msgspec.to_builtins(params))
         if answer.status_code != 200:
-            raise ApiError.from_problem(msgspec.json.decode(answer.content, type=Problem))
+            error = ApiError.from_problem(msgspec.json.decode(answer.content, type=Problem))
+            declared(params, error)
+            raise error
         return msgspec.json.decode(answer.content, type=params.method.result)
 
     def upload(self, content: bytes, kind: str = "file", name: str = "notes.txt") -> t.Finished:
