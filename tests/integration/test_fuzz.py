@@ -161,7 +161,9 @@ def call(http: requests.Session, case: Case, token: str) -> Response:
     case.validate_response(response, checks=CHECKS)
     if response.status_code != 200:
         headers = {name: values[0] for name, values in response.headers.items()}
-        check_refusal(response.status_code, headers, response.json())
+        problem = check_refusal(response.status_code, headers, response.json())
+        method = m.METHODS[case.path.removeprefix("/api/")]
+        assert problem.code in method.errors, "what it is refused with was declared"
     return response
 
 
@@ -497,7 +499,7 @@ def known(server: RunningServer, someone: Login) -> dict[str, st.SearchStrategy[
     return {
         "admin": st.booleans(),
         "album": st.integers(0, 3),
-        "after_id": st.none() | small,
+        "after_id": small,
         "before_id": small,
         "bio": st.text(max_size=limits.BIO_CHARS_MAX),
         "chat_id": st.sampled_from([private, group]),
@@ -547,10 +549,11 @@ def check_answers(sock: RawSocket, said: list[Said]) -> None:
         if frame.opcode == ws.PONG:
             continue
         answer = json.loads(frame.payload)
-        if "error" in answer:
-            check_problem(answer["error"])
+        problem = check_problem(answer["error"]) if "error" in answer else None
         if answer.get("id") in numbered:
             request = waiting.pop(answer["id"])
+            if problem is not None and problem.code != "unknown_method":
+                assert problem.code in m.METHODS[request.method].errors, problem
             if "result" in answer:
                 msgspec.convert(answer["result"], m.METHODS[request.method].result)
 
