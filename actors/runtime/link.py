@@ -231,7 +231,7 @@ class Link:
                 answer = await self._host.submit(self._front, stream, number, payload)
                 packet = wire.decode_packet(answer)
             except Exception as error:
-                log.info("%s does not take requests: %s", self.name, error)
+                log.warning("%s does not take requests: %s", self.name, error)
                 self._note_failure(error, lives)
                 self._over.set()
                 self._wake.set()
@@ -287,7 +287,7 @@ class Link:
             try:
                 packet = wire.decode_packet(await self._host.poll(self._front))
             except Exception as error:
-                log.info("%s does not answer: %s", self.name, error)
+                log.warning("%s does not answer: %s", self.name, error)
                 self._note_failure(error, lives)
                 self.connected.clear()
                 await asyncio.sleep(delay_s)

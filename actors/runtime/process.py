@@ -1,6 +1,7 @@
 """What every process of a server does at its start.
 
-Logs are JSON lines, one file per process, in the data folder's `logs`.
+Logs are JSON lines, one file per process, in the data folder's `logs`. What is said again and again
+is written after growing pauses, with how often it was not (`repeated`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from pathlib import Path
 
 import msgspec
 
+from actors.runtime.troubles import Repeats
+
 BYTES_MAX, FILES_MAX = 20 * 1024 * 1024, 3
+REPEATED = "repeated"
 
 
 class JsonLines(logging.Formatter):
@@ -35,9 +39,26 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if repeated := getattr(record, REPEATED, 0):
+            line[REPEATED] = repeated
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()
+
+
+class Sparing(logging.Filter):
+    """Lets of records that say the same only some through (see `Repeats`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeats = Repeats()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        line = (record.name, record.levelno, record.getMessage(), repr(error))
+        unsaid = self._repeats.heard(line, record.created)
+        setattr(record, REPEATED, unsaid)
+        return unsaid is not None
 
 
 def log_to(data: Path, process: str) -> None:
@@ -50,6 +71,7 @@ def log_to(data: Path, process: str) -> None:
         folder / f"{process}.jsonl", maxBytes=BYTES_MAX, backupCount=FILES_MAX, delay=True
     )
     handler.setFormatter(JsonLines(process))
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)

@@ -98,7 +98,7 @@ class Shipper:
                         answer = await self._call(host, wire.encode(parcel))
                     receipts = wire.decode_receipts(answer)
                 except Exception as error:
-                    log.info("host %s does not take messages yet: %r", host, error)
+                    log.warning("host %s does not take messages yet: %r", host, error)
                     for shipment in parcel.shipments:
                         self._engine.streams.rewind(shipment.source, shipment.target)
                         self._streams[host].add((shipment.source, shipment.target))

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import ray
@@ -20,6 +22,8 @@ from actors.runtime.replication.protocol import Seat, Unavailable, encode
 NAMESPACE = "heliograph"
 ROSTER_S, ROSTER_S_MIN = 3.0, 0.5
 """Between two looks at the roster, and while somebody waits for a leader."""
+GCS_S_MAX = 1.0
+"""How long a tool waits for the head."""
 ZONE_LABEL = "zone"
 """The label of a Ray node that says which zone it is in (`ray start --labels zone=a`)."""
 
@@ -78,6 +82,22 @@ class Peers:
         return await host.receive(parcel)
 
 
+@contextlib.contextmanager
+def key_values_of(address: str) -> Iterator[None]:
+    """`Gcs` reads the store of the Ray cluster at this address, in a process that does not join it:
+    that would take seconds, and a living node. Raises OSError where nobody answers there."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.experimental import internal_kv
+
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), GCS_S_MAX).close()
+    internal_kv._initialize_internal_kv(GcsClient(address=address))
+    try:
+        yield
+    finally:
+        internal_kv._internal_kv_reset()  # type: ignore[no-untyped-call]
+
+
 # --- replicated servers -------------------------------------------------------------------------
 
 
@@ -119,12 +139,6 @@ def own_address() -> str:
     """Of this node, as other nodes reach it."""
     address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
     return address
-
-
-async def call_host(host: str, method: str, *args: Any) -> Any:
-    """Call a host once, by a call of its own. Raises what Ray raises."""
-    find = asyncio.to_thread(ray.get_actor, host, namespace=NAMESPACE)
-    return await getattr(await find, method).remote(*args)
 
 
 class Routes:

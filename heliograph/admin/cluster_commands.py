@@ -16,7 +16,7 @@ from heliograph.admin.telling import DATA, Data, Json, told
 def cluster(data: Data = DATA, as_json: Json = False) -> None:
     """Show who has copies of each partition, who leads, and who is behind.
 
-    Exit code 0: every copy is in sync; 1: one is not, or a host does not answer."""
+    Exit code 0: every copy is in sync; 1: one is not, or a host or media actor does not answer."""
     from heliograph.admin.copies import shown_copies, shown_hosts
     from heliograph.admin.live import cluster_view
 
@@ -29,7 +29,9 @@ def cluster(data: Data = DATA, as_json: Json = False) -> None:
     else:
         show = Console(highlight=False).print
         show(_hosts_table(hosts))
-        show(_partitions_table(partitions))
+        show(_partitions_table(partitions, view.silent))
+        for name in view.silent:
+            show(f"{name} does not answer.")
     sound = not view.silent and all(row["leader"] and not row["missing"] for row in partitions)
     raise typer.Exit(0 if sound else 1)
 
@@ -41,13 +43,13 @@ def _hosts_table(hosts: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _partitions_table(partitions: list[dict[str, Any]]) -> Table:
+def _partitions_table(partitions: list[dict[str, Any]], silent: list[str]) -> Table:
     table = Table("partition", "leader", "epoch", "in sync", "not in sync", "behind")
     for row in partitions:
         behind = ", ".join(f"{host} {lag:,}" for host, lag in row["behind"].items() if lag)
         table.add_row(
             str(row["partition"]),
-            row["leader"] or "nobody",
+            row["leader"] or ("silent" if row["appointed"] in silent else "nobody"),
             str(row["epoch"]),
             ", ".join(row["in_sync"]),
             ", ".join(row["missing"]),

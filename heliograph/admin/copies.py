@@ -95,7 +95,8 @@ def _digest(snapshot: Snapshot, partition: int) -> bytes:
 
 def shown_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What hosts say of their copies, by partition, as whoever knows the newest epoch sees it. The
-    leader is empty where nobody can be sure to lead."""
+    leader is empty where nobody says that it leads; `appointed` is who does by the newest epoch,
+    and it may be so where that host is silent."""
     newest: dict[int, dict[str, Any]] = {}
     for row in rows:
         known = newest.get(row["partition"])
@@ -105,6 +106,7 @@ def shown_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "partition": partition,
             "leader": row["host"] if row["leading"] else "",
+            "appointed": row["leader"],
             "epoch": row["epoch"],
             "members": row["members"],
             "in_sync": sorted(row["in_sync"]),

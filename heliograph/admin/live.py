@@ -24,9 +24,10 @@ from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
-from heliograph.server.config import NODE_FILE, RunFile, ray_membership
+from heliograph.server.config import NODE_FILE, RunFile, node_temporary, ray_membership
 
 if TYPE_CHECKING:
+    from actors.runtime.replication.host_lines import Doors
     from actors.runtime.replication.protocol import Mark, Seat
     from actors.runtime.settings import Settings
     from heliograph.admin.stores import Node
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 ANSWER_S_MAX = 3.0
+LOOK_S_MAX = 1.0
 CHUNKS_PER_CALL = 4_096
 CHUNKS_S_MAX = 30.0
 LOOK_S = 1.0
@@ -112,7 +114,8 @@ def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
 
 class ClusterView(NamedTuple):
     """What the hosts of a server with copies say. `rows`: each host of its own copies (see
-    `actors.runtime.replication.member.Member.row`); `silent`: the hosts that do not answer."""
+    `actors.runtime.replication.member.Member.row`); `silent`: the hosts and media actors that do
+    not answer."""
 
     seats: dict[str, Seat]
     rows: list[dict[str, Any]]
@@ -121,8 +124,37 @@ class ClusterView(NamedTuple):
 
 def cluster_view(data: Path) -> ClusterView:
     """Raises NotRunning."""
-    with _connected(data):
+    with _store_of(data):
         return _look(_settings_with_copies(data))
+
+
+@contextlib.contextmanager
+def _store_of(data: Path) -> Iterator[None]:
+    """The key-value store of the server's Ray cluster can be read, without joining that, which
+    takes seconds. Raises NotRunning."""
+    address = _ray_address(data)
+    os.environ.update(ray_membership(data.resolve()))
+    if address == "auto":
+        address = _address_here(data)
+    from actors.runtime.transport import key_values_of
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(key_values_of(address))
+        except (OSError, ValueError) as error:
+            raise NotRunning(
+                f"Ray's head does not answer at {address} ({error}): without it nobody can tell "
+                "who leads; it is started again by itself, if its machine is on"
+            ) from error
+        yield
+
+
+def _address_here(data: Path) -> str:
+    """Of the Ray that runs on this node, as Ray wrote it down. Raises NotRunning."""
+    try:
+        return (node_temporary(data) / "ray" / "ray_current_cluster").read_text().strip()
+    except OSError as error:
+        raise NotRunning(NO_SERVER.format(data, data)) from error
 
 
 class Watch:
@@ -204,25 +236,43 @@ def _settings_with_copies(data: Path) -> Settings:
 
 
 def _look(settings: Settings) -> ClusterView:
+    """The hosts and media actors are asked by their own lines, as they ask each other: so it is
+    told what is so, also where Ray knows less, or is not quite there."""
+    from actors.media.actor import media_roster
     from actors.runtime import cluster
-
-    async def ask(host: str) -> list[dict[str, Any]]:
-        from actors.runtime.transport import call_host
-
-        async with asyncio.timeout(ANSWER_S_MAX):
-            rows: list[dict[str, Any]] = msgspec.json.decode(await call_host(host, "cluster"))
-        return rows
-
-    async def ask_all(names: list[str]) -> list[list[dict[str, Any]] | BaseException]:
-        return await asyncio.gather(*map(ask, names), return_exceptions=True)
+    from actors.runtime.replication.gcs import GcsRoster
+    from actors.runtime.transport import Gcs
 
     seats = cluster.seats(settings.cluster_id)
-    names = sorted(seats) or cluster.host_names(settings)
-    found = asyncio.run(ask_all(names))
-    silent = [n for n, rows in zip(names, found, strict=True) if isinstance(rows, BaseException)]
-    return ClusterView(
-        seats, [row for rows in found if isinstance(rows, list) for row in rows], silent
-    )
+    hosts = sorted(seats) or cluster.host_names(settings)
+    told = asyncio.run(_ask_all(GcsRoster(Gcs(), settings.cluster_id), hosts, "rows"))
+    media = media_roster(settings)
+    actors = sorted(media.read())
+    there = asyncio.run(_ask_all(media, actors, "ping"))
+    rows = [row for raw in told.values() for row in msgspec.json.decode(raw)]
+    silent = [name for name in hosts + actors if name not in told and name not in there]
+    return ClusterView(seats, rows, silent)
+
+
+async def _ask_all(roster: Doors, names: list[str], method: str) -> dict[str, Any]:
+    """What each answers that answers."""
+    from actors.runtime.replication.host_lines import HostLines
+
+    lines = HostLines(roster)
+
+    async def ask(name: str) -> Any:
+        async with asyncio.timeout(LOOK_S_MAX):
+            return await lines.call(name, method)
+
+    try:
+        answers = await asyncio.gather(*map(ask, names), return_exceptions=True)
+    finally:
+        lines.close()
+    return {
+        name: answer
+        for name, answer in zip(names, answers, strict=True)
+        if not isinstance(answer, BaseException)
+    }
 
 
 class MediaView(NamedTuple):

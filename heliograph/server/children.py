@@ -12,6 +12,8 @@ import psutil
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 WAIT_S = 3.0
 ROUNDS_MAX = 5
+RAYLET_VARIABLE = "RAY_RAYLET_PID"
+"""Where Ray's workers, and what they start, find the pid of their raylet."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -26,16 +28,47 @@ def end_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
+def reap() -> dict[int, int]:
+    """The children that have ended since the last look, those that were adopted too: their exit
+    codes by pid, negative for a signal. Until that, each looks to others as if it was alive: Ray's
+    workers, for one, end when their raylet is gone."""
+    ended = {}
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[found[0]] = os.waitstatus_to_exitcode(found[1])
+    return ended
+
+
+def how(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}"
+
+
+def end_workers_of(raylet: int) -> None:
+    """Kill what is left of a raylet that is gone: they hold the disk, and nobody would start them
+    again."""
+    left = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(RAYLET_VARIABLE) == str(raylet):
+                left.append(process)
+    _kill(left)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=WAIT_S)
+
+
 def end_descendants() -> None:
     """Kill all descendants; `adopt_orphans` makes them complete."""
     for _ in range(ROUNDS_MAX):
         left = psutil.Process().children(recursive=True)
         if not left:
             return
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(left, timeout=WAIT_S)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        _kill(left)
+        reap()

@@ -50,18 +50,31 @@ def temporary(run: str) -> str:
     return run
 
 
-def start_nodes(count: int, **options: Any) -> str:
-    """Start them as children of this process; returns Ray's address. `ray start` would not start
-    a second node on loopback, the cluster of Ray's own tests does."""
-    from ray.cluster_utils import Cluster
+class LocalNodes:
+    """The nodes, as children of this process. `ray start` would not start a second one on loopback,
+    the cluster of Ray's own tests does. `options`: of each."""
 
-    cluster = Cluster(shutdown_at_exit=False)
-    for number in range(count):
-        cluster.add_node(
+    def __init__(self, count: int, **options: Any) -> None:
+        from ray.cluster_utils import Cluster
+
+        self._cluster = Cluster(shutdown_at_exit=False)
+        self._options = options
+        self.names = [f"node-{number}" for number in range(count)]
+        """The first is the head: with it ends the cluster."""
+
+    def start(self) -> str:
+        """Start all; returns Ray's address."""
+        for name in self.names:
+            self.start_one(name)
+        self._cluster.wait_for_nodes()
+        return str(self._cluster.address)
+
+    def start_one(self, name: str) -> None:
+        """Also again, when all that was left of it has ended: it has another identity in Ray then,
+        and Ray starts there what is pinned to its name. Raises what Ray raises."""
+        self._cluster.add_node(
             wait=False,
-            resources={f"{NODE_RESOURCE}node-{number}": 1},
+            resources={f"{NODE_RESOURCE}{name}": 1},
             include_dashboard=False,
-            **options,
+            **self._options,
         )
-    cluster.wait_for_nodes()
-    return str(cluster.address)

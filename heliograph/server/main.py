@@ -22,19 +22,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from heliograph.server import local_nodes
-from heliograph.server.children import adopt_orphans, end_descendants
+from heliograph.server.children import adopt_orphans, end_descendants, end_workers_of
 from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_membership
 from heliograph.server.environment import ray_environment, serve_environment
+from heliograph.server.local_nodes import LocalNodes
+from heliograph.server.ray_processes import RayProcesses
 from heliograph.server.supervisor import FAILED, READY
+from heliograph.server.watching import STEP_S, Lost, Watch
 from storage import node_folder
 
 if TYPE_CHECKING:
+    import httpx2
+
     from actors.runtime.settings import Settings
 
 log = logging.getLogger("heliograph.server")
 
 HEALTH_S = 2.0
 FAILURES_MAX = 5
+HTTP_S_MAX = 2.0
 
 
 def environment(config: ServerConfig) -> dict[str, str]:
@@ -73,8 +79,9 @@ def settings_of(config: ServerConfig) -> Settings:
     )
 
 
-def start(config: ServerConfig) -> str:
-    """Start everything and wait until it answers; returns Ray's address."""
+def start(config: ServerConfig) -> tuple[str, LocalNodes | None]:
+    """Start everything and wait until it answers; returns Ray's address, and its nodes where there
+    are several."""
     import ray
     from ray import serve
 
@@ -89,9 +96,10 @@ def start(config: ServerConfig) -> str:
         "object_store_memory": 100 * 1024 * 1024,
     }
     context: Any
+    nodes: LocalNodes | None = None
     if config.nodes > 1:
-        address = local_nodes.start_nodes(config.nodes, **node)
-        context = ray.init(address=address, **driver)
+        nodes = LocalNodes(config.nodes, **node)
+        context = ray.init(address=nodes.start(), **driver)
     else:
         context = ray.init(
             include_dashboard=False,
@@ -112,7 +120,7 @@ def start(config: ServerConfig) -> str:
         made.result()
     wait_until_ready(config.url)
     log.info("ready after %.1f s", time.monotonic() - begun_s)
-    return str(context.address_info["address"])
+    return str(context.address_info["address"]), nodes
 
 
 def _start_actors(config: ServerConfig, settings: Settings) -> None:
@@ -144,21 +152,60 @@ def wait_until_ready(url: str, deadline_s: float = 60.0) -> None:
     raise TimeoutError(f"the server does not answer at {url}")
 
 
-def watch(stopping: threading.Event) -> None:
-    """Come back when asked to stop. Raises RuntimeError when the cluster is lost."""
-    import ray
+def watch(stopping: threading.Event, nodes: LocalNodes | None, url: str) -> None:
+    """Come back when asked to stop. Raises Lost when this process cannot go on."""
+    import httpx2
 
-    failures = 0
-    while not stopping.wait(HEALTH_S):
+    def no_start(node: str) -> None:
+        raise AssertionError(node)
+
+    with httpx2.Client(base_url=url, timeout=HTTP_S_MAX, trust_env=False) as client:
+        watching = Watch(
+            RayProcesses(),
+            nodes.names[1:] if nodes else (),
+            nodes.start_one if nodes else no_start,
+            end_workers_of,
+            lambda: http_trouble(client),
+        )
+        answers = RayAnswers()
+        while not stopping.wait(STEP_S):
+            watching.step(time.monotonic())
+            answers.step(time.monotonic())
+
+
+def http_trouble(client: httpx2.Client) -> str:
+    """What is wrong with what clients of this server see; empty if nothing is."""
+    import httpx2
+
+    try:
+        answer = client.get("/readyz")
+    except httpx2.HTTPError as error:
+        return f"does not answer: {type(error).__name__}"
+    return "" if answer.status_code == 200 else f"is not ready: {answer.text.strip()[:200]}"
+
+
+class RayAnswers:
+    """Whether Ray still answers: it may stand still, and not be dead."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._due_s = 0.0
+
+    def step(self, now_s: float) -> None:
+        """Raises Lost when it did not for too long."""
+        import ray
+
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + HEALTH_S
         try:
-            ray.get_actor("host-0", namespace="heliograph")
             alive = any(node["Alive"] for node in ray.nodes())  # type: ignore[no-untyped-call]
         except Exception as error:
             log.warning("the cluster does not answer: %s", error)
             alive = False
-        failures = 0 if alive else failures + 1
-        if failures >= FAILURES_MAX:
-            raise RuntimeError("the Ray cluster is lost")
+        self._failures = 0 if alive else self._failures + 1
+        if self._failures >= FAILURES_MAX:
+            raise Lost("the Ray cluster is lost")
 
 
 def write_run_file(config: ServerConfig, ray_address: str) -> Path:
@@ -189,11 +236,11 @@ def main() -> None:
     on_signals(lambda: end(0))  # nobody is connected, and what is not durable was never there
     run_file: Path | None = None
     try:
-        address = start(config)
+        address, nodes = start(config)
         on_signals(stopping.set)
         run_file = write_run_file(config, address)
         print(READY, flush=True)
-        watch(stopping)
+        watch(stopping, nodes, config.url)
         stop(config)
     except BaseException as error:
         log.exception("the server failed")

@@ -1,13 +1,14 @@
 """The supervisor: what `heliograph up` is. It never imports ray.
 
 It locks the data folder, starts the server process in a session of its own, starts it again when it
-dies by accident, and sees to it that nothing of a server is left behind: children of dead children
-come to it (it is their reaper), and the server process ends when the supervisor does. What it could
-not see to, because it was killed, the next one does.
+dies by accident, as often as it takes, and sees to it that nothing of a server is left behind:
+children of dead children come to it (it is their reaper), and the server process ends when the
+supervisor does. What it could not see to, because it was killed, the next one does.
 """
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -18,14 +19,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from actors.runtime.process import log_to
 from heliograph.server import run_folder
-from heliograph.server.children import adopt_orphans, end_descendants, end_with_parent
+from heliograph.server.children import adopt_orphans, end_descendants, end_with_parent, how
 from heliograph.server.config import ServerConfig
+from heliograph.server.keeping import Pauses
+
+log = logging.getLogger("heliograph.supervisor")
 
 START_S_MAX = 120.0
 STOP_S_MAX = 25.0
-BACKOFF_S_MIN, BACKOFF_S_MAX = 0.5, 10.0
-STEADY_S = 60.0
 SERVER = (sys.executable, "-m", "heliograph.server.main")
 READY, FAILED = "ready", "failed"
 """What the server process says on its standard output: `ready`, or `failed: why`."""
@@ -45,26 +48,30 @@ class Supervisor:
     def run(self, announce: Callable[[ServerConfig], None]) -> int:
         """Run until stopped; returns the exit code. `announce` is called when it is ready."""
         adopt_orphans()
+        log_to(Path(self._config.data), "up")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_stop)
         run_folder.sweep()
-        backoff_s = BACKOFF_S_MIN
+        pauses = Pauses()
+        was_ready = False
         while not self._stopping.is_set():
             begun_s = time.monotonic()
             code = self._run_once(announce)
             if self._stopping.is_set():
                 return 0 if code == 0 or not self._ready else 1
-            if not self._ready:
+            was_ready = was_ready or self._ready
+            why = self._why or f"it {how(code)}"
+            if not was_ready:
                 self._say(
-                    f"The server could not be started: {self._why or 'it ended'}\n"
+                    f"The server could not be started: {why}\n"
                     f"More is in {self._config.data}/logs/server.jsonl and server.out"
                 )
                 return 1
-            if time.monotonic() - begun_s > STEADY_S:
-                backoff_s = BACKOFF_S_MIN
-            self._say(f"The server ended unexpectedly; starting it again in {backoff_s:.1f} s")
-            self._stopping.wait(backoff_s)
-            backoff_s = min(2 * backoff_s, BACKOFF_S_MAX)
+            pause_s = pauses.ended(time.monotonic() - begun_s)
+            line = f"The server ended unexpectedly ({why}); starting it again in {pause_s:.1f} s"
+            log.warning("%s", line)
+            self._say(line)
+            self._stopping.wait(pause_s)
         return 0
 
     def _on_stop(self, number: int, frame: object) -> None:
@@ -87,6 +94,7 @@ class Supervisor:
         run = run_folder.make()
         config = replace(self._config, temporary=str(run.path))
         self._ready = False
+        self._why = ""
         (Path(config.data) / "run.json").unlink(missing_ok=True)
         try:
             with open(Path(config.data) / "logs" / "server.out", "ab") as output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def test_a_cluster_on_one_machine(folder: Path, options: tuple[str, ...], host: 
 
 
 def test_files_outlive_a_node(folder: Path) -> None:
-    """With two copies on three nodes, one node is lost for good: each file can still be read, and
-    others be sent."""
+    """With two copies on three nodes, the raylet of one is killed, and it comes back; another one
+    is lost for good: each file can still be read, and others be sent."""
     server = RunningServer(folder, "--nodes", "3", "--copies", "2").start()
     draw = random.Random(4)
     sizes = [1, 70_000, *[draw.randrange(6 * limits.PART_BYTES) for _ in range(10)]]
@@ -59,6 +60,7 @@ def test_files_outlive_a_node(folder: Path) -> None:
             await client.register("keeper", "password of the keeper")
             notes = await client.open_private(client.user_id)
             before = [(await client.send_file(notes.id, content)).id for content in contents[:-3]]
+            await asyncio.to_thread(kill_raylet, server, 1)
             await asyncio.to_thread(lose_node, server, 2)
             after = [(await client.send_file(notes.id, content)).id for content in contents[-3:]]
             for message in await client.messages(notes.id, before + after):
@@ -71,14 +73,45 @@ def test_files_outlive_a_node(folder: Path) -> None:
 
 
 def lose_node(server: RunningServer, number: int) -> None:
-    """kill -9 of all that runs on it; nothing starts it again."""
-    [raylet] = [p for p in server.family() if "raylet" in p.name() and _is_of(p, number)]
+    """kill -9 of all that runs on it, and its disk is gone: Ray is started there again, and finds
+    nothing that could go on."""
+    raylet = raylet_of(server, number)
+    (server.data / f"node-{number}").rename(server.data / "lost")
     lost = [raylet, *raylet.children(recursive=True)]
     assert any("MediaActor" in " ".join(process.cmdline()) for process in lost)
     for process in lost:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(lost, timeout=10)
+
+
+def kill_raylet(server: RunningServer, number: int) -> None:
+    """kill -9 of what Ray's processes of a node belong to: they end, none of them goes on as an
+    orphan, and the node comes back by itself, with its host."""
+    raylet = raylet_of(server, number)
+    orphans = raylet.children(recursive=True)
+    assert any("ray::NodeReplicatedHost" in " ".join(process.cmdline()) for process in orphans)
+    raylet.kill()
+    psutil.wait_procs([raylet, *orphans])
+    wait_for(lambda: len(raylets_of(server, number)) == 1)
+    wait_for(lambda: all_well(server))
+    told = [json.loads(line) for line in (server.data / "logs/server.jsonl").open()]
+    lines = [line["message"] for line in told if line["level"] == "WARNING"]
+    assert f"node-{number} is down: its raylet was killed by SIGKILL" in lines
+
+
+def all_well(server: RunningServer) -> bool:
+    done = server.run("admin", "cluster", "--data", str(server.data), "--json")
+    return done.returncode == 0
+
+
+def raylet_of(server: RunningServer, number: int) -> psutil.Process:
+    [raylet] = raylets_of(server, number)
+    return raylet
+
+
+def raylets_of(server: RunningServer, number: int) -> list[psutil.Process]:
+    return [p for p in server.family() if "raylet" in p.name() and _is_of(p, number)]
 
 
 def _is_of(raylet: psutil.Process, number: int) -> bool:

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from actors.runtime.journal import Deposed
 from actors.runtime.replication import protocol
 from actors.runtime.replication.directory import Led
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 
 CALLS = {
     *("submit", "poll", "receive", "led"),
-    *("append", "load", "known", "led_configurations", "rearrange"),
+    *("append", "load", "known", "led_configurations", "rearrange", "rows"),
 }
 """What other processes call."""
 CALL_S_MAX = 1.5
@@ -132,6 +134,10 @@ class Copies:
             self._balancer.cancel()
         await asyncio.gather(*self._leaving.values())
         await asyncio.gather(*(member.close() for member in self.members.values()))
+
+    def rows(self) -> bytes:
+        """What this host knows of its copies as JSON: a list with a row for each."""
+        return msgspec.json.encode([member.row() for _, member in sorted(self.members.items())])
 
     async def serve(self, method: str, *arguments: Any) -> Any:
         """Carry out the call of that name."""

@@ -125,7 +125,7 @@ class Directory:
                 raise
             except Exception as error:
                 if self._lose(host):
-                    log.info("%s does not answer: %s", host, error or type(error).__name__)
+                    log.warning("%s does not answer: %s", host, error or type(error).__name__)
             else:
                 self._learn(host, led)
             await self.pause(ASK_S)

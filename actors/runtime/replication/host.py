@@ -101,11 +101,6 @@ class ReplicatedHost:
             "memory_bytes_max": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
 
-    async def cluster(self) -> bytes:
-        """What this host knows of its copies as JSON: a list with a row for each."""
-        rows = [member.row() for _, member in sorted(self.copies.members.items())]
-        return msgspec.json.encode(rows)
-
     async def drain(self) -> None:
         """Finish what was begun, and close the folder."""
         await self._steward.close()

@@ -308,7 +308,7 @@ class Leader:
             except (Deposed, StorageFull):
                 raise
             except Exception as error:
-                log.info("%s does not take records: %s", follower.host, error)
+                log.warning("%s does not take records: %s", follower.host, error)
                 follower.next = 0
                 if sent_s - max(follower.confirmed_s, follower.since_s) > HOLD_S:
                     self._store.hold(follower.host, None)

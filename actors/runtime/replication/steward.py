@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from actors.runtime.replication.copies import Copies
 from actors.runtime.replication.plan import View, plan
 from actors.runtime.replication.protocol import Configuration, Roster, Seat, Unavailable
+from actors.runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Steward:
         self._replace_after_s = replace_after_s
         self._configs: dict[int, Configuration] = {}
         self._silent_since: dict[str, float] = {}
+        self._troubles = Troubles()
         self._announced_s: float | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -79,6 +81,7 @@ class Steward:
                     await self.step()
                 else:
                     self._silent_since.clear()
+                    self._troubles = Troubles()
             except Unavailable as error:
                 log.info("nothing is moved: %s", error)
             except Exception:
@@ -107,6 +110,7 @@ class Steward:
         """Look at all hosts, and have changed what should be. Raises Unavailable."""
         seats = await self._roster.seats()
         led = await self._ask(seats)
+        self._tell()
         lost = self._lost()
         silent = frozenset(self._silent_since)
         view = View(
@@ -141,6 +145,11 @@ class Steward:
                     led[config.partition] = host
         return led
 
+    def _tell(self) -> None:
+        wrong = dict.fromkeys(self._silent_since, "does not answer")
+        for line in self._troubles.look(wrong, time.monotonic()):
+            log.warning("%s", line)
+
     def _lost(self) -> frozenset[str]:
         since = time.monotonic() - self._replace_after_s
         return frozenset(h for h, began_s in self._silent_since.items() if began_s <= since)
@@ -149,6 +158,6 @@ class Steward:
         """Take hosts off the roster that are gone and that no partition names any more."""
         named = {host for config in self._configs.values() for host in config.members}
         for host in sorted((lost & seats.keys()) - named):
-            log.info("%s is gone, and is not missed any more", host)
+            log.warning("%s is gone, and is not missed any more", host)
             await self._roster.remove(host)
             self._silent_since.pop(host, None)

@@ -14,6 +14,7 @@ def row(host: str, epoch: int, leading: bool, in_sync: list[str], **behind: int)
         "partition": 3,
         "host": host,
         "epoch": epoch,
+        "leader": "host-1",
         "leading": leading,
         "members": HOSTS,
         "in_sync": in_sync,
@@ -36,3 +37,4 @@ def test_the_newest_epoch_is_shown_as_its_leader_sees_it() -> None:
 def test_a_partition_that_nobody_leads_says_so() -> None:
     (shown,) = shown_copies([row("host-0", 4, False, HOSTS), row("host-1", 4, False, HOSTS)])
     assert shown["leader"] == ""
+    assert shown["appointed"] == "host-1", "it may lead, where it does not answer"

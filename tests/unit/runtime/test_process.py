@@ -78,3 +78,21 @@ def test_where_there_is_no_room_a_line_is_dropped_and_the_work_goes_on(
     (tmp_path / "logs" / "edge-1.jsonl").mkdir()
     LOGGER.info("there is no room for this")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+def test_what_is_said_again_and_again_fills_no_disk(tmp_path: Path) -> None:
+    """As of a host that is gone: a line for each try, once a second, for an hour."""
+    log_to(tmp_path, "host-1")
+    for n in range(3600):
+        for host in ("host-2", "host-3"):
+            record = LOGGER.makeRecord(
+                LOGGER.name, logging.INFO, "f.py", 1, "%s is gone", (host,), None
+            )
+            record.created = 1_700_000_000.0 + n
+            LOGGER.handle(record)
+    text = (tmp_path / "logs" / "host-1.jsonl").read_text()
+    lines = [msgspec.json.decode(line) for line in text.splitlines()]
+    assert {line["message"] for line in lines} == {"host-2 is gone", "host-3 is gone"}
+    assert len(lines) < 2 * 10
+    assert sum(1 + line.get("repeated", 0) for line in lines) > 2 * 1_000

@@ -49,17 +49,13 @@ STOPPING = SERVER + (
 def supervised(data: Path, server: str) -> Iterator[subprocess.Popen[str]]:
     (data / "logs").mkdir(parents=True)
     config = msgspec.structs.replace(CONFIG, data=str(data))
-    process = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISE, config.encode(), server],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait()
+    command = [sys.executable, "-c", SUPERVISE, config.encode(), server]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
 
 
 def started(data: Path, process: subprocess.Popen[str]) -> tuple[psutil.Process, Path]:
@@ -103,6 +99,31 @@ def test_stopped_between_two_lives_of_a_server_it_ends(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(WAIT_S_MAX) == 0
         assert process.stdout.read() == ""
+
+
+def test_a_server_that_was_ready_once_is_started_again_until_it_is(tmp_path: Path) -> None:
+    """Also where a start fails: whatever it lacks may come back."""
+    server = f"""
+import pathlib, sys
+lives = pathlib.Path({str(tmp_path)!r}, "lives")
+lives.open("a").write("x")
+if len(lives.read_text()) in (1, 3):
+    print("ready", flush=True)
+else:
+    print("failed: no luck", flush=True)
+    sys.exit(1)
+if len(lives.read_text()) == 3:
+    import signal
+    signal.pause()
+"""
+    with supervised(tmp_path, server) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(4)]
+        assert said[0] == said[3] == "announced\n"
+        assert said[1].startswith("The server ended unexpectedly (it ended with exit code 0)")
+        assert said[2].startswith("The server ended unexpectedly (no luck)")
+    told = (tmp_path / "logs" / "up.jsonl").read_text().splitlines()
+    assert [json.loads(line)["level"] for line in told] == ["WARNING"] * 2
 
 
 def test_what_a_killed_supervisor_left_is_removed_by_the_next(tmp_path: Path) -> None:

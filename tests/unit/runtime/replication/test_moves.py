@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.runtime.replication.protocol import Configuration, Unavailable
+from actors.runtime.replication.steward import STEP_S
 from tests.profile import SEED, tries
 from tests.unit.runtime.replication.machines import REPLACE_AFTER_S, Town, on_town
 from tests.unit.runtime.replication.test_replication import Writer, same_everywhere
@@ -83,7 +84,11 @@ def test_a_host_that_is_gone_for_good_is_replaced_and_forgotten() -> None:
     on_town(test, machines=4, partitions=PARTITIONS)
 
 
-def test_a_host_that_is_away_for_a_while_keeps_its_copies() -> None:
+def test_a_host_that_is_away_for_a_while_keeps_its_copies(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever leads partition 0 tells of it, in few lines."""
+
     async def test(town: Town) -> None:
         await until(town, lambda now: True, 30.0)
         before = copies(await configs(town))
@@ -93,8 +98,15 @@ def test_a_host_that_is_away_for_a_while_keeps_its_copies() -> None:
         away.start()
         await until(town, lambda now: True, 30.0)
         assert copies(await configs(town)) == before
+        await asyncio.sleep(3 * STEP_S)
 
     on_town(test, machines=4, partitions=PARTITIONS)
+    told = [r for r in caplog.records if r.name == "actors.runtime.replication.steward"]
+    lines = [record.message for record in told if "host-1" in record.message]
+    assert lines[0] == "host-1 does not answer"
+    assert lines[-1].startswith("host-1 is well again")
+    assert len(lines) <= 4
+    assert {r.levelname for r in told if r.message in lines} == {"WARNING"}
 
 
 def test_a_drained_host_leads_nothing() -> None:
