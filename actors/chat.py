@@ -17,11 +17,13 @@ from msgspec.structs import replace
 
 from actors.media.tickets import media_in
 from actors.messages import (
+    CountUnread,
     FileReferred,
     MarkDelivered,
     MarksChanged,
     NewMessage,
     OpenChat,
+    ReadOn,
     SentBefore,
     SetBlock,
     ShowEvent,
@@ -37,9 +39,10 @@ from api.frames import encode as to_json
 from api.frames import event_frame
 from api.methods import MarkRead, SendMessage, SetTyping
 
-MARK_ROWS_MAX = 200
-"""Whose messages a mark covers is looked up in at most this many latest messages."""
+MARK_STEP = 1_000
+"""A mark moves over so many messages in a turn; one that has further to go goes on in the next."""
 UNREAD_ROWS_MAX = 1_000
+"""So many messages after a mark are counted; of more, it is counted how many it passes."""
 
 
 class ChatHead(Struct, frozen=True, array_like=True):
@@ -90,9 +93,6 @@ SENDS: Table[tuple[int, int], SendRow] = Table(3, SendRow, U64_PAIR)
 PHOTO: Table[None, t.Media] = Table(4, t.Media, SINGLE)
 """A group's picture."""
 
-MEMBER_ROWS_MAX = 100_000
-"""Rows of members, past ones included."""
-
 
 class Chat:
     """In memory: the head (None: nothing is known of this chat) and those who are members now."""
@@ -104,7 +104,7 @@ class Chat:
         self.head = HEAD.get(view, None)
         self.members: dict[int, MemberRow] = {}
         if self.head is not None and self.head.created_ms:
-            rows = MEMBERS.scan(view, limit=MEMBER_ROWS_MAX)
+            rows = MEMBERS.all(view)  # past ones included
             self.members = {user_id: row for user_id, row in rows if not row.left_id}
 
     def access(self, user_id: int) -> tuple[ChatHead, MemberRow]:
@@ -214,6 +214,17 @@ def set_block(state: Chat, message: SetBlock, turn: Turn) -> None:
     others = tuple(user_id for user_id in head.blocked_by if user_id != message.blocker_id)
     blocked_by = (*others, message.blocker_id) if message.blocked else others
     state.put(turn, replace(head, blocked_by=blocked_by))
+    row = state.members.get(message.blocker_id)
+    if row is not None and not message.blocked:
+        _tell_marks(state, message.blocker_id, row, turn)
+
+
+def _tell_marks(state: Chat, user_id: int, row: MemberRow, turn: Turn) -> None:
+    """What somebody has received and read, also while they told nobody of it."""
+    for other in state.members:
+        if other != user_id:
+            for kind, max_id in (("delivered", row.delivered_id), ("read_outbox", row.read_id)):
+                turn.send(refs.user(other), MarksChanged(state.id, kind, max_id, user_id))
 
 
 # --- sending ----------------------------------------------------------------------------------
@@ -304,36 +315,58 @@ def typing(state: Chat, message: SetTyping, turn: Turn) -> t.Ok:
 
 
 @chat.on(MarkRead)
-def mark_read(state: Chat, message: MarkRead, turn: Turn) -> t.ReadMark:
-    user_id = turn.caller.user_id
+def mark_read(state: Chat, message: MarkRead, turn: Turn) -> t.ReadMark | None:
+    state.access(turn.caller.user_id)
+    return read_on(state, ReadOn(turn.caller.user_id, message.max_id), turn)
+
+
+@chat.on(ReadOn)
+def read_on(state: Chat, message: ReadOn, turn: Turn) -> t.ReadMark | None:
+    """One step. Where few messages are left after the mark, they are counted here, exactly; where
+    there are many, what the mark passes is counted, and the user knows how many there were."""
+    user_id = message.user_id
     head, member = state.access(user_id)
     old_id = max(member.read_id, member.first_id - 1)
-    max_id = max(old_id, min(message.max_id, head.last_id))
-    unread = _unread(user_id, max_id, head, turn)
-    if max_id > old_id:
-        senders = _senders(state, user_id, old_id, max_id, "read_id", turn)
-        state.put_member(turn, user_id, replace(member, read_id=max_id))
-        reader = refs.user(user_id)
-        turn.send(reader, MarksChanged(state.id, "read_inbox", max_id, user_id, unread))
-        for sender in senders:
-            turn.send(refs.user(sender), MarksChanged(state.id, "read_outbox", max_id, user_id))
-    return t.ReadMark(max_id, unread)
+    goal = max(old_id, min(message.max_id, head.last_id))
+    few = head.last_id - goal <= UNREAD_ROWS_MAX
+    max_id = goal if few and head.kind != "group" else min(goal, old_id + MARK_STEP)
+    unread = _of_others(user_id, goal, head.last_id, turn) if few and max_id == goal else 0
+    if max_id == old_id:
+        if few:
+            return t.ReadMark(goal, unread)
+        turn.send(refs.user(user_id), CountUnread(state.id, goal), answer=True)
+        return None
+    seen = -1 if few else message.seen + _of_others(user_id, old_id, max_id, turn)
+    senders = _senders(state, user_id, old_id, max_id, "read_id", turn)
+    state.put_member(turn, user_id, replace(member, read_id=max_id))
+    for sender in senders:
+        turn.send(refs.user(sender), MarksChanged(state.id, "read_outbox", goal, user_id))
+    if max_id < goal:
+        turn.send(turn.ref, ReadOn(user_id, goal, seen), answer=True)
+        return None
+    mark = MarksChanged(state.id, "read_inbox", goal, user_id, unread, seen)
+    turn.send(refs.user(user_id), mark, answer=not few)
+    return t.ReadMark(goal, unread) if few else None
 
 
 @chat.on(MarkDelivered)
 def mark_delivered(state: Chat, message: MarkDelivered, turn: Turn) -> None:
+    """One step."""
     user_id = message.user_id
     member = state.members.get(user_id)
     if state.head is None or member is None:
         return
     old_id = max(member.delivered_id, member.first_id - 1)
-    max_id = min(message.max_id, state.head.last_id)
+    goal = min(message.max_id, state.head.last_id)
+    max_id = min(goal, old_id + MARK_STEP)
     if max_id <= old_id:
         return
     senders = _senders(state, user_id, old_id, max_id, "delivered_id", turn)
     state.put_member(turn, user_id, replace(member, delivered_id=max_id))
     for sender in senders:
-        turn.send(refs.user(sender), MarksChanged(state.id, "delivered", max_id, user_id))
+        turn.send(refs.user(sender), MarksChanged(state.id, "delivered", goal, user_id))
+    if max_id < goal:
+        turn.send(turn.ref, message)
 
 
 def _senders(
@@ -341,11 +374,12 @@ def _senders(
 ) -> list[int]:
     """To whom it is news that a member has seen (old_id, max_id]. The first to see a message
     counts: to those of whom nobody else has seen the latest one in there. Service messages are
-    nobody's. In a private chat there is only one to tell."""
+    nobody's. In a private chat there is only one to tell, unless the member blocks them."""
     if state.head is not None and state.head.kind != "group":
-        return [other for other in state.members if other != user_id]
+        hidden = user_id in state.head.blocked_by
+        return [] if hidden else [other for other in state.members if other != user_id]
     latest: dict[int, int] = {}
-    rows = MESSAGES.scan(turn, old_id + 1, max_id + 1, limit=MARK_ROWS_MAX, reverse=True)
+    rows = MESSAGES.scan(turn, old_id + 1, max_id + 1, limit=max_id - old_id, reverse=True)
     for message_id, row in rows:
         if row.from_id != user_id and row.from_id in state.members and row.action is None:
             latest.setdefault(row.from_id, message_id)
@@ -360,9 +394,9 @@ def _senders(
     ]
 
 
-def _unread(user_id: int, read_id: int, head: ChatHead, turn: Turn) -> int:
-    """How many messages of others lie after `read_id`; exact up to `UNREAD_ROWS_MAX`."""
-    if read_id >= head.last_id:
+def _of_others(user_id: int, after_id: int, last_id: int, turn: Turn) -> int:
+    """How many messages in (after_id, last_id] are of others."""
+    if last_id <= after_id:
         return 0
-    rows = MESSAGES.scan(turn, read_id + 1, head.last_id + 1, limit=UNREAD_ROWS_MAX)
+    rows = MESSAGES.scan(turn, after_id + 1, last_id + 1, limit=last_id - after_id)
     return sum(row.from_id != user_id for _, row in rows)

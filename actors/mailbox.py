@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from actors.messages import (
+    CountUnread,
     Invite,
     Joined,
     MailEntry,
@@ -19,14 +20,14 @@ from actors.messages import (
 )
 from actors.runtime import refs
 from actors.runtime.turn import Turn
-from actors.user import BLOCKED, MAILBOX, DialogRow, User, user
+from actors.user import BLOCKED, MAILBOX, User, user
 from api import types as t
 from api.errors import ApiError
 from api.frames import encode as to_json
 from api.frames import own_update
 
-RECEIVED_ROWS_MAX = 1_000
-"""Of what a device confirms at once, at most this many latest updates are looked at."""
+RECEIVED_STEP = 1_000
+"""So many updates that a device confirms are looked at in a turn, and the others in the next."""
 
 
 @user.on(NewMessage)
@@ -38,14 +39,13 @@ def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
     state.put_dialog(
         turn,
         message.chat_id,
-        DialogRow(
-            message.message_id,
-            message.date_ms,
-            unread,
-            row.read_inbox_id,
-            row.read_outbox_id,
-            row.delivered_id,
-            message.left,
+        replace(
+            row,
+            top_id=message.message_id,
+            top_date_ms=message.date_ms,
+            unread=unread,
+            left=message.left,
+            top_pts=state.access().pts + 1,
         ),
     )
     entry = MailEntry("message", message.chat_id, message.message_id, 1 if own else 0)
@@ -66,17 +66,23 @@ def sent_before(state: User, message: SentBefore, turn: Turn) -> t.Sent:
     return t.Sent(message.chat_id, message.message_id, message.date_ms)
 
 
+@user.on(CountUnread)
+def count_unread(state: User, message: CountUnread, turn: Turn) -> t.ReadMark:
+    return t.ReadMark(message.max_id, state.dialog(turn, message.chat_id).unread)
+
+
 @user.on(MarksChanged)
-def marks_changed(state: User, message: MarksChanged, turn: Turn) -> None:
+def marks_changed(state: User, message: MarksChanged, turn: Turn) -> t.ReadMark | None:
     row = state.dialog(turn, message.chat_id)
     kind, chat_id, max_id = message.kind, message.chat_id, message.max_id
     update: t.Update
     if kind == "read_inbox":
-        row = replace(row, read_inbox_id=max_id, unread=message.unread)
-        update = t.ReadInbox(chat_id, max_id, message.unread)
-        entry = MailEntry(kind, chat_id, max_id, message.unread)
+        unread = message.unread if message.seen < 0 else max(0, row.unread - message.seen)
+        row = replace(row, read_inbox_id=max_id, unread=unread)
+        update = t.ReadInbox(chat_id, max_id, unread)
+        entry = MailEntry(kind, chat_id, max_id, unread)
     elif max_id <= (row.read_outbox_id if kind == "read_outbox" else row.delivered_id):
-        return  # somebody else was further
+        return None  # somebody else was further
     else:
         entry = MailEntry(kind, chat_id, max_id, message.user_id)
         if kind == "read_outbox":
@@ -87,19 +93,22 @@ def marks_changed(state: User, message: MarksChanged, turn: Turn) -> None:
             update = t.Delivered(chat_id, max_id, message.user_id)
     state.put_dialog(turn, chat_id, row)
     state.record(turn, entry, to_json(update))
+    return t.ReadMark(max_id, row.unread)
 
 
 @user.on(Received)
 def received(state: User, message: Received, turn: Turn) -> None:
-    """A device has everything up to `pts`: tell the chats, each once."""
+    """A device has everything up to `pts`: tell the chats, each once a step."""
     head = state.access()
     pts = message.pts
     if not head.delivered_pts < pts <= head.pts:
         return
     delivered: dict[str, int] = {}
     if head.delivered_pts < state.recent_after:
-        first = max(head.delivered_pts + 1, pts - RECEIVED_ROWS_MAX + 1)
-        for _, entry in MAILBOX.scan(turn, first, pts + 1, limit=RECEIVED_ROWS_MAX):
+        rows = MAILBOX.scan(turn, head.delivered_pts + 1, pts + 1, limit=RECEIVED_STEP)
+        if len(rows) == RECEIVED_STEP:
+            pts = rows[-1][0]
+        for _, entry in rows:
             if entry.kind == "message" and not entry.second:
                 delivered[entry.chat_id] = entry.first
     while state.recent and state.recent[0][0] <= pts:
@@ -108,6 +117,8 @@ def received(state: User, message: Received, turn: Turn) -> None:
     state.put(turn, replace(head, delivered_pts=pts))
     for chat_id, max_id in delivered.items():
         turn.send(refs.chat(chat_id), MarkDelivered(state.id, max_id))
+    if pts < message.pts:
+        turn.send(turn.ref, message)
 
 
 @user.on(Invite)

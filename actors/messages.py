@@ -184,6 +184,13 @@ class SessionOffline(Internal, frozen=True):
     session_id: int
 
 
+class TellPresence(Internal, frozen=True):
+    """From a user to itself: go on telling those it has private chats with, from this one on.
+    Ephemeral."""
+
+    first: str
+
+
 class Received(Internal, frozen=True):
     """From a session to its user: the device has everything up to `pts`."""
 
@@ -279,13 +286,33 @@ class SentBefore(Internal, frozen=True):
 
 
 class MarksChanged(Internal, frozen=True):
-    """From a chat to a member: `kind` is one of read_inbox, read_outbox, delivered."""
+    """From a chat to a member: `kind` is one of read_inbox, read_outbox, delivered. Of a read_inbox
+    either `unread` are left, or (`seen` is not negative) those that were, less `seen`: the user has
+    counted them as they came. Answered, if there is somebody to answer, with `ReadMark`."""
 
     chat_id: str
     kind: str
     max_id: int
     user_id: int
     unread: int = 0
+    seen: int = -1
+
+
+class ReadOn(Internal, frozen=True):
+    """From a chat to itself: the mark of a reader moves on to `max_id`, step by step; so far it has
+    passed `seen` messages of others. Answered with `ReadMark`."""
+
+    user_id: int
+    max_id: int
+    seen: int = 0
+
+
+class CountUnread(Internal, frozen=True):
+    """From a chat to a member whose mark is at `max_id`, and stays there: answered with `ReadMark`,
+    for the user has counted what is unread."""
+
+    chat_id: str
+    max_id: int
 
 
 class MarkDelivered(Internal, frozen=True):

@@ -33,6 +33,7 @@ from actors.messages import (
     SessionUsed,
     SetBlock,
     ShowEvent,
+    TellPresence,
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
@@ -63,6 +64,8 @@ RESTORED_FROM = 1 << 36
 """A restored mailbox goes on from a multiple of the step, beyond all that is numbered from 1, that
 is higher than any number it ever gave (`heliograph.admin.restore`)."""
 ACTIVE_STEP_MS = 3_600_000
+PRESENCE_STEP = 500
+"""So many are told in a turn that somebody comes or goes, and the others in the next."""
 ONLINE_MS_MAX = 900_000
 """A session that was not heard of for so long is not online (its host may have been restarted)."""
 
@@ -109,6 +112,7 @@ class DialogRow(Struct, frozen=True, array_like=True):
     read_outbox_id: int = 0
     delivered_id: int = 0
     left: bool = False
+    top_pts: int = 0
 
 
 HEAD = head_table(UserHead)
@@ -328,7 +332,7 @@ def session_online(state: User, message: SessionOnline, turn: Turn) -> t.Hello |
         return None
     turn.volatile[message.session_id] = (message.connections, turn.now_ms)
     if appeared:
-        _show_presence(state, turn, t.Status(True, turn.now_ms))
+        _show_presence(state, turn)
     if not row.connected or turn.now_ms - row.active_ms > ACTIVE_STEP_MS:
         _active(turn, message.session_id, True)
     return t.Hello(state.id, message.session_id, head.pts, limits.HEARTBEAT_S)
@@ -351,20 +355,34 @@ def session_offline(state: User, message: SessionOffline, turn: Turn) -> None:
     head = state.access()
     turn.volatile.pop(message.session_id, None)
     if not turn.volatile:
-        _show_presence(state, turn, t.Status(False, turn.now_ms))
-        state.put(turn, replace(head, last_seen_ms=turn.now_ms))
+        state.head = replace(head, last_seen_ms=turn.now_ms)
+        _show_presence(state, turn)
+        state.put(turn, state.head)
     _active(turn, message.session_id, False)
 
 
-def _show_presence(state: User, turn: Turn, status: t.Status) -> None:
+def _show_presence(state: User, turn: Turn, first: str = "p") -> None:
     """Tell those whom this user has a private chat with, and does not block."""
-    rows = DIALOGS.scan(turn, "p", "q", limit=limits.PRESENCE_PEERS_MAX)
-    frame = event_frame(t.Presence(state.id, status))
-    for chat_id, _ in rows:
+    rows = DIALOGS.scan(turn, first, "q", limit=PRESENCE_STEP + 1)
+    for chat_id, _ in rows[:PRESENCE_STEP]:
         low, high = refs.private_peers(chat_id) or (0, 0)
         peer = high if low == state.id else low
         if peer != state.id and BLOCKED.get(turn, peer) is None:
-            turn.tell(refs.user(peer), ShowEvent(frame))
+            _show_presence_to(state, turn, peer)
+    if len(rows) > PRESENCE_STEP:
+        turn.tell(turn.ref, TellPresence(rows[-1][0]))
+
+
+def _show_presence_to(state: User, turn: Turn, user_id: int, hidden: bool = False) -> None:
+    """`hidden`: take back what they were told."""
+    status = status_of(state.access(), turn.volatile, turn.now_ms)
+    shown = t.Presence(state.id, t.Status(False, 0) if hidden else status)
+    turn.tell(refs.user(user_id), ShowEvent(event_frame(shown)))
+
+
+@user.on(TellPresence)
+def tell_presence(state: User, message: TellPresence, turn: Turn) -> None:
+    _show_presence(state, turn, message.first)
 
 
 @user.on(ShowEvent)
@@ -462,6 +480,7 @@ def unblock(state: User, message: Unblock, turn: Turn) -> t.Ok:
 def _block_changed(state: User, turn: Turn, user_id: int, blocked: bool) -> t.Ok:
     chat = refs.chat(refs.private_chat_id(state.id, user_id))
     turn.send(chat, SetBlock(state.id, blocked))
+    _show_presence_to(state, turn, user_id, hidden=blocked)
     return _contact_changed(state, turn, user_id)
 
 

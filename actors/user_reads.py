@@ -17,6 +17,7 @@ from actors.user import (
     HEAD,
     MAILBOX,
     SESSIONS,
+    DialogRow,
     UserHead,
     profile,
     status_of,
@@ -34,10 +35,6 @@ from api.methods import (
     GetSessions,
     GetState,
 )
-
-DIALOG_ROWS_MAX = 20_000
-"""Among so many dialogs the latest are looked for (some 30 ms)."""
-assert DIALOG_ROWS_MAX > limits.DIALOGS_MAX
 
 
 def _access(view: View) -> UserHead:
@@ -96,12 +93,17 @@ def blocked(view: View, message: GetBlocked) -> t.UserIds:
     return t.UserIds([user_id for user_id, _ in BLOCKED.scan(view, limit=limits.BLOCKED_MAX)])
 
 
+def _order(row: DialogRow) -> tuple[int, int]:
+    """In which dialogs had their last messages: that of the mailbox, for clocks are set back. The
+    date where a message came before its number was noted."""
+    return (row.top_pts, row.top_date_ms)
+
+
 @user.reads(GetDialogs)
 def dialogs(view: View, message: GetDialogs) -> t.Dialogs:
     end = message.offset + message.limit
     most = min(end + 1, limits.DIALOGS_MAX)
-    found = DIALOGS.scan(view, limit=DIALOG_ROWS_MAX)
-    rows = nlargest(most, found, key=lambda item: item[1].top_date_ms)
+    rows = nlargest(most, DIALOGS.all(view), key=lambda item: _order(item[1]))
     page = [
         t.Dialog(
             chat_id,
@@ -112,6 +114,7 @@ def dialogs(view: View, message: GetDialogs) -> t.Dialogs:
             row.read_outbox_id,
             row.delivered_id,
             row.left,
+            top_pts=row.top_pts,
         )
         for chat_id, row in rows[message.offset : end]
     ]

@@ -36,7 +36,6 @@ CONTACTS_MAX = 5_000
 BLOCKED_MAX = 5_000
 DIALOGS_MAX = 5_000
 """Of more, the latest are listed."""
-PRESENCE_PEERS_MAX = 500
 
 # A device that is further behind than this is answered `too_long` and starts afresh.
 MAILBOX_EVENTS_MAX = 10_000

@@ -143,7 +143,9 @@ class Chat(Record, frozen=True):
 
 class Dialog(Record, frozen=True):
     """A chat as its owner's list shows it. `delivered_id` and `read_outbox_id` are what somebody
-    else has received and read of the owner's messages, `read_inbox_id` what the owner has read."""
+    else has received and read of the owner's messages, `read_inbox_id` what the owner has read.
+    `top_pts`: the number of the update that brought the top message, which the list is ordered by
+    (0: it came before all those that have one)."""
 
     chat_id: str
     top_id: int
@@ -154,6 +156,7 @@ class Dialog(Record, frozen=True):
     delivered_id: int = 0
     left: bool = False
     message: Message | None = None
+    top_pts: int = 0
 
 
 class Contact(Record, frozen=True):

@@ -59,6 +59,9 @@ TEXT = KeyCodec(text_key, lambda raw: raw.decode())
 """Up to `storage.keys.TEXT_BYTES_MAX` bytes."""
 SINGLE = KeyCodec(lambda _: b"", lambda _: None)
 
+PAGE = 10_000
+"""Rows that are read at a time where all are wanted."""
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -100,6 +103,18 @@ class Table(Generic[K, R]):
             (decode_key(suffix), decode(raw))
             for suffix, raw in view.scan_rows(self._tag, first, last, limit, reverse)
         ]
+
+    def all(self, view: View, start: K | None = None, stop: K | None = None) -> list[tuple[K, R]]:
+        """All rows with start <= key < stop: for tables that another bound keeps short enough."""
+        first = b"" if start is None else self.key.encode(start)
+        last = None if stop is None else self.key.encode(stop)
+        found: list[tuple[K, R]] = []
+        while True:
+            rows = view.scan_rows(self._tag, first, last, PAGE, False)
+            found += ((self.key.decode(suffix), self.decode(raw)) for suffix, raw in rows)
+            if len(rows) < PAGE:
+                return found
+            first = rows[-1][0] + b"\0"
 
 
 def head_table(row: type[R]) -> Table[None, R]:

@@ -23,7 +23,8 @@ PAGE = 50
 TYPING_EVERY_MS = 4_000
 RETRY_S = 3.0
 GROUPS_AT_ONCE = 16
-PEERS_MAX = limits.PRESENCE_PEERS_MAX
+PEERS_MAX = 500
+"""Of so many people, those written with last, presence is asked for."""
 
 
 class Engine:

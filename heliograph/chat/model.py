@@ -86,6 +86,9 @@ class ChatState:
     typing: dict[int, int] = field(default_factory=dict)
     """Until when (ms), by user id."""
     draft: str = ""
+    rank: int = 0
+    """The list is ordered by this: whatever happened last has the highest. (Clocks differ, and are
+    set back.)"""
 
     @property
     def group(self) -> bool:
@@ -116,6 +119,7 @@ class Model:
         self.chats: dict[str, ChatState] = {}
         self.outbox: dict[int, Pending] = {}
         self.unknown: set[int | str] = set()
+        self._rank = 0
         """Users and groups that were asked for in vain."""
 
     # --- what was fetched -----------------------------------------------------------------------
@@ -140,10 +144,19 @@ class Model:
                 title=before.title if before else "",
                 draft=before.draft if before else "",
             )
+        for state in reversed(self.chats.values()):
+            self._rise(state)
         for chat in old.values():
             if chat.id not in self.chats and not chat.top_id:
                 self.chats[chat.id] = chat
+                self._rise(chat)
+        for pending in self.outbox.values():
+            self._rise(self._chat(pending.chat_id))
         self.unknown.clear()
+
+    def _rise(self, chat: ChatState) -> None:
+        self._rank += 1
+        chat.rank = self._rank
 
     def know_users(self, users: Iterable[h.User]) -> None:
         self.users.update({user.id: user for user in users})
@@ -153,6 +166,7 @@ class Model:
         state = self.chats.get(chat.id)
         if state is None:
             state = self.chats[chat.id] = ChatState(chat.id, top_date_ms=chat.created_ms)
+            self._rise(state)
         state.title = chat.title
         state.members = {member.user_id: member.role for member in chat.members}
         return state
@@ -244,6 +258,7 @@ class Model:
         if message.id <= chat.top_id:
             return
         chat.top_id, chat.top_date_ms, chat.top = message.id, message.date_ms, message
+        self._rise(chat)
         chat.left = False
         if message.from_id != self.me:
             chat.unread += 1
@@ -297,7 +312,9 @@ class Model:
     def send(self, pending: Pending) -> None:
         """An own message is on its way."""
         self.outbox[pending.random_id] = pending
-        self._chat(pending.chat_id).marker_id = 0
+        chat = self._chat(pending.chat_id)
+        chat.marker_id = 0
+        self._rise(chat)
 
     def pending(self, chat_id: str) -> list[Pending]:
         """Own messages on their way to a chat, or failed, as they were written."""
@@ -327,12 +344,7 @@ class Model:
 
     def dialogs(self) -> list[ChatState]:
         """The chats, latest first."""
-        written = {pending.chat_id: pending.date_ms for pending in self.outbox.values()}
-        return sorted(
-            self.chats.values(),
-            key=lambda chat: (max(chat.top_date_ms, written.get(chat.id, 0)), chat.id),
-            reverse=True,
-        )
+        return sorted(self.chats.values(), key=lambda chat: chat.rank, reverse=True)
 
     def peer(self, chat: ChatState) -> int:
         """The other one of a private chat; oneself for the saved messages; 0 for a group."""

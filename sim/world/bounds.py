@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from actors import mailbox, user
+from actors import chat, mailbox, user
 from actors.runtime import checkpointer, fronts, link, pipeline, shipper, streams
 from heliograph import _link
 
@@ -37,7 +37,10 @@ BOUNDS = (
     Bound(link, "ATTEMPT_S", (0.5, 2.0)),
     Bound(checkpointer, "SLICE_ROWS", (1, 10)),
     Bound(user, "RECENT_MAX", (1, 3)),
-    Bound(mailbox, "RECEIVED_ROWS_MAX", (2, 10)),
+    Bound(user, "PRESENCE_STEP", (1, 3)),
+    Bound(mailbox, "RECEIVED_STEP", (2, 10)),
+    Bound(chat, "MARK_STEP", (1, 5)),
+    Bound(chat, "UNREAD_ROWS_MAX", (0, 3)),
     # Not in `api.limits`: what is decoded first would keep it for all later runs.
     Bound(_link, "limits", tuple(SimpleNamespace(DIFFERENCE_PAGE_MAX=page) for page in (1, 3))),
 )

@@ -30,11 +30,11 @@ class Shown:
     contacts: dict[int, str] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
 
-    def apply(self, update: t.Update) -> None:
+    def apply(self, update: t.Update, pts: int) -> None:
         """What docs/protocol.md says that an update means."""
         match update:
             case t.MessageNew(message=message):
-                self._message(message)
+                self._message(message, pts)
             case t.ReadInbox(chat_id=chat_id, max_id=max_id, unread=unread):
                 self._dialog(chat_id, read_inbox_id=max_id, unread=unread)
             case t.ReadOutbox(chat_id=chat_id, max_id=max_id):
@@ -59,7 +59,7 @@ class Shown:
     def _dialog(self, chat_id: str, **changes: Any) -> None:
         self.dialogs[chat_id] = replace(self._known(chat_id), **changes)
 
-    def _message(self, message: t.Message) -> None:
+    def _message(self, message: t.Message, pts: int) -> None:
         chat_id, action = message.chat_id, message.action
         mine = action is not None and action.user_id == self.me.id
         if mine and action is not None and action.kind == "member_added":
@@ -70,6 +70,7 @@ class Shown:
             chat_id,
             top_id=message.id,
             top_date_ms=message.date_ms,
+            top_pts=pts,
             unread=self._known(chat_id).unread + (message.from_id != self.me.id),
             left=mine and action is not None and action.kind in ("member_removed", "member_left"),
         )
@@ -166,8 +167,8 @@ class Device:
         self._apply(passed.updates)
 
     def _apply(self, passed: list[tuple[int, Any]]) -> None:
-        for _, update in passed:
-            self.shown.apply(update)
+        for pts, update in passed:
+            self.shown.apply(update, pts)
 
     def catch_up(self) -> None:
         """Look at everything, and ask if there is a reason to. A live connection gives one

@@ -8,12 +8,15 @@ import msgspec
 import pytest
 
 from actors import messages as i
+from actors import user
 from actors.runtime import refs
 from actors.runtime.refs import ActorRef, Caller
 from actors.user import BLOCKED, HEAD, ONLINE_MS_MAX
 from api import limits
 from api import methods as m
 from api import types as t
+from tests.unit.actors import mailboxes
+from tests.unit.actors.mailboxes import acknowledge, pts_of, read
 from tests.unit.actors.rows import refused, refused_call, rows_of, unchanged
 from tests.unit.actors.town import FRONT, OK, Town
 
@@ -283,8 +286,54 @@ def test_who_is_blocked_sees_nothing_of_it(town: Town) -> None:
     do(town, bobby, m.Unblock(alice.user_id))
     town.attach(bobby, 2)
     town.settle()
-    assert seen(town, 1) == [(bobby.user_id, True)]
+    assert seen(town, 1) == [(bobby.user_id, False), (bobby.user_id, True)]
     assert status(town, alice, bobby) == t.Status(True, town.now_ms)
+
+
+def test_a_block_takes_back_what_was_seen_and_its_end_shows_it_again(town: Town) -> None:
+    """Who is online when they block somebody does not stay online for them."""
+    alice, bobby = acquainted(town, "alice", "bobby")
+    town.attach(bobby, 2)
+    town.settle()
+    town.pushed.clear()
+    do(town, alice, m.Block(bobby.user_id))
+    (event,) = (frame["event"] for frame in town.pushed[2])
+    assert event["status"] == {"online": False, "last_seen_ms": 0}, "nor when they were there"
+    assert seen(town, 2) == [(alice.user_id, False)]
+    do(town, alice, m.Unblock(bobby.user_id))
+    assert seen(town, 2) == [(alice.user_id, True)]
+
+
+def test_who_blocks_tells_by_no_mark_that_they_are_there(town: Town) -> None:
+    alice, bobby = town.register("alice"), town.register("bobby")
+    chat = town.private(alice, bobby)
+    for _ in range(2):
+        town.send(bobby, chat, "hello")
+    do(town, alice, m.Block(bobby.user_id))
+    before = pts_of(town, bobby)
+    acknowledge(town, alice, pts_of(town, alice))
+    assert read(town, alice, chat, 2) == t.ReadMark(2, 0)
+    assert pts_of(town, bobby) == before
+    do(town, alice, m.Unblock(bobby.user_id))
+    assert mailboxes.told(town, bobby, before) == [
+        ("delivered", 2, alice.user_id),
+        ("read_outbox", 2, alice.user_id),
+    ]
+
+
+def test_however_many_one_has_written_with_all_are_told(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user, "PRESENCE_STEP", 2)
+    alice, *others = (town.register(f"person{at}") for at in range(8))
+    for number, other in enumerate(others):
+        town.private(alice, other)
+        town.send(alice, town.private(alice, other), "hello")
+        town.attach(other, 10 + number)
+    town.attach(alice, 1)
+    town.settle()
+    for number in range(len(others)):
+        assert seen(town, 10 + number)[-1] == (alice.user_id, True)
 
 
 def test_the_end_of_the_last_session_is_a_going(town: Town) -> None:
