@@ -14,7 +14,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, TypeVar, get_args
 
 import argon2
@@ -22,6 +22,7 @@ import msgspec
 
 from actors import messages as i
 from actors.edge.gateway import Gateway
+from actors.passwords import check_new, prepared, spellings
 from actors.runtime import refs
 from actors.runtime.refs import MAX_ID, ActorRef, Caller
 from actors.tokens import new_token
@@ -66,16 +67,17 @@ class Passwords:
 
     async def hash(self, password: str, place: Place = "newcomer") -> str:
         """The hash to keep. Raises `overloaded`."""
-        result: str = await self._run(place, HASHER.hash, password)
+        result: str = await self._run(place, HASHER.hash, prepared(password))
         return result
 
     async def verify(
         self, password_hash: str | None, password: str, place: Place = "stranger"
-    ) -> bool:
-        """Whether the password is right; for None (nobody) the same work, and no. Raises
-        `overloaded`: then nothing was checked."""
-        right: bool = await self._run(place, _verify, password_hash or self._nobody, password)
-        return right and password_hash is not None
+    ) -> int:
+        """Which spelling of the password is right, from 1; 0: none. For None (nobody) the same
+        work, and 0. Raises `overloaded`: then nothing was checked."""
+        known = password_hash or self._nobody
+        right: int = await self._run(place, _verify, known, *spellings(password))
+        return 0 if password_hash is None else right
 
     async def _run(self, place: Place, work: Any, *args: str) -> Any:
         await self._turn_of(place)
@@ -116,26 +118,29 @@ class Passwords:
         self._idle += 1
 
 
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return HASHER.verify(password_hash, password)
-    except argon2.exceptions.VerifyMismatchError:
-        return False
+def _verify(password_hash: str, *spelled: str) -> int:
+    for number, spelling in enumerate(spelled, 1):
+        with suppress(argon2.exceptions.VerifyMismatchError):
+            HASHER.verify(password_hash, spelling)
+            return number
+    return 0
 
 
 class Attempt:
     """A try at a password. `known`: its owner has logged in from this address before. `right`:
-    None until it was checked."""
+    None until it was checked. `unprepared`: its hash is of the spelling that was typed."""
 
     def __init__(self, passwords: Passwords, known: bool) -> None:
         self._passwords = passwords
         self.known = known
         self.right: bool | None = None
+        self.unprepared = False
 
     async def check(self, owner: i.Credentials | None, password: str, place: Place) -> None:
         """Raises `wrong_credentials`, also where nobody is meant; `overloaded`."""
         known_hash = owner.password_hash if owner else None
-        self.right = await self._passwords.verify(known_hash, password, place)
+        spelled = await self._passwords.verify(known_hash, password, place)
+        self.right, self.unprepared = spelled > 0, spelled > 1
         if not self.right:
             raise ApiError("wrong_credentials")
 
@@ -164,6 +169,7 @@ class AuthService:
 
     async def register(self, params: m.Register, address: str) -> t.Authorization:
         """Create an account and its first session."""
+        check_new(params.password)
         if self._registration == "closed":
             raise ApiError("registration_closed")
         invitation = params.invitation if self._registration == "invitation" else ""
@@ -218,10 +224,15 @@ class AuthService:
         await self._gateway.expect_answer_from(refs.session(known.user_id, session_id))
         message = i.NewLogin(session_id, token_hash, params.device, known.password_hash)
         made = await self._ask(t.Authorization, refs.user(known.user_id), message)
+        if attempt.unprepared:
+            with suppress(ApiError):  # or the next time
+                new_hash = await self.passwords.hash(params.password, "known")
+                await self._ask(t.Ok, user, i.Rehashed(known.password_hash, new_hash))
         return t.Authorization(token, made.session_id, made.user)
 
     async def change_password(self, params: m.ChangePassword, caller: Caller, address: str) -> t.Ok:
         """Set a new password; the caller's other sessions end."""
+        check_new(params.new_password)
         user = refs.user(caller.user_id)
         shown = await self._ask(t.User, user, i.GetProfile(), read=True)
         async with self._try(shown.username, address) as attempt:

@@ -99,6 +99,14 @@ class NewPassword(Internal, frozen=True):
     new_hash: str
 
 
+class Rehashed(Internal, frozen=True):
+    """To a user: the same password, whose hash is `old_hash`, has this one now. Answered with
+    `Ok`."""
+
+    old_hash: str
+    new_hash: str
+
+
 class CheckToken(Internal, frozen=True):
     """To a session (a read): answered with `Checked` if this is its token, refused as
     `unauthorized` if not."""

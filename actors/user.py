@@ -27,6 +27,7 @@ from actors.messages import (
     NewPassword,
     OpenChat,
     RefuseAccount,
+    Rehashed,
     ReleaseHandle,
     SessionOffline,
     SessionOnline,
@@ -318,6 +319,14 @@ def new_password(state: User, message: NewPassword, turn: Turn) -> t.Ok:
         raise ApiError("wrong_credentials")
     _end_others(state, turn)
     state.put(turn, replace(head, password_hash=message.new_hash))
+    return t.Ok()
+
+
+@user.on(Rehashed)
+def rehashed(state: User, message: Rehashed, turn: Turn) -> t.Ok:
+    head = state.access()
+    if head.password_hash == message.old_hash:
+        state.put(turn, replace(head, password_hash=message.new_hash))
     return t.Ok()
 
 

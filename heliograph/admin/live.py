@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from actors import messages as i
 from actors.media.listing import ChunkLine
+from actors.passwords import check_new, prepared
 from actors.runtime import refs
 from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
@@ -389,6 +390,7 @@ def reset_password(data: Path, username: str, password: str) -> None:
         m.decode_params(m.METHODS["auth.change_password"], msgspec.json.encode(wanted))
     except msgspec.ValidationError as error:
         raise ApiError("bad_request", f"this password cannot be set: {error}") from error
+    check_new(password)
 
     async def work(gateway: Any) -> None:
         from actors.auth import HASHER
@@ -398,7 +400,7 @@ def reset_password(data: Path, username: str, password: str) -> None:
             raise ApiError("user_not_found", f"nobody is called {username}")
         user = refs.user(holder.user_id)
         known = await _typed(gateway, i.Credentials, user, i.GetCredentials())
-        new_hash = await asyncio.to_thread(HASHER.hash, password)
+        new_hash = await asyncio.to_thread(HASHER.hash, prepared(password))
         await gateway.ask(user, i.NewPassword(known.password_hash, new_hash))
 
     _with_gateway(data, work)

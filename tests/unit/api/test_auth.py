@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Awaitable
 from typing import Any, Literal
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors import messages as i
-from actors.auth import AuthService, Passwords, Place
+from actors.auth import HASHER, AuthService, Passwords, Place
+from actors.passwords import prepared, spellings
 from actors.runtime import refs
 from actors.runtime.refs import NOBODY, ActorRef
 from api import methods as m
@@ -245,7 +249,7 @@ def test_who_has_come_from_here_before_waits_in_a_place_of_their_own(
     places: list[str] = []
 
     class Noted(Passwords):
-        async def verify(self, password_hash: str | None, password: str, place: Place) -> bool:  # type: ignore[override]
+        async def verify(self, password_hash: str | None, password: str, place: Place) -> int:  # type: ignore[override]
             places.append(place)
             return True
 
@@ -254,6 +258,50 @@ def test_who_has_come_from_here_before_waits_in_a_place_of_their_own(
     assert places == [place]
 
 
+COMPOSED, DECOMPOSED = "Gr\u00fc\u00dfe-Zo\u00eb-1", "Gru\u0308\u00dfe-Zoe\u0308-1"
+
+
+@pytest.mark.parametrize("kept", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("typed", [COMPOSED, DECOMPOSED])
+def test_a_password_is_the_same_on_every_keyboard(kept: str, typed: str) -> None:
+    auth, gateway = service()
+
+    async def run() -> Any:
+        gateway.hash = await auth.passwords.hash(kept)
+        return await auth.call(m.Login("alice", typed), NOBODY, "192.0.2.7")
+
+    assert asyncio.run(run()).user.id == 7
+    assert ("user", "Rehashed") not in gateway.asked
+
+
+def test_an_account_from_before_passwords_were_prepared_goes_on_and_is_hashed_anew() -> None:
+    auth, gateway = service()
+    gateway.hash = HASHER.hash(DECOMPOSED)
+    made = asyncio.run(auth.call(m.Login("alice", DECOMPOSED), NOBODY, "192.0.2.7"))
+    assert made.user.id == 7
+    assert gateway.asked[-1] == ("user", "Rehashed"), "after the session, which names the old hash"
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(auth.call(m.Login("alice", f"{DECOMPOSED}x"), NOBODY, "192.0.2.7"))
+    assert caught.value.code == "wrong_credentials"
+
+
+@pytest.mark.parametrize("bad", ["long\x00enough", "long\u200benough", "e\u0301" * 4])
+def test_what_cannot_become_a_password(bad: str) -> None:
+    assert refused("open", m.Register("alice", bad, "Alice")) == "invalid_params"
+    assert refused("open", m.ChangePassword(PASSWORD, bad)) == "invalid_params"
+
+
+@given(st.text(max_size=12))
+def test_preparing_a_password_twice_changes_nothing_more(password: str) -> None:
+    once = prepared(password)
+    assert prepared(once) == once
+    for form in ("NFC", "NFD"):
+        assert prepared(unicodedata.normalize(form, once)) == once  # type: ignore[arg-type]
+    assert spellings(once) == [once]
+    if password.isascii():
+        assert spellings(password) == [password], "most cost one hash"
+
+
 def test_nobody_is_never_right() -> None:
     passwords = Passwords(workers=1)
-    assert asyncio.run(passwords.verify(None, PASSWORD)) is False
+    assert asyncio.run(passwords.verify(None, PASSWORD)) == 0
