@@ -30,7 +30,7 @@ from tests.integration.machine_folders import (
     furnish,
     remove_leftovers,
 )
-from tests.integration.running import ROOT, wait_for
+from tests.integration.running import HANGS_S, ROOT, wait_for
 
 TOOLS = (
     "ip",
@@ -114,7 +114,7 @@ class Machine:
                 env=environment(),
                 start_new_session=True,
             )
-        wait_for(self._is_up, 20)
+        wait_for(self._is_up)
         self._plug_in()
 
     def _is_up(self) -> bool:
@@ -191,7 +191,7 @@ class Machine:
         """kill -9 of the oldest process with that title; returns its pid, as seen from here."""
         process = self.processes(title)[0]
         process.kill()
-        process.wait(10)
+        process.wait(HANGS_S)
         return process.pid
 
     def pause(self) -> None:
@@ -214,7 +214,7 @@ class Machine:
             in_network(self._switch, f"ip link del {self._port}")
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):
             os.kill(self.pid, signal.SIGKILL)
-        self._booted.wait(30)
+        self._booted.wait(HANGS_S)
         self._booted = None
 
     def stop_hearing(self, other: Machine) -> None:

@@ -14,7 +14,7 @@ import httpx2
 
 from tests.integration.running import RunningServer
 
-ANSWER_S_MAX = 20.0
+ANSWER_S_MAX = 60.0
 """A server that is silent for longer hangs."""
 PASSWORD = "correct horse battery"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

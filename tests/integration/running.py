@@ -77,11 +77,11 @@ class RunningServer:
         assert self.process is not None
         family = self.family()
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(HANGS_S)
         self.process = None
         assert code == 0, f"exit code {code}\n{self.logs()}"
         left = [process for process in family if process.is_running()]
-        _, alive = psutil.wait_procs(left, timeout=5)
+        _, alive = psutil.wait_procs(left, timeout=HANGS_S)
         assert not alive, f"left behind: {alive}"
 
     def kill(self) -> None:
@@ -114,7 +114,7 @@ class RunningServer:
         return pid
 
     def run(
-        self, *arguments: str, stdin: str = "", timeout_s: float = 240
+        self, *arguments: str, stdin: str = "", timeout_s: float = HANGS_S
     ) -> subprocess.CompletedProcess[str]:
         """Run a `heliograph` command beside it."""
         return subprocess.run(
@@ -151,7 +151,7 @@ def enough(load: subprocess.Popen[str]) -> dict[str, Any]:
 
 def result_of(load: subprocess.Popen[str]) -> dict[str, Any]:
     """The figures of a load that was begun with `RunningServer.load`."""
-    output, _ = load.communicate(timeout=240)
+    output, _ = load.communicate(timeout=HANGS_S)
     lines = output.strip().splitlines()
     assert lines, "the load printed nothing"
     try:

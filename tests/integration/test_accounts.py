@@ -18,6 +18,8 @@ from tests.integration.running import RunningServer
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 PASSWORD = "correct horse battery"
+GUESSES_MAX = FREE_PER_ACCOUNT + 8
+"""After so many wrong passwords one has to wait for minutes."""
 CROWD = 6 * limits.PASSWORD_HASHES_QUEUED_MAX
 
 
@@ -94,10 +96,12 @@ def test_a_wrong_name_and_a_wrong_password_are_answered_alike(
 
 
 def test_who_guesses_waits_and_nobody_else_does(server: RunningServer, username: str) -> None:
-    guesses = [
-        login(server, username, f"guess {n}", "192.0.2.20") for n in range(FREE_PER_ACCOUNT + 1)
-    ]
-    assert [a.status_code for a in guesses] == [401] * FREE_PER_ACCOUNT + [429]
+    guesses: list[httpx2.Response] = []
+    while not guesses or guesses[-1].status_code == 401:  # on a slow machine waits have passed
+        assert len(guesses) < GUESSES_MAX
+        guesses.append(login(server, username, f"guess {len(guesses)}", "192.0.2.20"))
+    assert len(guesses) > FREE_PER_ACCOUNT
+    assert guesses[-1].status_code == 429
     assert guesses[-1].json()["code"] == "flood"
     assert guesses[-1].json()["retry_after"] > 0
     assert int(guesses[-1].headers["retry-after"]) >= 1

@@ -22,7 +22,7 @@ from tests.unit.chat.pilots import SIZE, Driver
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 PASSWORD = "correct horse battery"
-TEST_S_MAX = 120
+TEST_S_MAX = 240
 
 
 @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from tests.integration.running import RunningServer
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 PASSWORD = "correct horse battery"
-TEST_S_MAX = 60
+TEST_S_MAX = 240
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.integration.running import RunningServer, wait_for
+from tests.integration.running import HANGS_S, RunningServer, wait_for
 from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("two hosts")]
@@ -85,8 +85,8 @@ def test_kill_ray(server: RunningServer, under_load: UnderLoad) -> None:
         raylets = [p for p in server.family() if "raylet" in p.name()]
         assert raylets
         raylets[0].kill()
-        psutil.wait_procs(raylets, timeout=10)
-        wait_for(lambda: not (server.data / "run.json").exists(), 90)
+        psutil.wait_procs(raylets, timeout=HANGS_S)
+        wait_for(lambda: not (server.data / "run.json").exists())
         server.wait_ready()
 
     under_load(kill)
@@ -101,7 +101,7 @@ def test_kill_the_supervisor(server: RunningServer, under_load: UnderLoad) -> No
         family = server.family()
         server.process.kill()
         server.process.wait()
-        _, alive = psutil.wait_procs(family, timeout=30)
+        _, alive = psutil.wait_procs(family, timeout=HANGS_S)
         assert not alive, f"left behind: {alive}"
         server.start()
 

@@ -16,7 +16,7 @@ import pytest
 
 import heliograph
 from api import limits
-from tests.integration.running import RunningServer, verify
+from tests.integration.running import HANGS_S, RunningServer, verify
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -114,7 +114,7 @@ async def replay(url: str, said: list[str]) -> None:
         await asyncio.gather(*(talk.hold() for talk in talks))
         for person in people:
             if person.expected:
-                await asyncio.wait_for(person.done.wait(), 60)
+                await asyncio.wait_for(person.done.wait(), HANGS_S)
         for talk in talks:
             for person in talk.people:
                 assert person.got[talk.chat_id] == talk.texts, "received other than sent"

@@ -17,6 +17,7 @@ from heliograph.admin.stored import host_folders
 from storage.keys import split_key
 from storage.snapshot import Snapshot
 from tests.integration.running import (
+    HANGS_S,
     HELIOGRAPH,
     LOAD_S_MAX,
     RunningServer,
@@ -65,14 +66,14 @@ def dedicate(server: RunningServer, chat_id: str) -> subprocess.Popen[str]:
 
 
 def finished(command: subprocess.Popen[str]) -> str:
-    said, _ = command.communicate(timeout=120)
+    said, _ = command.communicate(timeout=HANGS_S)
     assert command.returncode == 0, said
     return said
 
 
 def new_chats(server: RunningServer, known: set[str], count: int) -> list[str]:
     """Those of a load that has just begun."""
-    wait_for(lambda: len(chats(server.data).keys() - known) >= count, 120)
+    wait_for(lambda: len(chats(server.data).keys() - known) >= count)
     return sorted(chats(server.data).keys() - known)
 
 
