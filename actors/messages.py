@@ -115,16 +115,20 @@ class CheckToken(Internal, frozen=True):
 
 
 class Checked(Struct, frozen=True, omit_defaults=True):
-    """`stale`: the session does not know yet that it is used now; tell it by `SessionUsed`."""
+    """`stale`: the session does not know yet that it is used now; tell it by `TokenUsed`."""
 
     stale: bool = False
 
 
-class SessionUsed(Internal, frozen=True):
-    """To a session from a front: its token has been used by HTTP. Goes on to the user, with the
-    number of the session. Ephemeral."""
+class TokenUsed(Internal, frozen=True):
+    """To a session from a front: its token has been used by HTTP. Goes on to the user as
+    `SessionUsed`. Ephemeral."""
 
-    session_id: int = 0
+
+class SessionUsed(Internal, frozen=True):
+    """From a session to its user: it is used now. Ephemeral."""
+
+    session_id: int
 
 
 class EndThisSession(Internal, frozen=True):

@@ -29,6 +29,7 @@ from actors.messages import (
     SessionOffline,
     SessionOnline,
     SessionUsed,
+    TokenUsed,
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
@@ -112,8 +113,8 @@ def check(view: View, message: CheckToken) -> Checked:
     return Checked(not view.volatile and view.now_ms - head.active_ms > USED_STEP_MS)
 
 
-@session.on(SessionUsed)
-def used(state: Session, message: SessionUsed, turn: Turn) -> None:
+@session.on(TokenUsed)
+def used(state: Session, message: TokenUsed, turn: Turn) -> None:
     if not turn.volatile and state.used(turn, USED_STEP_MS):
         turn.tell(refs.user(state.user_id), SessionUsed(state.session_id))
 

@@ -237,7 +237,7 @@ class Gateway:
         ref = refs.session(user_id, session_id)
         answer = await self.ask(ref, i.CheckToken(token_hash), read=True)
         if msgspec.json.decode(answer, type=i.Checked).stale:
-            self.link(ref).tell(ref, i.SessionUsed())
+            self.link(ref).tell(ref, i.TokenUsed())
         return Caller(user_id, session_id)
 
     async def expect_answer_from(self, ref: ActorRef) -> None:

@@ -82,8 +82,8 @@ class Pipeline:
     def start(self) -> None:
         """Begin to commit, to ship what the outbox still holds, and to fire timers."""
         self._tasks = [
-            asyncio.create_task(self._guard(self._commit_forever())),
-            asyncio.create_task(self._guard(self._housekeep())),
+            asyncio.create_task(self._guard(self._commit_forever)),
+            asyncio.create_task(self._guard(self._housekeep)),
         ]
         self.shipper.start()
 
@@ -95,7 +95,7 @@ class Pipeline:
         await self.flush()
         await self.shipper.stop()
         if self._own is not None:
-            await self._guard(self._own.checkpointer.finish())
+            await self._guard(self._own.checkpointer.finish)
         await self._end_tasks()
         if self._own is not None:
             self._own.close()
@@ -125,9 +125,11 @@ class Pipeline:
         if self._abandoned:
             raise ApiError("unavailable", MOVED, 0.1)
 
-    async def _guard(self, forever: Awaitable[None]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it; if it fails, the host stops. It is called in here, so that a task that ends before
+        it has begun leaves nothing that was never awaited."""
         try:
-            await forever
+            await work()
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:

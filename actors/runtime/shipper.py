@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,14 +28,14 @@ RETRY_S_MIN, RETRY_S_MAX = 0.02, 1.0
 
 
 class Shipper:
-    """`call(host, parcel)` reaches another host; `guard(task)` runs what must not end, and stops
+    """`call(host, parcel)` reaches another host; `guard(work)` does what must not end, and stops
     the host if it fails. What arrived is deleted with the next commit."""
 
     def __init__(
         self,
         engine: Engine,
         call: Callable[[str, bytes], Awaitable[bytes]],
-        guard: Callable[[Awaitable[None]], Coroutine[Any, Any, None]],
+        guard: Callable[[Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]],
     ) -> None:
         self._engine = engine
         self._call = call
@@ -84,7 +85,7 @@ class Shipper:
         event = self._wake.get(host)
         if event is None:
             event = self._wake[host] = asyncio.Event()
-            self._tasks[host] = asyncio.create_task(self._guard(self._serve(host, event)))
+            self._tasks[host] = asyncio.create_task(self._guard(partial(self._serve, host, event)))
         event.set()
 
     async def _serve(self, host: str, wake: asyncio.Event) -> None:

@@ -120,6 +120,8 @@ class Supervisor:
                     self._why = why
             return self._wait(child)
         finally:
+            if self._child is not None and self._child.stdout is not None:
+                self._child.stdout.close()
             self._child = None
             end_descendants()
             run.remove()

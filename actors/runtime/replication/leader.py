@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -109,7 +110,7 @@ class Leader:
         """Make everything that this copy holds committed; the leader can serve then. Raises
         Deposed, StorageFull."""
         self._follow()
-        self._task = asyncio.create_task(self._keep(self._watch()))
+        self._task = asyncio.create_task(self._keep(self._watch))
         # A record of this epoch makes the others take back what is not in this log.
         await self.commit({})
         self._store.settle(self.committed)
@@ -132,11 +133,11 @@ class Leader:
             self._store.hold(host, None)
         for host in sorted(others - self.followers.keys()):
             follower = self.followers[host] = Follower(host, clock.now_s())
-            self._feeds[host] = asyncio.create_task(self._keep(self._feed(follower)))
+            self._feeds[host] = asyncio.create_task(self._keep(partial(self._feed, follower)))
 
-    async def _keep(self, forever: Awaitable[None]) -> None:
+    async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await forever
+            await work()
         except asyncio.CancelledError:
             raise
         except BaseException as error:

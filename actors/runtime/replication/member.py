@@ -92,8 +92,8 @@ class Member:
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._guard(self._live())),
-            asyncio.create_task(self._guard(self._keep_house())),
+            asyncio.create_task(self._guard(self._live)),
+            asyncio.create_task(self._guard(self._keep_house)),
         ]
 
     async def close(self) -> None:
@@ -103,15 +103,17 @@ class Member:
         await asyncio.gather(live, return_exceptions=True)
         await self._step_down()
         if not self.copy.store.loading:
-            await self._guard(self._checkpointer.finish())
+            await self._guard(self._checkpointer.finish)
         house.cancel()  # not before: it might be cut off in the middle of a checkpoint
         await asyncio.gather(house, return_exceptions=True)
         async with self.copy.lock:  # nobody writes to it any more
             self.copy.store.close()
 
-    async def _guard(self, forever: Awaitable[None]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it; if it fails, the host stops. It is called in here, so that a task that ends before
+        it has begun leaves nothing that was never awaited."""
         try:
-            await forever
+            await work()
         except asyncio.CancelledError:
             raise
         except BaseException as error:

@@ -232,7 +232,7 @@ def use_by_http(town: Town, caller: Caller) -> None:
     """As a front does that is given the session's token."""
     answer = town.ask(session_of(caller), i.CheckToken(b"token"), read=True)
     if msgspec.convert(answer, i.Checked).stale:
-        town.post(session_of(caller), i.SessionUsed())
+        town.post(session_of(caller), i.TokenUsed())
     town.settle()
 
 

@@ -64,6 +64,9 @@ class Socket:
         assert kind == CLOSE
         return int.from_bytes(payload[:2], "big")
 
+    def close(self) -> None:
+        self._writer.close()
+
     async def end(self) -> bytes:
         """What comes until the server hangs up."""
         return await self._reader.read()

@@ -81,6 +81,8 @@ def on_edge(test: Callable[[Edge], Awaitable[None]]) -> None:
             await edge.listener.start("127.0.0.1", port)
             await test(edge)
             await edge.listener.drain()
+            for client in edge.clients:
+                client.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -22,8 +22,8 @@ from tests.unit.runtime.kit import Add, LookAll, Relay, Rig
 HOME, NEAR, FAR = "host-0", "host-1", "host-2"
 
 
-async def unguarded(task: Awaitable[None]) -> None:
-    await task
+async def unguarded(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
 
 
 class Road:

@@ -61,7 +61,7 @@ def test_a_second_server_is_refused_and_told_who_holds_it(tmp_path: Path) -> Non
     with pytest.raises(DataFolderError, match=f"in use by process {holder.pid}; stop that server"):
         make(tmp_path)
     holder.kill()
-    holder.wait()
+    holder.communicate()
     make(tmp_path).close()
 
 

@@ -117,6 +117,6 @@ class StoreMachine(RuleBasedStateMachine):
 def test_it_is_a_dictionary_that_survives_crashes(kind: str) -> None:
     machine = type("Machine", (StoreMachine,), {"kind": kind})
     case = machine.TestCase
-    examples = 60 if kind == "lmdb" else 100
+    examples = 30 if kind == "lmdb" else 50
     case.settings = settings(max_examples=tries(examples), stateful_step_count=30, deadline=None)
     case().runTest()

@@ -867,6 +867,6 @@ def test_it_is_a_list_of_records_that_survives_crashes(
     monkeypatch.setattr(replica, "KEPT_BYTES", 300)
     machine: Any = type("Machine", (ReplicaMachine,), {"kind": kind})
     case = machine.TestCase
-    examples = 60 if kind == "lmdb" else 100
+    examples = 30 if kind == "lmdb" else 50
     case.settings = settings(max_examples=tries(examples), stateful_step_count=40, deadline=None)
     case().runTest()

@@ -12,8 +12,8 @@ from sim.world.seeds import SEEDS, Kept
 from sim.world.world import Outcome, World, run
 from tests.profile import first_seed, tries
 
-FRESH = tries(15)
-FRESH_REPLICATED = tries(5)
+FRESH = tries(6)
+FRESH_REPLICATED = tries(2)
 SEEN_BEFORE = 1
 
 
