@@ -45,6 +45,44 @@ class ServerFrame(Struct, omit_defaults=True):
     pong: int | None = None
 
 
+class AckFrame(Struct, forbid_unknown_fields=True):
+    """From the client, not answered: this device has all updates up to this `pts`. One for many
+    updates is enough, and every frame counts: an acknowledgement for each doubles them."""
+
+    ack: JsonInt
+
+
+class PingFrame(Struct, forbid_unknown_fields=True):
+    """From the client: it is there. Needed every `heartbeat_s` where nothing else is said."""
+
+    ping: JsonInt
+
+
+class PongFrame(Struct):
+    """The answer to a ping, with its number."""
+
+    pong: JsonInt
+
+
+class UpdateFrame(Struct):
+    """A durable update, with its number in the mailbox."""
+
+    pts: JsonInt
+    update: t.Update
+
+
+class PtsFrame(Struct):
+    """Where the mailbox is: if you are behind, ask for the difference."""
+
+    pts: JsonInt
+
+
+class EventFrame(Struct):
+    """Something that is not stored and has no number."""
+
+    event: t.Event
+
+
 _decode_client_frame = msgspec.json.Decoder(ClientFrame).decode
 decode_server_frame = msgspec.json.Decoder(ServerFrame).decode
 encode = msgspec.json.Encoder().encode

@@ -1,7 +1,8 @@
 """The HTTP front as an ASGI application, independent of what serves it.
 
     POST /api/<method>       every method of the contract, JSON in and out
-    GET  /api/openapi.json   the OpenAPI document;  /api/docs  the same to read
+    GET  /api/openapi.json   the OpenAPI document, and of live connections the AsyncAPI one
+         /api/asyncapi.json; both to read: /api/docs
     GET  /healthz /readyz    is this process alive; do all hosts answer
     GET  /metrics            Prometheus
     *    /media/...          uploads and downloads (`actors.media.http`)
@@ -22,7 +23,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from api import limits
+from api import asyncapi, limits
 from api import methods as m
 from api.addresses import caller, network_of
 from api.errors import ApiError
@@ -138,6 +139,8 @@ class App:
             name = path.removeprefix("/api/")
             if name == "openapi.json":
                 return _page(verb, JSON, document())
+            if name == "asyncapi.json":
+                return _page(verb, JSON, asyncapi.document())
             if name in ("docs", "docs/"):
                 return _page(verb, HTML, docs_page())
             return await self._method(name, verb, scope, receive)

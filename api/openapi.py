@@ -29,12 +29,14 @@ TAGS = {
 }
 
 
-def _schemas() -> tuple[dict[type, Any], dict[str, Any]]:
-    types: list[Any] = [Problem]
-    for method in HTTP_METHODS:
+def schemas_of(methods: Iterable[Method], *others: Any) -> tuple[dict[type, Any], dict[str, Any]]:
+    """The schema of every parameter, result and further type, and the components that these refer
+    to."""
+    types: list[Any] = [Problem, *others]
+    for method in methods:
         types += [method.params, method.result]
     shown, components = msgspec.json.schema_components(types, ref_template=_REF)
-    return dict(zip(types, shown, strict=True)), without_null(components)
+    return dict(zip(types, without_null(shown), strict=True)), without_null(components)
 
 
 def without_null(schema: Any) -> Any:
@@ -221,6 +223,8 @@ def _operation(method: Method, schemas: dict[type, Any]) -> dict[str, Any]:
         },
         "responses": _responses(method, schemas[method.result]),
         "security": [{"token": []}] if method.auth else [],
+        "x-read": method.read,
+        "x-live": method.wire != "http",
     }
     return operation
 
@@ -228,7 +232,7 @@ def _operation(method: Method, schemas: dict[type, Any]) -> dict[str, Any]:
 @cache
 def tree() -> dict[str, Any]:
     """The document as a tree."""
-    schemas, components = _schemas()
+    schemas, components = schemas_of(HTTP_METHODS)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -237,7 +241,11 @@ def tree() -> dict[str, Any]:
             "summary": "A cloud messenger that anyone can run",
             "description": "Every method is called by POST with a JSON object of its parameters. "
             "Errors are problem documents (RFC 9457) with a stable `code`; where waiting helps, "
-            "`retry_after` says how many seconds. Times are Unix milliseconds.",
+            "`retry_after` says how many seconds, and where a field is wrong, `field` which (a "
+            "JSON Pointer). Times are Unix milliseconds. In answers, a field that has its default "
+            "is left out; `null` is never sent and nowhere taken. Methods marked `x-read` change "
+            "nothing; those marked `x-live` can be called over a live connection too, as the "
+            "AsyncAPI document (/api/asyncapi.json) says.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],

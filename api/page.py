@@ -1,13 +1,19 @@
-"""The API to read: one page rendered from the OpenAPI document, with no script and no network."""
+"""The API to read: one page rendered from the OpenAPI and AsyncAPI documents, with no script and no
+network."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import cache
 from html import escape
 from typing import Any
 
+from api import asyncapi
 from api.errors import ERRORS
+from api.methods import METHODS
 from api.openapi import tree
+from api.refusals import PATTERNS
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5c6675;--line:#e2e6ec;--ground:#fbfcfd;
@@ -45,7 +51,8 @@ HOME = _shell(
     "<h1>Heliograph</h1><p class=lead>This server is running.</p>"
     "<p>In a terminal: <code>heliograph chat --url</code> and this address. "
     "For programs: <a href=/api/docs>the API</a>, "
-    "<a href=/api/openapi.json>its OpenAPI document</a>.</p>",
+    "<a href=/api/openapi.json>its OpenAPI document</a>, and of live connections "
+    "<a href=/api/asyncapi.json>the AsyncAPI document</a>.</p>",
 )
 
 
@@ -75,6 +82,7 @@ def _bounds(schema: dict[str, Any]) -> str:
         "maxLength": "at most {} characters",
         "minimum": "from {}",
         "maximum": "to {}",
+        "minItems": "at least {} entries",
         "maxItems": "at most {} entries",
         "default": "default {}",
     }
@@ -83,6 +91,10 @@ def _bounds(schema: dict[str, Any]) -> str:
         for key, text in words.items()
         if key in schema and schema[key] not in ("", None)
     ]
+    if "pattern" in schema:
+        found.append(escape(PATTERNS[schema["pattern"]]))
+    if "items" in schema:
+        found += [f"each {bound}" for bound in filter(None, [_bounds(schema["items"])])]
     if "description" in schema:
         found.append(escape(schema["description"]))
     return ", ".join(found)
@@ -99,15 +111,54 @@ def _fields(schema: dict[str, Any]) -> str:
 
 
 def _method(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
-    name = operation["operationId"]
+    name, tags = operation["operationId"], ""
     params = operation["requestBody"]["content"]["application/json"]["schema"]
     result = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    open_tag = "" if operation["security"] else "<span class=tag>no token</span>"
+    for tag, there in (
+        ("no token", not operation["security"]),
+        ("read", operation["x-read"]),
+        ("HTTP only", not operation["x-live"]),
+    ):
+        tags += f"<span class=tag>{tag}</span>" if there else ""
     return (
-        f'<article id="{escape(name)}"><h3>POST {escape(path)}{open_tag}</h3>'
-        f"<p>{escape(operation['description'])}</p>{_fields(schemas[_name(params)])}"
-        f"<p class=soft>answers {_type(result)}</p></article>"
+        f'<article id="{escape(name)}"><h3>POST {escape(path)}{tags}</h3>'
+        f"<p>{_prose(operation['description'])}</p>{_fields(schemas[_name(params)])}"
+        f"<p class=soft>answers {_type(result)}</p>{_refusals(METHODS[name].errors)}</article>"
     )
+
+
+def _refusals(codes: Iterable[str]) -> str:
+    shown = " ".join(f"<a href=#error-{code}><code>{code}</code></a>" for code in codes)
+    return f"<p class=soft>refused with {shown}</p>"
+
+
+def _prose(text: str) -> str:
+    """Words with `code` in them."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def _live(spec: dict[str, Any]) -> str:
+    """What is said on a live connection, but for the requests that are methods above."""
+    schemas, parts = (
+        spec["components"]["schemas"],
+        [f"<p>{_prose(spec['info']['description'])}</p>"],
+    )
+    for who, frames in (("client", asyncapi.HEARD), ("server", asyncapi.SAID)):
+        for name, frame in frames.items():
+            fields = _fields(schemas[frame.__name__])
+            summary = spec["components"]["messages"][name]["summary"]
+            parts.append(
+                f"<article id=frame-{name}><h3>{name}<span class=tag>{who}</span></h3>"
+                f"<p>{_prose(summary)}</p>{fields}</article>"
+            )
+    hello = METHODS["session.hello"]
+    parts.append(
+        f'<article id="session.hello"><h3>session.hello<span class=tag>client</span></h3>'
+        f"<p>{_prose(hello.doc)}</p>{_fields(schemas[hello.params.__name__])}"
+        f"<p class=soft>answers <a href=#type-Hello>Hello</a></p>{_refusals(hello.errors)}"
+        "</article>"
+    )
+    return "".join(parts)
 
 
 def _file(path: str, item: dict[str, Any]) -> str:
@@ -122,15 +173,15 @@ def _file(path: str, item: dict[str, Any]) -> str:
     open_tag = "" if operation["security"] else "<span class=tag>no token</span>"
     return (
         f'<article id="{escape(operation["operationId"])}"><h3>{verb.upper()} {escape(path)}'
-        f"{open_tag}</h3><p>{escape(operation['description'])}</p>"
+        f"{open_tag}</h3><p>{_prose(operation['description'])}</p>"
         f"<table>{''.join(rows)}</table></article>"
     )
 
 
 def _errors() -> str:
     rows = [
-        f"<tr><td><code>{escape(code)}</code></td><td>{kind.status}</td><td class=soft>"
-        f"{escape(kind.title)}{'; repeat later' if kind.retryable else ''}</td></tr>"
+        f"<tr id=error-{code}><td><code>{escape(code)}</code></td><td>{kind.status}</td>"
+        f"<td class=soft>{escape(kind.title)}{'; repeat later' if kind.retryable else ''}</td></tr>"
         for code, kind in ERRORS.items()
     ]
     return f"<article><table>{''.join(rows)}</table></article>"
@@ -139,8 +190,8 @@ def _errors() -> str:
 @cache
 def docs_page() -> bytes:
     """The page."""
-    spec = tree()
-    schemas = spec["components"]["schemas"]
+    spec, live = tree(), asyncapi.tree()
+    schemas = live["components"]["schemas"] | spec["components"]["schemas"]
     methods = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
     files = {path: item for path, item in spec["paths"].items() if path not in methods}
     parts = [f"<h1>{spec['info']['title']} API</h1><p class=lead>{spec['info']['description']}</p>"]
@@ -159,14 +210,18 @@ def docs_page() -> bytes:
         ]
     parts.append("<h2>files <span class=tag>Bytes, not JSON</span></h2>")
     parts += [_file(path, item) for path, item in files.items()]
+    parts.append("<h2>live <span class=tag>WebSocket frames</span></h2>")
+    parts.append(_live(live))
     parts.append("<h2>types</h2>")
     used = {
         _name(item["post"]["requestBody"]["content"]["application/json"]["schema"])
         for item in methods.values()
     }
+    used |= {frame.__name__ for frame in (*asyncapi.HEARD.values(), *asyncapi.SAID.values())}
+    used.add("SayHello")
     parts += [
         f"<article id=type-{escape(name)}><h3>{escape(name)}</h3>"
-        f"<p>{escape(schema.get('description', ''))}</p>{_fields(schema)}</article>"
+        f"<p>{_prose(schema.get('description', ''))}</p>{_fields(schema)}</article>"
         for name, schema in schemas.items()
         if name not in used
     ]

@@ -66,8 +66,9 @@ class Thumb(Record, frozen=True):
 
 
 class Media(Record, frozen=True):
-    """A file that goes with a message, or is a profile picture. `file_id` names its content
-    (docs/protocol.md); `size` in bytes; `width` and `height` in pixels, as it is shown; `waveform`:
+    """A file that goes with a message, or is a profile picture. `file_id` names its content: of a
+    file of one part the BLAKE3 hash of its bytes in base64url, of a longer one that of the hashes
+    of its parts; `size` in bytes; `width` and `height` in pixels, as it is shown; `waveform`:
     the loudness of a voice message, 100 bytes in base64; `preview`: a tiny WebP in base64, to be
     shown blurred until there is something better. What is not known is 0 or empty."""
 
@@ -89,7 +90,8 @@ class Media(Record, frozen=True):
 
 
 class User(Record, frozen=True):
-    """`photo`: the profile picture (docs/protocol.md), its name left out."""
+    """`photo`: the profile picture, its name left out; to be had at `/media/photo/`. `status` is
+    left out for whom this user blocks."""
 
     id: int
     username: str
@@ -165,6 +167,9 @@ class Contact(Record, frozen=True):
 
 
 class MessageNew(Record, frozen=True, tag="message_new", tag_field="type"):
+    """A message in a chat of yours, your own ones too. One without text, file and action is one
+    that you may no longer read."""
+
     message: Message
 
 
@@ -212,11 +217,16 @@ Update = MessageNew | ReadInbox | ReadOutbox | Delivered | ProfileChanged | Cont
 
 
 class Typing(Record, frozen=True, tag="typing", tag_field="type"):
+    """Somebody is writing in a chat; it fades after `typing_s` of `help.limits`."""
+
     chat_id: str
     user_id: int
 
 
 class Presence(Record, frozen=True, tag="presence", tag_field="type"):
+    """Somebody with whom you have a private chat has come or gone. How they are when you connect is
+    not told: ask `users.get`, and again after every new connection."""
+
     user_id: int
     status: Status
 

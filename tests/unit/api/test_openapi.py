@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -12,10 +13,12 @@ import msgspec
 import pytest
 import schemathesis
 
+from api import asyncapi
 from api import methods as m
 from api.errors import ERRORS, ApiError
 from api.openapi import document, tree
 from api.page import HOME, docs_page
+from api.refusals import PATTERNS
 
 HTTP_METHODS = [method for method in m.METHODS.values() if method.wire != "ws"]
 
@@ -158,7 +161,21 @@ def test_pages_need_no_network_and_no_script(page: bytes) -> None:
         if target.startswith("#"):
             assert target[1:] in links.anchors, f"{target} leads nowhere"
         else:
-            assert target in ("/api/docs", "/api/openapi.json")
+            assert target in ("/api/docs", "/api/openapi.json", "/api/asyncapi.json")
+
+
+@pytest.mark.parametrize("told", [document(), asyncapi.document(), docs_page()], ids=len)
+def test_nothing_is_cited_that_the_server_does_not_serve(told: bytes) -> None:
+    assert not re.findall(rb"docs/\w+|\w+\.(?:md|py)\b", told)
+
+
+def test_the_page_tells_what_every_field_must_be_like() -> None:
+    page = docs_page().decode()
+    for words in PATTERNS.values():
+        assert escape(words) in page
+    assert "refused with" in page
+    for name in (*asyncapi.HEARD, *asyncapi.SAID):
+        assert f"id=frame-{name}>" in page
 
 
 def test_the_page_shows_every_method_and_error() -> None:
