@@ -14,6 +14,7 @@ from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from api.urls import server_url
 from heliograph._config import Backoff, Bounds, ConnectionState, Timeouts
 from heliograph._errors import (
     ClientClosed,
@@ -86,9 +87,10 @@ class Client(Files):
         ssl_context: ssl.SSLContext | None = None,
         on_connection: Callable[[ConnectionState], None] | None = None,
     ) -> None:
-        if not server.startswith(("http://", "https://")):
-            raise ValueError(f"the address begins with http:// or https://, not as in {server!r}")
-        self.server = server.rstrip("/")
+        try:
+            self.server = server_url(server)
+        except ValueError as error:
+            raise ValueError(f"{server!r} is no address of a server: {error}") from error
         self.connection: ConnectionState = "offline"
         self._given_token = token
         self._state: State = MemoryState() if state is None else state

@@ -17,6 +17,7 @@ from api import types as t
 from api.errors import ApiError
 from api.frames import Close
 from api.methods import METHODS, GetConfig, GetDifference, SayHello
+from api.urls import bracketed
 from heliograph._acks import Acks
 from heliograph._config import Backoff, ConnectionState, Timeouts
 from heliograph._errors import ConnectionLost, Displaced, ProtocolError, SessionEnded
@@ -276,8 +277,7 @@ def addresses(server: str, config: t.Config) -> list[str]:
     live = config.ws_url
     if not live and config.ws_port:
         host = base.hostname or ""
-        live = f"ws://[{host}]" if ":" in host else f"ws://{host}"
-        live = f"{live}:{config.ws_port}/ws"
+        live = f"ws://{bracketed(host)}:{config.ws_port}/ws"
     if live and not (secure and urlsplit(live).scheme != "wss"):
         found.append(live)
     if config.ws_fallback_path:

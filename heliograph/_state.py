@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from heliograph._errors import StateError
+from heliograph._reading import read_file
 
 STATE_BYTES_MAX = 64 * 1024
 VERSION = 1
@@ -70,7 +71,7 @@ class FileState:
 
     def load(self) -> Saved | None:
         try:
-            content = self.path.read_bytes()[:STATE_BYTES_MAX]
+            content = read_file(self.path, STATE_BYTES_MAX)
         except FileNotFoundError:
             return None
         except OSError as error:

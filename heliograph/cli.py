@@ -12,15 +12,35 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api.errors import ApiError
+from heliograph._errors import HeliographError, StateError
 from heliograph.admin import app as admin_app
 from heliograph.chat.command import command as chat_command
-from heliograph.failing import fail
+from heliograph.command_line import App, Program
+from heliograph.failing import REFUSED, UNABLE, Told
 from heliograph.server.commands import CHAT_QUOTA, GIB, USER_QUOTA, ChatQuota, UserQuota
 from heliograph.server.commands import app as cluster_app
 from sim.load import command as load_command
 from sim.world import app as sim_app
+from storage.port import StorageError
 
-app = typer.Typer(
+
+class Heliograph(Program):
+    """All commands."""
+
+    codes = (
+        (Told, UNABLE),
+        (StorageError, UNABLE),
+        (StateError, UNABLE),
+        (ApiError, REFUSED),
+        (HeliographError, REFUSED),
+        (OSError, UNABLE),
+        (UnicodeError, UNABLE),
+    )
+
+
+app = App(
+    cls=Heliograph,
     help="A cloud messenger that anyone can run.",
     no_args_is_help=True,
     add_completion=False,
@@ -117,31 +137,27 @@ def up(
     chat_quota: ChatQuota = CHAT_QUOTA,
 ) -> None:
     """Run a server in the foreground. Ctrl-C stops it."""
-    from heliograph.server.up import UpError
     from heliograph.server.up import up as run
 
-    try:
-        code = run(
-            data=data,
-            host=host,
-            port=port,
-            ws_port=ws_port,
-            hosts=hosts,
-            nodes=nodes,
-            edges=edges,
-            registration=registration.value,
-            dedicated=tuple(dedicated) if dedicated else None,
-            copies=copies,
-            replace_after_s=replace_after,
-            resident_max=resident,
-            public_url=public_url,
-            proxies=proxies,
-            user_quota_bytes=round(user_quota * GIB),
-            chat_quota_bytes=round(chat_quota * GIB),
-            console=Console(highlight=False),
-        )
-    except UpError as error:
-        raise fail(str(error)) from error
+    code = run(
+        data=data,
+        host=host,
+        port=port,
+        ws_port=ws_port,
+        hosts=hosts,
+        nodes=nodes,
+        edges=edges,
+        registration=registration.value,
+        dedicated=tuple(dedicated) if dedicated else None,
+        copies=copies,
+        replace_after_s=replace_after,
+        resident_max=resident,
+        public_url=public_url,
+        proxies=proxies,
+        user_quota_bytes=round(user_quota * GIB),
+        chat_quota_bytes=round(chat_quota * GIB),
+        console=Console(highlight=False),
+    )
     raise typer.Exit(code)
 
 

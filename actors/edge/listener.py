@@ -183,7 +183,10 @@ class Listener:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; edges of one node share the port (SO_REUSEPORT)."""
-        sock = socket.create_server((host, port), reuse_port=True, backlog=1024)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.create_server(
+            address, family=family, reuse_port=True, backlog=1024, dualstack_ipv6=host == "::"
+        )
         sock.setblocking(False)
         self._server = await ws_create_server(
             self._accept,

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from heliograph.admin.moments import shown, unix_ms
-from heliograph.admin.telling import DATA, Data, Json, show_report, told
-from heliograph.failing import fail
+from heliograph.admin.telling import DATA, Data, Json, show_report
+from heliograph.failing import Told
 
 From = Annotated[Path, typer.Option("--from", help="The folder that was backed up to.")]
 At = Annotated[
@@ -38,8 +38,7 @@ def backup(
     Exit code 0: done; 1: done, but something was damaged; 2: no backup was made."""
     from heliograph.admin.backup import make_backup
 
-    with told():
-        made = make_backup(data, to, files)
+    made = make_backup(data, to, files)
     if as_json:
         print(json.dumps(asdict(made)))
     else:
@@ -67,8 +66,7 @@ def backups(source: From, as_json: Json = False) -> None:
     from storage.backup.manifest import Manifest
 
     table = Table("moment (UTC)", *(Column(c, justify="right") for c in ("rows", "bytes")), "")
-    with told():
-        found = list(find(source))
+    found = list(find(source))
     for one in found:
         if not isinstance(one, Manifest):
             print(f"heliograph: {one}", file=sys.stderr)
@@ -90,8 +88,7 @@ def check(source: From, as_json: Json = False) -> None:
     Exit code 0: all is well; 1: something was found; 2: it could not be looked at."""
     from heliograph.admin.checking import check_backups
 
-    with told():
-        report = check_backups(source)
+    report = check_backups(source)
     show_report(report, as_json)
 
 
@@ -114,7 +111,7 @@ def restore(
     try:
         until_ms = unix_ms(at) if at else None
     except ValueError as error:
-        raise fail(f"--at {at}: {error}") from error
+        raise Told(f"--at {at}: {error}") from error
     if chat:
         _restore_chat(source, data, chat, until_ms, as_json)
     else:
@@ -126,8 +123,7 @@ def _restore_server(
 ) -> None:
     from heliograph.admin.restore import restore_server
 
-    with told():
-        done, lost = restore_server(source, data, until_ms, copies)
+    done, lost = restore_server(source, data, until_ms, copies)
     if as_json:
         figures = {"moment_ms": done.moment_ms, "rows": done.rows, "damaged": done.damaged}
         print(json.dumps(figures | {"files": done.files is not None, "lost": lost}))
@@ -150,8 +146,7 @@ def _restore_server(
 def _restore_chat(source: Path, data: Path, chat: str, until_ms: int | None, as_json: bool) -> None:
     from heliograph.admin.restore_chat import restore_chat
 
-    with told():
-        mended = restore_chat(source, data, chat, until_ms)
+    mended = restore_chat(source, data, chat, until_ms)
     if as_json:
         print(json.dumps({"rows": mended.rows, "lost": mended.lost}))
     else:

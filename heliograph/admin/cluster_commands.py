@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from heliograph.admin.telling import DATA, Data, Json, told
+from heliograph.admin.telling import DATA, Data, Json
 
 
 def cluster(data: Data = DATA, as_json: Json = False) -> None:
@@ -20,8 +20,7 @@ def cluster(data: Data = DATA, as_json: Json = False) -> None:
     from heliograph.admin.copies import shown_copies, shown_hosts
     from heliograph.admin.live import cluster_view
 
-    with told():
-        view = cluster_view(data)
+    view = cluster_view(data)
     partitions = shown_copies(view.rows)
     hosts = shown_hosts(partitions, view.seats, view.silent)
     if as_json:
@@ -79,12 +78,11 @@ def drain(
         leads = any(row["leader"] in (host, "") for row in rows)
         return undo or not (has if for_good else leads)
 
-    with told():
-        mark: Literal["", "drained", "leaving"] = "leaving" if for_good else "drained"
-        if not live.mark(data, host, "" if undo else mark, done, wait):
-            what = "has copies" if for_good else "leads partitions"
-            print(f"{host} still {what}; see: heliograph admin cluster", file=sys.stderr)
-            raise typer.Exit(1)
+    mark: Literal["", "drained", "leaving"] = "leaving" if for_good else "drained"
+    if not live.mark(data, host, "" if undo else mark, done, wait):
+        what = "has copies" if for_good else "leads partitions"
+        print(f"{host} still {what}; see: heliograph admin cluster", file=sys.stderr)
+        raise typer.Exit(1)
     if undo:
         print(f"{host} is used as before.")
     elif for_good:

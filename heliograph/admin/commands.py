@@ -17,10 +17,11 @@ from rich.text import Text
 from heliograph.admin.backup_commands import backup, backups, check, restore
 from heliograph.admin.cluster_commands import cluster, drain
 from heliograph.admin.storage_command import storage
-from heliograph.admin.telling import DATA, Data, Json, show_report, told
-from heliograph.failing import fail
+from heliograph.admin.telling import DATA, Data, Json, show_report
+from heliograph.command_line import App
+from heliograph.failing import Told, read_text
 
-app = typer.Typer(help="Verify, watch and manage a server.", no_args_is_help=True)
+app = App(help="Verify, watch and manage a server.", no_args_is_help=True)
 
 for _command in (backup, backups, check, restore, cluster, drain, storage):
     app.command()(_command)
@@ -33,8 +34,7 @@ def verify(data: Data = DATA, as_json: Json = False) -> None:
     Exit code 0: all is well; 1: something was found; 2: it could not be looked at."""
     from heliograph.admin.stored import verify_folder
 
-    with told():
-        report = verify_folder(data)
+    report = verify_folder(data)
     show_report(report, as_json)
 
 
@@ -44,8 +44,7 @@ def users(data: Data = DATA, as_json: Json = False) -> None:
     from heliograph.admin.stored import accounts
     from heliograph.chat.text import one_line
 
-    with told():
-        found = sorted(accounts(data), key=lambda account: account.username.lower())
+    found = sorted(accounts(data), key=lambda account: account.username.lower())
     if as_json:
         for account in found:
             print(json.dumps(asdict(account)))
@@ -76,8 +75,7 @@ def stats(data: Data = DATA, as_json: Json = False) -> None:
     """Show the figures of every process of a running server."""
     from heliograph.admin.live import figures
 
-    with told():
-        found = figures(data)
+    found = figures(data)
     if as_json:
         print(json.dumps(found))
         return
@@ -95,8 +93,7 @@ def invite(
     """Make an invitation, and print its code."""
     from heliograph.admin import live
 
-    with told():
-        print(live.invite(data, uses))
+    print(live.invite(data, uses))
 
 
 @app.command()
@@ -107,8 +104,7 @@ def dedicate(chat: str, data: Data = DATA) -> None:
     and lead while it is away; if its machine is gone for good, repeating gives the chat another."""
     from heliograph.admin import live
 
-    with told():
-        found = live.dedicate(data, chat)
+    found = live.dedicate(data, chat)
     print(f"{chat} lives in {found.host}.")
 
 
@@ -121,11 +117,10 @@ def reset_password(username: str, data: Data = DATA) -> None:
     if sys.stdin.isatty():
         password = getpass.getpass("New password: ")
         if getpass.getpass("Again: ") != password:
-            raise fail("the two are not the same; nothing was changed")
+            raise Told("the two are not the same; nothing was changed")
     else:
-        password = sys.stdin.readline().rstrip("\n")
-    with told():
-        live.reset_password(data, username, password)
+        password = read_text(1).rstrip("\n")
+    live.reset_password(data, username, password)
     print(f"{username} has a new password.")
 
 

@@ -25,6 +25,7 @@ from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
+from heliograph.failing import Told
 from heliograph.server.config import NODE_FILE, RunFile, node_temporary, ray_membership
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ RUN_FILE = "run.json"
 NO_SERVER = "no server is running on {}; start it with: heliograph up --data {}"
 
 
-class NotRunning(Exception):
+class NotRunning(Told):
     """There is no server to talk to; the message says what to do."""
 
 
-class UnknownHost(Exception):
+class UnknownHost(Told):
     """There is no such host; the message says which there are."""
 
 
@@ -384,13 +385,14 @@ def dedicate(data: Path, chat_id: str) -> i.Dedicated:
 
 
 def reset_password(data: Path, username: str, password: str) -> None:
-    """Give a user a new password; all their sessions end. Raises ApiError."""
+    """Give a user a new password; all their sessions end. Raises Told, ApiError."""
     wanted = {"old_password": password, "new_password": password}
     try:
         m.decode_params(m.METHODS["auth.change_password"], msgspec.json.encode(wanted))
-    except msgspec.ValidationError as error:
-        raise ApiError("bad_request", f"this password cannot be set: {error}") from error
-    check_new(password)
+        check_new(password)
+    except (msgspec.ValidationError, ApiError) as error:
+        why = getattr(error, "detail", error)
+        raise Told(f"this password cannot be set: {why}") from error
 
     async def work(gateway: Any) -> None:
         from actors.auth import HASHER

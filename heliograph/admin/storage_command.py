@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from api.clock import now_ms
-from heliograph.admin.telling import DATA, Data, Json, told
+from heliograph.admin.telling import DATA, Data, Json
 from heliograph.chat.text import human_size, one_line, plural
 
 if TYPE_CHECKING:
@@ -31,10 +31,9 @@ def storage(
     from heliograph.admin import live
     from heliograph.admin.accounting import chunk_use, file_use
 
-    with told():
-        files = file_use(data, top)
-        with live.media_view(data) as view:
-            chunks = chunk_use(view.chunks, view.copies, now_ms())
+    files = file_use(data, top)
+    with live.media_view(data) as view:
+        chunks = chunk_use(view.chunks, view.copies, now_ms())
     actors = [
         {
             "actor": figures["media"],

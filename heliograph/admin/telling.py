@@ -1,20 +1,13 @@
-"""What the commands of `heliograph admin` have in common: options, errors, reports."""
+"""What the commands of `heliograph admin` have in common: options, reports."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-
-from api.errors import ApiError
-from heliograph.admin.live import NotRunning, UnknownHost
-from heliograph.failing import fail
-from storage.port import StorageError
 
 if TYPE_CHECKING:
     from actors.verify import Report
@@ -22,17 +15,6 @@ if TYPE_CHECKING:
 Data = Annotated[Path, typer.Option(help="The data folder of the server.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DATA = Path("heliograph-data")
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Errors that the operator can do something about are told in one line."""
-    try:
-        yield
-    except (StorageError, NotRunning, UnknownHost, OSError) as error:
-        raise fail(error) from error
-    except ApiError as error:
-        raise fail(error.detail) from error
 
 
 def show_report(report: Report, as_json: bool) -> None:

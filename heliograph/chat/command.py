@@ -12,10 +12,8 @@ from typing import Annotated
 import typer
 
 import heliograph as h
-from heliograph.chat.commands import CommandError
 from heliograph.chat.login import LoginError, alone, check_url, default_path
-from heliograph.chat.text import one_line
-from heliograph.failing import fail
+from heliograph.failing import is_unicode, read_text
 
 PASSWORD = "HELIOGRAPH_PASSWORD"
 
@@ -79,32 +77,25 @@ def command(
     or did not answer; 2 wrong use, or nobody is logged in."""
     sends = send is not None or bool(file)
     if (login and register) or sends != bool(to) or (from_ and to):
-        raise fail("use --login or --register, and --to together with --send or --file")
-    try:
-        url = check_url(url)
-        path = (state or default_path(url)).absolute()
-        if login or register:
-            _log_in(url, path, login or register, bool(register), invitation)
-        if sends:
-            _send(url, path, to, send or "", file or [])
-        elif from_:
-            _save(url, path, from_, save, into)
-        elif not (login or register):
-            _talk(url, path)
-    except (LoginError, CommandError, h.StateError) as error:
-        raise fail(str(error)) from error
-    except h.ApiError as error:
-        raise fail(one_line(error.detail), 1) from error
-    except h.HeliographError as error:
-        raise fail(one_line(str(error)), 1) from error
-    except OSError as error:
-        raise fail(one_line(str(error)), 1) from error
+        raise LoginError("use --login or --register, and --to together with --send or --file")
+    url = check_url(url)
+    path = (state or default_path(url)).absolute()
+    if login or register:
+        _log_in(url, path, login or register, bool(register), invitation)
+    if sends:
+        _send(url, path, to, send or "", file or [])
+    elif from_:
+        _save(url, path, from_, save, into)
+    elif not (login or register):
+        _talk(url, path)
 
 
 def _log_in(url: str, path: Path, username: str, register: bool, invitation: str) -> None:
     from heliograph.chat.script import log_in
 
     password = os.environ.get(PASSWORD) or _ask()
+    if not is_unicode(password):
+        raise LoginError("the password is not UTF-8")
     who = asyncio.run(
         log_in(url, path, username, password, register=register, invitation=invitation)
     )
@@ -125,7 +116,7 @@ def _send(url: str, path: Path, to: str, text: str, files: list[Path]) -> None:
     from heliograph.chat.script import send
 
     if text == "-":
-        text = sys.stdin.read().removesuffix("\n")
+        text = read_text().removesuffix("\n")
     if not text.strip() and not files:
         raise LoginError("there is no text to send")
     check_count(files)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from heliograph.failing import Told
 
-class CommandError(Exception):
+
+class CommandError(Told):
     """The line is no command; the message says what would be."""
 
 

@@ -10,24 +10,22 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from api import limits
+from api.urls import SCHEMES, server_url
+from heliograph.failing import Told
 
-PORTS = {"http": 80, "https": 443}
 
-
-class LoginError(Exception):
+class LoginError(Told):
     """The login cannot be used like this; the message says what to do."""
 
 
 def check_url(url: str) -> str:
     """The address without a slash at its end. Raises `LoginError`."""
     try:
-        parts = urlsplit(url)
-        known = parts.scheme in PORTS and parts.hostname and (parts.port or True)
-    except ValueError:
-        known = False
-    if not known:
-        raise LoginError(f"{url} is no address of a server; it looks like http://127.0.0.1:8000")
-    return url.rstrip("/")
+        return server_url(url)
+    except ValueError as error:
+        raise LoginError(
+            f"{url[:80]} is no address of a server: {error}; it looks like http://127.0.0.1:8000"
+        ) from error
 
 
 def default_path(url: str, environment: dict[str, str] | None = None) -> Path:
@@ -37,7 +35,7 @@ def default_path(url: str, environment: dict[str, str] | None = None) -> Path:
     folder = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
     parts = urlsplit(url)
     host = (parts.hostname or "").replace(":", "_")
-    return folder / "heliograph" / f"{host}-{parts.port or PORTS[parts.scheme]}.json"
+    return folder / "heliograph" / f"{host}-{parts.port or SCHEMES[parts.scheme]}.json"
 
 
 @contextmanager

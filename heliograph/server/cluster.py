@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from api.clock import now_ms
+from api.urls import bracketed
+from heliograph.failing import Told
 from heliograph.server.config import COPIES, ServerConfig
 from heliograph.server.layout import LayoutError, is_pooled, lay_out
 from heliograph.server.main import settings_of, wait_until_ready, write_run_file
@@ -40,7 +42,7 @@ NODES_AT_ONCE = 64
 SERVE_CONTROLLER = "SERVE_CONTROLLER_ACTOR"
 
 
-class ClusterError(Exception):
+class ClusterError(Told):
     """Heliograph cannot be started on this cluster; the message says why."""
 
 
@@ -203,7 +205,7 @@ def addresses(names: Iterable[str]) -> list[str]:
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"] and wanted & node["Resources"].keys()
     ]
-    return [f"[{address}]" if ":" in address else address for address in found]
+    return [*map(bracketed, found)]
 
 
 def describe(hosts: int, copies: int) -> Description:

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 
 from api import limits
-from heliograph.failing import fail
+from heliograph.command_line import App
 from heliograph.server.config import ServerConfig
 
-app = typer.Typer(
+app = App(
     help="Run Heliograph on the machines of a Ray cluster (docs/operations.md).",
     no_args_is_help=True,
 )
@@ -55,13 +55,9 @@ def node(
     """Start Ray here as a node of a cluster: `ray start`, with what Heliograph needs of it.
 
     Further options go to `ray start`: --head on the first, --address=HEAD:6379 on the others."""
-    from heliograph.server.node import NodeError, start_node
+    from heliograph.server.node import start_node
 
-    try:
-        code = start_node(data, name or socket.gethostname(), token, context.args)
-    except NodeError as error:
-        raise fail(error) from error
-    raise typer.Exit(code)
+    raise typer.Exit(start_node(data, name or socket.gethostname(), token, context.args))
 
 
 @app.command()
@@ -126,36 +122,35 @@ def start(
 
     Repeat it after a change of the options; what need not be started anew goes on."""
     from heliograph.server import cluster
-    from heliograph.server.node import NodeError
-    from heliograph.server.up import UpError, check_public_url
+    from heliograph.server.listening import check_host, check_public_url, different_ports
 
     say = partial(Console(highlight=False).print, markup=False)
-    try:
-        public_url = check_public_url(public_url)
-        config = ServerConfig(
-            data=str(data.absolute()),
-            cluster_id="",
-            host=host,
-            port=port,
-            ws_port=port + 1 if ws_port is None else ws_port,
-            hosts=0,
-            edges=0,
-            partitions=0,
-            registration=registration,
-            dedicated=(),
-            resident_max=resident,
-            public_url=public_url,
-            proxies=int(bool(public_url)) if proxies is None else proxies,
-            temporary="",
-            version=version("heliograph"),
-            copies=copies,
-            replace_after_s=replace_after,
-            user_quota_bytes=round(user_quota * GIB),
-            chat_quota_bytes=round(chat_quota * GIB),
-        )
-        started = cluster.start(config, nodes, wait, say)
-    except (cluster.ClusterError, NodeError, UpError, TimeoutError) as error:
-        raise fail(error) from error
+    public_url = check_public_url(public_url)
+    ws_port = port + 1 if ws_port is None else ws_port
+    different_ports(port, ws_port)
+    host = check_host(host)
+    config = ServerConfig(
+        data=str(data.absolute()),
+        cluster_id="",
+        host=host,
+        port=port,
+        ws_port=ws_port,
+        hosts=0,
+        edges=0,
+        partitions=0,
+        registration=registration,
+        dedicated=(),
+        resident_max=resident,
+        public_url=public_url,
+        proxies=int(bool(public_url)) if proxies is None else proxies,
+        temporary="",
+        version=version("heliograph"),
+        copies=copies,
+        replace_after_s=replace_after,
+        user_quota_bytes=round(user_quota * GIB),
+        chat_quota_bytes=round(chat_quota * GIB),
+    )
+    started = cluster.start(config, nodes, wait, say)
     say(f"Heliograph is ready: {started.hosts} nodes, port {started.port} of each")
     _end_at_once()
 
@@ -164,12 +159,8 @@ def start(
 def stop(data: Data = DATA) -> None:
     """Take Heliograph out of the cluster, cleanly. Ray stays; `heliograph cluster start` again."""
     from heliograph.server import cluster
-    from heliograph.server.node import NodeError
 
-    try:
-        cluster.stop(data.absolute())
-    except (cluster.ClusterError, NodeError) as error:
-        raise fail(error) from error
+    cluster.stop(data.absolute())
     _end_at_once()
 
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from api import limits
+from api.urls import bracketed
 
 COPIES = 3
 """As many as there are nodes, up to this, if it is not said otherwise."""
@@ -64,7 +65,7 @@ class ServerConfig(Struct, frozen=True):
         """The address to reach this server at from this machine."""
         if self.everywhere:
             return "127.0.0.1"
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return bracketed(self.host)
 
     def encode(self) -> str:
         return msgspec.json.encode(self).decode()

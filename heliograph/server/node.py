@@ -6,22 +6,23 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from heliograph._reading import read_file
+from heliograph.failing import Told
 from heliograph.server.config import NODE_FILE, node_temporary, ray_membership
 from heliograph.server.environment import raise_file_limit, ray_environment, serve_environment
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-TOKEN_BYTES_MIN = 32
+TOKEN_BYTES_MIN, TOKEN_BYTES_MAX = 32, 4_096
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
 
 
-class NodeError(Exception):
+class NodeError(Told):
     """This machine cannot become a node like this; the message says what to do."""
 
 
@@ -33,11 +34,13 @@ def prepare(data: Path, name: str, token: Path) -> None:
     own = data / "ray-token"
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if token.absolute() != own:
-            shutil.copyfile(token, own, follow_symlinks=True)
-        own.chmod(0o600)
-        if len(own.read_bytes().strip()) < TOKEN_BYTES_MIN:
+        secret = read_file(token, TOKEN_BYTES_MAX)
+        if len(secret.strip()) < TOKEN_BYTES_MIN:
             raise NodeError(f"the token in {token} is shorter than {TOKEN_BYTES_MIN} characters")
+        if token.absolute() != own:
+            own.touch(mode=0o600)
+            own.write_bytes(secret)
+        own.chmod(0o600)
         (data / NODE_FILE).write_text(json.dumps({"name": name}) + "\n")
     except OSError as error:
         raise NodeError(

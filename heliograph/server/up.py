@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import socket
 import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from heliograph.failing import Told, is_unicode
 from heliograph.server import local_nodes
 from heliograph.server.config import COPIES, ServerConfig
+from heliograph.server.listening import check_host, check_ports, check_public_url, is_loopback
 from heliograph.server.supervisor import Supervisor
 from storage.folder import DataFolder
 from storage.port import DataFolderError
@@ -27,30 +27,8 @@ REPLICATED_PARTITIONS = 16
 """Fewer where each has a log and files of its own."""
 
 
-class UpError(Exception):
+class UpError(Told):
     """The server cannot be started like this; the message says what to do."""
-
-
-def check_port(host: str, port: int, option: str) -> None:
-    """Raises UpError if the port cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((host, port))
-    except OSError as error:
-        raise UpError(
-            f"cannot listen on {host}:{port} ({error.strerror}); choose another with {option}"
-        ) from error
-
-
-def check_public_url(url: str) -> str:
-    """The address without a slash at its end. Raises UpError."""
-    parts = urlsplit(url)
-    known = parts.scheme in ("http", "https") and parts.hostname
-    if url and (not known or parts.path.strip("/") or parts.query or parts.fragment):
-        raise UpError(f"--public-url {url} is no address like https://chat.example.org")
-    return url.rstrip("/")
 
 
 def up(
@@ -75,7 +53,10 @@ def up(
 ) -> int:
     """Run a server in the foreground; returns the exit code. Raises UpError."""
     data = data.resolve()
+    if not is_unicode(str(data)):  # processes tell it each other as text
+        raise UpError("--data must be a path in UTF-8")
     public_url = check_public_url(public_url)
+    host = check_host(host)
     if nodes is not None:
         if hosts not in (None, nodes) or dedicated:
             raise UpError("--nodes is for one host a node, and not for --dedicated")
@@ -85,8 +66,7 @@ def up(
             copies = copies or min(nodes, COPIES)
         hosts = nodes
     ws_port = port + 1 if ws_port is None else ws_port
-    check_port(host, port, "--port")
-    check_port(host, ws_port, "--ws-port")
+    check_ports(host, port, ws_port)
     try:
         folder = DataFolder.open(
             data,
@@ -144,7 +124,7 @@ def own_command() -> str:
 
 def announce(config: ServerConfig, console: Console) -> None:
     """Tell the user that and where the server is."""
-    if config.host not in ("127.0.0.1", "::1", "localhost") and not config.public_url:
+    if not is_loopback(config.host) and not config.public_url:
         console.print(
             "[yellow]Anybody who reaches this machine can reach this server, without TLS: put a "
             "proxy in front (docs/operations.md).[/yellow]"

@@ -1,6 +1,6 @@
 """Load: real clients on real sockets against a running server.
 
-`command` is `heliograph load`; `python -m sim.load` runs it too.
+`command` is `heliograph load`.
 """
 
 from sim.load.cli import command

@@ -21,6 +21,7 @@ import msgspec
 
 from api import types as t
 from api.errors import ApiError, Problem
+from api.urls import bracketed
 from sim.load.run import Account
 
 REGISTRATIONS_AT_ONCE = 4
@@ -54,8 +55,7 @@ class ServerConfig(msgspec.Struct):
         if self.ws_url or not self.ws_port:
             return self
         host = urlsplit(url).hostname or ""
-        host = f"[{host}]" if ":" in host else host
-        return msgspec.structs.replace(self, ws_url=f"ws://{host}:{self.ws_port}/ws")
+        return msgspec.structs.replace(self, ws_url=f"ws://{bracketed(host)}:{self.ws_port}/ws")
 
 
 class Http:

@@ -21,6 +21,8 @@ from rich.status import Status
 
 from api import limits
 from api.errors import ApiError
+from api.urls import server_url
+from heliograph.failing import Told
 from sim.load.accounts import Accounts, Http
 from sim.load.endpoint import Endpoint
 from sim.load.floor_process import floor_accounts, floor_server
@@ -126,16 +128,14 @@ def command(
     answered, so that the server may be killed meanwhile. Exits with 1 when an acknowledged message
     was lost, doubled, reordered or changed, and with 2 when the server can't be used.
     """
-    console = Console(stderr=as_json)
     if fanout == 1 or fanout > limits.GROUP_MEMBERS_MAX:
-        console.print(
+        raise Told(
             f"--fanout takes 2 to {limits.GROUP_MEMBERS_MAX} members: larger groups and channels "
-            "do not exist yet."
+            "do not exist yet"
         )
-        raise typer.Exit(2)
     if fanout and (processes > 1 or rate):
-        console.print("--fanout runs in one process and with a window: no --processes, no --rate.")
-        raise typer.Exit(2)
+        raise Told("--fanout runs in one process and with a window: no --processes, no --rate")
+    console = Console(stderr=as_json)
     plan = Plan(pairs, window, seconds, rate, fanout, verify)
     target = _target(url, data, min(processes, pairs), floor)
     _raise_file_limit()
@@ -143,9 +143,10 @@ def command(
         with console.status("looking for the server") as status:
             summary = uvloop.run(measure(target, plan, status))
     except (ApiError, httpx2.HTTPError, OSError) as problem:
-        console.print(f"{target.url} can't be used: {problem or type(problem).__name__}")
-        console.print("Start a server with `heliograph up`, or name one with --url.")
-        raise typer.Exit(2) from None
+        raise Told(
+            f"{target.url} can't be used: {problem or type(problem).__name__}; start a server with "
+            "`heliograph up`, or name one with --url"
+        ) from problem
     show(console, _title(target, plan), summary)
     if as_json:
         print(json.dumps(summary), flush=True)
@@ -229,7 +230,10 @@ def _target(url: str | None, data: Path | None, processes: int, floor: bool) -> 
         local = msgspec.json.decode(RUN_FILE.read_bytes(), type=RunFile).url
     except (OSError, msgspec.MsgspecError):
         local = None
-    url = (url or local or DEFAULT_URL).rstrip("/")
+    try:
+        url = server_url(local or DEFAULT_URL if url is None else url)
+    except ValueError as error:
+        raise Told(f"--url: {error}") from error
     if data is None and local is not None and local.rstrip("/") == url:
         data = RUN_FILE.parent
     return Target(url, data, processes, floor)

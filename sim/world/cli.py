@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from heliograph.command_line import App
 from sim.world.coverage import runs_with
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 TRACE_EVENTS = 80
 FIRST_MAX = 10**9
 
-app = typer.Typer(help="Simulations.", no_args_is_help=True)
+app = App(help="Simulations.", no_args_is_help=True)
 
 
 @app.callback()

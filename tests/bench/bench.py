@@ -137,8 +137,8 @@ def measure(console: Console, options: argparse.Namespace) -> dict[str, Any]:
             rest = ("--pairs", 1, "--window", 1)
             name = f"{options.pairs} pairs, window 8"
             result: dict[str, Any] = {"start_s": round(start_s, 2)}
-            result["full"] = step(console, name, "sim.load", *load, *full)
-            result["rest"] = step(console, "1 pair, window 1", "sim.load", *load, *rest)
+            result["full"] = step(console, name, "heliograph", "load", *load, *full)
+            result["rest"] = step(console, "1 pair, window 1", "heliograph", "load", *load, *rest)
             result["idle"] = idle(console, url, options.connections, others)
             own = [pid for pid in processes_titled(ACTOR_TITLE) if pid not in others]
             result["processes_mb"] = round(sum(map(pss_kb, own)) / 1024, 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 
 import msgspec
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -13,8 +15,15 @@ from api import limits
 from heliograph.cli import app
 from heliograph.server import up as up_module
 from heliograph.server.config import ServerConfig
+from heliograph.server.listening import (
+    CannotListen,
+    check_host,
+    check_ports,
+    check_public_url,
+    is_loopback,
+)
 from heliograph.server.main import settings_of
-from heliograph.server.up import UpError, check_port, check_public_url
+from heliograph.server.ports import free_ports
 
 CONFIG = ServerConfig(
     data="/data",
@@ -59,24 +68,124 @@ def test_addresses(changes: dict[str, str], url: str, ws_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["chat.example.org", "ftp://x", "https://", "https://x/path", "https://x?q=1"]
+    "url",
+    [
+        *(
+            "chat.example.org",
+            "ftp://x",
+            "https://",
+            "https://x/path",
+            "https://x?q=1",
+            "https://x?",
+        ),
+        *(
+            "https://x:99999",
+            "https://x:0",
+            "https://x:",
+            "https://x y",
+            " https://x",
+            "https://x\n",
+        ),
+        *(
+            "https://[::1",
+            "https://::1",
+            "https://[x]",
+            "https://a..b",
+            "https://me@x",
+            "https://%41",
+        ),
+    ],
 )
 def test_a_public_url_is_checked(url: str) -> None:
-    with pytest.raises(UpError, match="--public-url"):
+    with pytest.raises(CannotListen, match="--public-url"):
         check_public_url(url)
 
 
-def test_a_public_url_loses_its_slash() -> None:
-    assert check_public_url("https://chat.example.org/") == "https://chat.example.org"
-    assert check_public_url("") == ""
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("", ""),
+        ("https://chat.example.org/", "https://chat.example.org"),
+        ("HTTPS://Chat.Example.org", "https://Chat.Example.org"),
+        ("http://[2001:db8::1]:81", "http://[2001:db8::1]:81"),
+        ("https://bücher.example", "https://bücher.example"),
+    ],
+)
+def test_a_public_url_is_written_in_one_way(url: str, plain: str) -> None:
+    assert check_public_url(url) == plain
 
 
-def test_a_port_in_use_is_told_with_the_option_to_change() -> None:
+def test_clients_are_told_the_public_address_with_a_scheme_of_sockets() -> None:
+    url = check_public_url("HTTPS://Chat.Example.org")
+    assert msgspec.structs.replace(CONFIG, public_url=url).ws_url == "wss://Chat.Example.org/ws"
+
+
+@pytest.mark.parametrize("option", ["--port", "--ws-port"])
+def test_a_port_in_use_is_told_with_the_option_to_change(option: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(UpError, match="--ws-port"):
-            check_port("127.0.0.1", other.getsockname()[1], "--ws-port")
+        (free,) = free_ports(1)
+        ports = [other.getsockname()[1], free]
+        with pytest.raises(CannotListen, match=option):
+            check_ports("127.0.0.1", *(ports if option == "--port" else ports[::-1]))
+
+
+def test_two_ports_are_different() -> None:
+    (port,) = free_ports(1)
+    with pytest.raises(CannotListen, match=f"--ws-port must not be {port}"):
+        check_ports("127.0.0.1", port, port)
+
+
+# --- addresses --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "meant", "here_only"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.2", "127.0.0.2", True),
+        ("localhost", "127.0.0.1", True),
+        ("0.0.0.0", "0.0.0.0", False),
+        ("::", "::", False),
+        ("::1", "::1", True),
+        ("[::1]", "::1", True),
+        ("0:0::1", "::1", True),
+    ],
+)
+def test_an_address_of_this_machine(host: str, meant: str, here_only: bool) -> None:
+    assert check_host(host) == meant
+    assert is_loopback(meant) == here_only
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "",
+            " ",
+            "[]",
+            "192.0.2.1",
+            "2001:db8::1",
+            "fe80::1%nope",
+            "no such name",
+            "a\0b",
+            "\udcff",
+        ),
+        *("256.0.0.1", "1.2.3.4.5", "http://127.0.0.1", "127.0.0.1:80", "x" * 300, "."),
+    ],
+)
+def test_what_this_machine_does_not_have_is_refused(host: str) -> None:
+    with pytest.raises(CannotListen, match="--host"):
+        check_host(host)
+
+
+def test_every_address_of_this_machine_can_be_listened_on() -> None:
+    """Also those that mean nothing without their interface."""
+    for one in itertools.chain(*psutil.net_if_addrs().values()):
+        if one.family in (socket.AF_INET, socket.AF_INET6):
+            assert check_host(one.address) == one.address
+            check_ports(one.address, *free_ports(2))
 
 
 # --- quotas -----------------------------------------------------------------------------------

@@ -1,0 +1,96 @@
+"""Where a server listens: what `--host`, `--port`, `--ws-port` and `--public-url` mean, checked
+before anything starts."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from api.urls import bracketed, server_url
+from heliograph.failing import Told
+
+
+class CannotListen(Told):
+    """The server cannot be reached like this; the message says what to do."""
+
+
+def check_host(host: str) -> str:
+    """The address of this machine that is meant, as HAProxy and sockets understand it: a name is
+    looked up, brackets go. Raises CannotListen where this machine has no such address."""
+    given = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not given.strip():
+        raise CannotListen("--host is empty; 127.0.0.1 is for this machine alone, :: for all")
+    try:
+        found = socket.getaddrinfo(given, 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, TypeError) as error:
+        why = getattr(error, "strerror", None) or "it is no name"
+        raise CannotListen(
+            f"--host {host[:80]!r} is no address of this machine ({why}); 127.0.0.1 is for this "
+            "machine alone, 0.0.0.0 for all who reach it, :: for all by IPv6 too"
+        ) from error
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.bind(address)
+    except OSError as error:
+        raise CannotListen(
+            f"--host {host}: this machine does not have the address {address[0]} "
+            f"({error.strerror}); see: ip address"
+        ) from error
+    return _with_zone(str(address[0]), given)
+
+
+def _with_zone(address: str, given: str) -> str:
+    """A link-local address means nothing without its interface."""
+    _, percent, zone = given.partition("%")
+    return f"{address}%{zone}" if percent and "%" not in address else address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address, as `check_host` gives it."""
+    return ipaddress.ip_address(host).is_loopback
+
+
+def different_ports(port: int, ws_port: int) -> None:
+    """Raises CannotListen if they are not."""
+    if ws_port == port:
+        raise CannotListen(f"--ws-port must not be {port}, which is --port")
+
+
+def check_ports(host: str, port: int, ws_port: int) -> None:
+    """Raises CannotListen if they cannot be had."""
+    different_ports(port, ws_port)
+    _check_port(host, port, "--port")
+    _check_port(host, ws_port, "--ws-port")
+
+
+def _check_port(host: str, port: int, option: str) -> None:
+    info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    family, _, _, _, address = info[0]
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+            sock.bind(address)
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on {bracketed(host)}:{port} ({error.strerror}); choose another with "
+            f"{option}"
+        ) from error
+
+
+def check_public_url(url: str) -> str:
+    """The address with a small scheme, and without a slash at its end. Raises CannotListen."""
+    if not url:
+        return ""
+    try:
+        plain = server_url(url)
+        if urlsplit(plain).path:
+            raise ValueError("it has a path")
+    except ValueError as error:
+        raise CannotListen(
+            f"--public-url {url} is no address like https://chat.example.org: {error}"
+        ) from error
+    return plain
