@@ -28,7 +28,7 @@ from storage.codec import seal, unseal
 from storage.keys import check_keys
 from storage.log import SEGMENT_BYTES, Log
 from storage.memtable import Memtable
-from storage.port import CorruptRow, StorageFailed, StorageFull, Writes
+from storage.port import NO_ROOM, CorruptRow, StorageFailed, StorageFull, Writes
 
 MAP_BYTES = 1 << 40
 CHECKPOINT_BYTES = 24 * 1024 * 1024
@@ -282,7 +282,7 @@ def translate(error: lmdb.Error, env: lmdb.Environment) -> StorageFull | Storage
     disk = os.statvfs(env.path())
     full = (
         isinstance(error, (lmdb.MapFullError, lmdb.DiskError))
-        or "quota exceeded" in str(error)
+        or any(os.strerror(number) in str(error) for number in NO_ROOM)
         or disk.f_bavail * disk.f_frsize < CHECKPOINT_BYTES
     )
     if full:

@@ -7,18 +7,16 @@ sync writes no metadata.
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from storage.port import CorruptLog, StorageFailed, StorageFull
+from storage.port import NO_ROOM, CorruptLog, StorageFailed, disk_error
 from storage.records import LogReader, Segment, pack, records_from, segments_of
 from storage.reread import Rereader
 
 SEGMENT_BYTES = 16 * 1024 * 1024
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Log:
@@ -70,10 +68,9 @@ class Log:
                 self._new_segment(first, len(records))
             self._write(records)
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 self._undo(len(records))
-                raise StorageFull(f"no room for the log: {error}") from error
-            raise StorageFailed(f"the log failed: {error}") from error
+            raise disk_error(error, "cannot write the log") from error
         self._offset += len(records)
         self.last += len(payloads)
         return self.last
@@ -168,7 +165,7 @@ class Log:
             os.posix_fallocate(self._fd, 0, size)
             os.fsync(self._fd)
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM:
                 raise
 
     def restart(self, after: int) -> None:
@@ -185,9 +182,7 @@ class Log:
             if after:
                 self._new_segment(after + 1, 0)
         except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise StorageFull(f"no room for the log: {error}") from error
-            raise StorageFailed(f"the log failed: {error}") from error
+            raise disk_error(error, "cannot write the log") from error
         self.last = after
 
     def close(self) -> None:

@@ -15,7 +15,12 @@ visible to reads (`install`, on the loop), and from time to time moved to its fi
 
 from __future__ import annotations
 
+import errno
 from typing import Protocol
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where there is no room: on the disk, in the quota, in one file. A disk that
+can only be read (EROFS) is none that is full: it failed."""
 
 Writes = dict[int, dict[bytes, bytes | None]]
 """Partition -> key -> row; None deletes."""
@@ -31,6 +36,12 @@ class StorageFull(StorageError):
 
 class StorageFailed(StorageError):
     """The disk failed at a write or a sync; what it holds is known only after a restart."""
+
+
+def disk_error(error: OSError, what: str) -> StorageFull | StorageFailed:
+    """What a write to the disk failed with."""
+    kind = StorageFull if error.errno in NO_ROOM else StorageFailed
+    return kind(f"{what}: {error.strerror or error}")
 
 
 class CorruptRow(StorageError):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
-from storage.port import StorageFailed, StorageFull
+from storage.port import NO_ROOM, StorageFull, disk_error
 
 RESERVE_BYTES = 16 * 1024 * 1024
 STEP_BYTES = 64 * 1024 * 1024
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Room:
@@ -39,7 +37,7 @@ class Room:
                 os.ftruncate(fd, size)
                 raise StorageFull("no room for chunks")
         except OSError as error:
-            raise StorageFailed(f"the chunk store failed: {error}") from error
+            raise disk_error(error, f"cannot write {self._path}") from error
         finally:
             os.close(fd)
 
@@ -49,7 +47,7 @@ def _extend(fd: int, size: int, more: int) -> bool:
     try:
         os.posix_fallocate(fd, size, more)
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             return False
         raise
     return True

@@ -12,14 +12,14 @@ from pathlib import Path
 from zlib import crc32
 
 from storage.log import sync_folder
-from storage.port import StorageFailed, StorageFull
+from storage.port import StorageFailed, disk_error
 
 SLOT_BYTES = 4096
 _HEADER = struct.Struct(">QII")
 
 
 class Slots:
-    """The value in a file. Raises StorageFull if there is no room to make it."""
+    """The value in a file. Raises StorageFull if there is no room to make it, StorageFailed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,7 +44,7 @@ class Slots:
             draft.rename(self._path)
             sync_folder(self._path.parent)
         except OSError as error:
-            raise StorageFull(f"no room for {self._path}: {error}") from error
+            raise disk_error(error, f"cannot make {self._path}") from error
 
     def read(self) -> bytes:
         return self._value

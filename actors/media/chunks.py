@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from actors.media.errors import Refused
 from actors.media.pool import ChunkMissing, Pool
 from actors.runtime.replication.protocol import Unavailable
 from api.errors import ApiError
@@ -43,5 +44,7 @@ def _told() -> Iterator[None]:
         yield
     except ChunkMissing as error:
         raise ApiError("storage_corrupt", f"a part of the file is lost: {error}") from error
+    except Refused as error:
+        raise ApiError(error.code, f"the media pool: {error}", RETRY_S) from error
     except Unavailable as error:
         raise ApiError("unavailable", f"the media pool: {error}", RETRY_S) from error

@@ -14,8 +14,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+from actors.media.errors import Refused, worst
 from actors.media.placement import ranking
 from actors.runtime.replication.protocol import Seat, Unavailable
+from api.errors import ApiError
 from api.files import chunk_hash
 
 log = logging.getLogger(__name__)
@@ -75,7 +77,8 @@ class Pool:
 
     async def put(self, name: bytes, data: bytes, root: bytes | None = None) -> None:
         """Store a chunk, and note with it that the file `root` consists of it, so that it is kept;
-        `data` must be what its name says. Raises Unavailable."""
+        `data` must be what its name says. Raises Unavailable; Refused where somebody who is needed
+        for it has no room, or too much to do."""
         await self._puts.acquire()
         enough: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         roots = () if root is None else (root,)
@@ -88,7 +91,7 @@ class Pool:
         """Goes on, after there are enough, until there are all."""
         left = iter(ranking(name, self._seats()))
         tasks = set()
-        reason = "there are no media actors"
+        errors: list[Unavailable] = []
         synced, missing = 0, self._copies
         try:
             while True:
@@ -97,17 +100,17 @@ class Pool:
                 if not tasks:
                     break
                 done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                failed = [task.exception() for task in done if task.exception() is not None]
+                failed = [e for task in done if isinstance(e := task.exception(), Unavailable)]
                 synced += len(done) - len(failed)
                 missing = len(failed)
-                if failed:
-                    reason = str(failed[0])
-                    self.figures["detours_total"] += missing
+                errors += failed
+                self.figures["detours_total"] += missing
                 if synced >= self._enough and not enough.done():
                     enough.set_result(None)
         finally:  # also when the pool is closed meanwhile
             if not enough.done():
-                enough.set_exception(Unavailable(f"a chunk could not be stored: {reason}"))
+                nobody = Unavailable("there are no media actors")
+                enough.set_exception(worst(errors or [nobody]))
 
     async def get(self, name: bytes) -> bytes:
         """A chunk that was found to be what its name says. Raises ChunkMissing, Unavailable (where
@@ -168,10 +171,13 @@ class Pool:
 
     async def hold(self, root: bytes, names: Sequence[bytes]) -> list[bytes]:
         """Note that a file consists of these chunks, with all who shall have them. Those that not
-        enough of them have (and had them noted) are returned: they must be put again."""
+        enough of them have (and had them noted) are returned: they must be put again. Raises
+        Unavailable where it is not known whether they have, for somebody did not answer; Refused
+        where one had no room to note it."""
         seats = self._seats()
         orders = {name: ranking(name, seats) for name in names}
         held: Counter[bytes] = Counter()
+        errors: list[Unavailable] = []
         first, rank = 0, self._copies
         while True:
             short = [name for name in orders if held[name] < self._enough]
@@ -180,27 +186,35 @@ class Pool:
                 for actor in orders[name][first:rank]:
                     wanted[actor].append(name)
             if not wanted:
+                if short and errors:
+                    raise worst(errors)
                 return short
-            calls = (self._hold_at(actor, root, chunks) for actor, chunks in wanted.items())
+            calls = (self._hold_at(actor, root, chunks, errors) for actor, chunks in wanted.items())
             for kept in await asyncio.gather(*calls):
                 held.update(kept)
             first, rank = rank, rank + 1
 
-    async def _hold_at(self, actor: str, root: bytes, names: list[bytes]) -> list[bytes]:
-        """Those that it holds now; none where it does not answer."""
+    async def _hold_at(
+        self, actor: str, root: bytes, names: list[bytes], errors: list[Unavailable]
+    ) -> list[bytes]:
+        """Those that it holds now; none where it does not do it, which becomes one of `errors`."""
         try:
             missing = set(await self.call(actor, "hold", root, names))
-        except Unavailable:
+        except Unavailable as error:
+            errors.append(error)
             return []
         return [name for name in names if name not in missing]
 
     # --- calls ------------------------------------------------------------------------------------
 
     async def call(self, actor: str, method: str, *args: Any) -> Any:
-        """A call; whatever keeps it from being answered soon is Unavailable."""
+        """A call; whatever keeps it from being answered soon is Unavailable, and Refused what the
+        actor refuses."""
         try:
             async with asyncio.timeout(CALL_S_MAX):
                 return await self._transport(actor, method, *args)
+        except ApiError as error:
+            raise Refused(error.code, f"{actor}: {error.detail}") from error
         except Exception as error:
             raise Unavailable(f"{actor}: {error or type(error).__name__}") from error
 

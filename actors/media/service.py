@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -41,7 +42,9 @@ from api.files import (
     split,
     text_of,
 )
+from storage.port import NO_ROOM
 
+log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 EDGE_PARTS = 32
@@ -50,6 +53,7 @@ PARTS_IN_MEMORY = 3
 """Of a request that brings parts: one comes while those before it are being stored."""
 AHEAD = 2
 """So many chunks are fetched before they are needed."""
+DISK_RETRY_S = 1.0
 
 
 class Chunks(Protocol):
@@ -264,8 +268,9 @@ class MediaService:
         return await asyncio.to_thread(mime_of, head, tail, name)
 
     async def _look(self, stored: Stored, kind: t.MediaKind, name: str) -> tuple[Look, Stored]:
-        """What is in a file, and the file without what was dropped from it."""
-        with tempfile.TemporaryDirectory(prefix="heliograph-media-") as folder:
+        """What is in a file, and the file without what was dropped from it. Raises `storage_full`
+        where there is no room to look at it."""
+        with _disk(), tempfile.TemporaryDirectory(prefix="heliograph-media-") as folder:
             path = Path(folder) / "file"
             await self._spool(stored, path)
             look = await self._looker.look(path, kind, name)
@@ -352,6 +357,20 @@ class MediaService:
 def shown_name(name: str) -> str:
     """What a file is called in messages."""
     return plain_name(name)[: limits.FILE_NAME_CHARS_MAX]
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """What goes wrong with temporary files, in the errors of the contract."""
+    try:
+        yield
+    except OSError as error:
+        log.error("a file cannot be looked at: %s", error)
+        if error.errno in NO_ROOM:
+            detail = "there is no room to look at the file; the upload is kept"
+            raise ApiError("storage_full", detail, DISK_RETRY_S) from error
+        detail = f"temporary files cannot be written: {error.strerror}"
+        raise ApiError("unavailable", detail, DISK_RETRY_S) from error
 
 
 def _check_hash(name: bytes, data: bytes) -> None:

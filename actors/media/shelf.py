@@ -3,7 +3,7 @@
 It owns a `ChunkStore`. A change is durable when its call comes back. Changes that come during a
 commit go together into the next one; what needs room waits apart from what makes room, so that a
 full disk refuses only the first. Reads and packing are done in threads. Under overload, puts are
-refused (Unavailable) rather than queued. When the process dies, callers do not know whether a
+refused rather than queued. When the process dies, callers do not know whether a
 change was made; all changes can be made twice.
 """
 
@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
+from actors.media.errors import Refused
 from actors.runtime.replication.protocol import Unavailable
+from api.errors import ApiError
 from storage.chunk_changes import Change, Checked, Drop, Hold, Put, cost
 from storage.chunk_codec import CorruptChunk, may_shrink, pack, plain
 from storage.chunks import ChunkStore
@@ -63,9 +65,12 @@ class Shelf:
         self._committer: asyncio.Task[None] | None = None
 
     async def serve(self, method: str, *arguments: Any) -> Any:
-        """Carry out the call of that name."""
+        """Carry out the call of that name. What is refused is an ApiError, which travels."""
         assert method in CALLS, method
-        return await getattr(self, method)(*arguments)
+        try:
+            return await getattr(self, method)(*arguments)
+        except Refused as error:
+            raise ApiError(error.code, error.reason) from error
 
     async def close(self) -> None:
         """Finish what was begun, and close the store."""
@@ -81,7 +86,7 @@ class Shelf:
         """Whether anybody is there."""
 
     async def put(self, name: bytes, data: bytes) -> None:
-        """Store a chunk, or touch it. Raises WrongName, Unavailable."""
+        """Store a chunk, or touch it. Raises WrongName, Refused, Unavailable."""
         await self.adopt(name, data, None, ())
 
     async def adopt(
@@ -90,7 +95,7 @@ class Shelf:
         """Store a chunk as it is elsewhere, with its holders."""
         if self._waiting_bytes + len(data) > WAITING_BYTES_MAX:
             self.figures["refused_total"] += 1
-            raise Unavailable("too much waits to be stored")
+            raise Refused("overloaded", "too much waits to be stored")
         self._waiting_bytes += len(data)
         try:
             # To hash it takes no longer than to hand it to a thread; to pack it does.
@@ -122,7 +127,7 @@ class Shelf:
     async def hold(
         self, root: bytes, names: Sequence[bytes], touched_ms: int | None = None
     ) -> list[bytes]:
-        """See `Hold`. Raises Unavailable."""
+        """See `Hold`. Raises Refused, Unavailable."""
         missing: list[bytes] = await self.commit(Hold(root, names, touched_ms))
         return missing
 
@@ -140,8 +145,8 @@ class Shelf:
         self.on_damaged(name)
 
     async def commit(self, change: Change) -> Any:
-        """Make a change, together with others; its result. Raises Unavailable where there is no
-        room."""
+        """Make a change, together with others; its result. Raises Refused where there is no room,
+        Unavailable where the disk failed."""
         future = asyncio.get_running_loop().create_future()
         frees = isinstance(change, Drop | Checked)
         (self._freeing if frees else self._taking).append(_Waiting(change, future))
@@ -164,13 +169,17 @@ class Shelf:
                 self._writer, self.store.commit, changes, self.clock()
             )
         except Exception as error:
-            if not isinstance(error, StorageFull):
+            full = isinstance(error, StorageFull)
+            if not full:
                 self._stop(error)
             log.error("%s", error)
             self.figures["refused_total"] += len(group)
             for _, future in group:
                 if not future.done():
-                    future.set_exception(Unavailable(str(error)))
+                    refusal = (
+                        Refused("storage_full", str(error)) if full else Unavailable(str(error))
+                    )
+                    future.set_exception(refusal)
             return
         self.figures["commits_total"] += 1
         for (_, future), result in zip(group, results, strict=True):

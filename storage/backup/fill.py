@@ -17,10 +17,10 @@ import msgspec
 from storage.backup.chunks import Row
 from storage.backup.manifest import BackupError
 from storage.codec import seal
-from storage.engine import MAP_BYTES, LmdbStore, database_name
+from storage.engine import MAP_BYTES, LmdbStore, database_name, translate
 from storage.folder import Description
 from storage.log import sync_folder
-from storage.port import StorageFull
+from storage.port import disk_error
 from storage.replica import CONFIG
 from storage.slots import Slots
 
@@ -50,7 +50,8 @@ class NewFolder:
     def add_store(
         self, name: str, partitions: Mapping[int, Iterable[Row]], config: bytes = b""
     ) -> None:
-        """Write a store; `config`: what a copy shall remember. Raises StorageFull."""
+        """Write a store; `config`: what a copy shall remember. Raises StorageFull,
+        StorageFailed."""
         folder = self.path / name
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700)
@@ -63,7 +64,7 @@ class NewFolder:
                 _fill(env, database_name(number), rows)
             env.sync(True)
         except lmdb.Error as error:
-            raise StorageFull(f"cannot write {folder}: {error}") from error
+            raise translate(error, env) from error
         finally:
             env.close()
         for inner in (folder / "rows", folder / "log", folder, folder.parent):
@@ -83,7 +84,7 @@ class NewFolder:
             draft.rename(self.path / FILE)
             sync_folder(self.path)
         except OSError as error:
-            raise StorageFull(f"cannot write {self.path}: {error.strerror}") from error
+            raise disk_error(error, f"cannot write {self.path}") from error
 
 
 def _fill(env: lmdb.Environment, database: bytes, rows: Iterable[Row]) -> None:

@@ -33,7 +33,7 @@ from storage.backup.manifest import (
     encode_manifest,
 )
 from storage.log import sync_folder
-from storage.port import StorageFull
+from storage.port import disk_error
 
 FORMAT = 1
 CHUNK_BYTES_MAX = 16 * 1024 * 1024
@@ -232,7 +232,8 @@ def _about(path: Path) -> _About | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """A whole, synced file or none; its folder is synced by the caller. Raises StorageFull."""
+    """A whole, synced file or none; its folder is synced by the caller. Raises StorageFull,
+    StorageFailed."""
     draft = path.with_name(path.name + _DRAFT)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -244,4 +245,4 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
-        raise StorageFull(f"cannot write {path}: {error.strerror}") from error
+        raise disk_error(error, f"cannot write {path}") from error

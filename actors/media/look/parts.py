@@ -31,6 +31,7 @@ from actors.media.look.types import (
 
 POSTER_AT_MS = 1000
 _NAME_END = 40
+ROOM_BYTES = 64 << 10
 _SOUND_ONLY = {
     "video/mp4": "audio/mp4",
     "video/3gpp": "audio/3gpp",
@@ -53,8 +54,10 @@ class Programs(NamedTuple):
     seconds: float
 
     def run(self, command: list[str], out: IO[bytes]) -> bool:
-        """Whether the program ended well."""
+        """Whether the program ended well. Raises OSError where it had no room for what it wrote."""
         _, status = self.slot.run(Run(command), self.source, out.fileno(), 2 * self.seconds)
+        if status:
+            check_room(out.fileno())
         return status == 0
 
     def scratch(self) -> IO[bytes]:
@@ -68,7 +71,8 @@ class Programs(NamedTuple):
 def look_into(
     slot: Slot, path: Path, kind: Kind, name: str, ffmpeg: Ffmpeg | None, seconds: float
 ) -> Look:
-    """What the file at `path` is. Blocks for as long as its processes take. Raises OSError."""
+    """What the file at `path` is. Blocks for as long as its processes take. Raises OSError, also
+    where there is no room for what they write: that is not the file's fault."""
     source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         type_, picture, sound, clean = _inspect(slot, source, path, kind, name, seconds)
@@ -103,6 +107,8 @@ def _inspect(
             out = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         stack.callback(os.close, out)
         found, _ = slot.run(Inspect(ending, kind == "photo"), source, out, seconds)
+        if kind == "photo" and not _first(found, Picture):
+            check_room(out)
     type_ = _first(found, Type) or Type(OCTETS, "other")
     picture, sound = _first(found, Picture), _first(found, Sound)
     if kind == "photo" and picture and picture.mime and type_.family == "image":
@@ -165,6 +171,14 @@ def _pictured(look: Look, picture: Picture) -> Look:
         thumb_width=picture.thumb_width,
         thumb_height=picture.thumb_height,
     )
+
+
+def check_room(out: int) -> None:
+    """After a process failed that writes to this file: raises OSError if nothing more can be
+    written to it."""
+    end = os.fstat(out).st_size
+    os.pwrite(out, bytes(ROOM_BYTES), end)
+    os.ftruncate(out, end)
 
 
 def _first(found: Iterable[Finding], what: type[_F]) -> _F | None:

@@ -395,6 +395,33 @@ def test_installed_pictures(eyes: Eyes) -> None:
             assert (look.width, look.height) == opened(data).size, path
 
 
+# --- no room --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["jpeg", "bmp"])
+def test_a_photo_is_no_file_because_the_disk_is_full(
+    eyes: Eyes, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """It would be stored with everything that was to be removed from it. (One is copied in parts,
+    the other is written by Pillow.)"""
+    bmp = io.BytesIO()
+    samples.scene().save(bmp, "BMP")
+    kinds = {"jpeg": samples.jpeg(), "bmp": bmp.getvalue()}
+    opening = os.open
+
+    def full(path: object, flags: int, mode: int = 0o777) -> int:
+        if str(path).endswith(".clean"):
+            opening(path, flags, mode)  # type: ignore[call-overload]
+            return opening("/dev/full", os.O_RDWR)
+        return opening(path, flags, mode)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr("actors.media.look.parts.os.open", full)
+    with pytest.raises(OSError, match="No space left"):
+        eyes.look(kinds[ending])
+    monkeypatch.undo()
+    assert eyes.look(kinds[ending]).kind == "photo"
+
+
 # --- the queue ------------------------------------------------------------------------------------
 
 

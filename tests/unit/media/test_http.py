@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -450,6 +452,35 @@ def test_a_full_disk_keeps_the_upload(desk: Desk) -> None:
     desk.chunks.broken = None
     desk.alice.put(7, 0, b"12345")
     assert desk.alice.call(m.FinishUpload(7, hash_of(b"12345"))).media.size == 5
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.ENOSPC, "storage_full"),
+        (errno.EDQUOT, "storage_full"),
+        (errno.EROFS, "unavailable"),
+        (errno.EIO, "unavailable"),
+    ],
+)
+def test_no_room_to_look_at_a_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, number: int, expected: str
+) -> None:
+    """It is neither a mistake of the server, nor a part of it that starts again."""
+
+    def failing(*asked: Any) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("actors.media.service.os.pwrite", failing)
+    desk.looker.sees = Look(mime="image/jpeg", kind="photo")
+    options = {"params": {"hash": hash_of(b"12345"), "kind": "photo"}, "content": b"12345"}
+    assert code(desk.alice.ask("POST", "/media/upload", **options)) == expected
+    desk.alice.call(m.BeginUpload(7, 5))
+    desk.alice.put(7, 0, b"12345")
+    finish = m.FinishUpload(7, hash_of(b"12345"), kind="photo")
+    assert refused(lambda: desk.alice.call(finish)) == expected
+    monkeypatch.undo()
+    assert desk.alice.call(finish).media.kind == "photo"
 
 
 def test_a_photo_is_sent_without_what_was_dropped_from_it(desk: Desk, tmp_path: object) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from actors.media import pool as pools
+from actors.media.chunks import PooledChunks
 from actors.media.placement import ranking
 from actors.media.pool import ChunkMissing, Pool
 from actors.media.shelf import GROUP_BYTES
 from actors.runtime.replication.protocol import Unavailable
+from api.errors import ApiError
 from api.files import chunk_hash
 from storage.chunk_changes import Change, Checked, Put
 from storage.chunk_codec import CHUNK_BYTES_MAX, pack
@@ -191,7 +193,8 @@ def test_a_chunk_on_too_few_has_to_be_put_again() -> None:
         media.spoil(owners[0], NAME)
         await media.shelves[owners[0]].get(NAME)
         media.down = {owners[1]}
-        assert await media.pool.hold(OTHER, [NAME]) == [NAME]
+        with pytest.raises(Unavailable):  # who is down may have it
+            await media.pool.hold(OTHER, [NAME])
 
     play("abc", 3, story)
 
@@ -286,6 +289,81 @@ def test_a_full_disk_refuses_what_needs_room_and_nothing_else() -> None:
             assert facts is not None
             assert facts.damaged
         await shelf.put(other, b"else")
+
+    play("a", 1, story)
+
+
+def fill_up(media: Media, *actors: str) -> None:
+    """The disks of these have no room for anything more."""
+
+    def full(changes: Sequence[Change], now_ms: int) -> list[Any]:
+        raise StorageFull("no room for chunks")
+
+    for actor in actors:
+        media.shelves[actor].store.commit = full  # type: ignore[method-assign]
+
+
+async def refusal(call: Any) -> str:
+    with pytest.raises(ApiError) as caught:
+        await call
+    return caught.value.code
+
+
+@pytest.mark.parametrize(("actors", "copies"), [("a", 1), ("abc", 2)])
+def test_a_full_disk_is_told_as_one(actors: str, copies: int) -> None:
+    async def story(media: Media) -> None:
+        chunks = PooledChunks(media.pool)
+        await chunks.put(NAME, DATA)
+        fill_up(media, *actors)
+        assert await refusal(chunks.put(chunk_hash(b"else"), b"else")) == "storage_full"
+        assert await refusal(chunks.put(chunk_hash(b"thumb"), b"thumb", ROOT)) == "storage_full"
+        assert await refusal(chunks.hold(ROOT, [NAME])) == "storage_full", "not: it is deleted"
+        assert await chunks.get(NAME) == DATA
+
+    play(actors, copies, story)
+
+
+def test_a_full_disk_is_told_before_one_that_is_silent() -> None:
+    async def story(media: Media) -> None:
+        first = media.owners(NAME)[0]
+        fill_up(media, first)
+        media.down = set("abc") - {first}
+        assert await refusal(PooledChunks(media.pool).put(NAME, DATA)) == "storage_full"
+        media.down = set("abc")
+        assert await refusal(PooledChunks(media.pool).put(NAME, DATA)) == "unavailable"
+
+    play("abc", 2, story)
+
+
+def test_where_one_disk_is_full_others_stand_in() -> None:
+    async def story(media: Media) -> None:
+        fill_up(media, *media.owners(NAME))
+        await media.pool.put(NAME, DATA)
+        await idle()
+        assert media.having(NAME) == set("abcd") - set(media.owners(NAME))
+        assert await media.pool.hold(ROOT, [NAME]) == []
+
+    play("abcd", 2, story)
+
+
+def test_what_a_silent_one_may_have_is_not_told_as_deleted() -> None:
+    async def story(media: Media) -> None:
+        await media.pool.put(NAME, DATA)
+        await idle()
+        media.down = {"a"}
+        chunks = PooledChunks(media.pool)
+        assert await refusal(chunks.hold(ROOT, [NAME])) == "unavailable"
+        media.down = set()
+        await chunks.hold(ROOT, [NAME])
+        assert await refusal(chunks.hold(ROOT, [chunk_hash(b"never")])) == "upload_incomplete"
+
+    play("a", 1, story)
+
+
+def test_too_much_at_once_is_told_as_that() -> None:
+    async def story(media: Media) -> None:
+        media.shelves["a"]._waiting_bytes = 64 * 1024 * 1024
+        assert await refusal(PooledChunks(media.pool).put(NAME, DATA)) == "overloaded"
 
     play("a", 1, story)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.port import StorageFailed
+from storage.port import StorageFailed, StorageFull
 from storage.slots import SLOT_BYTES, Slots
 
 HEADER_BYTES = 16
@@ -33,6 +34,21 @@ def written(path: Path, *values: bytes) -> bytearray:
 def read(path: Path, data: bytes) -> bytes:
     path.write_bytes(data)
     return Slots(path).read()
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.ENOSPC, StorageFull), (errno.EDQUOT, StorageFull), (errno.EROFS, StorageFailed)],
+)
+def test_a_disk_that_fails_is_not_taken_for_one_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[Exception]
+) -> None:
+    def failing(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(expected, match=os.strerror(number)):
+        Slots(tmp_path / "config")
 
 
 def test_it_is_empty_at_first_and_has_its_full_size(tmp_path: Path) -> None:
