@@ -78,7 +78,7 @@ def look_into(
         type_, picture, sound, clean = _inspect(slot, source, path, kind, name, seconds)
         mime, family = type_.mime, type_.family
         if family == "image" and picture:
-            same = kind if kind == "photo" else "file"
+            same = kind if kind == "photo" and picture.kept else "file"
             return _pictured(Look(mime=picture.mime or mime, kind=same, clean=clean), picture)
         if family not in ("audio", "video"):
             return Look(mime=mime, kind="file")

@@ -1,13 +1,19 @@
-"""Pictures: their size, a thumbnail and a preview, and a copy without metadata."""
+"""Pictures: their size, a thumbnail and a preview, and a copy without metadata.
+
+JPEG, PNG, WebP and GIF are copied without being decoded (`strip`). BMP, TIFF and AVIF are made
+anew, as PNG or JPEG, if the copy looks the same: of one picture, in a mode that has eight bits for
+a colour, and with a colour profile that fits the copy. Anything else stays a file.
+"""
 
 from __future__ import annotations
 
 import io
+import struct
 from typing import IO, Literal
 
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
 
-from actors.media.look.strip import STRIPS
+from actors.media.look.strip import BLOCK, STRIPS
 from actors.media.look.types import (
     PHOTO_BYTES_MAX,
     PIXELS_DECODED_MAX,
@@ -29,6 +35,28 @@ _MIMES: dict[str, Shown] = {
     "WEBP": "image/webp",
     "GIF": "image/gif",
 }
+_COPIED: dict[str, str] = {
+    "1": "L",
+    "L": "L",
+    "LA": "RGBA",
+    "P": "RGB",
+    "PA": "RGBA",
+    "RGB": "RGB",
+    "RGBA": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "CMYK": "CMYK",
+}
+"""Modes of pictures that can be made anew, and in which mode; RGBA where something shines through.
+Not here: more than eight bits for a colour, numbers without a scale, and LAB."""
+_SHOWN_MODES = {*_COPIED, "La", "RGBa", "I;16", "I;16B", "I;16L", "I;16N"}
+"""What can be converted to what a thumbnail shows."""
+_SPACES = {"L": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
+"""What a colour profile says that it is for (ICC.1, 7.2.6)."""
+_NCLX = b"colrnclx"
+_SDR_PRIMARIES, _SDR_TRANSFERS = {1, 2, 5, 6, 7}, {1, 2, 4, 5, 6, 7, 13, 14, 15}
+"""Of ITU-T H.273: colours and brightness as of a screen that shows sRGB, nearly. Pillow decodes
+others (a wider gamut, HDR) without telling, and they would look pale."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,14 +90,18 @@ def look_at(source: IO[bytes], out: IO[bytes] | None) -> Picture:
     width, height = picture.size
     if width * height > PIXELS_STATED_MAX or max(width, height) > SIDE_MAX:
         raise ValueError("too many pixels")
+    if picture.mode not in _SHOWN_MODES:
+        raise ValueError(f"{picture.mode} cannot be shown")
     picture.draft("RGB", (2 * THUMB_SIDE, 2 * THUMB_SIDE))
     if picture.width * picture.height > PIXELS_DECODED_MAX:
         raise ValueError("too many pixels")
     orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    turned = orientation if orientation in _TURNS else 1
+    # Pillow turns TIFFs by itself.
+    turned = orientation if orientation in _TURNS and picture.format != "TIFF" else 1
     if turned >= 5:
         width, height = height, width
-    mime = _clean(picture, source, out, turned) if out else ""
+    kept = picture.format in _MIMES or _can_be_made_anew(picture, source)
+    mime = _clean(picture, source, out, turned) if out and kept else ""
     if picture.mode in ("RGB", "RGBA", "L", "CMYK") and "transparency" not in picture.info:
         picture.thumbnail((THUMB_SIDE, THUMB_SIDE), reducing_gap=2.0)  # less to convert
     small = _plain(picture)
@@ -84,6 +116,7 @@ def look_at(source: IO[bytes], out: IO[bytes] | None) -> Picture:
         thumb_width=small.width,
         thumb_height=small.height,
         mime=mime,
+        kept=kept,
     )
 
 
@@ -148,10 +181,40 @@ def _clean(
         source.seek(place)
         return mime if dropped else ""
     profile = picture.info.get("icc_profile") or b""
-    plain = _plain(picture)
-    plain = plain.transpose(_TURNS[turned]) if turned != 1 else plain
-    if picture.format == "BMP" or plain.mode == "RGBA":
-        plain.save(out, "PNG", icc_profile=profile)
+    exact = picture.format == "BMP" or picture.mode in ("1", "P", "PA", "LA")
+    copy = picture.convert(_copied(picture))
+    copy.info.clear()
+    copy = copy.transpose(_TURNS[turned]) if turned != 1 else copy
+    if copy.mode != "CMYK" and (exact or copy.mode == "RGBA"):
+        copy.save(out, "PNG", icc_profile=profile)
         return "image/png"
-    plain.save(out, "JPEG", quality=92, icc_profile=profile)
+    copy.save(out, "JPEG", quality=92, icc_profile=profile)
     return "image/jpeg"
+
+
+def _copied(picture: Image.Image) -> str:
+    """The mode of a copy."""
+    return "RGBA" if picture.has_transparency_data else _COPIED[picture.mode]
+
+
+def _can_be_made_anew(picture: ImageFile.ImageFile, source: IO[bytes]) -> bool:
+    """Whether a copy in another format would look the same."""
+    if getattr(picture, "n_frames", 1) != 1 or picture.mode not in _COPIED:
+        return False
+    profile = picture.info.get("icc_profile") or b""
+    if profile and profile[16:20] != _SPACES[_copied(picture)]:
+        return False
+    return picture.format != "AVIF" or _is_sdr(source)
+
+
+def _is_sdr(source: IO[bytes]) -> bool:
+    """Whether an AVIF says nothing of a gamut or a brightness beyond sRGB."""
+    place = source.tell()
+    source.seek(0)
+    boxes = source.read(BLOCK)
+    source.seek(place)
+    at = boxes.find(_NCLX)
+    if at < 0 or len(boxes) < at + 12:
+        return True
+    primaries, transfer = struct.unpack_from(">HH", boxes, at + len(_NCLX))
+    return primaries in _SDR_PRIMARIES and transfer in _SDR_TRANSFERS

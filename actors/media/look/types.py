@@ -102,7 +102,8 @@ class Type(Message, frozen=True):
 
 
 class Picture(Message, frozen=True):
-    """`mime`: of what was written to the output, empty if nothing had to be dropped."""
+    """`mime`: of what was written to the output, empty if nothing had to be dropped. `kept`:
+    whether it can be kept as a photo, looking as it does; otherwise it stays a file."""
 
     width: Side
     height: Side
@@ -111,6 +112,7 @@ class Picture(Message, frozen=True):
     thumb_width: Side
     thumb_height: Side
     mime: Shown | Literal[""] = ""
+    kept: bool = True
 
 
 class Sound(Message, frozen=True):
