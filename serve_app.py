@@ -21,6 +21,7 @@ from actors.media.actor import MediaFront
 from actors.media.chunks import PooledChunks
 from actors.media.http import MediaHttp
 from actors.media.look import Looker
+from actors.media.memory import return_memory
 from actors.media.service import MediaService
 from actors.metrics import prometheus_text
 from actors.runtime.cluster import process_names
@@ -111,8 +112,10 @@ class Backend:
             return msgspec.json.encode(await self._media.finish(params, caller))
         return await self._gateway.call(params, caller)
 
-    async def media(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
-        return await self._files(scope, receive, send)
+    async def media(
+        self, scope: Message, receive: Receive, send: Send, address: str
+    ) -> Reply | None:
+        return await self._files(scope, receive, send, address)
 
     async def ready(self) -> bool:
         return bool(self._chunks.roll.seats()) and all(await self._gateway.ping_hosts())
@@ -156,6 +159,7 @@ def application(settings: Settings, fronts: int = 1) -> serve.Application:
     async def start() -> Backend:
         log_to(Path(settings.data), f"front-{os.getpid()}")
         settings.set_limits()
+        return_memory()
         return await Backend(settings).start()
 
     # On a cluster one on each node: Serve runs its HTTP proxy where replicas are.

@@ -7,6 +7,7 @@
     ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found,
     │        upload_not_found, media_not_found, not_found
     ├── 405  method_not_allowed
+    ├── 408  too_slow
     ├── 409  username_taken, not_member, group_full, too_many,
     │        upload_incomplete, quota_exceeded
     ├── 412  precondition_failed
@@ -59,6 +60,7 @@ ERRORS: dict[str, ErrorKind] = {
     "media_not_found": ErrorKind(404, "This message has no such media"),
     "not_found": ErrorKind(404, "There is nothing at this address"),
     "method_not_allowed": ErrorKind(405, "This address does not take this HTTP method"),
+    "too_slow": ErrorKind(408, "The request came too slowly", retryable=True),
     "username_taken": ErrorKind(409, "This user name is taken"),
     "not_member": ErrorKind(409, "The user is not a member"),
     "group_full": ErrorKind(409, "The group has as many members as it may have"),

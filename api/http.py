@@ -19,7 +19,7 @@ import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -29,12 +29,14 @@ from api.addresses import caller, network_of
 from api.errors import ApiError
 from api.openapi import document
 from api.page import HOME, docs_page
+from api.room import Room, Share
 
 log = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+R = TypeVar("R")
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -66,9 +68,11 @@ class Backend(Protocol):
     async def websocket(self, receive: Receive, send: Send) -> None:
         """Serve a live connection."""
 
-    async def media(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
+    async def media(
+        self, scope: Message, receive: Receive, send: Send, address: str
+    ) -> Reply | None:
         """Answer an upload or download (`actors.media.http`); None if all has been sent. Raises
-        ApiError, before anything has been sent if it can."""
+        ApiError, before anything has been sent if it can, and ClientGone."""
 
 
 class App:
@@ -79,6 +83,7 @@ class App:
         self._start = start
         self._proxies = proxies
         self._backend: Backend | None = None
+        self._bodies = Room(limits.BODIES_IN_MEMORY_BYTES_MAX)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -120,8 +125,11 @@ class App:
         try:
             if scope["path"].startswith("/media/"):
                 assert self._backend is not None
-                return await self._backend.media(scope, receive, noted)
+                address = self._address(scope)
+                return await self._backend.media(scope, receive, noted, address)
             return await self._route(scope, receive)
+        except ClientGone:
+            return None if begun else problem(ApiError("bad_request", "the client went away"))
         except ApiError as error:
             if begun:
                 raise  # what serves this cuts the connection off
@@ -132,6 +140,10 @@ class App:
             trace = secrets.token_hex(8)
             log.exception("request failed, trace %s", trace)
             return problem(ApiError("internal", f"the server failed; trace {trace}"))
+
+    def _address(self, scope: Message) -> str:
+        """By what an address is counted."""
+        return caller_address(headers_of(scope), scope.get("client"), self._proxies)
 
     async def _route(self, scope: Message, receive: Receive) -> Reply:
         path, verb = scope["path"], scope["method"]
@@ -164,17 +176,20 @@ class App:
         if verb != "POST":
             return wrong_verb(b"POST")
         headers = headers_of(scope)
-        body = await read_body(headers, receive, limits.HTTP_BODY_BYTES_MAX)
+        address = self._address(scope)
+        coming = Body(headers, receive, limits.HTTP_BODY_BYTES_MAX)
+        share = Share(address, limits.BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX)
+        with self._bodies.hold(coming.bytes_max, share):
+            body = await coming.read(limits.HTTP_BODY_BYTES_MAX + 1)  # to its end
         if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON:
             raise ApiError("unsupported_media_type")
         token = needed_token(headers) if method.auth else ""
         params = m.params_in(method, body or b"{}")
         assert self._backend is not None
-        address = caller_address(headers, scope.get("client"), self._proxies)
         call = self._backend.call(params, token, address)
         deadline_s = limits.HTTP_ANSWER_S_MAX
         if isinstance(params, m.Poll):
-            call = _unless_gone(call, receive)
+            call = unless_gone(call, receive)
             deadline_s += params.timeout_s
         try:
             result = await asyncio.wait_for(call, deadline_s)
@@ -211,9 +226,13 @@ def caller_address(headers: dict[bytes, bytes], client: Any, proxies: int = 0) -
     return network_of(caller(headers, client[0] if client else "", 1 + proxies))
 
 
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class Body:
-    """The body of a request, to be read from its beginning, with at most `bytes_max` bytes. Raises
-    `too_large` at once where its length is told."""
+    """The body of a request, to be read from its beginning, with at most `bytes_max` bytes (fewer
+    where its length is told). Raises `too_large` at once where that is more."""
 
     def __init__(self, headers: dict[bytes, bytes], receive: Receive, bytes_max: int) -> None:
         self._receive = receive
@@ -222,26 +241,29 @@ class Body:
         self._come: list[memoryview] = []
         self._size = 0
         self._ended = False
-        length = headers.get(b"content-length", b"0")
+        length = headers.get(b"content-length", b"")
+        if b"transfer-encoding" not in headers and not length:
+            length = b"0"
         if length.isdigit() and int(length) > bytes_max:
             raise self._too_large
+        self.bytes_max = int(length) if length.isdigit() else bytes_max
 
     async def read(self, size: int) -> bytes:
-        """So many bytes; fewer where it ends. Raises `too_large`, `bad_request` (it comes too
-        slowly, or its sender went away)."""
+        """So many bytes; fewer where it ends. Raises `too_large`, `too_slow`, ClientGone."""
         try:
             async with asyncio.timeout(limits.HTTP_BODY_S_MAX):
                 while self._size < size and not self._ended:
                     await self._more()
         except TimeoutError:
-            raise ApiError("bad_request", "the body came too slowly") from None
+            detail = f"{size} bytes took longer than {limits.HTTP_BODY_S_MAX} s"
+            raise ApiError("too_slow", detail, 1.0) from None
         return self._taken(size)
 
     async def _more(self) -> None:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self._ended = True
-            raise ApiError("bad_request", "the client went away")
+            raise ClientGone
         piece = memoryview(message.get("body", b""))
         self._come.append(piece)
         self._size += len(piece)
@@ -262,13 +284,9 @@ class Body:
         return b"".join(taken)
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
-    """The whole body. Raises `too_large`, `bad_request`."""
-    return await Body(headers, receive, bytes_max).read(bytes_max + 1)
-
-
-async def _unless_gone(call: Awaitable[bytes], receive: Receive) -> bytes:
-    """What the call comes back with; it is given up when the client goes away."""
+async def unless_gone(call: Awaitable[R], receive: Receive) -> R:
+    """What the call comes back with; it is given up when the client goes away: raises
+    ClientGone."""
 
     async def gone() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -278,7 +296,7 @@ async def _unless_gone(call: Awaitable[bytes], receive: Receive) -> bytes:
     try:
         await asyncio.wait({calling, going}, return_when=asyncio.FIRST_COMPLETED)
         if not calling.done():
-            raise ApiError("bad_request", "the client went away")
+            raise ClientGone
         return calling.result()
     finally:
         calling.cancel()

@@ -46,6 +46,15 @@ PART_BYTES = 512 * 1024
 """A file is uploaded in parts of this size; the last one may be shorter."""
 PARTS_MAX = 4_000
 PARTS_PER_REQUEST_MAX = 16
+PARTS_IN_MEMORY_PER_REQUEST_MAX = 3
+"""Of a request that brings or takes parts: one is under way while others are stored or fetched."""
+UPLOADS_IN_MEMORY_BYTES_MAX = 128 * 1024 * 1024
+"""In each front, of all requests that bring parts; then those of one account and of one address."""
+UPLOADS_IN_MEMORY_BYTES_PER_USER_MAX = 12 * 1024 * 1024
+UPLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX = 32 * 1024 * 1024
+DOWNLOADS_IN_MEMORY_BYTES_MAX = 128 * 1024 * 1024
+DOWNLOADS_IN_MEMORY_BYTES_PER_USER_MAX = 16 * 1024 * 1024
+DOWNLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX = 32 * 1024 * 1024
 FILE_BYTES_MAX = PARTS_MAX * PART_BYTES
 PHOTO_BYTES_MAX = 20 * 1024 * 1024
 FILE_NAME_CHARS_MAX = 255
@@ -68,6 +77,9 @@ JSON_INT_MAX = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
 
 HTTP_BODY_BYTES_MAX = 64 * 1024
+BODIES_IN_MEMORY_BYTES_MAX = 32 * 1024 * 1024
+"""In each front, of all calls by HTTP whose bodies are coming."""
+BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX = 8 * 1024 * 1024
 FRAME_BYTES_MAX = 64 * 1024
 FRAMES_PER_SECOND_MAX = 1_000
 FRAMES_BURST_MAX = 2_000
@@ -83,12 +95,29 @@ HELLO_DEADLINE_S = 10
 REQUEST_DEADLINE_S = 15
 POLL_TIMEOUT_S_MAX = 50
 HTTP_BODY_S_MAX = 30
+"""For a body of a call, for each part of an upload, and for each piece of a download."""
+HTTP_PIECE_BYTES = 64 * 1024
+"""In such pieces a download is handed over."""
 HTTP_ANSWER_S_MAX = 60
 TYPING_S = 6
 
 PASSWORD_HASHES_QUEUED_MAX = 32
 
 assert TEXT_CHARS_MAX * 6 + 4096 <= FRAME_BYTES_MAX, "the longest escaped text fits one frame"
+assert (
+    PARTS_IN_MEMORY_PER_REQUEST_MAX * PART_BYTES
+    <= UPLOADS_IN_MEMORY_BYTES_PER_USER_MAX
+    <= UPLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX
+    <= UPLOADS_IN_MEMORY_BYTES_MAX // 4
+), "no account and no address takes the room of all"
+assert (
+    PARTS_IN_MEMORY_PER_REQUEST_MAX * PART_BYTES
+    <= DOWNLOADS_IN_MEMORY_BYTES_PER_USER_MAX
+    <= DOWNLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX
+    <= DOWNLOADS_IN_MEMORY_BYTES_MAX // 4
+)
+assert HTTP_BODY_BYTES_MAX <= BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX
+assert BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX <= BODIES_IN_MEMORY_BYTES_MAX // 4
 assert CAPTION_CHARS_MAX <= TEXT_CHARS_MAX
 assert FILE_GRACE_S > UPLOAD_TOTAL_S_MAX + TICKET_S, "what is about to be sent is not deleted"
 assert FILE_BYTES_MAX <= MEDIA_BYTES_PER_USER_MAX, "the longest file fits into an account"

@@ -163,7 +163,7 @@ def method(
     if not read:
         can.add("storage_full")
     if wire != "ws":
-        can |= {"too_large", "unsupported_media_type"}
+        can |= {"too_large", "too_slow", "unsupported_media_type"}
     assert can <= ERRORS.keys(), f"{name}: {can - ERRORS.keys()}"
     codes = tuple(code for code in ERRORS if code in can)
 

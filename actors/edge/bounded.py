@@ -12,12 +12,14 @@ from __future__ import annotations
 from asyncio import BaseTransport, TimerHandle
 from typing import Any
 
+from uvicorn.protocols.http import auto as http_auto
 from uvicorn.protocols.websockets import auto
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
 from actors.edge.asgi import CONTROL
 from actors.edge.connection import CLOSE_S, PARTS_MAX
+from actors.edge.unhurried import UnhurriedHttp
 from api import limits
 from api.frames import Close
 
@@ -107,9 +109,10 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         return self.loop.call_later(CLOSE_S, self.transport.abort)
 
 
-def bound_websockets() -> list[Any]:
-    """Have uvicorn serve WebSockets so in this process. Serve calls this in fronts and in its
-    stand-by proxy before they start uvicorn (see `heliograph.server.environment`), and asks for
-    middleware: there is none."""
+def bound_uvicorn() -> list[Any]:
+    """Have uvicorn serve WebSockets so in this process, and HTTP as `actors.edge.unhurried` does.
+    Serve calls this in fronts and in its stand-by proxy before they start uvicorn (see
+    `heliograph.server.environment`), and asks for middleware: there is none."""
     auto.AutoWebSocketsProtocol = BoundedWebSocket
+    http_auto.AutoHTTPProtocol = UnhurriedHttp
     return []

@@ -15,8 +15,9 @@ ranges: `actors.media.conditions`.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote
@@ -29,7 +30,7 @@ from actors.media.conditions import part_of
 from actors.media.service import MediaService
 from actors.media.tickets import Pass
 from actors.runtime import refs
-from actors.runtime.refs import Caller
+from actors.runtime.refs import NOBODY, Caller
 from api import limits
 from api import methods as m
 from api import types as t
@@ -46,15 +47,14 @@ from api.http import (
     headers_of,
     needed_token,
     problem,
+    unless_gone,
     wrong_verb,
 )
 from api.refusals import NAME_CHARS_MAX, malformed, pointer
+from api.room import Room, Share
 from api.visible import END
 
-PART_BYTES = limits.PART_BYTES
-FURTHER_PARTS_MAX = 512
-"""What serves this reads bodies ahead, however long (Ray Serve does): so many parts more than one
-for each request may be under way."""
+PART_BYTES, PARTS_IN_MEMORY = limits.PART_BYTES, limits.PARTS_IN_MEMORY_PER_REQUEST_MAX
 SHOWN = re.compile(r"(image/(jpeg|png|gif|webp|avif)|video/(mp4|webm)|audio/[\w.+-]+)\Z")
 """What browsers may show in place; everything else is saved."""
 YEAR_S = 365 * 24 * 3600
@@ -85,18 +85,22 @@ class MediaHttp:
     def __init__(self, gateway: Gateway, service: MediaService) -> None:
         self._gateway = gateway
         self._service = service
-        self._further = 0
+        self._uploads = Room(limits.UPLOADS_IN_MEMORY_BYTES_MAX)
+        self._downloads = Room(limits.DOWNLOADS_IN_MEMORY_BYTES_MAX)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
+    async def __call__(
+        self, scope: Message, receive: Receive, send: Send, address: str
+    ) -> Reply | None:
         """The answer; None if it has been sent. Raises ApiError before anything has been sent;
-        later, so that nobody takes a part for the whole, whatever cuts the connection off."""
+        later, so that nobody takes a part for the whole, whatever cuts the connection off.
+        `address`: by what the caller's is counted. Raises ClientGone."""
         if scope["path"].split("/")[2] == "upload":
-            return await self._upload(scope, receive)
+            return await self._upload(scope, receive, address)
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_verb(b"GET, HEAD")
-        return await self._download(scope, send)
+        return await unless_gone(self._download(scope, send, address), receive)
 
-    async def _upload(self, scope: Message, receive: Receive) -> Reply:
+    async def _upload(self, scope: Message, receive: Receive, address: str) -> Reply:
         steps = scope["path"].split("/")[3:]
         if scope["method"] != ("PUT" if steps else "POST"):
             return wrong_verb(b"PUT" if steps else b"POST")
@@ -106,27 +110,30 @@ class MediaHttp:
         caller = await self._gateway.authenticate(needed_token(headers))
         asked = parse_qs(scope["query_string"].decode("latin-1"))
         names = _hashes(asked.pop("hash", []))
+        body = Body(headers, receive, len(names) * PART_BYTES)
+        shares = (
+            Share(f"user {caller.user_id}", limits.UPLOADS_IN_MEMORY_BYTES_PER_USER_MAX),
+            Share(address, limits.UPLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX),
+        )
+        with self._uploads.hold(min(body.bytes_max, PARTS_IN_MEMORY * PART_BYTES), *shares):
+            return await self._taken(caller, steps, names, asked, body)
+
+    async def _taken(
+        self,
+        caller: Caller,
+        steps: list[str],
+        names: list[bytes],
+        asked: dict[str, list[str]],
+        body: Body,
+    ) -> Reply:
         if not steps:
-            return await self._upload_file(caller, names, asked, Body(headers, receive, PART_BYTES))
+            return await self._upload_file(caller, names, asked, body)
         _check_asked(asked)
         upload_id, first = steps if len(steps) == 2 else ("", "")
         if not _ID.match(upload_id) or not _PART.match(first):
             raise ApiError("not_found", "parts are at /media/upload/<upload_id>/<first>")
-        body = Body(headers, receive, len(names) * PART_BYTES)
-        with self._room(len(names) - 1):
-            await self._service.store_parts(caller, int(upload_id), int(first), names, body)
+        await self._service.store_parts(caller, int(upload_id), int(first), names, body)
         return 200, JSON, msgspec.json.encode(t.Ok()), []
-
-    @contextmanager
-    def _room(self, further: int) -> Iterator[None]:
-        """For so many parts more than one. A request of one is never refused."""
-        if further and self._further + further > FURTHER_PARTS_MAX:
-            raise ApiError("overloaded", "too many parts are under way; send one at a time", 0.1)
-        self._further += further
-        try:
-            yield
-        finally:
-            self._further -= further
 
     async def _upload_file(
         self, caller: Caller, names: list[bytes], asked: dict[str, list[str]], body: Body
@@ -143,9 +150,9 @@ class MediaHttp:
         done = await self._service.store_small(caller, names[0], data, params.name, params.kind)
         return 200, JSON, msgspec.json.encode(done), []
 
-    async def _download(self, scope: Message, send: Send) -> Reply | None:
+    async def _download(self, scope: Message, send: Send, address: str) -> Reply | None:
         headers = headers_of(scope)
-        served = await self._served(scope["path"], headers)
+        caller, served = await self._served(scope["path"], headers)
         etag = f'"{served.file_id}"'.encode()
         status, start, stop = part_of(scope["method"], headers, etag, served.size)
         if status == 412:
@@ -172,24 +179,35 @@ class MediaHttp:
             await send({"type": "http.response.start", "status": status, "headers": shown})
             await send({"type": "http.response.body", "body": b""})
             return None
-        pieces = self._service.read(served.file_id, served.size, start, stop)
-        first = await anext(pieces)  # what fails, fails before the status is sent
-        await send({"type": "http.response.start", "status": status, "headers": shown})
-        await send({"type": "http.response.body", "body": first, "more_body": True})
-        async for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        begin = {"type": "http.response.start", "status": status, "headers": shown}
+        with self._held(stop - start, caller, address) as ahead:
+            parts = self._service.read(served.file_id, served.size, start, stop, ahead)
+            await _hand_over(begin, parts, send)
         return None
 
-    async def _served(self, path: str, headers: dict[bytes, bytes]) -> Served:
-        """Raises `not_found`, `unauthorized`, `ticket_invalid`, `media_not_found`."""
+    @contextmanager
+    def _held(self, size: int, caller: Caller, address: str) -> Iterator[int]:
+        """For a download of so many bytes; comes with how many parts may be fetched ahead, which
+        are none where much of the room is taken. Raises `overloaded`."""
+        shares = [Share(address, limits.DOWNLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX)]
+        if caller is not NOBODY:
+            most = limits.DOWNLOADS_IN_MEMORY_BYTES_PER_USER_MAX
+            shares.append(Share(f"user {caller.user_id}", most))
+        wished = min(size, PARTS_IN_MEMORY * PART_BYTES)
+        plenty = self._downloads.has(wished, *shares, part=0.5)
+        with self._downloads.hold(wished if plenty else min(size, PART_BYTES), *shares):
+            yield PARTS_IN_MEMORY - 1 if plenty else 0
+
+    async def _served(self, path: str, headers: dict[bytes, bytes]) -> tuple[Caller, Served]:
+        """Who asks (NOBODY: who has a link), and for what. Raises `not_found`, `unauthorized`,
+        `ticket_invalid`, `media_not_found`."""
         kind, *steps = path.split("/")[2:]
         if kind == "link" and len(steps) in (1, 2):
             allowed = self._gateway.seal.open(Pass, steps[0], now_ms())
-            return Served(*allowed.named(), limits.LINK_S)
+            return NOBODY, Served(*allowed.named(), limits.LINK_S)
         if kind == "photo" and len(steps) == 2 and (mark := _mark(steps[0])):
             caller = await self._gateway.authenticate(needed_token(headers))
-            return Served(*await photo_of(self._gateway, mark, steps[1], caller), YEAR_S)
+            return caller, Served(*await photo_of(self._gateway, mark, steps[1], caller), YEAR_S)
         if kind not in ("file", "thumb") or len(steps) not in (2, 3) or not _ID.match(steps[1]):
             raise ApiError("not_found", "files are at /media/file/<chat_id>/<message_id>")
         caller = await self._gateway.authenticate(needed_token(headers))
@@ -198,7 +216,33 @@ class MediaHttp:
             where = msgspec.convert({**asked, "thumb": kind == "thumb"}, m.GetLink)
         except msgspec.ValidationError as error:
             raise ApiError("not_found", str(error)[:200]) from None
-        return Served(*await file_of(self._gateway, where, caller), YEAR_S)
+        return caller, Served(*await file_of(self._gateway, where, caller), YEAR_S)
+
+
+async def _hand_over(begin: Message, parts: AsyncIterator[bytes], send: Send) -> None:
+    """Send an answer as fast as the client takes it. Raises `too_slow` where that is too slow."""
+    try:
+        first = await anext(parts)  # what fails, fails before the status is sent
+        await send(begin)
+        await _send_pieces(first, send)
+        del first
+        async for part in parts:
+            await _send_pieces(part, send)
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        await parts.aclose()  # type: ignore[attr-defined]
+
+
+async def _send_pieces(part: bytes, send: Send) -> None:
+    """Small ones: what serves this keeps one until there is room for it."""
+    view = memoryview(part)
+    for at in range(0, len(view), limits.HTTP_PIECE_BYTES):
+        piece = bytes(view[at : at + limits.HTTP_PIECE_BYTES])
+        try:
+            async with asyncio.timeout(limits.HTTP_BODY_S_MAX):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except TimeoutError:
+            raise ApiError("too_slow", "the file is taken too slowly; go on later") from None
 
 
 def _mark(whose: str) -> str:

@@ -49,11 +49,20 @@ R = TypeVar("R")
 
 EDGE_PARTS = 32
 """Of a long file, so many parts of both ends are looked at."""
-PARTS_IN_MEMORY = 3
-"""Of a request that brings parts: one comes while those before it are being stored."""
-AHEAD = 2
-"""So many chunks are fetched before they are needed."""
 DISK_RETRY_S = 1.0
+PHOTO_ENDINGS = {
+    "image/jpeg": ("jpg", "jpeg", "jpe", "jfif"),
+    "image/png": ("png", "apng"),
+    "image/webp": ("webp",),
+    "image/gif": ("gif",),
+}
+"""Of the types that photos have, the usual one first."""
+PICTURE_ENDINGS = {
+    *(ending for endings in PHOTO_ENDINGS.values() for ending in endings),
+    *("avif", "avifs", "bmp", "dib", "heic", "heif", "jfi", "jif", "jp2", "jxl", "mpo", "tif"),
+    "tiff",
+}
+"""What a name of a picture may end with by mistake, or because it was another file before."""
 
 
 class Chunks(Protocol):
@@ -114,7 +123,7 @@ class MediaService:
         expect = i.ExpectParts(upload_id, first, len(names))
         answer = await self._gateway.ask(user, expect, caller, read=True)
         size = msgspec.json.decode(answer, type=i.PartsExpected).size
-        slots = asyncio.Semaphore(PARTS_IN_MEMORY)
+        slots = asyncio.Semaphore(limits.PARTS_IN_MEMORY_PER_REQUEST_MAX)
         storing: dict[tuple[int, bytes], asyncio.Task[None]] = {}
         try:
             for part, name in enumerate(names, first):
@@ -213,6 +222,8 @@ class MediaService:
             look = Look(mime=await self._type(stored, name), kind=kind)
         else:
             look, stored = await self._look(stored, kind, name)
+            if look.kind == "photo":
+                name = photo_name(name, look.mime)
         return await self._to_its_end(
             self._hand_over(caller, upload_id, stored, look, name, named, uploaded_bytes)
         )
@@ -322,16 +333,18 @@ class MediaService:
 
     # --- downloads ----------------------------------------------------------------------------
 
-    async def read(self, file: str, size: int, start: int, stop: int) -> AsyncIterator[bytes]:
-        """The bytes [start, stop) of a file, a piece of each chunk at a time, some fetched
+    async def read(
+        self, file: str, size: int, start: int, stop: int, ahead: int
+    ) -> AsyncIterator[bytes]:
+        """The bytes [start, stop) of a file, a piece of each chunk at a time; so many are fetched
         ahead."""
         names = await self._names(name_in(file), size)
         first, last = start // limits.PART_BYTES, (stop - 1) // limits.PART_BYTES
         fetching: list[asyncio.Task[bytes]] = []
         try:
             for number in range(first, last + 1):
-                for ahead in range(number + len(fetching), min(number + AHEAD, last) + 1):
-                    fetching.append(asyncio.create_task(self._chunks.get(names[ahead])))
+                for later in range(number + len(fetching), min(number + ahead, last) + 1):
+                    fetching.append(asyncio.create_task(self._chunks.get(names[later])))
                 data = await fetching.pop(0)
                 if len(data) != part_bytes(size, number):
                     raise ApiError("storage_corrupt", "a part of the file has another length")
@@ -339,6 +352,7 @@ class MediaService:
                 if offset < start or stop < offset + len(data):
                     data = data[max(0, start - offset) : stop - offset]
                 yield data
+                del data  # it is not kept while the next one is waited for
         finally:
             for task in fetching:
                 task.cancel()
@@ -357,6 +371,18 @@ class MediaService:
 def shown_name(name: str) -> str:
     """What a file is called in messages."""
     return plain_name(name)[: limits.FILE_NAME_CHARS_MAX]
+
+
+def photo_name(name: str, mime: str) -> str:
+    """The name of a photo of this type: its ending says what is inside. An ending that is none of
+    pictures is part of the name; a photo without a name has none."""
+    right = PHOTO_ENDINGS.get(mime, ())
+    stem, dot, ending = name.rpartition(".")
+    if not name or not right or (dot and ending.lower() in right):
+        return name
+    if not dot or not stem or ending.lower() not in PICTURE_ENDINGS:
+        stem = name
+    return f"{stem[: limits.FILE_NAME_CHARS_MAX - len(right[0]) - 1]}.{right[0]}"
 
 
 @contextmanager

@@ -408,7 +408,7 @@ def test_a_body_that_does_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.Event().wait()
         raise AssertionError
 
-    ask("/api/users.me", b"", JSON_TYPE, TOKEN, receive=never).problem("bad_request")
+    ask("/api/users.me", b"", JSON_TYPE, TOKEN, receive=never).problem("too_slow")
 
 
 def test_a_client_that_goes_away_before_its_body_calls_nothing() -> None:

@@ -13,7 +13,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import heliograph
-from actors.media import http
 from actors.media.look import Look
 from api import limits
 from api import methods as m
@@ -202,7 +201,7 @@ def test_of_what_was_refused_in_part_only_what_is_lacking_is_sent_again(
 
 
 def test_a_server_under_load_gets_one_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "FURTHER_PARTS_MAX", 0)
+    monkeypatch.setattr(limits, "UPLOADS_IN_MEMORY_BYTES_MAX", 2 * PART)
     monkeypatch.setattr(_files, "FAST_S", TEST_S_MAX)
 
     async def test(served: Served) -> None:

@@ -105,7 +105,7 @@ def on_front(
     monkeypatch: pytest.MonkeyPatch, test: Callable[[Front, Client], Awaitable[None]]
 ) -> None:
     monkeypatch.setattr(auto, "AutoWebSocketsProtocol", auto.AutoWebSocketsProtocol)
-    bounded.bound_websockets()
+    bounded.bound_uvicorn()
 
     async def main() -> None:
         async with asyncio.timeout(TEST_S_MAX), Server() as server:

@@ -79,8 +79,8 @@ class Backend:
             return msgspec.json.encode(await self._desk.service.finish(params, caller))
         return await self._desk.town.gateway.call(params, caller)
 
-    async def media(self, *asgi: Any) -> Any:
-        return await self._desk.http(*asgi)
+    async def media(self, *asked: Any) -> Any:
+        return await self._desk.http(*asked)
 
 
 class Person:

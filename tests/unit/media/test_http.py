@@ -18,21 +18,23 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors import messages as i
-from actors.media import http
 from actors.media.conditions import part_of
 from actors.media.look import Look
-from actors.media.service import PARTS_IN_MEMORY, shown_name
+from actors.media.service import shown_name
 from actors.runtime import refs
 from api import limits
 from api import methods as m
 from api.errors import ApiError, Problem
 from api.files import name_in
+from api.http import ClientGone
+from api.room import Room
 from api.types import Ok, PartRange
 from api.visible import as_line, is_visible
 from tests.profile import tries
-from tests.unit.media.desk import Desk, hash_of, id_of, parts_of
+from tests.unit.media.desk import Desk, Person, hash_of, id_of, parts_of
 from tests.unit.runtime.fake_time import idle
 
+PARTS_IN_MEMORY = limits.PARTS_IN_MEMORY_PER_REQUEST_MAX
 LONG = random.Random(1).randbytes(3 * limits.PART_BYTES + 1000)
 
 
@@ -314,34 +316,204 @@ class Coming:
         return piece
 
 
-def test_under_load_one_part_a_request_still_comes(
+class Stalled:
+    """A request that brings three parts and lacks the last byte, until it is `let_go`."""
+
+    def __init__(self, person: Person, address: str) -> None:
+        self._body = b"".join(parts_of(LONG)[:3])
+        self._let_go, self._waits = asyncio.Event(), asyncio.Event()
+        scope = {
+            "method": "PUT",
+            "path": "/media/upload/7/0",
+            "query_string": "&".join(
+                f"hash={hash_of(part)}" for part in parts_of(LONG)[:3]
+            ).encode(),
+            "headers": [
+                (b"authorization", f"Bearer {person.token}".encode()),
+                (b"content-length", b"%d" % len(self._body)),
+            ],
+        }
+        self._pieces = [self._body[:-1]]
+        self._answer = asyncio.ensure_future(
+            person.desk.http(scope, self._receive, self._receive, address)  # type: ignore[arg-type]
+        )
+
+    async def _receive(self) -> Any:
+        if self._pieces:
+            return {"type": "http.request", "body": self._pieces.pop(), "more_body": True}
+        self._waits.set()
+        await self._let_go.wait()
+        return {"type": "http.request", "body": self._body[-1:]}
+
+    async def refused(self) -> str:
+        """Why it was refused; empty if it waits for its last byte."""
+        waiting = asyncio.ensure_future(self._waits.wait())
+        await asyncio.wait({self._answer, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not self._answer.done():
+            return ""
+        error = self._answer.exception()
+        assert isinstance(error, ApiError)
+        assert error.retry_after
+        return error.code
+
+    async def let_go(self) -> int:
+        self._let_go.set()
+        reply = await self._answer
+        assert reply is not None
+        return reply[0]
+
+
+async def some(count: int, *asked: Any) -> tuple[list[Stalled], list[str]]:
+    """So many requests, one after the other, and why they were refused."""
+    requests, refusals = [], []
+    for _ in range(count):
+        requests.append(Stalled(*asked))
+        refusals.append(await requests[-1].refused())
+    return requests, refusals
+
+
+THREE = 3 * limits.PART_BYTES
+
+
+def begin_uploads(*people: Person) -> None:
+    for person in people:
+        person.call(m.BeginUpload(7, len(LONG)))
+
+
+def test_slow_uploads_of_one_account_keep_nobody_else_out(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "FURTHER_PARTS_MAX", 3)
-    parts = parts_of(LONG)
-    desk.alice.call(m.BeginUpload(7, len(LONG)))
-    answers: list[httpx2.Response] = []
-    store = desk.service.store_parts
+    monkeypatch.setattr(limits, "UPLOADS_IN_MEMORY_BYTES_PER_USER_MAX", 2 * THREE)
+    begin_uploads(desk.alice, desk.bob)
 
-    async def meanwhile(*asked: Any) -> None:
-        monkeypatch.setattr(desk.service, "store_parts", store)
-        for few in (parts[:1], parts[:2]):
-            answers.append(
-                await desk.answer(
-                    "PUT",
-                    "/media/upload/7/0",
-                    headers={"authorization": f"Bearer {desk.alice.token}"},
-                    params={"hash": list(map(hash_of, few))},
-                    content=b"".join(few),
-                )
-            )
-        await store(*asked)
+    async def story() -> None:
+        slow, refusals = await some(3, desk.alice, "192.0.2.1")
+        assert refusals == ["", "", "overloaded"]
+        assert (await some(1, desk.alice, "192.0.2.2"))[1] == ["overloaded"]
+        (other,), refusals = await some(1, desk.bob, "192.0.2.1")
+        assert refusals == [""]
+        assert await other.let_go() == 200
+        assert await slow[0].let_go() == 200
+        (again,), refusals = await some(1, desk.alice, "192.0.2.1")
+        assert refusals == [""], "there is room again"
+        assert [await request.let_go() for request in (slow[1], again)] == [200, 200]
 
-    monkeypatch.setattr(desk.service, "store_parts", meanwhile)
-    assert put(desk, 7, 0, parts).status_code == 200
-    assert [answer.status_code for answer in answers] == [200, 503]
-    assert code(answers[1]) == "overloaded"
-    assert put(desk, 7, 0, parts).status_code == 200, "there is room again"
+    asyncio.run(story())
+
+
+def test_slow_uploads_of_one_address_keep_no_other_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UPLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX", 2 * THREE)
+    begin_uploads(desk.alice, desk.bob, desk.eve)
+
+    async def story() -> None:
+        slow = [Stalled(person, "192.0.2.1") for person in (desk.alice, desk.bob, desk.eve)]
+        assert [await request.refused() for request in slow] == ["", "", "overloaded"]
+        assert (await some(1, desk.eve, "192.0.2.2"))[1] == [""]
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    asyncio.run(story())
+
+
+def test_all_uploads_together_have_so_much_room(desk: Desk) -> None:
+    begin_uploads(desk.alice, desk.bob)
+    desk.http._uploads = Room(2 * THREE)
+
+    async def story() -> None:
+        assert (await some(2, desk.alice, "192.0.2.1"))[1] == ["", ""]
+        assert (await some(1, desk.bob, "192.0.2.2"))[1] == ["overloaded"]
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    asyncio.run(story())
+    assert desk.http._uploads.taken == 0, "who was cut off holds nothing"
+
+
+def test_what_comes_too_slowly_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_BODY_S_MAX", 0.01)
+    begin_uploads(desk.alice)
+
+    async def story() -> None:
+        request = Stalled(desk.alice, "192.0.2.1")
+        with pytest.raises(ApiError) as caught:
+            await request._answer
+        assert caught.value.code == "too_slow"
+
+    asyncio.run(story())
+    assert desk.http._uploads.taken == 0
+    stored = desk.alice.call(m.GetUpload(7)).stored
+    assert stored == [PartRange(0, 1)], "what was whole is kept"
+
+
+class Reader:
+    """Who downloads the file of a message, and takes so many pieces of it."""
+
+    def __init__(self, desk: Desk, path: str, takes: int) -> None:
+        self.taken = 0
+        self.stands, self.left = asyncio.Event(), asyncio.Event()
+        self._takes = takes
+        headers = [(b"authorization", f"Bearer {desk.bob.token}".encode())]
+        scope = {"method": "GET", "path": path, "query_string": b"", "headers": headers}
+        self.answer = asyncio.ensure_future(
+            desk.http(scope, self._receive, self._send, "192.0.2.1")
+        )
+
+    async def _receive(self) -> Any:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        assert len(message.get("body", b"")) <= limits.HTTP_PIECE_BYTES
+        if self.taken == self._takes:
+            self.stands.set()
+            await asyncio.Event().wait()
+        self.taken += bool(message.get("body"))
+
+    async def stalls(self) -> bool:
+        waiting = asyncio.ensure_future(self.stands.wait())
+        await asyncio.wait({self.answer, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        return not self.answer.done()
+
+
+def a_file(desk: Desk) -> str:
+    sent = desk.alice.send(desk.chat, desk.alice.upload(LONG).ticket)
+    return f"/media/file/{desk.chat}/{sent.id}"
+
+
+def test_downloads_that_stall_are_bounded_and_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, per_user = a_file(desk), 4 * limits.PART_BYTES
+    monkeypatch.setattr(limits, "DOWNLOADS_IN_MEMORY_BYTES_PER_USER_MAX", per_user)
+
+    async def story() -> None:
+        readers = [Reader(desk, path, 1) for _ in range(5)]
+        # While there is plenty of room, parts are fetched ahead; then one is held by each.
+        assert [await reader.stalls() for reader in readers] == [True] * 4 + [False]
+        refused = readers[4].answer.exception()
+        assert isinstance(refused, ApiError)
+        assert refused.code == "overloaded"
+        assert desk.http._downloads.taken <= per_user
+        readers[0].left.set()
+        with pytest.raises(ClientGone):
+            await readers[0].answer
+        whole = Reader(desk, path, 10_000)
+        await whole.answer
+        assert whole.taken >= len(LONG) // limits.HTTP_PIECE_BYTES
+        monkeypatch.setattr(limits, "HTTP_BODY_S_MAX", 0.01)
+        last = Reader(desk, path, 3)
+        with pytest.raises(ApiError, match="too_slow"):
+            await last.answer
+        for reader in readers:
+            reader.left.set()
+        await asyncio.gather(*(reader.answer for reader in readers), return_exceptions=True)
+
+    asyncio.run(story())
+    assert desk.http._downloads.taken == 0
 
 
 @pytest.mark.parametrize("ends", ["gone", "cancelled"])
@@ -502,7 +674,7 @@ def test_a_photo_is_sent_without_what_was_dropped_from_it(desk: Desk, tmp_path: 
     media = finished.media
     assert (media.file_id, media.size) == (hash_of(b"picture"), 7)
     assert name_in(hash_of(b"picture and position")) not in desk.chunks.chunks
-    assert (media.kind, media.name, media.width, media.height) == ("photo", "passwd", 40, 30)
+    assert (media.kind, media.name, media.width, media.height) == ("photo", "passwd.jpg", 40, 30)
     assert media.thumb is not None
     sent = desk.alice.send(desk.chat, finished.ticket)
     thumb = desk.bob.ask("GET", f"/media/thumb/{desk.chat}/{sent.id}")
@@ -510,7 +682,7 @@ def test_a_photo_is_sent_without_what_was_dropped_from_it(desk: Desk, tmp_path: 
     link = desk.bob.call(m.GetLink(desk.chat, sent.id, thumb=True))
     assert desk.ask("GET", link.path).content == b"small"
     shown = desk.bob.ask("GET", f"/media/file/{desk.chat}/{sent.id}")
-    assert shown.headers["content-disposition"].startswith('inline; filename="passwd"')
+    assert shown.headers["content-disposition"].startswith('inline; filename="passwd.jpg"')
 
 
 def test_albums_and_captions_have_limits(desk: Desk) -> None:
@@ -730,6 +902,31 @@ def _one_desk() -> Desk:
         desk.alice.send(desk.chat, desk.alice.upload(LONG).ticket)
         _desks.append(desk)
     return _desks[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "expected"),
+    [
+        ("pic.bmp", "image/png", "pic.png"),
+        ("anim.AVIF", "image/jpeg", "anim.jpg"),
+        ("scan.tiff", "image/jpeg", "scan.jpg"),
+        ("photo.JPEG", "image/jpeg", "photo.JPEG"),
+        ("photo.png", "image/jpeg", "photo.jpg"),
+        ("a.b.apng", "image/png", "a.b.apng"),
+        ("IMG_1", "image/jpeg", "IMG_1.jpg"),
+        ("v1.2 final", "image/webp", "v1.2 final.webp"),
+        ("gif", "image/gif", "gif.gif"),
+        ("", "image/jpeg", ""),
+        ("x" * limits.FILE_NAME_CHARS_MAX, "image/jpeg", "x" * 251 + ".jpg"),
+    ],
+)
+def test_the_name_of_a_photo_says_what_is_inside(
+    desk: Desk, name: str, mime: str, expected: str
+) -> None:
+    desk.looker.sees = Look(mime=mime, kind="photo")
+    assert desk.alice.upload(b"picture", "photo", name).media.name == expected
+    desk.looker.sees = Look(mime=mime, kind="file")
+    assert desk.alice.upload(b"a file", "photo", name).media.name == name
 
 
 @given(st.text(max_size=300))
