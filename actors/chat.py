@@ -323,7 +323,8 @@ def mark_read(state: Chat, message: MarkRead, turn: Turn) -> t.ReadMark | None:
 @chat.on(ReadOn)
 def read_on(state: Chat, message: ReadOn, turn: Turn) -> t.ReadMark | None:
     """One step. Where few messages are left after the mark, they are counted here, exactly; where
-    there are many, what the mark passes is counted, and the user knows how many there were."""
+    there are many, what this step passes is counted, and the user knows how many there were. Each
+    step tells of itself alone: another mark may pass between two of them."""
     user_id = message.user_id
     head, member = state.access(user_id)
     old_id = max(member.read_id, member.first_id - 1)
@@ -336,17 +337,17 @@ def read_on(state: Chat, message: ReadOn, turn: Turn) -> t.ReadMark | None:
             return t.ReadMark(goal, unread)
         turn.send(refs.user(user_id), CountUnread(state.id, goal), answer=True)
         return None
-    seen = -1 if few else message.seen + _of_others(user_id, old_id, max_id, turn)
+    arrived = max_id == goal
+    seen = -1 if few and arrived else _of_others(user_id, old_id, max_id, turn)
     senders = _senders(state, user_id, old_id, max_id, "read_id", turn)
     state.put_member(turn, user_id, replace(member, read_id=max_id))
     for sender in senders:
         turn.send(refs.user(sender), MarksChanged(state.id, "read_outbox", goal, user_id))
-    if max_id < goal:
-        turn.send(turn.ref, ReadOn(user_id, goal, seen), answer=True)
-        return None
-    mark = MarksChanged(state.id, "read_inbox", goal, user_id, unread, seen)
-    turn.send(refs.user(user_id), mark, answer=not few)
-    return t.ReadMark(goal, unread) if few else None
+    mark = MarksChanged(state.id, "read_inbox", max_id, user_id, unread, seen)
+    turn.send(refs.user(user_id), mark, answer=arrived and not few)
+    if not arrived:
+        turn.send(turn.ref, ReadOn(user_id, goal), answer=True)
+    return t.ReadMark(goal, unread) if arrived and few else None
 
 
 @chat.on(MarkDelivered)

@@ -311,12 +311,11 @@ class MarksChanged(Internal, frozen=True):
 
 
 class ReadOn(Internal, frozen=True):
-    """From a chat to itself: the mark of a reader moves on to `max_id`, step by step; so far it has
-    passed `seen` messages of others. Answered with `ReadMark`."""
+    """From a chat to itself: the mark of a reader moves on to `max_id`, step by step. Answered with
+    `ReadMark`."""
 
     user_id: int
     max_id: int
-    seen: int = 0
 
 
 class CountUnread(Internal, frozen=True):
