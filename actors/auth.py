@@ -1,20 +1,21 @@
 """The authentication service: registration, login, change of password.
 
 Passwords are hashed with argon2id, tens of milliseconds of CPU each, in a bounded pool of threads
-(argon2 works without the interpreter lock), in a process of its own that has less priority than
-the messages. A full pool answers `overloaded`, and what was not checked for it is no wrong
-password. A wrong user name and a wrong password take the same way: the same steps, the same hash,
-the same answer.
+(argon2 works without the interpreter lock) that have less priority than the messages. A full pool
+answers `overloaded`, and what was not checked for it is no wrong password. A wrong user name and a
+wrong password take the same way: the same steps, the same hash, the same answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
 import argon2
@@ -37,6 +38,9 @@ HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1
 """OWASP's first recommendation for argon2id: 19 MiB, 2 iterations, 1 lane (Password Storage Cheat
 Sheet)."""
 
+NICENESS = 10
+"""How much less priority hashing has than everything else."""
+
 Place = Literal["known", "stranger", "newcomer"]
 """Where somebody waits for a thread: who has logged in from this address before, or is logged in;
 who wants to log in otherwise; who registers."""
@@ -51,7 +55,8 @@ class Passwords:
     the others are served."""
 
     def __init__(self, workers: int = 2, queued_max: int = limits.PASSWORD_HASHES_QUEUED_MAX):
-        self._pool = ThreadPoolExecutor(workers, "argon2")
+        # On Linux each thread has a niceness of its own.
+        self._pool = ThreadPoolExecutor(workers, "argon2", partial(os.nice, NICENESS))
         self._idle = workers
         self._queued_max = queued_max
         self._queues: dict[Place, deque[asyncio.Future[None]]] = {

@@ -1,8 +1,13 @@
-"""Several Ray nodes on this machine, for `heliograph up --nodes`: a cluster to develop with. Each
-has one host and a folder of its own in the data folder, and all listen on loopback only."""
+"""Ray's nodes on this machine: one, or for `heliograph up --nodes` several, a cluster to develop
+with, where each has one host and a folder of its own in the data folder. All listen on loopback
+only."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +49,22 @@ def look(data: Path) -> dict[str, tuple[str, node_folder.Content]]:
 
 
 def temporary(run: str) -> str:
-    """What `RAY_TMPDIR` must be while the nodes are started: they say where they are in a file in
+    """What `RAY_TMPDIR` must be while nodes are started: they say where they are in a file in
     there, which must not be the one that others on this machine look into."""
     (Path(run) / "ray").mkdir(exist_ok=True)
     return run
 
 
 class LocalNodes:
-    """The nodes, as children of this process. `ray start` would not start a second one on loopback,
-    the cluster of Ray's own tests does. `options`: of each."""
+    """The nodes, as children of this process, which die with it. `ray start` would not start a
+    second one on loopback, the cluster of Ray's own tests does, and unlike `ray.init` it can be
+    told what not to start: nobody reads what the log monitor reads (0.9 % of a core), nor adds
+    nodes as the monitor would. `options`: of each."""
 
     def __init__(self, count: int, **options: Any) -> None:
         from ray.cluster_utils import Cluster
 
-        self._cluster = Cluster(shutdown_at_exit=False)
+        self._cluster = Cluster(shutdown_at_exit=True)
         self._options = options
         self.names = [f"node-{number}" for number in range(count)]
         """The first is the head: with it ends the cluster."""
@@ -72,9 +79,24 @@ class LocalNodes:
     def start_one(self, name: str) -> None:
         """Also again, when all that was left of it has ended: it has another identity in Ray then,
         and Ray starts there what is pinned to its name. Raises what Ray raises."""
-        self._cluster.add_node(
-            wait=False,
-            resources={f"{NODE_RESOURCE}{name}": 1},
-            include_dashboard=False,
-            **self._options,
-        )
+        on_signal = signal.getsignal(signal.SIGTERM)
+        with taken_port() as taken:
+            self._cluster.add_node(
+                wait=False,
+                resources={f"{NODE_RESOURCE}{name}": 1} if len(self.names) > 1 else {},
+                include_dashboard=False,
+                dashboard_port=taken,
+                include_log_monitor=False,
+                no_monitor=True,
+                **self._options,
+            )
+        signal.signal(signal.SIGTERM, on_signal)  # Ray put its own in its place
+
+
+@contextlib.contextmanager
+def taken_port() -> Iterator[int]:
+    """A port for Ray's dashboard that it cannot have. `include_dashboard=False` leaves out its
+    pages and not its process (76 MB, and the start waits for it); where the port that it was given
+    is in use, Ray goes on without it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

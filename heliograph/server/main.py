@@ -45,9 +45,8 @@ HTTP_S_MAX = 2.0
 
 def environment(config: ServerConfig) -> dict[str, str]:
     """What Ray and Serve are told by the environment, before they are imported."""
-    own = {"RAY_TMPDIR": local_nodes.temporary(config.temporary)} if config.nodes > 1 else {}
     return {
-        **own,
+        "RAY_TMPDIR": local_nodes.temporary(config.temporary),
         **ray_membership(Path(config.data)),
         **ray_environment(),
         **serve_environment(Path(config.temporary) / "haproxy", config.port),
@@ -79,34 +78,23 @@ def settings_of(config: ServerConfig) -> Settings:
     )
 
 
-def start(config: ServerConfig) -> tuple[str, LocalNodes | None]:
-    """Start everything and wait until it answers; returns Ray's address, and its nodes where there
-    are several."""
+def start(config: ServerConfig) -> tuple[str, LocalNodes]:
+    """Start everything and wait until it answers; returns Ray's address and nodes."""
     import ray
     from ray import serve
 
     begun_s = time.monotonic()
-    driver: dict[str, Any] = {
-        "namespace": "heliograph",
-        "log_to_driver": False,
-        "logging_level": logging.WARNING,
-    }
-    node: dict[str, Any] = {
-        "num_cpus": max(4, os.cpu_count() or 1),
-        "object_store_memory": 100 * 1024 * 1024,
-    }
-    context: Any
-    nodes: LocalNodes | None = None
-    if config.nodes > 1:
-        nodes = LocalNodes(config.nodes, **node)
-        context = ray.init(address=nodes.start(), **driver)
-    else:
-        context = ray.init(
-            include_dashboard=False,
-            _temp_dir=str(Path(config.temporary) / "ray"),
-            **node,
-            **driver,
-        )
+    nodes = LocalNodes(
+        config.nodes,
+        num_cpus=max(4, os.cpu_count() or 1),
+        object_store_memory=100 * 1024 * 1024,
+    )
+    context: Any = ray.init(
+        address=nodes.start(),
+        namespace="heliograph",
+        log_to_driver=False,
+        logging_level=logging.WARNING,
+    )
     log.info("ray is up after %.1f s", time.monotonic() - begun_s)
     import serve_app
 
@@ -152,18 +140,15 @@ def wait_until_ready(url: str, deadline_s: float = 60.0) -> None:
     raise TimeoutError(f"the server does not answer at {url}")
 
 
-def watch(stopping: threading.Event, nodes: LocalNodes | None, url: str) -> None:
+def watch(stopping: threading.Event, nodes: LocalNodes, url: str) -> None:
     """Come back when asked to stop. Raises Lost when this process cannot go on."""
     import httpx2
-
-    def no_start(node: str) -> None:
-        raise AssertionError(node)
 
     with httpx2.Client(base_url=url, timeout=HTTP_S_MAX, trust_env=False) as client:
         watching = Watch(
             RayProcesses(),
-            nodes.names[1:] if nodes else (),
-            nodes.start_one if nodes else no_start,
+            nodes.names[1:],
+            nodes.start_one,
             end_workers_of,
             lambda: http_trouble(client),
         )

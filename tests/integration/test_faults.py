@@ -48,7 +48,6 @@ def test_kill_each_edge(server: RunningServer, under_load: UnderLoad, index: int
     "title",
     [
         "ray::ServeReplica:heliograph:Front",
-        pytest.param("ray::ServeReplica:heliograph:Auth", marks=pytest.mark.soak),
         pytest.param("ray::ServeController", marks=pytest.mark.soak),
         "ray::HAProxyManager",
     ],

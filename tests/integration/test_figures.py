@@ -19,7 +19,7 @@ from tests.integration.running import ROOT, RunningServer, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-HOSTS, EDGES, SERVICES = {"host-0", "host-1"}, {"edge-0"}, {"auth"}
+HOSTS, EDGES = {"host-0", "host-1"}, {"edge-0"}
 SENDS = 20
 
 
@@ -79,7 +79,7 @@ def figures(front: httpx2.Client) -> Figures:
         assert answer.headers["content-type"].startswith("text/plain")
         found[:] = [parsed(answer.text)]
         processes = {process for of_name in found[0].values.values() for process in of_name}
-        return processes >= HOSTS | EDGES | SERVICES
+        return processes >= HOSTS | EDGES
 
     wait_for(complete)
     return found[0]
@@ -90,7 +90,7 @@ def test_every_process_tells_its_figures(front: httpx2.Client) -> None:
     here = DESCRIPTIONS.keys() - ONLY_WITH_COPIES
     assert told.kinds.keys() == {f"heliograph_{name}" for name in here}
     assert all((kind == "counter") == name.endswith("_total") for name, kind in told.kinds.items())
-    for kind in (HOSTS, EDGES, SERVICES):
+    for kind in (HOSTS, EDGES):
         of_kind = [values.keys() for values in told.values.values() if values.keys() & kind]
         assert of_kind
         assert all(processes >= kind for processes in of_kind), "some of a kind tell less"
@@ -111,15 +111,15 @@ def test_the_front_tells_its_own_figures(front: httpx2.Client) -> None:
 
 
 def test_who_hangs_is_left_out_of_the_figures(server: RunningServer, front: httpx2.Client) -> None:
-    [pid] = server.pids("ray::ServeReplica:heliograph:Auth")
-    auth = psutil.Process(pid)
-    auth.suspend()
+    [pid] = server.pids("ray::Edge")
+    edge = psutil.Process(pid)
+    edge.suspend()
     try:
         told = parsed(front.get("/metrics").text)
     finally:
-        auth.resume()
+        edge.resume()
     assert told.values["heliograph_turns_total"].keys() == HOSTS
-    assert "heliograph_password_hashes_total" not in told.values
+    assert "heliograph_connections" not in told.values
 
 
 def test_counters_count_what_happens(server: RunningServer, front: httpx2.Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import unicodedata
 from collections.abc import Awaitable
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors import auth as auth_module
 from actors import messages as i
 from actors.auth import HASHER, AuthService, Passwords, Place
 from actors.passwords import prepared, spellings
@@ -203,6 +205,18 @@ def test_a_full_place_refuses_at_once_and_recovers(place: Place) -> None:
         assert error.code == "overloaded"
         assert error.retry_after
     assert passwords.waiting == 0
+
+
+def test_hashing_has_less_priority_than_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hasher:
+        def hash(self, password: str) -> str:
+            return str(os.getpriority(os.PRIO_PROCESS, 0))  # of this thread
+
+    monkeypatch.setattr(auth_module, "HASHER", Hasher())
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    hashed = asyncio.run(Passwords().hash(PASSWORD))
+    assert int(hashed) == min(19, own + auth_module.NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
 @pytest.mark.parametrize("storm", PLACES)
