@@ -7,6 +7,7 @@ have less priority (`actors.auth`).
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,12 @@ from actors.runtime.cluster import process_names
 from actors.runtime.names import DATA_VARIABLE
 from actors.runtime.process import log_to
 from actors.runtime.refs import NOBODY
+from actors.runtime.secrets import cluster_token, metrics_token
 from actors.runtime.settings import Settings
+from actors.runtime.sockets import close_the_next, open_to_others
 from actors.runtime.transport import RayHost
 from api import methods as m
+from api.errors import ApiError
 from api.http import App, Message, Receive, Reply, Send
 
 APP = "heliograph"
@@ -53,6 +57,7 @@ class Backend:
         self._files = MediaHttp(self._gateway, self._media)
 
     async def start(self) -> Backend:
+        self._closing = asyncio.create_task(close_the_next(open_to_others()))
         self._chunks.start()
         await self._gateway.start()
         return self
@@ -73,7 +78,9 @@ class Backend:
     async def ready(self) -> bool:
         return bool(self._chunks.roll.seats()) and all(await self._gateway.ping_hosts())
 
-    async def metrics(self) -> bytes:
+    async def metrics(self, token: str) -> bytes:
+        if not hmac.compare_digest(token.encode(), metrics_token(cluster_token()).encode()):
+            raise ApiError("unauthorized", "heliograph admin metrics-token prints the token")
         return prometheus_text(await self.stats())
 
     async def stats(self) -> list[dict[str, Any]]:
@@ -124,7 +131,7 @@ def application(settings: Settings, fronts: int = 1) -> serve.Application:
         health_check_period_s=2,
         graceful_shutdown_timeout_s=2,
     )
-    @serve.ingress(App(start, settings.proxies))
+    @serve.ingress(App(start, settings.callers))
     class Front:
         """See `api.http`."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -75,6 +75,27 @@ def caller(
     else:
         entries = text.split(",")[-proxies:]
     return parse(entries[0]) if text.strip() else parse(peer)
+
+
+class Callers(NamedTuple):
+    """How those who call are told from each other. `proxies`, `header`: see `caller`; `exempt`:
+    networks without limits by address."""
+
+    proxies: int = 0
+    header: ProxyHeader = "x-forwarded-for"
+    exempt: tuple[str, ...] = ()
+
+    def of(self, headers: Mapping[bytes, bytes], peer: str) -> Address | None:
+        """Who calls."""
+        return caller(headers, peer, self.proxies, self.header)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Those that are exempt."""
+        return parse_networks(self.exempt)
+
+
+NO_PROXIES = Callers()
 
 
 def _node(element: str) -> str:

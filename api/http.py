@@ -4,7 +4,7 @@
     GET  /api/openapi.json   the OpenAPI document, and of live connections the AsyncAPI one
          /api/asyncapi.json; both to read: /api/docs
     GET  /healthz /readyz    is this process alive; do all hosts answer
-    GET  /metrics            Prometheus
+    GET  /metrics            Prometheus, for who has the token made for it
     *    /media/...          uploads and downloads (`actors.media.http`)
     WS   /ws                 live connections through this port
 
@@ -25,7 +25,8 @@ import msgspec
 
 from api import asyncapi, limits
 from api import methods as m
-from api.addresses import caller, network_of
+from api.addresses import NO_PROXIES, Address, Callers, network_of
+from api.counts import Counts
 from api.errors import ApiError
 from api.openapi import document
 from api.page import HOME, docs_page
@@ -52,6 +53,8 @@ SAFE_HEADERS = [
     ),
 ]
 
+TOO_MANY = "too many requests of this address are under way"
+
 
 class Backend(Protocol):
     """What the front needs of the server behind it."""
@@ -62,8 +65,8 @@ class Backend(Protocol):
     async def ready(self) -> bool:
         """Whether all hosts answer."""
 
-    async def metrics(self) -> bytes:
-        """Prometheus text."""
+    async def metrics(self, token: str) -> bytes:
+        """Prometheus text. Raises `unauthorized`."""
 
     async def websocket(self, receive: Receive, send: Send) -> None:
         """Serve a live connection."""
@@ -76,24 +79,40 @@ class Backend(Protocol):
 
 
 class App:
-    """The application. `start` makes the backend, in the process and on the loop that serve;
-    `proxies`: see `caller_address`."""
+    """The application. `start` makes the backend, in the process and on the loop that serve."""
 
-    def __init__(self, start: Callable[[], Awaitable[Backend]], proxies: int = 0) -> None:
+    def __init__(
+        self, start: Callable[[], Awaitable[Backend]], callers: Callers = NO_PROXIES
+    ) -> None:
         self._start = start
-        self._proxies = proxies
+        self._callers = callers
+        self._counts = Counts(callers.networks)
         self._backend: Backend | None = None
         self._bodies = Room(limits.BODIES_IN_MEMORY_BYTES_MAX)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
-        else:
-            reply = await self._safely(scope, receive, send)
+            return
+        counted = self._counts.enter(self._caller(scope))
+        try:
+            if scope["type"] == "websocket":
+                await self._websocket(scope, receive, send, counted is not None)
+                return
+            if counted is None:
+                reply: Reply | None = problem(ApiError("overloaded", TOO_MANY, 1.0))
+            else:
+                reply = await self._safely(scope, receive, send)
             if reply is not None:
                 await _answer(send, *reply, scope["method"] == "HEAD")
+        finally:
+            if counted is not None:
+                self._counts.leave(counted)
+
+    def _caller(self, scope: Message) -> Address | None:
+        """Who calls. What serves this tells in `client` who is connected to the server."""
+        client = scope.get("client")
+        return self._callers.of(headers_of(scope), client[0] if client else "")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -105,8 +124,10 @@ class App:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["path"] != "/ws":
+    async def _websocket(
+        self, scope: Message, receive: Receive, send: Send, admitted: bool
+    ) -> None:
+        if scope["path"] != "/ws" or not admitted:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
             return
@@ -143,7 +164,7 @@ class App:
 
     def _address(self, scope: Message) -> str:
         """By what an address is counted."""
-        return caller_address(headers_of(scope), scope.get("client"), self._proxies)
+        return network_of(self._caller(scope))
 
     async def _route(self, scope: Message, receive: Receive) -> Reply:
         path, verb = scope["path"], scope["method"]
@@ -164,7 +185,9 @@ class App:
                 raise ApiError("unavailable", "not all hosts answer", 1.0)
             return _page(verb, TEXT, b"ready\n")
         if path == "/metrics":
-            return _page(verb, TEXT, await self._backend.metrics())
+            if verb not in ("GET", "HEAD"):
+                return wrong_verb(b"GET, HEAD")
+            return _page(verb, TEXT, await self._backend.metrics(needed_token(headers_of(scope))))
         if path == "/":
             return _page(verb, HTML, HOME)
         raise ApiError("not_found", f"nothing is at {path[:100]!r}")
@@ -218,12 +241,6 @@ def needed_token(headers: dict[bytes, bytes]) -> str:
     if not token:
         raise ApiError("unauthorized", "send the header Authorization: Bearer <token>")
     return token
-
-
-def caller_address(headers: dict[bytes, bytes], client: Any, proxies: int = 0) -> str:
-    """Who calls, for throttling (`api.addresses`). The server's own HAProxy appends to
-    X-Forwarded-For who called it, before it the operator's `proxies` did so."""
-    return network_of(caller(headers, client[0] if client else "", 1 + proxies))
 
 
 class ClientGone(Exception):

@@ -87,17 +87,23 @@ REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX = 64
 READS_IN_FLIGHT_PER_CONNECTION_MAX = 6
 SEND_BUFFER_BYTES_MAX = 4 * 1024 * 1024
 CONNECTIONS_PER_EDGE_MAX = 50_000
-CONNECTIONS_PER_ADDRESS_MAX = 20_000
+CONNECTIONS_PER_ADDRESS_MAX = 500
+"""On each port of a node; what operators change: `set_connections`."""
 
 HEARTBEAT_S = 30
 CONNECTION_SILENCE_S_MAX = 75
 HELLO_DEADLINE_S = 10
 REQUEST_DEADLINE_S = 15
 POLL_TIMEOUT_S_MAX = 50
+HTTP_HEAD_S_MAX = 10
 HTTP_BODY_S_MAX = 30
 """For a body of a call, for each part of an upload, and for each piece of a download."""
 HTTP_PIECE_BYTES = 64 * 1024
 """In such pieces a download is handed over."""
+HTTP_STALL_S_MAX = 60
+"""Nothing of a body comes for so long, or nothing of an answer is taken."""
+HTTP_IDLE_S_MAX = 60
+"""Between two requests."""
 HTTP_ANSWER_S_MAX = 60
 TYPING_S = 6
 
@@ -135,6 +141,8 @@ assert GROUP_INVITES_PER_CREATE_MAX < GROUP_MEMBERS_MAX
 assert FRAMES_PER_SECOND_MAX <= FRAMES_BURST_MAX
 assert HTTP_ANSWER_S_MAX >= 4 * REQUEST_DEADLINE_S, "a login asks four actors, one after another"
 assert POLL_TIMEOUT_S_MAX < CONNECTION_SILENCE_S_MAX
+assert HTTP_BODY_S_MAX < HTTP_STALL_S_MAX, "who is slow is told so before he is cut off"
+assert CONNECTIONS_PER_SESSION_MAX < CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_PER_EDGE_MAX
 
 
 def set_quotas(user_bytes: int, chat_bytes: int) -> None:
@@ -143,6 +151,11 @@ def set_quotas(user_bytes: int, chat_bytes: int) -> None:
     quotas = {"MEDIA_BYTES_PER_USER_MAX": user_bytes, "MEDIA_BYTES_PER_CHAT_MAX": chat_bytes}
     assert min(quotas.values()) > 0
     globals().update(quotas)
+
+
+def set_connections(per_address: int) -> None:
+    """So many connections an address may have."""
+    globals()["CONNECTIONS_PER_ADDRESS_MAX"] = per_address
 
 
 def as_dict() -> dict[str, int]:

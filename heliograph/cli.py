@@ -12,13 +12,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api import limits
 from api.errors import ApiError
 from heliograph._errors import HeliographError, StateError
 from heliograph.admin import app as admin_app
 from heliograph.chat.command import command as chat_command
 from heliograph.command_line import App, Program
 from heliograph.failing import REFUSED, UNABLE, Told
-from heliograph.server.commands import CHAT_QUOTA, GIB, USER_QUOTA, ChatQuota, UserQuota
+from heliograph.server.commands import (
+    CHAT_QUOTA,
+    EXEMPT,
+    GIB,
+    USER_QUOTA,
+    ChatQuota,
+    ConnectionsPerAddress,
+    Exempt,
+    ProxyHeaderOption,
+    UserQuota,
+)
 from heliograph.server.commands import app as cluster_app
 from sim.load import command as load_command
 from sim.world import app as sim_app
@@ -129,12 +140,15 @@ def up(
         typer.Option(
             min=0,
             max=8,
-            help="How many proxies of yours name the client in X-Forwarded-For.",
+            help="How many proxies of yours name the client.",
             show_default="1 with --public-url, else 0",
         ),
     ] = None,
     user_quota: UserQuota = USER_QUOTA,
     chat_quota: ChatQuota = CHAT_QUOTA,
+    proxy_header: ProxyHeaderOption = "x-forwarded-for",
+    connections_per_address: ConnectionsPerAddress = limits.CONNECTIONS_PER_ADDRESS_MAX,
+    exempt: Exempt = EXEMPT,
 ) -> None:
     """Run a server in the foreground. Ctrl-C stops it."""
     from heliograph.server.up import up as run
@@ -156,6 +170,9 @@ def up(
         proxies=proxies,
         user_quota_bytes=round(user_quota * GIB),
         chat_quota_bytes=round(chat_quota * GIB),
+        proxy_header=proxy_header,
+        connections_per_address_max=connections_per_address,
+        exempt=exempt,
         console=Console(highlight=False),
     )
     raise typer.Exit(code)

@@ -19,7 +19,16 @@ from storage.log import sync_folder
 from storage.port import DataFolderError
 
 FILE = "heliograph.json"
-NOT_DATA = {"gcs", "logs", "node.json", "ray", "ray-token", "run.json", "lost+found"}
+NOT_DATA = {
+    "entrance.json",
+    "gcs",
+    "logs",
+    "node.json",
+    "ray",
+    "ray-token",
+    "run.json",
+    "lost+found",
+}
 """What may be in a folder that is of no cluster yet."""
 
 HOSTS = ("host-*", "dedicated-*")

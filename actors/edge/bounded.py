@@ -109,10 +109,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         return self.loop.call_later(CLOSE_S, self.transport.abort)
 
 
-def bound_uvicorn() -> list[Any]:
-    """Have uvicorn serve WebSockets so in this process, and HTTP as `actors.edge.unhurried` does.
-    Serve calls this in fronts and in its stand-by proxy before they start uvicorn (see
-    `heliograph.server.environment`), and asks for middleware: there is none."""
+def bound_uvicorn() -> None:
+    """Have uvicorn serve WebSockets so in this process, and HTTP as `actors.edge.unhurried` does:
+    before it is started (`actors.edge.guard.middleware`)."""
     auto.AutoWebSocketsProtocol = BoundedWebSocket
     http_auto.AutoHTTPProtocol = UnhurriedHttp
-    return []

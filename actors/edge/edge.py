@@ -58,7 +58,7 @@ class Edge:
         self._started_s = time.monotonic()
         self.gateway = make_gateway(config)
         await self.gateway.start()
-        self.listener = Listener(self.gateway)
+        self.listener = Listener(self.gateway, config.callers)
         await self.listener.start(config.ws_host, config.ws_port)
 
     async def ready(self) -> bool:
@@ -73,8 +73,8 @@ class Edge:
                 "edge": self._name,
                 "pid": os.getpid(),
                 "uptime_s": round(time.monotonic() - self._started_s, 1),
-                "connections": len(self.listener.sockets),
-                "connections_refused_total": self.listener.refused,
+                "connections": self.listener.doors.open,
+                "connections_refused_total": self.listener.doors.refused,
                 "requests_waiting": len(self.gateway.desk.waiting),
                 "requests_queued": self.gateway.queued,
             }

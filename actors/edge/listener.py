@@ -13,12 +13,13 @@ from picows import (
     WSMsgType,
     WSTransport,
     WSUpgradeRequest,
-    ws_create_server,
 )
 
 from actors.edge.connection import CLOSE_S, PARTS_MAX, Connection
+from actors.edge.counted import Doors
 from actors.edge.gateway import Gateway
 from api import limits
+from api.addresses import NO_PROXIES, Callers
 from api.frames import Close
 
 DRAIN_S = 2.0
@@ -163,10 +164,10 @@ def _reason(text: str) -> bytes:
 class Listener:
     """All sockets of an edge."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, callers: Callers = NO_PROXIES) -> None:
         self.gateway = gateway
         self.sockets: set[PicowsSocket] = set()
-        self.refused = 0
+        self.doors = Doors(self._accept, callers)
         self._server: asyncio.Server | None = None
         self._unwritten: list[PicowsSocket] = []
 
@@ -188,20 +189,11 @@ class Listener:
             address, family=family, reuse_port=True, backlog=1024, dualstack_ipv6=host == "::"
         )
         sock.setblocking(False)
-        self._server = await ws_create_server(
-            self._accept,
-            sock=sock,
-            max_frame_size=limits.FRAME_BYTES_MAX,
-            websocket_handshake_timeout=limits.HELLO_DEADLINE_S,
-            read_buffer_init_size=2048,
-            enable_auto_pong=False,  # pongs count against the bounds of a connection
-        )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self.doors.protocol, sock=sock)
 
     def _accept(self, request: WSUpgradeRequest) -> PicowsSocket | None:
         if request.path.partition(b"?")[0] not in (b"/ws", b"/"):
-            return None
-        if len(self.sockets) >= limits.CONNECTIONS_PER_EDGE_MAX:
-            self.refused += 1
             return None
         return PicowsSocket(self)
 

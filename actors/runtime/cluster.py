@@ -194,18 +194,18 @@ def node_names() -> list[str]:
 
 def look_at(node: str) -> tuple[str, node_folder.Content]:
     """The path of a node's data folder, and what is in it. Raises TimeoutError."""
-    path, content = _on_node(node, _look)
+    path, content = work_on(node, _look)
     return path, content
 
 
 def claim_own(home: Home, cluster_id: str, host: str) -> None:
     """Make room on a node for a host that is made while the server runs. Raises TimeoutError."""
-    _on_node(home.node, node_folder.add, Path(home.data), cluster_id, host)
+    work_on(home.node, node_folder.add, Path(home.data), cluster_id, host)
 
 
 def claim(home: Home, cluster: Description, host: str) -> None:
     """Make a node's unused data folder the place of a host of a cluster."""
-    _on_node(home.node, node_folder.claim, Path(home.data), cluster, host)
+    work_on(home.node, node_folder.claim, Path(home.data), cluster, host)
 
 
 def _look() -> tuple[str, node_folder.Content]:
@@ -213,7 +213,8 @@ def _look() -> tuple[str, node_folder.Content]:
     return path, node_folder.look(Path(path))
 
 
-def _on_node(node: str, work: Callable[..., Any], *arguments: Any) -> Any:
+def work_on(node: str, work: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function on a node. Raises TimeoutError."""
     task = ray.remote(work).options(num_cpus=0, **Home(node, "").pin)
     return ray.get(task.remote(*arguments), timeout=START_S_MAX)
 

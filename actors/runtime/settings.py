@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from api import limits
+from api.addresses import Callers, ProxyHeader
 
 
 class Settings(Struct, frozen=True):
@@ -16,7 +17,8 @@ class Settings(Struct, frozen=True):
     partition; `replace_after_s`: others get those of a host that was silent for so long.
     `resident_max`: actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`:
     how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
-    this server. `user_quota_bytes`, `chat_quota_bytes`: of files."""
+    this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
+    networks that may have any number. `user_quota_bytes`, `chat_quota_bytes`: of files."""
 
     data: str
     cluster_id: str
@@ -35,10 +37,18 @@ class Settings(Struct, frozen=True):
     version: str = "0.1.0"
     user_quota_bytes: int = limits.MEDIA_BYTES_PER_USER_MAX
     chat_quota_bytes: int = limits.MEDIA_BYTES_PER_CHAT_MAX
+    proxy_header: ProxyHeader = "x-forwarded-for"
+    connections_per_address_max: int = limits.CONNECTIONS_PER_ADDRESS_MAX
+    exempt: tuple[str, ...] = ()
+
+    @property
+    def callers(self) -> Callers:
+        return Callers(self.proxies, self.proxy_header, self.exempt)
 
     def set_limits(self) -> None:
         """The limits of this process are those of this server from now on."""
         limits.set_quotas(self.user_quota_bytes, self.chat_quota_bytes)
+        limits.set_connections(self.connections_per_address_max)
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

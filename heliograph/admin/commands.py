@@ -71,6 +71,14 @@ def users(data: Data = DATA, as_json: Json = False) -> None:
 
 
 @app.command()
+def metrics_token(data: Data = DATA) -> None:
+    """Print the token with which Prometheus may read /metrics (docs/operations.md)."""
+    from heliograph.admin.live import token_for_metrics
+
+    print(token_for_metrics(data))
+
+
+@app.command()
 def stats(data: Data = DATA, as_json: Json = False) -> None:
     """Show the figures of every process of a running server."""
     from heliograph.admin.live import figures

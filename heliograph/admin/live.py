@@ -23,10 +23,17 @@ from actors.passwords import check_new, prepared
 from actors.runtime import refs
 from actors.runtime.placement import own_partition
 from actors.runtime.refs import ActorRef
+from actors.runtime.secrets import metrics_token, read_token
 from api import methods as m
 from api.errors import ApiError
 from heliograph.failing import Told
-from heliograph.server.config import NODE_FILE, RunFile, node_temporary, ray_membership
+from heliograph.server.config import (
+    NODE_FILE,
+    TOKEN_FILE,
+    RunFile,
+    node_temporary,
+    ray_membership,
+)
 
 if TYPE_CHECKING:
     from actors.runtime.replication.host_lines import Doors
@@ -412,6 +419,17 @@ async def _typed(gateway: Any, kind: type[R], ref: ActorRef, message: i.Internal
     return msgspec.json.decode(await gateway.ask(ref, message, read=True), type=kind)
 
 
+def token_for_metrics(data: Path) -> str:
+    """What `/metrics` of the server or cluster with this data folder wants to be shown. Raises
+    NotRunning."""
+    try:
+        return metrics_token(read_token(data / TOKEN_FILE))
+    except OSError as error:
+        raise NotRunning(
+            f"{data} has no {TOKEN_FILE}: it is made when a server is first started there"
+        ) from error
+
+
 def figures(data: Path) -> dict[str, dict[str, float]]:
     """The metrics of a running server: process to name to value. Raises NotRunning."""
     run = running(data)
@@ -419,7 +437,12 @@ def figures(data: Path) -> dict[str, dict[str, float]]:
     from prometheus_client.parser import text_string_to_metric_families
 
     try:
-        answer = httpx2.get(f"{run.url}/metrics", trust_env=False, timeout=10.0)
+        answer = httpx2.get(
+            f"{run.url}/metrics",
+            headers={"authorization": f"Bearer {token_for_metrics(data)}"},
+            trust_env=False,
+            timeout=10.0,
+        )
         answer.raise_for_status()
     except httpx2.HTTPError as error:
         raise NotRunning(f"the server at {run.url} does not answer: {error}") from error

@@ -22,8 +22,15 @@ from api.clock import now_ms
 from api.urls import bracketed
 from heliograph.failing import Told
 from heliograph.server.config import COPIES, ServerConfig
+from heliograph.server.environment import entrance_file
 from heliograph.server.layout import LayoutError, is_pooled, lay_out
-from heliograph.server.main import settings_of, wait_until_ready, write_run_file
+from heliograph.server.main import (
+    entrance_of,
+    serve_options,
+    settings_of,
+    wait_until_ready,
+    write_run_file,
+)
 from heliograph.server.node import node_environment
 from heliograph.server.up import PARTITIONS, REPLICATED_PARTITIONS
 from storage import node_folder
@@ -118,11 +125,13 @@ def start(
     )
     settings = settings_of(config)
     say(f"Starting Heliograph on {', '.join(layout.homes.values())} ...")
-    listen = {"host": config.host, "port": config.port}
+    entrance = entrance_of(config)
+    for node in layout.homes.values():
+        cluster.work_on(node, entrance.write, entrance_file(Path(looked[node][0])))
     unchanged = _started_before(settings)
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(cluster.start_on, homes | own, settings)
-        serve.start(proxy_location="EveryNode", http_options=listen)
+        serve.start(proxy_location="EveryNode", http_options=serve_options(config))
         if not (unchanged and len(homes) <= _fronts() <= len(homes) + len(layout.missing)):
             application = serve_app.application(settings, fronts=len(homes))
             serve.run(application, name=serve_app.APP, route_prefix="/")

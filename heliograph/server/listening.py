@@ -1,5 +1,5 @@
-"""Where a server listens: what `--host`, `--port`, `--ws-port` and `--public-url` mean, checked
-before anything starts."""
+"""Where a server listens, and for whom: what `--host`, `--port`, `--ws-port`, `--public-url` and
+`--exempt` mean, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+from api.addresses import parse_networks
 from api.urls import bracketed, server_url
 from heliograph.failing import Told
 
@@ -94,3 +95,11 @@ def check_public_url(url: str) -> str:
             f"--public-url {url} is no address like https://chat.example.org: {error}"
         ) from error
     return plain
+
+
+def check_networks(text: str) -> tuple[str, ...]:
+    """The networks one by one. Raises CannotListen."""
+    try:
+        return tuple(map(str, parse_networks([text])))
+    except ValueError as error:
+        raise CannotListen(f"--exempt: {error}") from error

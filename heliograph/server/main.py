@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.runtime.secrets import cluster_token, front_secret
 from heliograph.server import local_nodes
 from heliograph.server.children import adopt_orphans, end_descendants, end_workers_of
 from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_membership
-from heliograph.server.environment import ray_environment, serve_environment
+from heliograph.server.environment import entrance_file, ray_environment, serve_environment
+from heliograph.server.haproxy import Entrance
 from heliograph.server.local_nodes import LocalNodes
 from heliograph.server.ray_processes import RayProcesses
 from heliograph.server.supervisor import FAILED, READY
@@ -49,7 +51,7 @@ def environment(config: ServerConfig) -> dict[str, str]:
         "RAY_TMPDIR": local_nodes.temporary(config.temporary),
         **ray_membership(Path(config.data)),
         **ray_environment(),
-        **serve_environment(Path(config.temporary) / "haproxy", config.port),
+        **serve_environment(Path(config.temporary) / "haproxy", config.port, Path(config.data)),
     }
 
 
@@ -75,7 +77,20 @@ def settings_of(config: ServerConfig) -> Settings:
         version=config.version,
         user_quota_bytes=config.user_quota_bytes,
         chat_quota_bytes=config.chat_quota_bytes,
+        proxy_header=config.proxy_header,
+        connections_per_address_max=config.connections_per_address_max,
+        exempt=config.exempt,
     )
+
+
+def entrance_of(config: ServerConfig) -> Entrance:
+    """What clients meet on the HTTP port. Fronts are on loopback behind it: `serve_options`."""
+    return config.entrance(front_secret(cluster_token()))
+
+
+def serve_options(config: ServerConfig) -> dict[str, Any]:
+    """Where Serve's own parts listen: HAProxy is told otherwise (`heliograph.server.haproxy`)."""
+    return {"host": "127.0.0.1", "port": config.port}
 
 
 def start(config: ServerConfig) -> tuple[str, LocalNodes]:
@@ -101,7 +116,8 @@ def start(config: ServerConfig) -> tuple[str, LocalNodes]:
     settings = settings_of(config)
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(_start_actors, config, settings)
-        serve.start(http_options={"host": config.host, "port": config.port})
+        entrance_of(config).write(entrance_file(Path(config.data)))
+        serve.start(http_options=serve_options(config))
         log.info("serve is up after %.1f s", time.monotonic() - begun_s)
         serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
         log.info("the front is up after %.1f s", time.monotonic() - begun_s)

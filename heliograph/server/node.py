@@ -14,7 +14,7 @@ from pathlib import Path
 
 from heliograph._reading import read_file
 from heliograph.failing import Told
-from heliograph.server.config import NODE_FILE, node_temporary, ray_membership
+from heliograph.server.config import NODE_FILE, TOKEN_FILE, node_temporary, ray_membership
 from heliograph.server.environment import raise_file_limit, ray_environment, serve_environment
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -31,7 +31,7 @@ def prepare(data: Path, name: str, token: Path) -> None:
     NodeError."""
     if not NAME.fullmatch(name):
         raise NodeError(f"{name!r} is no name for a node: letters, digits, dots and dashes")
-    own = data / "ray-token"
+    own = data / TOKEN_FILE
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         secret = read_file(token, TOKEN_BYTES_MAX)
@@ -72,7 +72,7 @@ def node_environment(data: Path) -> dict[str, str]:
     return {
         **ray_membership(data),
         **ray_environment(),
-        **serve_environment(make_temporary(data) / "ha", 0),
+        **serve_environment(make_temporary(data) / "ha", 0, data),
         DATA_VARIABLE: str(data),
     }
 

@@ -14,10 +14,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from api.addresses import ProxyHeader
 from heliograph.failing import Told, is_unicode
 from heliograph.server import local_nodes
 from heliograph.server.config import COPIES, ServerConfig
-from heliograph.server.listening import check_host, check_ports, check_public_url, is_loopback
+from heliograph.server.listening import (
+    check_host,
+    check_networks,
+    check_ports,
+    check_public_url,
+    is_loopback,
+)
 from heliograph.server.supervisor import Supervisor
 from storage.folder import DataFolder
 from storage.port import DataFolderError
@@ -49,6 +56,9 @@ def up(
     proxies: int | None,
     user_quota_bytes: int,
     chat_quota_bytes: int,
+    proxy_header: ProxyHeader,
+    connections_per_address_max: int,
+    exempt: str,
     console: Console,
 ) -> int:
     """Run a server in the foreground; returns the exit code. Raises UpError."""
@@ -57,6 +67,7 @@ def up(
         raise UpError("--data must be a path in UTF-8")
     public_url = check_public_url(public_url)
     host = check_host(host)
+    networks = check_networks(exempt)
     if nodes is not None:
         if hosts not in (None, nodes) or dedicated:
             raise UpError("--nodes is for one host a node, and not for --dedicated")
@@ -102,6 +113,9 @@ def up(
         version=version("heliograph"),
         user_quota_bytes=user_quota_bytes,
         chat_quota_bytes=chat_quota_bytes,
+        proxy_header=proxy_header,
+        connections_per_address_max=connections_per_address_max,
+        exempt=networks,
     )
     try:
         console.print("Starting Heliograph ...")

@@ -165,10 +165,16 @@ class Cluster:
         self.nodes[0].run("heliograph", "admin", "dedicate", chat_id, "--data", DATA)
         return own_host(own_partition(refs.chat(chat_id)))
 
+    def metrics_token(self) -> str:
+        """What `/metrics` of each node wants to be shown."""
+        command = ("heliograph", "admin", "metrics-token", "--data", DATA)
+        return self.nodes[0].run(*command).stdout.strip()
+
     def figures(self, node: int) -> str:
         """What a node's `/metrics` says."""
         url = f"http://{self.nodes[node].name}:8000/metrics"
-        script = f"import httpx2; print(httpx2.get({url!r}, timeout=3).text)"
+        shown = {"authorization": f"Bearer {self.metrics_token()}"}
+        script = f"import httpx2; print(httpx2.get({url!r}, headers={shown!r}, timeout=3).text)"
         return self.operator.run("python", "-c", script, check=False).stdout
 
     def consist_of(self, nodes: list[Machine]) -> None:

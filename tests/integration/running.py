@@ -16,6 +16,8 @@ from typing import Any
 import httpx2
 import psutil
 
+from actors.runtime.secrets import metrics_token, read_token
+from heliograph.server.config import TOKEN_FILE
 from heliograph.server.ports import free_ports
 
 START_S_MAX = 300
@@ -113,6 +115,12 @@ class RunningServer:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def metrics(self) -> str:
+        """What `/metrics` says."""
+        token = metrics_token(read_token(self.data / TOKEN_FILE))
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx2.get(f"{self.url}/metrics", headers=headers, trust_env=False).text
+
     def run(
         self, *arguments: str, stdin: str = "", timeout_s: float = HANGS_S
     ) -> subprocess.CompletedProcess[str]:
@@ -200,7 +208,7 @@ def flows(count: Callable[[], int], turns_min: int = 1_000) -> None:
 def turns(server: RunningServer) -> int:
     """How many turns the hosts have executed; 0 where that cannot be told."""
     try:
-        text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+        text = server.metrics()
     except httpx2.HTTPError:
         return 0
     return sum(

@@ -67,7 +67,7 @@ def server(disk: Path) -> Iterator[RunningServer]:
 
 
 def read_only_hosts(server: RunningServer) -> int:
-    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    text = server.metrics()
     values = [line for line in text.splitlines() if line.startswith("heliograph_read_only{")]
     return sum(line.endswith(" 1.0") for line in values)
 

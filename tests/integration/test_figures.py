@@ -69,15 +69,12 @@ def parsed(text: str) -> Figures:
     return Figures(kinds, values)
 
 
-def figures(front: httpx2.Client) -> Figures:
+def figures(server: RunningServer) -> Figures:
     """The figures of all processes: one that is busy for seconds is left out of an answer."""
     found: list[Figures] = []
 
     def complete() -> bool:
-        answer = front.get("/metrics")
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/plain")
-        found[:] = [parsed(answer.text)]
+        found[:] = [parsed(server.metrics())]
         processes = {process for of_name in found[0].values.values() for process in of_name}
         return processes >= HOSTS | EDGES
 
@@ -85,8 +82,8 @@ def figures(front: httpx2.Client) -> Figures:
     return found[0]
 
 
-def test_every_process_tells_its_figures(front: httpx2.Client) -> None:
-    told = figures(front)
+def test_every_process_tells_its_figures(server: RunningServer) -> None:
+    told = figures(server)
     here = DESCRIPTIONS.keys() - ONLY_WITH_COPIES
     assert told.kinds.keys() == {f"heliograph_{name}" for name in here}
     assert all((kind == "counter") == name.endswith("_total") for name, kind in told.kinds.items())
@@ -99,23 +96,23 @@ def test_every_process_tells_its_figures(front: httpx2.Client) -> None:
     assert told.values["heliograph_uptime_s"].keys() >= HOSTS | EDGES
 
 
-def test_the_figures_that_operators_are_told_to_watch_are_there(front: httpx2.Client) -> None:
+def test_the_figures_that_operators_are_told_to_watch_are_there(server: RunningServer) -> None:
     documented = set(re.findall(r"heliograph_\w+", (ROOT / "docs/operations.md").read_text()))
     assert documented
-    assert documented <= figures(front).kinds.keys()
+    assert documented <= figures(server).kinds.keys()
 
 
-def test_the_front_tells_its_own_figures(front: httpx2.Client) -> None:
-    waiting = figures(front).values["heliograph_requests_waiting"]
+def test_the_front_tells_its_own_figures(server: RunningServer) -> None:
+    waiting = figures(server).values["heliograph_requests_waiting"]
     assert any(process.startswith("front") for process in waiting)
 
 
-def test_who_hangs_is_left_out_of_the_figures(server: RunningServer, front: httpx2.Client) -> None:
+def test_who_hangs_is_left_out_of_the_figures(server: RunningServer) -> None:
     [pid] = server.pids("ray::Edge")
     edge = psutil.Process(pid)
     edge.suspend()
     try:
-        told = parsed(front.get("/metrics").text)
+        told = parsed(server.metrics())
     finally:
         edge.resume()
     assert told.values["heliograph_turns_total"].keys() == HOSTS
@@ -123,38 +120,38 @@ def test_who_hangs_is_left_out_of_the_figures(server: RunningServer, front: http
 
 
 def test_counters_count_what_happens(server: RunningServer, front: httpx2.Client) -> None:
-    start = figures(front)
+    start = figures(server)
     alice = register(server)
     notes = alice.call("chats.open_private", user_id=alice.user_id)["id"]
-    before = figures(front)
+    before = figures(server)
     assert before.total("password_hashes_total") > start.total("password_hashes_total")
     for number in range(1, SENDS + 1):
         alice.call("messages.send", chat_id=notes, text=f"message {number}", random_id=number)
 
     def moved(name: str) -> float:
-        return figures(front).total(name) - before.total(name)
+        return figures(server).total(name) - before.total(name)
 
     # Each was answered before the next was sent, so each had a batch of its own.
     wait_for(lambda: moved("turns_total") >= SENDS and moved("commits_total") >= SENDS)
     assert moved("commit_seconds_total") > 0
     assert moved("failures_total") == 0
-    refusals = figures(front).total("refusals_total")
+    refusals = figures(server).total("refusals_total")
     refused = front.post(
         "/api/messages.send",
         json={"chat_id": "g1", "text": "x", "random_id": 1},
         headers={"Authorization": f"Bearer {alice.token}"},
     )
     check_refusal(refused, "chat_not_found")
-    wait_for(lambda: figures(front).total("refusals_total") > refusals)
+    wait_for(lambda: figures(server).total("refusals_total") > refusals)
 
 
-def test_connections_are_counted_up_and_down(server: RunningServer, front: httpx2.Client) -> None:
+def test_connections_are_counted_up_and_down(server: RunningServer) -> None:
     alice = register(server)
     count = limits.CONNECTIONS_PER_SESSION_MAX
-    wait_for(lambda: figures(front).total("connections") == 0)
+    wait_for(lambda: figures(server).total("connections") == 0)
     with contextlib.ExitStack() as stack:
         for _ in range(count):
             stack.enter_context(alice.connect(server.ws_port))
-        wait_for(lambda: figures(front).total("connections") == count)
-        wait_for(lambda: figures(front).total("online_actors") > 0)
-    wait_for(lambda: figures(front).total("connections") == 0)
+        wait_for(lambda: figures(server).total("connections") == count)
+        wait_for(lambda: figures(server).total("online_actors") > 0)
+    wait_for(lambda: figures(server).total("connections") == 0)

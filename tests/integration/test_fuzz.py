@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import httpx2
 import msgspec
 import pytest
 import requests
@@ -46,7 +45,7 @@ def fuzz(examples: int) -> settings:
 
 def failures(server: RunningServer) -> float:
     """Turns that failed by a defect."""
-    lines = httpx2.get(f"{server.url}/metrics", trust_env=False).text.splitlines()
+    lines = server.metrics().splitlines()
     counts = [
         float(line.split()[-1]) for line in lines if line.startswith("heliograph_failures_total{")
     ]

@@ -352,6 +352,6 @@ def flipped(data: Path, mark: bytes) -> int:
 
 
 def figure(server: RunningServer, name: str) -> float:
-    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    text = server.metrics()
     rows = [line for line in text.splitlines() if line.startswith(name)]
     return sum(float(line.split()[-1]) for line in rows)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import socket
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ import httpx2
 import psutil
 import pytest
 
+from api.limits import CONNECTIONS_PER_ADDRESS_MAX
 from tests.integration.raw_socket import ANSWER_S_MAX
 from tests.integration.running import RunningServer, wait_for
 
@@ -57,48 +60,112 @@ def listening(server: RunningServer) -> list[Listening]:
     return found
 
 
-def is_replica(sock: Listening) -> bool:
-    return sock.title.startswith("ray::ServeReplica")
-
-
-def serves_the_api(sock: Listening) -> bool:
-    """Whether help.config is answered there."""
+def reached(sock: Listening, path: str, **headers: str) -> httpx2.Response | None:
+    """What is answered there; None if it is not HTTP."""
     host = "127.0.0.1" if sock.everywhere else sock.address
+    url = f"http://{f'[{host}]' if ':' in host else host}:{sock.port}{path}"
     with contextlib.suppress(httpx2.HTTPError):
-        url = f"http://{f'[{host}]' if ':' in host else host}:{sock.port}/api/help.config"
-        return "server_id" in httpx2.post(url, timeout=ANSWER_S_MAX, trust_env=False).text
+        return httpx2.post(url, timeout=ANSWER_S_MAX, trust_env=False, headers=headers)
+    return None
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that listens on all addresses."""
+    data = tmp_path_factory.mktemp("public") / "data"
+    running = RunningServer(data, "--host", "0.0.0.0", "--exempt", "127.0.0.3").start()
+    yield running
+    running.stop()
+
+
+def test_by_default_everything_is_on_loopback(server: RunningServer) -> None:
+    wait_for(lambda: not [sock for sock in listening(server) if not sock.on_loopback])
+    ports = {(sock.address, sock.port) for sock in listening(server)}
+    assert {("127.0.0.1", server.port), ("127.0.0.1", server.ws_port)} <= ports
+
+
+def test_two_ports_are_open_to_others_and_nothing_else_listens_but_on_loopback(
+    public: RunningServer,
+) -> None:
+    """Serve's replicas listen for calls between deployments until their constructors are done."""
+
+    def open_ports() -> set[int]:
+        return {sock.port for sock in listening(public) if not sock.on_loopback}
+
+    wait_for(lambda: open_ports() == {public.port, public.ws_port})
+    named = {sock.title.split()[0].rpartition("/")[2] for sock in listening(public)}
+    assert {
+        "haproxy",
+        "gcs_server",
+        "raylet",
+        "ray::Edge",
+        "ray::ServeReplica:heliograph:Front",
+    } <= {name.removesuffix(".__init__") for name in named}
+
+
+def test_behind_the_entrance_nobody_is_answered(public: RunningServer) -> None:
+    """Whatever a user of this machine says there of who calls."""
+    forged = {"x-forwarded-for": "203.0.113.7", "x-heliograph-client": "203.0.113.7"}
+    behind = [sock for sock in listening(public) if sock.port != public.port]
+    answers = [reached(sock, "/api/help.config", **forged) for sock in behind]
+    spoken = [answer for answer in answers if answer is not None]
+    assert 403 in {answer.status_code for answer in spoken}, "the front is among them"
+    assert not [answer for answer in spoken if answer.is_success]
+
+
+def test_wrong_passwords_are_counted_whoever_they_are_said_to_be_from(
+    public: RunningServer,
+) -> None:
+    with httpx2.Client(base_url=public.url, timeout=ANSWER_S_MAX, trust_env=False) as client:
+        account = {"username": "somebody", "password": "password of somebody", "name": "S"}
+        assert client.post("/api/auth.register", json=account).status_code == 200
+        said = []
+        for number in range(8):
+            headers = {
+                "x-forwarded-for": f"203.0.113.{number}",
+                "forwarded": f"for=203.0.113.{number}",
+                "x-heliograph-client": f"203.0.113.{number}",
+            }
+            wrong = {"username": "somebody", "password": f"wrong {number}"}
+            said.append(client.post("/api/auth.login", json=wrong, headers=headers).status_code)
+    assert 429 in said
+
+
+def test_figures_are_for_who_has_the_token(public: RunningServer) -> None:
+    said = public.run("admin", "metrics-token", "--data", str(public.data))
+    headers = {"authorization": f"Bearer {said.stdout.strip()}"}
+    with httpx2.Client(base_url=public.url, timeout=ANSWER_S_MAX, trust_env=False) as client:
+        assert client.get("/metrics").status_code == 401
+        answer = client.get("/metrics", headers=headers)
+    assert answer.status_code == 200
+    assert "heliograph_turns_total" in answer.text
+
+
+def test_connections_of_one_address_leave_room_for_all_others(public: RunningServer) -> None:
+    """Half-sent requests on both ports, as many as the machine can open."""
+    for port, path in ((public.port, "/healthz"), (public.ws_port, "/ws")):
+        with contextlib.ExitStack() as held:
+            for _ in range(CONNECTIONS_PER_ADDRESS_MAX + 50):
+                with contextlib.suppress(OSError):
+                    sock = held.enter_context(connected(port, "127.0.0.1"))
+                    sock.sendall(b"POST /api/help.config HTTP/1.1\r\nX-Half: ")
+            assert not answered(port, "127.0.0.1", path)
+            assert answered(port, "127.0.0.2", path)
+            assert answered(port, "127.0.0.3", path)
+
+
+def connected(port: int, source: str) -> socket.socket:
+    address = ("127.0.0.1", port)
+    return socket.create_connection(address, ANSWER_S_MAX, source_address=(source, 0))
+
+
+def answered(port: int, source: str, path: str) -> bool:
+    """Whether a request is answered at all."""
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with contextlib.suppress(OSError), connected(port, source) as sock:
+        sock.sendall(ask.encode())
+        return sock.recv(100).startswith(b"HTTP/1.1 ")
     return False
-
-
-def test_what_clients_speak_to_is_on_loopback(server: RunningServer) -> None:
-    sockets = listening(server)
-    public = [sock for sock in sockets if sock.port in (server.port, server.ws_port)]
-    assert {(s.address, s.port) for s in public} == {
-        ("127.0.0.1", server.port),
-        ("127.0.0.1", server.ws_port),
-    }
-    serving = [sock for sock in sockets if serves_the_api(sock)]
-    assert server.port in {sock.port for sock in serving}
-    assert any(is_replica(sock) for sock in serving), "the front behind the proxy"
-    proxies = [sock for sock in sockets if "/haproxy " in sock.title]
-    assert proxies
-    assert not [sock for sock in serving + proxies if not sock.on_loopback]
-
-
-def test_ray_listens_on_loopback(server: RunningServer) -> None:
-    sockets = [sock for sock in listening(server) if not is_replica(sock)]
-    assert not [sock for sock in sockets if not sock.on_loopback]
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="Serve's replicas bind their gRPC servers (which want the token) to [::], whatever the "
-    "address of the node: ray/serve/_private/replica.py, _on_initialized",
-)
-def test_replicas_listen_on_loopback(server: RunningServer) -> None:
-    sockets = [sock for sock in listening(server) if is_replica(sock)]
-    assert sockets
-    assert not [sock for sock in sockets if not sock.on_loopback]
 
 
 # --- two servers ------------------------------------------------------------------------------

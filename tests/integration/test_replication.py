@@ -9,7 +9,6 @@ import shutil
 import signal
 from typing import Any
 
-import httpx2
 import pytest
 
 from heliograph.admin.copies import copies_in
@@ -30,7 +29,7 @@ def server(four_hosts: RunningServer) -> RunningServer:
 
 def figure(server: RunningServer, name: str) -> list[float]:
     """What the hosts say of themselves."""
-    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    text = server.metrics()
     return [
         float(line.split()[-1])
         for line in text.splitlines()

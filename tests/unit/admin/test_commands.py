@@ -16,10 +16,11 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from actors.runtime.secrets import metrics_token
 from heliograph.admin import commands
 from heliograph.cli import app
 from heliograph.failing import Told
-from heliograph.server.config import RunFile
+from heliograph.server.config import TOKEN_FILE, RunFile
 from tests.unit.admin.conftest import ODD_NAME
 
 METRICS = b"""\
@@ -42,6 +43,7 @@ def run_file(data: Path, url: str) -> None:
     """As a running server leaves it."""
     run = RunFile(url, "", 1, "127.0.0.1:1", "cluster", "")
     (data / "run.json").write_bytes(msgspec.json.encode(run))
+    (data / TOKEN_FILE).write_text("of this server\n")
 
 
 @pytest.fixture
@@ -50,7 +52,8 @@ def answering(data: Path) -> Iterator[Path]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/metrics" else 404)
+            shown = self.headers["Authorization"] == f"Bearer {metrics_token('of this server')}"
+            self.send_response(200 if self.path == "/metrics" and shown else 404)
             self.end_headers()
             self.wfile.write(METRICS)
 
@@ -145,6 +148,16 @@ def test_figures_of_all_processes_stand_side_by_side(answering: Path) -> None:
         ["commit_s", "0.013", ""],
         ["turns_total", "12,345", "7"],
     ]
+
+
+def test_the_token_for_figures_is_printed_for_who_has_the_folder(data: Path) -> None:
+    run_file(data, "http://127.0.0.1:1")
+    result = admin("metrics-token", "--data", data)
+    assert result.stdout == metrics_token("of this server") + "\n"
+    (data / TOKEN_FILE).unlink()
+    result = admin("metrics-token", "--data", data)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert TOKEN_FILE in result.stderr
 
 
 def test_figures_as_json(answering: Path) -> None:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from api import limits
 from api import methods as m
+from api.addresses import NO_PROXIES, Callers
 from api.errors import ERRORS, ApiError, Problem
-from api.http import App, Body, Message, Receive, Send, caller_address
+from api.http import App, Body, Message, Receive, Send
 
 WAIT_S = 10.0
 SECRET = "the-inside-of-the-server"
@@ -44,7 +45,9 @@ class FakeBackend:
     async def ready(self) -> bool:
         return self.is_ready
 
-    async def metrics(self) -> bytes:
+    async def metrics(self, token: str) -> bytes:
+        if token != "1.2.secret":
+            raise ApiError("unauthorized")
         return b"# TYPE heliograph_x gauge\nheliograph_x 1.0\n"
 
     async def websocket(self, receive: Receive, send: Send) -> None:
@@ -78,9 +81,9 @@ class Answer(NamedTuple):
 class Server:
     """An application that was started, and requests to it."""
 
-    def __init__(self, backend: FakeBackend) -> None:
+    def __init__(self, backend: FakeBackend, callers: Callers = NO_PROXIES) -> None:
         self.backend = backend
-        self.app = App(self._start)
+        self.app = App(self._start, callers)
 
     async def _start(self) -> FakeBackend:
         return self.backend
@@ -148,9 +151,11 @@ async def talk(
 def ask(path: str, body: bytes | list[bytes] = b"", *headers: Any, **options: Any) -> Answer:
     """One request to an application on its own."""
     backend = options.pop("backend", None) or FakeBackend()
+    callers = options.pop("callers", NO_PROXIES)
 
     async def run() -> Answer:
-        return await (await Server(backend).started()).send(path, body, *headers, **options)
+        server = await Server(backend, callers).started()
+        return await server.send(path, body, *headers, **options)
 
     return asyncio.run(run())
 
@@ -320,7 +325,7 @@ def test_methods_are_called_by_post_only(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/docs", "/api/docs/"]
+    "path", ["/", "/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/api/docs/"]
 )
 def test_pages_are_read_only(path: str) -> None:
     shown, head = ask(path, verb="GET"), ask(path, verb="HEAD")
@@ -487,8 +492,12 @@ def test_ready_only_when_all_hosts_answer() -> None:
     assert ask("/healthz", verb="GET", backend=backend).status == 200, "alive all the same"
 
 
-def test_metrics_are_text() -> None:
-    answer = ask("/metrics", verb="GET")
+def test_metrics_are_text_for_who_has_the_token() -> None:
+    for wrong in ((), ((b"authorization", b"Bearer 1.2.other"),)):
+        assert b"heliograph_x" not in ask("/metrics", b"", *wrong, verb="GET").body
+        ask("/metrics", b"", *wrong, verb="GET").problem("unauthorized")
+    ask("/metrics", b"", TOKEN, verb="POST").problem("method_not_allowed")
+    answer = ask("/metrics", b"", TOKEN, verb="GET")
     assert answer.headers[b"content-type"].startswith(b"text/plain")
     assert b"heliograph_x 1.0" in answer.body
 
@@ -501,10 +510,11 @@ def test_live_connections_have_one_address() -> None:
         backend = FakeBackend()
         server = await Server(backend).started()
         connect: Message = {"type": "websocket.connect"}
-        said = await talk(server.app, {"type": "websocket", "path": "/other"}, [connect])
+        scope: Message = {"type": "websocket", "path": "/other", "headers": []}
+        said = await talk(server.app, scope, [connect])
         assert [message["type"] for message in said] == ["websocket.close"]
         assert backend.sockets == 0
-        await talk(server.app, {"type": "websocket", "path": "/ws"}, [connect])
+        await talk(server.app, {**scope, "path": "/ws"}, [connect])
         assert backend.sockets == 1
 
     asyncio.run(run())
@@ -514,41 +524,56 @@ def test_live_connections_have_one_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("forwarded", "client", "address"),
+    ("callers", "address"),
     [
-        (None, ("192.0.2.7", 1), "192.0.2.7"),
-        (b"198.51.100.1", ("192.0.2.7", 1), "198.51.100.1"),
-        (b"10.0.0.1, 198.51.100.1", ("192.0.2.7", 1), "198.51.100.1"),
-        (b"10.0.0.1,", ("192.0.2.7", 1), "unknown"),
-        (b"2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::/64"),
-        (b"2001:db8:1:2:ffff::9", None, "2001:db8:1:2::/64"),
-        (b"::ffff:198.51.100.1", None, "198.51.100.1"),
-        (b"nonsense", ("192.0.2.7", 1), "unknown"),
-        (b"\xff\x00", None, "unknown"),
-        (None, None, "unknown"),
+        (Callers(), "192.0.2.7"),
+        (Callers(1), "198.51.100.1"),
+        (Callers(2), "10.9.9.9"),
+        (Callers(1, "forwarded"), "203.0.113.0"),
     ],
 )
-def test_the_caller_is_whom_the_nearest_proxy_names(
-    forwarded: bytes | None, client: Any, address: str
-) -> None:
-    headers = {} if forwarded is None else {b"x-forwarded-for": forwarded}
-    assert caller_address(headers, client) == address
-
-
-def test_of_repeated_headers_the_proxys_counts() -> None:
+def test_the_caller_is_whom_the_operators_proxies_name(callers: Callers, address: str) -> None:
+    """Without a proxy, nothing that a request says is believed."""
+    headers = (
+        (b"x-forwarded-for", b"10.9.9.9"),
+        (b"x-forwarded-for", b"198.51.100.1:4000"),
+        (b"forwarded", b"for=10.9.9.9"),
+        (b"forwarded", b'for="203.0.113.0:80";by=_edge'),
+    )
     backend = FakeBackend()
-    claimed, seen = (b"X-Forwarded-For", b"10.9.9.9"), (b"x-forwarded-for", b"198.51.100.1")
-    ask("/api/help.limits", b"{}", JSON_TYPE, claimed, seen, backend=backend)
-    assert backend.calls[0][2] == "198.51.100.1"
+    ask("/api/help.limits", b"{}", JSON_TYPE, *headers, backend=backend, callers=callers)
+    assert backend.calls[0][2] == address
 
 
-@pytest.mark.parametrize(
-    ("proxies", "address"),
-    [(0, "10.0.0.2"), (1, "198.51.100.1"), (2, "203.0.113.9"), (8, "203.0.113.9")],
-)
-def test_each_proxy_of_the_operators_is_passed_over(proxies: int, address: str) -> None:
-    headers = {b"x-forwarded-for": b"203.0.113.9, 198.51.100.1, 10.0.0.2"}
-    assert caller_address(headers, None, proxies) == address
+def test_an_address_has_so_many_requests_under_way_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "CONNECTIONS_PER_ADDRESS_MAX", 2)
+
+    async def run() -> None:
+        backend, go = FakeBackend(), asyncio.Event()
+
+        async def wait() -> bytes:
+            await go.wait()
+            return b"{}"
+
+        backend.act = wait
+        server = await Server(backend, Callers(1, exempt=("198.51.100.0/24",))).started()
+
+        def from_(address: str) -> asyncio.Task[Answer]:
+            told = (b"x-forwarded-for", address.encode())
+            return asyncio.create_task(server.send("/api/help.limits", b"{}", JSON_TYPE, told))
+
+        under_way = [from_("2001:db8::1"), from_("2001:db8::2"), from_("203.0.113.7")]
+        under_way += [from_("198.51.100.1") for _ in range(3)]
+        while len(backend.calls) < len(under_way):  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0)
+        (await from_("2001:db8::3")).problem("overloaded")
+        go.set()
+        assert [(await task).status for task in under_way] == [200] * len(under_way)
+        assert (await from_("2001:db8::3")).status == 200
+
+    asyncio.run(run())
 
 
 def test_nothing_of_the_application_is_left_running() -> None:

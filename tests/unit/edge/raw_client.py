@@ -67,6 +67,10 @@ class Socket:
     def close(self) -> None:
         self._writer.close()
 
+    async def until(self, mark: bytes) -> bytes:
+        """What comes up to and with this."""
+        return await self._reader.readuntil(mark)
+
     async def end(self) -> bytes:
         """What comes until the server hangs up."""
         return await self._reader.read()

@@ -15,6 +15,7 @@ from actors.edge import listener as module
 from actors.edge.listener import Listener
 from api import limits
 from api import methods as m
+from api.addresses import NO_PROXIES, Callers
 from api.frames import Close
 from tests.unit.edge.kit import Person, Server
 from tests.unit.edge.raw_client import (
@@ -34,25 +35,35 @@ from tests.unit.edge.raw_client import (
 class Edge:
     """A listener on a port of its own."""
 
-    def __init__(self, server: Server, port: int) -> None:
+    def __init__(self, server: Server, port: int, callers: Callers) -> None:
         self.server, self.port = server, port
-        self.listener = Listener(server.gateway)
+        self.listener = Listener(server.gateway, callers)
         self.clients: list[Socket] = []
 
-    async def dial(self, path: str = "/ws") -> tuple[str, Socket]:
-        """Ask for a WebSocket; returns the status line, too."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(
+    async def reach(self, source: str = "127.0.0.1") -> Socket:
+        """A connection on which nothing was said yet."""
+        ends = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0))
+        self.clients.append(Socket(*ends))
+        return self.clients[-1]
+
+    async def dial(
+        self, path: str = "/ws", source: str = "127.0.0.1", told: str = ""
+    ) -> tuple[str, Socket]:
+        """Ask for a WebSocket; returns the status line, too; empty if it was hung up at once."""
+        client = await self.reach(source)
+        client.send(
             f"GET {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Sec-WebSocket-Version: 13\r\n{told}\r\n".encode()
         )
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.clients.append(Socket(reader, writer))
-        return head.decode().partition("\r\n")[0], self.clients[-1]
+        try:
+            head = await client.until(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            head = b""
+        return head.decode().partition("\r\n")[0], client
 
-    async def connect(self) -> Socket:
-        status, client = await self.dial()
+    async def connect(self, source: str = "127.0.0.1", told: str = "") -> Socket:
+        status, client = await self.dial(source=source, told=told)
         assert status.startswith("HTTP/1.1 101")
         return client
 
@@ -74,10 +85,10 @@ async def free_port() -> AsyncIterator[int]:
         yield sock.getsockname()[1]
 
 
-def on_edge(test: Callable[[Edge], Awaitable[None]]) -> None:
+def on_edge(test: Callable[[Edge], Awaitable[None]], callers: Callers = NO_PROXIES) -> None:
     async def main() -> None:
         async with asyncio.timeout(TEST_S_MAX), Server() as server, free_port() as port:
-            edge = Edge(server, port)
+            edge = Edge(server, port, callers)
             await edge.listener.start("127.0.0.1", port)
             await test(edge)
             await edge.listener.drain()
@@ -314,19 +325,72 @@ def test_who_says_nothing_is_closed_when_its_time_is_over(monkeypatch: pytest.Mo
 def test_a_full_edge_refuses_and_takes_again_when_somebody_leaves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Also who has not asked for a WebSocket yet has a place."""
     monkeypatch.setattr(limits, "CONNECTIONS_PER_EDGE_MAX", 2)
 
     async def test(edge: Edge) -> None:
-        first, _ = await edge.connect(), await edge.connect()
-        status, over = await edge.dial()
-        assert not status.startswith("HTTP/1.1 101")
-        await over.refused()
-        assert edge.listener.refused == 1
+        first, _ = await edge.connect(), await edge.reach()
+        assert (await edge.dial())[0] == ""
+        assert edge.listener.doors.refused == 1
         first.send(client_frame(CLOSE))
         assert await first.close_code() == 1000
         assert await first.end() == b""
         await edge.connect()
-        assert len(edge.listener.sockets) == 2
+        assert edge.listener.doors.open == 2
+
+    on_edge(test)
+
+
+def test_one_address_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CONNECTIONS_PER_ADDRESS_MAX", 2)
+
+    async def test(edge: Edge) -> None:
+        talking, half = await edge.connect(), await edge.reach()
+        half.send(b"GET /ws HTTP/1.1\r\nX-Half: ")
+        assert (await edge.dial())[0] == ""
+        for _ in range(3):
+            await edge.connect("127.0.0.2")
+        await edge.connect("127.0.0.3")
+        talking.hang_up()
+        while edge.listener.doors.open > 5:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.001)
+        await edge.connect()
+        assert (await edge.dial())[0] == "", "the other one still counts"
+
+    on_edge(test, Callers(exempt=("127.0.0.2",)))
+
+
+def test_behind_a_proxy_those_whom_it_names_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When they ask; before that all are the proxy's."""
+    monkeypatch.setattr(limits, "CONNECTIONS_PER_ADDRESS_MAX", 2)
+    names = ["2001:db8::1", "[2001:db8::2]:4000", "203.0.113.7", "203.0.113.7:1"]
+    told = [f"x-forwarded-for: 10.6.6.{at}, {name}\r\n" for at, name in enumerate(names)]
+
+    async def test(edge: Edge) -> None:
+        for _ in range(3):
+            await edge.reach()
+        first, *_ = [await edge.connect(told=header) for header in told]
+        for header in told:
+            status, over = await edge.dial(told=header)
+            assert not status.startswith("HTTP/1.1 101")
+            await over.refused()
+        first.send(client_frame(CLOSE))
+        await first.close_code()
+        assert await first.end() == b""
+        await edge.connect(told=told[1])
+
+    on_edge(test, Callers(proxies=1))
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /ws HTTP/1.1\r\nX-Half: "])
+def test_who_never_asks_is_sent_away(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HELLO_DEADLINE_S", 0.05)
+
+    async def test(edge: Edge) -> None:
+        client = await edge.reach()
+        client.send(said)
+        await client.refused()
+        assert edge.listener.doors.open == 0
 
     on_edge(test)
 

@@ -18,6 +18,7 @@ from heliograph.server.config import ServerConfig
 from heliograph.server.listening import (
     CannotListen,
     check_host,
+    check_networks,
     check_ports,
     check_public_url,
     is_loopback,
@@ -186,6 +187,26 @@ def test_every_address_of_this_machine_can_be_listened_on() -> None:
         if one.family in (socket.AF_INET, socket.AF_INET6):
             assert check_host(one.address) == one.address
             check_ports(one.address, *free_ports(2))
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1/24", "chat.example.org", "127.0.0.0/8,::1/129"])
+def test_networks_are_checked(text: str) -> None:
+    with pytest.raises(CannotListen, match="--exempt"):
+        check_networks(text)
+    assert check_networks("192.0.2.0/24, ::1") == ("192.0.2.0/24", "::1/128")
+    assert check_networks("") == ()
+
+
+@pytest.mark.parametrize(("proxies", "per_address"), [(0, 20), (1, 0)])
+def test_behind_a_proxy_the_entrance_counts_nobody(proxies: int, per_address: int) -> None:
+    """All come from the proxy's address there."""
+    changes = {"proxies": proxies, "connections_per_address_max": 20, "exempt": ("::1/128",)}
+    config = msgspec.structs.replace(CONFIG, **changes)
+    entrance = config.entrance("secret")
+    assert entrance.connections_per_address_max == per_address
+    assert entrance.exempt == ["::1/128"]
+    assert settings_of(config).connections_per_address_max == 20
+    assert settings_of(config).callers == (proxies, "x-forwarded-for", ("::1/128",))
 
 
 # --- quotas -----------------------------------------------------------------------------------

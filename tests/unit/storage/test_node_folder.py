@@ -34,7 +34,7 @@ def test_a_folder_with_something_else_in_it_is_not_claimed(tmp_path: Path) -> No
 
 
 def test_what_starting_a_node_leaves_is_not_something_else(tmp_path: Path) -> None:
-    for name in ("gcs", "logs", "node.json", "ray-token"):
+    for name in ("entrance.json", "gcs", "logs", "node.json", "ray-token"):
         (tmp_path / name).mkdir()
     node_folder.claim(tmp_path, CLUSTER, "host-1")
 
