@@ -201,9 +201,9 @@ def open_chat(state: Chat, message: OpenChat, turn: Turn) -> t.Chat:
     if head is None or not head.created_ms:
         saved = message.opener_id == message.peer_id
         blocked_by = () if head is None else head.blocked_by
-        state.put(turn, ChatHead("saved" if saved else "private", "", turn.now_ms, 0, blocked_by))
+        state.put(turn, ChatHead("saved" if saved else "private", "", turn.date_ms, 0, blocked_by))
         for user_id in {message.opener_id, message.peer_id}:
-            state.put_member(turn, user_id, MemberRow("member", turn.now_ms, 1))
+            state.put_member(turn, user_id, MemberRow("member", turn.date_ms, 1))
     return view_of(state, turn)
 
 
@@ -248,11 +248,11 @@ def send(state: Chat, message: SendMessage, turn: Turn) -> None:
     if message.reply_to > head.last_id:
         raise ApiError("message_not_found", "the message to reply to is not there")
     media = _media(state, head, message, turn) if message.media else None
-    SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.now_ms))
+    SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.date_ms))
     _forget_old_send(state, head.last_id + 1 - limits.RANDOM_IDS_PER_CHAT_MAX, turn)
     row = MessageRow(
         sender,
-        turn.now_ms,
+        turn.date_ms,
         message.text,
         message.random_id,
         message.reply_to,

@@ -41,7 +41,7 @@ class ReferrerRow(Struct, frozen=True, array_like=True):
 
 
 class KeeperRow(Struct, frozen=True, array_like=True):
-    """Somebody who uploaded it."""
+    """Somebody who uploaded it, and when, by their own host's time."""
 
     kept_ms: int
 
@@ -74,7 +74,7 @@ def kept(state: File, message: FileKept, turn: Turn) -> t.Ok:
     state.put(
         turn, replace(head, size=message.size, kind=head.kind or message.kind, kept_ms=turn.now_ms)
     )
-    KEEPERS.put(turn, message.user_id, KeeperRow(turn.now_ms))
+    KEEPERS.put(turn, message.user_id, KeeperRow(message.uploaded_ms or turn.now_ms))
     return t.Ok()
 
 
@@ -107,9 +107,9 @@ def may_delete(state: File, message: MayDelete, turn: Turn) -> Condemned:
     if head.references or head.kept_ms > used_ms:
         return Condemned(False)
     keepers = KEEPERS.scan(turn, limit=KEEPERS_STEP)
-    for user_id, _ in keepers:
+    for user_id, row in keepers:
         KEEPERS.delete(turn, user_id)
-        turn.send(refs.user(user_id), FileDeleted(state.id, turn.now_ms))
+        turn.send(refs.user(user_id), FileDeleted(state.id, row.kept_ms))
     if len(keepers) == KEEPERS_STEP:
         return Condemned(False)  # there may be more of them: ask again
     HEAD.delete(turn, None)

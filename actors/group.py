@@ -33,7 +33,7 @@ def _note(
     state: Chat, turn: Turn, by: int, kind: str, user_id: int = 0, text: str = "", gone: int = 0
 ) -> int:
     """Write a service message."""
-    row = MessageRow(by, turn.now_ms, "", action=(kind, user_id, text))
+    row = MessageRow(by, turn.date_ms, "", action=(kind, user_id, text))
     return state.append(turn, row, gone=gone)
 
 
@@ -78,8 +78,8 @@ def create(state: Chat, message: CreateGroup, turn: Turn) -> t.Chat:
     if state.head is not None:
         state.access(creator)
         return view_of(state, turn)
-    state.put(turn, ChatHead("group", message.title, turn.now_ms))
-    state.put_member(turn, creator, MemberRow("owner", turn.now_ms, 1))
+    state.put(turn, ChatHead("group", message.title, turn.date_ms))
+    state.put_member(turn, creator, MemberRow("owner", turn.date_ms, 1))
     _note(state, turn, creator, "group_created", text=message.title)
     for user_id in dict.fromkeys(message.user_ids):
         if user_id != creator:
@@ -107,7 +107,7 @@ def joined(state: Chat, message: Joined, turn: Turn) -> t.Ok:
     _room(state)
     head = state.head
     assert head is not None
-    row = MemberRow("member", turn.now_ms, head.last_id + 1)
+    row = MemberRow("member", turn.date_ms, head.last_id + 1)
     state.put_member(turn, message.user_id, row)
     _note(state, turn, message.by, "member_added", message.user_id)
     return t.Ok()

@@ -60,7 +60,7 @@ def use(state: Invitation, message: UseInvitation, turn: Turn) -> None:
         account = replace(account, repeated=True)
     elif state.uses_left > 0:
         state.put(turn, state.uses_left - 1)
-        USES.put(turn, account.user_id, Use(turn.now_ms))
+        USES.put(turn, account.user_id, Use(turn.date_ms))
     else:
         raise ApiError("invitation_invalid")
     turn.send(refs.username(account.username), account, answer=True)

@@ -418,11 +418,13 @@ class BytesDiscarded(Internal, frozen=True):
 
 
 class FileKept(Internal, frozen=True):
-    """From a user to a file: it has been uploaded. Answered with `Ok`."""
+    """From a user to a file: it has been uploaded, at `uploaded_ms` of the user. Answered with
+    `Ok`."""
 
     user_id: int
     size: int
     kind: str
+    uploaded_ms: int = 0
 
 
 class FileReferred(Internal, frozen=True):
@@ -448,8 +450,8 @@ class Condemned(Struct, frozen=True, array_like=True):
 
 
 class FileDeleted(Internal, frozen=True):
-    """From a file to a user who had uploaded it: it takes no room any more, unless it was uploaded
-    again since."""
+    """From a file to a user who had uploaded it last at `deleted_ms`, as the user told: it takes no
+    room any more, unless it was uploaded again since."""
 
     file_id: str
     deleted_ms: int

@@ -102,7 +102,7 @@ def _access(head: SessionHead | None, token_hash: bytes) -> SessionHead:
 def create(state: Session, message: CreateSession, turn: Turn) -> t.Authorization:
     if state.head is None:
         now_ms = turn.now_ms
-        state.put(turn, SessionHead(message.token_hash, message.device, now_ms, now_ms))
+        state.put(turn, SessionHead(message.token_hash, message.device, turn.date_ms, now_ms))
         turn.set_timer("expire", now_ms + IDLE_MS_MAX, ExpireSession())
     return t.Authorization(token="", session_id=state.session_id, user=message.user)
 

@@ -266,7 +266,7 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
         sizes[media.thumb.file_id] = media.thumb.size
     for kept_id, size in sizes.items():
         own = kept_id == media.file_id
-        kept = FileKept(state.id, size, media.kind if own else THUMB)
+        kept = FileKept(state.id, size, media.kind if own else THUMB, turn.now_ms)
         turn.send(refs.file(kept_id), kept, answer=own)
 
 

@@ -11,8 +11,6 @@ chats, and `actors.user_reads` the reads.
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
@@ -202,10 +200,11 @@ def profile(
     return t.User(int(view.ref.key), head.username, head.name, head.bio, status, picture)
 
 
-def status_of(head: UserHead, volatile: dict[Any, Any], now_ms: int) -> t.Status:
+def status_of(head: UserHead, view: View) -> t.Status:
     """Online while a session with a live connection was heard of lately."""
-    online = any(now_ms - heard_ms < ONLINE_MS_MAX for _, heard_ms in volatile.values())
-    return t.Status(online, now_ms if online else head.last_seen_ms)
+    heard = (heard_ms for _, heard_ms in view.volatile.values())
+    online = any(view.now_ms - heard_ms < ONLINE_MS_MAX for heard_ms in heard)
+    return t.Status(online, view.date_ms if online else head.last_seen_ms)
 
 
 # --- account and sessions ---------------------------------------------------------------------
@@ -220,7 +219,7 @@ def _log_in(
     if session_id not in dict(rows):
         if len(rows) >= limits.SESSIONS_PER_USER_MAX:
             _end(state, turn, _least_used(rows, turn))
-        SESSIONS.put(turn, session_id, SessionRow(device, turn.now_ms, turn.now_ms))
+        SESSIONS.put(turn, session_id, SessionRow(device, turn.date_ms, turn.now_ms))
     message = CreateSession(token_hash, device, profile(turn, head))
     turn.send(refs.session(state.id, session_id), message, answer=True)
 
@@ -263,12 +262,14 @@ def create(state: User, message: CreateUser, turn: Turn) -> None:
             account.name,
             "",
             account.password_hash,
-            turn.now_ms,
-            last_seen_ms=turn.now_ms,
+            turn.date_ms,
+            last_seen_ms=turn.date_ms,
             claim=claim,
         )
         state.put(turn, head)
-        SESSIONS.put(turn, account.session_id, SessionRow(account.device, turn.now_ms, turn.now_ms))
+        SESSIONS.put(
+            turn, account.session_id, SessionRow(account.device, turn.date_ms, turn.now_ms)
+        )
     elif claim:  # repeated so late that they are called otherwise by now
         turn.send(refs.username(account.username), ReleaseHandle(state.id, claim))
     created = CreateSession(account.token_hash, account.device, profile(turn, head))
@@ -364,7 +365,7 @@ def session_offline(state: User, message: SessionOffline, turn: Turn) -> None:
     head = state.access()
     turn.volatile.pop(message.session_id, None)
     if not turn.volatile:
-        state.head = replace(head, last_seen_ms=turn.now_ms)
+        state.head = replace(head, last_seen_ms=turn.date_ms)
         _show_presence(state, turn)
         state.put(turn, state.head)
     _active(turn, message.session_id, False)
@@ -384,7 +385,7 @@ def _show_presence(state: User, turn: Turn, first: str = "p") -> None:
 
 def _show_presence_to(state: User, turn: Turn, user_id: int, hidden: bool = False) -> None:
     """`hidden`: take back what they were told."""
-    status = status_of(state.access(), turn.volatile, turn.now_ms)
+    status = status_of(state.access(), turn)
     shown = t.Presence(state.id, t.Status(False, 0) if hidden else status)
     turn.tell(refs.user(user_id), ShowEvent(event_frame(shown)))
 
@@ -474,7 +475,7 @@ def block(state: User, message: Block, turn: Turn) -> t.Ok:
         return t.Ok()
     if len(BLOCKED.scan(turn, limit=limits.BLOCKED_MAX)) == limits.BLOCKED_MAX:
         raise ApiError("too_many", f"you block {limits.BLOCKED_MAX} users already")
-    BLOCKED.put(turn, message.user_id, BlockRow(turn.now_ms))
+    BLOCKED.put(turn, message.user_id, BlockRow(turn.date_ms))
     return _block_changed(state, turn, message.user_id, True)
 
 

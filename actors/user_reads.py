@@ -61,7 +61,7 @@ def others_view(view: View, message: GetProfile) -> t.User:
     caller = view.caller.user_id
     if caller != user_id and BLOCKED.get(view, caller) is not None:
         return profile(view, head, photo=False)
-    return profile(view, head, status_of(head, view.volatile, view.now_ms))
+    return profile(view, head, status_of(head, view))
 
 
 @user.reads(GetSessions)
@@ -123,7 +123,7 @@ def dialogs(view: View, message: GetDialogs) -> t.Dialogs:
 
 @user.reads(GetState)
 def state(view: View, message: GetState) -> t.State:
-    return t.State(_access(view).pts, view.now_ms)
+    return t.State(_access(view).pts, view.date_ms)
 
 
 @user.reads(GetDifference)

@@ -28,11 +28,13 @@ from actors.messages import Condemned, MayDelete
 from actors.runtime import refs
 from actors.runtime.host import LOCK_S_MAX, stop_process
 from actors.runtime.process import log_to, share_the_interpreter, tune_garbage_collection
+from actors.runtime.replication import clock as monotonic
 from actors.runtime.replication.door import Door
 from actors.runtime.replication.gcs import GcsRoster
 from actors.runtime.replication.host_lines import HostLines
 from actors.runtime.replication.lines import Clerk
 from actors.runtime.settings import Settings, decode_settings
+from actors.runtime.steady import CLOCK, SteadyClock
 from actors.runtime.transport import Gcs, here, own_address
 from api.clock import now_ms
 from api.files import text_of
@@ -78,7 +80,8 @@ class MediaActor:
         self._name = name
         self._started_s = time.monotonic()
         self._folder = HostFolder.lock(Path(config.data) / name, wait_s=LOCK_S_MAX)
-        self._shelf = Shelf(ChunkStore(self._folder.path / CHUNKS), now_ms, stop_process)
+        steady = SteadyClock(now_ms, monotonic.now_s, self._folder.path / CLOCK)
+        self._shelf = Shelf(ChunkStore(self._folder.path / CHUNKS), steady, stop_process)
         self._door = Door(lambda wire: Clerk(wire, self._shelf.serve))
         seat = here(name, await self._door.open(own_address()))
         roster = media_roster(config)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 from blake3 import blake3
 from msgspec import Struct
 
+from api import limits
 from api import types as t
 from api.errors import ApiError
 
@@ -29,15 +30,19 @@ S = TypeVar("S", bound="Sealed")
 class Sealed(Struct, frozen=True, array_like=True, tag=True):
     """Base of what can be sealed; the tag keeps one kind from being taken for another."""
 
+    good_s: ClassVar[int]
+    """How long one is good; one that is good for much longer was made while a clock was wrong."""
     expires_ms: int
 
 
 class Ticket(Sealed, frozen=True):
+    good_s: ClassVar[int] = limits.TICKET_S
     user_id: int
     media: t.Media
 
 
 class Pass(Sealed, frozen=True):
+    good_s: ClassVar[int] = limits.LINK_S
     file_id: str
     size: int
     mime: str
@@ -70,7 +75,7 @@ class Seal:
         if not hmac.compare_digest(mark, self._mark(body)):
             raise ApiError("ticket_invalid", "it was not made by this server, or has been changed")
         value = _decode(kind, body)
-        if value.expires_ms <= now_ms:
+        if not 0 < value.expires_ms - now_ms <= 2000 * kind.good_s:
             raise ApiError("ticket_invalid", "it has expired; finish the upload once more")
         return value
 

@@ -55,8 +55,10 @@ class Resident:
 
 
 class Engine:
-    """See the module. `clock` gives Unix milliseconds; `resident_max` bounds the actors in memory:
-    beyond it those unused for longest are dropped, their rows being all there is to them."""
+    """See the module. `clock` gives Unix milliseconds that pass evenly (`actors.runtime.steady`),
+    `calendar` those of the machine's clock, to be shown (None: the same). `resident_max` bounds the
+    actors in memory: beyond it those unused for longest are dropped, their rows being all there is
+    to them."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Engine:
         led: Iterable[int],
         store: StoreReads,
         clock: Callable[[], int],
+        calendar: Callable[[], int] | None = None,
         rng: random.Random,
         resident_max: int = 100_000,
     ) -> None:
@@ -73,6 +76,7 @@ class Engine:
         self.placement = placement
         self.led = frozenset(led)
         self.clock = clock
+        self.calendar = calendar or clock
         self.rng = rng
         self.resident_max = resident_max
         self.pending = Pending(store)
@@ -84,7 +88,7 @@ class Engine:
         self.read_only = False
         self.turns = self.refusals = self.failures = 0
         self._queue: deque[Message] = deque()
-        self._now_ms = 0
+        self._now_ms = self._date_ms = 0
         self._alone = placement.is_alone(self.led)
         """All actors live in this host: nothing has to be routed."""
         self.moves = Moves(self)
@@ -234,7 +238,7 @@ class Engine:
     def _drain(self) -> None:
         queue = self._queue
         turns = 0
-        self._now_ms = self.clock()
+        self._now_ms, self._date_ms = self.clock(), self.calendar()
         while queue:
             self._turn(queue.popleft())
             turns += 1
@@ -272,6 +276,7 @@ class Engine:
             facts,
             self.rng,
             reply_to,
+            self._date_ms,
         )
         try:
             if resident.state is None:
@@ -344,6 +349,7 @@ class Engine:
                 request.caller,
                 self.clock(),
                 self.volatile.get(ref, {}),
+                self.calendar(),
             )
             payload = _json(kind.readers[type(message)](view, message))
         except ApiError as error:

@@ -18,7 +18,9 @@ from actors.runtime.engine import Engine
 from actors.runtime.pipeline import Pipeline
 from actors.runtime.placement import Placement
 from actors.runtime.process import log_to, share_the_interpreter, tune_garbage_collection
+from actors.runtime.replication import clock as monotonic
 from actors.runtime.settings import decode_settings
+from actors.runtime.steady import CLOCK, SteadyClock
 from actors.runtime.transport import Peers
 from api.clock import now_ms
 from storage.engine import LmdbStore
@@ -48,7 +50,8 @@ class Host:
             placement=placement,
             led=led,
             store=store,
-            clock=now_ms,
+            clock=SteadyClock(now_ms, monotonic.now_s, self._folder.path / CLOCK),
+            calendar=now_ms,
             rng=random.SystemRandom(),
             resident_max=config.resident_max,
         )

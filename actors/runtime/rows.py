@@ -24,6 +24,7 @@ class View(Protocol):
     ref: ActorRef
     caller: Caller
     now_ms: int
+    date_ms: int
     volatile: dict[Any, Any]
     """Facts that live as long as the host's process and are never stored (live connections)."""
 

@@ -59,9 +59,11 @@ class Timer(NamedTuple):
 
 
 class ReadView:
-    """The rows of one actor as somebody may see them, see `actors.runtime.rows.View`."""
+    """The rows of one actor as somebody may see them, see `actors.runtime.rows.View`. `now_ms`
+    passes evenly, whatever is done to the machine's clock: for waits, expiry and order. `date_ms`
+    is what that clock says, to be shown; None: the same."""
 
-    __slots__ = ("_partition", "_rows", "caller", "now_ms", "prefix", "ref", "volatile")
+    __slots__ = ("_partition", "_rows", "caller", "date_ms", "now_ms", "prefix", "ref", "volatile")
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class ReadView:
         caller: Caller,
         now_ms: int,
         volatile: dict[Any, Any],
+        date_ms: int | None = None,
     ) -> None:
         self._rows = rows
         self._partition = partition
@@ -79,6 +82,7 @@ class ReadView:
         self.ref = ref
         self.caller = caller
         self.now_ms = now_ms
+        self.date_ms = now_ms if date_ms is None else date_ms
         self.volatile = volatile
 
     def get_row(self, table: bytes, suffix: bytes) -> bytes | None:
@@ -110,6 +114,7 @@ class Turn(ReadView):
         volatile: dict[Any, Any],
         rng: random.Random,
         answer_to: ReplyTo | None,
+        date_ms: int | None = None,
     ) -> None:
         # Not by super().__init__: a turn is made for every message, and costs a third less so.
         self._rows = rows
@@ -118,6 +123,7 @@ class Turn(ReadView):
         self.ref = ref
         self.caller = caller
         self.now_ms = now_ms
+        self.date_ms = now_ms if date_ms is None else date_ms
         self.volatile = volatile
         self.random = rng
         self.answer_to = answer_to

@@ -107,8 +107,9 @@ def _rows(repository: Repository, partition: PartitionRows, base: int) -> Iterat
 
 
 class Leap:
-    """Moves the numbers of mailboxes on to `base`, a multiple of `RESTORE_STEP`. Fed with the rows
-    of users in the order of their keys: a user's head comes before the mailbox."""
+    """Moves the numbers of mailboxes on to `base`, a multiple of `RESTORE_STEP`, or further where
+    they were moved there before by a clock that was ahead. Fed with the rows of users in the order
+    of their keys: a user's head comes before the mailbox."""
 
     def __init__(self, base: int) -> None:
         self._base = base
@@ -123,7 +124,8 @@ class Leap:
             if table == HEAD.number and row is not None:
                 head = HEAD.decode(row)
                 self._user = user
-                self._ahead = self._base - head.pts // RESTORE_STEP * RESTORE_STEP
+                steps = head.pts // RESTORE_STEP * RESTORE_STEP
+                self._ahead = max(self._base - steps, RESTORE_STEP)
                 moved = {
                     "pts": head.pts + self._ahead,
                     "delivered_pts": max(0, head.delivered_pts + self._ahead),

@@ -218,7 +218,7 @@ class Engine:
         chat = self.model.chats.get(self.open_id)
         if chat is None or chat.left or self.model.saved(chat) or not self.ready:
             return
-        if self.client.connection == "online" and now_ms - self._typed_ms >= TYPING_EVERY_MS:
+        if self.client.connection == "online" and abs(now_ms - self._typed_ms) >= TYPING_EVERY_MS:
             self._typed_ms = now_ms
             self._start(self._tell_typing(chat.id))
 

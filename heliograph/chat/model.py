@@ -380,7 +380,8 @@ class Model:
 
     def typing(self, chat: ChatState, now_ms: int) -> list[int]:
         """Who is typing in a chat."""
-        return [user_id for user_id, until_ms in chat.typing.items() if until_ms > now_ms]
+        most_ms = limits.TYPING_S * 1000  # a clock that is set back must not show it for longer
+        return [who for who, until_ms in chat.typing.items() if 0 < until_ms - now_ms <= most_ms]
 
     def online(self, user_id: int) -> bool:
         user = self.users.get(user_id)

@@ -32,6 +32,7 @@ from actors.runtime.replication.protocol import (
     first_configuration,
 )
 from actors.runtime.replication.steward import Steward
+from actors.runtime.steady import SteadyClock
 from sim.world.cluster import Cluster
 from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
@@ -264,7 +265,8 @@ class ReplicatedService:
                 placement=Replicated(PARTITIONS),
                 led=[partition],
                 store=store,
-                clock=process.machine.now_ms,
+                clock=SteadyClock(process.machine.now_ms, process.loop.time),
+                calendar=process.machine.now_ms,
                 rng=self._rng,
             )
             return Pipeline(engine, store, self._routes.receive, stop, leader)

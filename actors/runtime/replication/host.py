@@ -14,6 +14,7 @@ import msgspec
 
 from actors.runtime.host import LOCK_S_MAX, stop_process
 from actors.runtime.process import log_to, share_the_interpreter, tune_garbage_collection
+from actors.runtime.replication import clock as monotonic
 from actors.runtime.replication.copies import Copies, Courier
 from actors.runtime.replication.door import Door
 from actors.runtime.replication.gcs import GcsConfigStore, GcsRoster
@@ -22,6 +23,7 @@ from actors.runtime.replication.lines import Clerk
 from actors.runtime.replication.shelf import LmdbShelf
 from actors.runtime.replication.steward import Steward
 from actors.runtime.settings import decode_settings
+from actors.runtime.steady import CLOCK, SteadyClock
 from actors.runtime.transport import Gcs, Routes, here, own_address
 from api.clock import now_ms
 from storage.folder import HostFolder
@@ -49,7 +51,8 @@ class ReplicatedHost:
         courier = Courier(lines.call)
         configs = GcsConfigStore(Gcs(), config.cluster_id)
         path, ship = self._folder.path, self._routes.receive
-        shelf = LmdbShelf(name, path, config, configs, courier, ship, now_ms, stop_process)
+        steady = SteadyClock(now_ms, monotonic.now_s, path / CLOCK)
+        shelf = LmdbShelf(name, path, config, configs, courier, ship, steady, now_ms, stop_process)
         self.copies = Copies(name, shelf.members(), shelf, shelf.given_away)
         self._steward = Steward(
             seat,

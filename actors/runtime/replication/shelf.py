@@ -54,6 +54,7 @@ class LmdbShelf:
         peer: Asker,
         ship: PeerCall,
         clock: Callable[[], int],
+        calendar: Callable[[], int],
         stop: Callable[[BaseException], None],
     ) -> None:
         self._host = host
@@ -63,6 +64,7 @@ class LmdbShelf:
         self._peer = peer
         self._ship = ship
         self._clock = clock
+        self._calendar = calendar
         self._stop = stop
         self._writer = Writer()
         self._checkpoints = ThreadPoolExecutor(1, "checkpointer")
@@ -123,6 +125,7 @@ class LmdbShelf:
                 led=[partition],
                 store=store,
                 clock=self._clock,
+                calendar=self._calendar,
                 rng=random.SystemRandom(),
                 resident_max=max(RESIDENT_MIN, share),
             )

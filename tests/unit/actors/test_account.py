@@ -482,3 +482,12 @@ def test_a_user_who_does_not_exist_has_and_does_nothing(town: Town, message: Any
         town.ask(ref, message, Caller(2**50, 1), isinstance(message, READS))
     assert caught.value.code == "user_not_found"
     assert stored(town) == before
+
+
+def test_a_name_from_before_lines_were_checked_stays_readable(town: Town) -> None:
+    odd = "\u202eecilA\n\u3164"
+    alice = town.register("alice", odd)
+    assert town.call(alice, m.GetMe()).name == odd
+    assert town.call(alice, m.UpdateProfile(bio="hello")).name == odd
+    assert refused_call(town, alice, m.UpdateProfile(name=odd)) == "bad_request"
+    assert town.call(alice, m.UpdateProfile(name="Alice")).name == "Alice"

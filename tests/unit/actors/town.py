@@ -170,10 +170,11 @@ class Town:
         result = params.method.result
         return msgspec.convert(answer, result) if isinstance(result, type) else answer
 
-    def register(self, username: str) -> Caller:
+    def register(self, username: str, name: str = "") -> Caller:
+        """`name` is not checked: there are some from before lines were."""
         user_id, session_id = self.rng.randrange(1, 2**48), self.rng.randrange(1, 2**53)
         account = i.NewAccount(
-            user_id, session_id, username, username.title(), "hash", b"token", "test"
+            user_id, session_id, username, name or username.title(), "hash", b"token", "test"
         )
         answer = self.ask(refs.username(username), account)
         made = msgspec.convert(answer, t.Authorization)

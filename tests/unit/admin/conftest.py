@@ -45,7 +45,7 @@ def data(tmp_path: Path) -> Path:
         LmdbStore(path / f"host-{host}", range(host, 8, 2), map_bytes=1 << 26) for host in (0, 1)
     ]
     town = Town(hosts=2, stores=list(stores))
-    alice, bobby = town.register("alice"), town.register("Bobby")
+    alice, bobby = town.register("alice"), town.register("Bobby", ODD_NAME)
     chat = refs.private_chat_id(alice.user_id, bobby.user_id)
     town.ask(refs.user(bobby.user_id), m.OpenPrivate(bobby.user_id), alice)
     town.send(alice, chat, "in the rows")
@@ -53,7 +53,7 @@ def data(tmp_path: Path) -> Path:
         checkpoint(store)
     town.register("carol")
     town.ask(refs.user(bobby.user_id), i.NewLogin(7, b"token", "phone", "hash"))
-    town.call(bobby, m.UpdateProfile(ODD_NAME))
+    town.call(bobby, m.UpdateProfile(bio="In Wonderland"))
     town.send(bobby, chat, "in the log")
     town.settle()
     for store in stores:

@@ -1,0 +1,81 @@
+"""Time that passes evenly, beside a clock that anybody may set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from actors.runtime.steady import DOWN_MS_MAX, SteadyClock
+
+EPOCH_MS = 1_800_000_000_000
+YEARS_MS = 30 * 365 * 86_400_000
+HOUR_MS = 3_600_000
+
+
+class Machine:
+    """A clock that can be set, and time, which passes."""
+
+    def __init__(self) -> None:
+        self.wall_ms = EPOCH_MS
+        self.passed_ms = 0
+
+    def steady(self, file: Path | None = None) -> SteadyClock:
+        return SteadyClock(lambda: self.wall_ms, lambda: self.passed_ms / 1000, file)
+
+    def passes(self, ms: int) -> None:
+        self.wall_ms += ms
+        self.passed_ms += ms
+
+
+JUMPS = st.sampled_from([0, 0, 1, -1, HOUR_MS, -HOUR_MS, YEARS_MS, -YEARS_MS])
+
+
+@given(st.lists(st.tuples(JUMPS, st.integers(0, 10 * HOUR_MS)), max_size=30))
+@example([(YEARS_MS, 1_000), (-YEARS_MS, 1_000)])
+def test_it_passes_whatever_is_done_to_the_clock(steps: list[tuple[int, int]]) -> None:
+    machine = Machine()
+    steady = machine.steady()
+    for jump_ms, ms in steps:
+        before = steady()
+        machine.wall_ms += jump_ms
+        machine.passes(ms)
+        passed = steady() - before
+        assert ms // 2 - 1 <= passed <= 2 * ms + 1
+
+
+@given(st.lists(st.integers(0, 10 * HOUR_MS), max_size=30))
+def test_it_is_the_machines_clock_where_nothing_is_done_to_that(steps: list[int]) -> None:
+    machine = Machine()
+    steady = machine.steady()
+    for ms in steps:
+        machine.passes(ms)
+        assert abs(steady() - machine.wall_ms) <= 1
+
+
+def test_a_clock_that_is_set_right_is_followed() -> None:
+    machine = Machine()
+    steady = machine.steady()
+    for error_ms in (HOUR_MS, -HOUR_MS):
+        machine.wall_ms += error_ms
+        for _ in range(3 * 60):
+            machine.passes(60_000)
+            steady()
+        assert abs(steady() - machine.wall_ms) <= 1
+
+
+def test_a_process_that_starts_while_the_clock_is_wrong_goes_on(tmp_path: Path) -> None:
+    machine = Machine()
+    file = tmp_path / "clock"
+    before = machine.steady(file)()
+    machine.wall_ms += YEARS_MS
+    ahead = machine.steady(file)()
+    assert before <= ahead <= before + DOWN_MS_MAX
+    machine.wall_ms -= 2 * YEARS_MS
+    assert ahead <= machine.steady(file)() <= ahead + 1
+    file.write_text("not a time")
+    assert abs(machine.steady(file)() - machine.wall_ms) <= 1
+    nowhere = machine.steady(tmp_path / "gone" / "clock")
+    machine.passes(HOUR_MS)
+    assert abs(nowhere() - machine.wall_ms) <= 1, "it goes on where it cannot be kept"
