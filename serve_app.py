@@ -22,7 +22,7 @@ from actors.media.actor import MediaFront
 from actors.media.chunks import PooledChunks
 from actors.media.http import MediaHttp
 from actors.media.look import Looker
-from actors.media.memory import return_memory
+from actors.media.memory import return_memory_soon
 from actors.media.service import MediaService
 from actors.metrics import prometheus_text
 from actors.runtime.cluster import process_names
@@ -36,6 +36,7 @@ from actors.runtime.transport import RayHost
 from api import methods as m
 from api.errors import ApiError
 from api.http import App, Message, Receive, Reply, Send
+from api.room import Room
 
 APP = "heliograph"
 STATS_S_MAX = 2.0
@@ -116,7 +117,7 @@ def application(settings: Settings, fronts: int = 1) -> serve.Application:
     async def start() -> Backend:
         log_to(Path(settings.data), f"front-{os.getpid()}")
         settings.set_limits()
-        return_memory()
+        Room.on_ebb = return_memory_soon
         return await Backend(settings).start()
 
     # On a cluster one on each node: Serve runs its HTTP proxy where replicas are.

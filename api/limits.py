@@ -98,7 +98,7 @@ POLL_TIMEOUT_S_MAX = 50
 HTTP_HEAD_S_MAX = 10
 HTTP_BODY_S_MAX = 30
 """For a body of a call, for each part of an upload, and for each piece of a download."""
-HTTP_PIECE_BYTES = 64 * 1024
+HTTP_PIECE_BYTES = 128 * 1024
 """In such pieces a download is handed over."""
 HTTP_STALL_S_MAX = 60
 """Nothing of a body comes for so long, or nothing of an answer is taken."""

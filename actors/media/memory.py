@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 KEPT_BYTES = 64 * 1024 * 1024
 MMAP_BYTES_MAX = 32 * 1024 * 1024
-LARGE_BYTES = 64 * 1024
-"""From this size on a piece of memory is got from the kernel, and given back, by itself."""
-TRIM_BYTES = 1024 * 1024
+RETURN_S = 5.0
+
+_due = False
+"""Whether memory will be given back."""
 
 
-def return_memory() -> None:
-    """Have the C library of a front give back what is freed. By itself it raises the size from
-    which pieces are got from the kernel one by one as soon as one of them is freed, up to 32 MiB;
-    then parts of files and bodies lie between small things that stay, and after a flood of them
-    the process keeps for ever what it once had. Without glibc nothing happens."""
+def return_memory_soon() -> None:
+    """Have the C library of a front give back what is free, also between small things that stay;
+    otherwise the process keeps for ever what a flood of parts and bodies once needed. In a while,
+    for what was refused is freed after what was held, and once for all who ask until then: it
+    takes tens of milliseconds for 100 MiB. (To have large pieces got from the kernel one by one
+    gives them back at once, and costs a millisecond for each part that goes through.) On the loop
+    of the process."""
+    global _due
+    if not _due:
+        _due = True
+        asyncio.get_running_loop().call_later(RETURN_S, _begin)
+
+
+def _begin() -> None:
+    asyncio.get_running_loop().run_in_executor(None, _trim)
+
+
+def _trim() -> None:
+    """Without glibc nothing happens."""
+    global _due
     with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_ARENA_MAX, 2)
-        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
-        mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
+        ctypes.CDLL(None).malloc_trim(0)
+    _due = False
 
 
 def keep_memory() -> None:
