@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from heliograph.admin.moments import shown, unix_ms
+from heliograph.admin.showing import show
 from heliograph.admin.telling import DATA, Data, Json, show_report
 from heliograph.failing import Told
 
@@ -78,7 +78,7 @@ def backups(source: From, as_json: Json = False) -> None:
         note = ", ".join(notes + ["without files"] * (one.files is None))
         table.add_row(shown(one.moment_ms), f"{one.rows:,}", f"{one.bytes:,}", note)
     if not as_json:
-        Console(highlight=False).print(table)
+        show(table)
     raise typer.Exit(0 if all(isinstance(one, Manifest) for one in found) else 1)
 
 

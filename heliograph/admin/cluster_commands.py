@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from heliograph.admin.showing import show
 from heliograph.admin.telling import DATA, Data, Json
+from heliograph.failing import REFUSED, fail
 
 
 def cluster(data: Data = DATA, as_json: Json = False) -> None:
@@ -26,11 +26,10 @@ def cluster(data: Data = DATA, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps({"hosts": hosts, "partitions": partitions, "silent": view.silent}))
     else:
-        show = Console(highlight=False).print
         show(_hosts_table(hosts))
         show(_partitions_table(partitions, view.silent))
         for name in view.silent:
-            show(f"{name} does not answer.")
+            print(f"{name} does not answer.")
     sound = not view.silent and all(row["leader"] and not row["missing"] for row in partitions)
     raise typer.Exit(0 if sound else 1)
 
@@ -43,7 +42,8 @@ def _hosts_table(hosts: list[dict[str, Any]]) -> Table:
 
 
 def _partitions_table(partitions: list[dict[str, Any]], silent: list[str]) -> Table:
-    table = Table("partition", "leader", "epoch", "in sync", "not in sync", "behind")
+    lists = (Column(name, overflow="fold") for name in ("in sync", "not in sync", "behind"))
+    table = Table("partition", "leader", "epoch", *lists)
     for row in partitions:
         behind = ", ".join(f"{host} {lag:,}" for host, lag in row["behind"].items() if lag)
         table.add_row(
@@ -81,8 +81,7 @@ def drain(
     mark: Literal["", "drained", "leaving"] = "leaving" if for_good else "drained"
     if not live.mark(data, host, "" if undo else mark, done, wait):
         what = "has copies" if for_good else "leads partitions"
-        print(f"{host} still {what}; see: heliograph admin cluster", file=sys.stderr)
-        raise typer.Exit(1)
+        raise fail(f"{host} still {what}; see: heliograph admin cluster", REFUSED)
     if undo:
         print(f"{host} is used as before.")
     elif for_good:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from heliograph.admin.backup_commands import backup, backups, check, restore
 from heliograph.admin.cluster_commands import cluster, drain
+from heliograph.admin.showing import show
 from heliograph.admin.storage_command import storage
 from heliograph.admin.telling import DATA, Data, Json, show_report
 from heliograph.command_line import App
@@ -50,9 +50,9 @@ def users(data: Data = DATA, as_json: Json = False) -> None:
             print(json.dumps(asdict(account)))
         return
     table = Table(
-        Column("user name", no_wrap=True, overflow="fold"),
+        "user name",
         Column("name", overflow="fold"),
-        Column("id", no_wrap=True, overflow="fold"),
+        "id",
         "since",
         "last seen",
         "sessions",
@@ -66,7 +66,7 @@ def users(data: Data = DATA, as_json: Json = False) -> None:
             _day(account.last_seen_ms),
             str(account.sessions),
         )
-    Console(highlight=False).print(table)
+    show(table)
     print(f"{len(found)} users")
 
 
@@ -90,7 +90,7 @@ def stats(data: Data = DATA, as_json: Json = False) -> None:
     table = Table("figure", *found)
     for name in sorted({name for values in found.values() for name in values}):
         table.add_row(name, *(_number(values.get(name)) for values in found.values()))
-    Console(highlight=False).print(table)
+    show(table)
 
 
 @app.command()

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from api.clock import now_ms
+from heliograph.admin.showing import show
 from heliograph.admin.telling import DATA, Data, Json
 from heliograph.chat.text import human_size, one_line, plural
 
@@ -68,7 +68,6 @@ def _saved(files: FileUse, chunks: ChunkUse) -> dict[str, int]:
 
 
 def _show(files: FileUse, chunks: ChunkUse, found: dict[str, Any]) -> None:
-    show = Console(highlight=False).print
     show(_kinds(files))
     if files.users:
         show(_takers("user", files.users))
@@ -77,14 +76,14 @@ def _show(files: FileUse, chunks: ChunkUse, found: dict[str, Any]) -> None:
     show(_totals(chunks, found))
     show(_actors(found["media_actors"]))
     for name in found["silent"]:
-        show(f"{name} does not answer; what only it has is not counted.", markup=False)
+        print(f"{name} does not answer; what only it has is not counted.")
     if files.partitions_missing:
-        show(
+        print(
             f"{files.partitions_missing} partitions are not in this folder; their files, users and "
             "chats are not counted."
         )
     if files.damaged_rows:
-        show(f"{files.damaged_rows} rows are damaged; see: heliograph admin verify")
+        print(f"{files.damaged_rows} rows are damaged; see: heliograph admin verify")
 
 
 def _kinds(files: FileUse) -> Table:
@@ -102,7 +101,7 @@ def _kinds(files: FileUse) -> Table:
 
 
 def _takers(what: str, takers: list[Taker]) -> Table:
-    table = Table(what, Column("id", overflow="fold"), "bytes")
+    table = Table(Column(what, overflow="fold"), "id", "bytes")
     for taker in takers:
         table.add_row(Text(one_line(taker.name)), str(taker.id), human_size(taker.bytes))
     return table

@@ -22,6 +22,11 @@ def folder(data: Path, number: int) -> Path:
     return data / f"node-{number}"
 
 
+def count(data: Path) -> int:
+    """How many there are."""
+    return sum(path.is_dir() for path in data.glob("node-*"))
+
+
 def prepare(data: Path, cluster: Description) -> None:
     """Make the nodes' folders when there are none yet. `host-N` in the data folder leads to each
     host's, so that whatever looks at the data of one server finds it. Raises DataFolderError."""

@@ -75,6 +75,8 @@ def up(
             if (data / "host-0").exists():
                 raise UpError(f"{data} was made without --nodes; start it like that")
             copies = copies or min(nodes, COPIES)
+        elif nodes != (made_of := local_nodes.count(data)):
+            raise UpError(f"{data} was made with {made_of} nodes; start it with --nodes {made_of}")
         hosts = nodes
     ws_port = port + 1 if ws_port is None else ws_port
     check_ports(host, port, ws_port)

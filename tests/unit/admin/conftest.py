@@ -17,7 +17,7 @@ from storage.engine import LmdbStore
 from storage.folder import DataFolder
 from tests.unit.actors.town import Town
 
-ODD_NAME = "\\[red]Bob[/red]\x1b[31m"
+ODD_NAME = "\\[red]Bob[/red]"
 
 
 def checkpoint(store: LmdbStore) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import socket
+from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from actors.runtime.settings import decode_settings
@@ -207,6 +209,24 @@ def test_behind_a_proxy_the_entrance_counts_nobody(proxies: int, per_address: in
     assert entrance.exempt == ["::1/128"]
     assert settings_of(config).connections_per_address_max == 20
     assert settings_of(config).callers == (proxies, "x-forwarded-for", ("::1/128",))
+
+
+# --- nodes ------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_nodes_is_told_with_the_option_that_made_it(tmp_path: Path) -> None:
+    def up(nodes: int) -> Result:
+        ports = free_ports(2)
+        options = ["--port", str(ports[0]), "--ws-port", str(ports[1]), "--nodes", str(nodes)]
+        return CliRunner().invoke(app, ["up", "--data", str(tmp_path / "data"), *options])
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(up_module.Supervisor, "run", lambda *_: 0)
+        assert up(3).exit_code == 0
+        refused = up(4)
+        assert up(3).exit_code == 0
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith("was made with 3 nodes; start it with --nodes 3\n")
 
 
 # --- quotas -----------------------------------------------------------------------------------
