@@ -27,6 +27,7 @@ from api.frames import Close
 from tests.integration import raw_socket as ws
 from tests.integration.raw_socket import Login, RawSocket, register
 from tests.integration.running import RunningServer
+from tests.profile import tries
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -40,7 +41,7 @@ CLOSE_CODES = PROTOCOL_CODES | {code for name, code in vars(Close).items() if na
 
 
 def fuzz(examples: int) -> settings:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    return settings(max_examples=tries(examples), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def failures(server: RunningServer) -> float:
@@ -192,7 +193,7 @@ def test_a_method_over_http(
     name: str,
     mode: GenerationMode,
 ) -> None:
-    @fuzz(8 if name in SLOW else 25)
+    @fuzz(3 if name in SLOW else 8)
     @given(case=operation(document, name).as_strategy(generation_mode=mode))
     def run(case: Case) -> None:
         response = call(http, case, someone.token)
@@ -216,7 +217,7 @@ def test_a_method_that_ends_sessions(
 ) -> None:
     account = register(server)
 
-    @fuzz(5)
+    @fuzz(3)
     @given(case=operation(document, name).as_strategy(generation_mode=mode))
     def run(case: Case) -> None:
         call(http, case, account.another().token)
@@ -229,7 +230,7 @@ def test_a_method_that_ends_sessions(
 def test_a_method_without_a_token(
     document: schemathesis.BaseSchema, http: requests.Session, name: str, mode: GenerationMode
 ) -> None:
-    @fuzz(5)
+    @fuzz(2)
     @given(case=operation(document, name).as_strategy(generation_mode=mode))
     def run(case: Case) -> None:
         response = call(http, case, "")
@@ -259,7 +260,7 @@ def test_bodies_that_are_no_parameters(
     names = sorted(HTTP_METHODS.keys() - ENDING - {"updates.poll"})  # that might wait
     calls = st.sampled_from(names).flatmap(lambda name: st.tuples(st.just(name), bodies_of(name)))
 
-    @fuzz(400)
+    @fuzz(120)
     @given(calls, st.sampled_from(WAYS))
     def run(call: tuple[str, bytes], way: tuple[str, str]) -> None:
         (name, body), (verb, media_type) = call, way
@@ -312,7 +313,7 @@ def test_files(server: RunningServer, http: requests.Session, someone: Login) ->
         ["bytes=0-", "bytes=1-2", "bytes=-1", "bytes=9-", "bytes=2-1", "bytes=0-0,2-3", "x=1-2", ""]
     )
 
-    @fuzz(300)
+    @fuzz(80)
     @given(
         st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE"]),
         paths | right,
@@ -565,7 +566,7 @@ def test_frames(
     breaches = (BREACHES | NO_JSON | mutated(rq)).map(lambda raw: Raw(raw, breach=True))
     one = st.one_of(rq, rq, ORDINARY.map(Raw), breaches, CLOSES)
 
-    @fuzz(150)
+    @fuzz(50)
     @given(said=st.lists(one, min_size=1, max_size=6))
     def run(said: list[Said]) -> None:
         with someone.connect(port) if hello else RawSocket(port) as sock:
@@ -577,7 +578,7 @@ def test_frames(
 
 
 def test_bytes_that_are_no_frames(port: int, someone: Login) -> None:
-    @fuzz(50)
+    @fuzz(20)
     @given(st.lists(st.binary(max_size=2_000), max_size=3))
     def run(said: list[bytes]) -> None:
         with RawSocket(port) as sock:
