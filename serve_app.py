@@ -16,6 +16,7 @@ import msgspec
 from ray import serve
 
 from actors.auth import AuthService
+from actors.census import Census
 from actors.edge import asgi
 from actors.edge.edge import make_gateway
 from actors.media.actor import MediaFront
@@ -35,7 +36,7 @@ from actors.runtime.sockets import close_the_next, open_to_others
 from actors.runtime.transport import RayHost
 from api import methods as m
 from api.errors import ApiError
-from api.http import App, Message, Receive, Reply, Send
+from api.http import App, Message, Readiness, Receive, Reply, Send
 from api.room import Room
 
 APP = "heliograph"
@@ -52,6 +53,7 @@ class Backend:
         self._gateway = make_gateway(settings)
         self._auth = AuthService(self._gateway, settings.registration)
         self._processes: dict[str, RayHost] = {}
+        self._census = Census(self._missing)
         data = Path(os.environ.get(DATA_VARIABLE, settings.data))  # of this node
         self._chunks = MediaFront(settings, data)
         self._media = MediaService(self._gateway, PooledChunks(self._chunks.pool), Looker())
@@ -76,8 +78,9 @@ class Backend:
     ) -> Reply | None:
         return await self._files(scope, receive, send, address)
 
-    async def ready(self) -> bool:
-        return bool(self._chunks.roll.seats()) and all(await self._gateway.ping_hosts())
+    async def ready(self) -> Readiness:
+        serves = bool(self._chunks.roll.seats()) and all(await self._gateway.ping_hosts())
+        return Readiness(serves, await self._census.missing())
 
     async def metrics(self, token: str) -> bytes:
         if not hmac.compare_digest(token.encode(), metrics_token(cluster_token()).encode()):
@@ -86,6 +89,26 @@ class Backend:
 
     async def stats(self) -> list[dict[str, Any]]:
         """Figures of this front, and of every process that answers soon."""
+        found = await self._ask_all()
+        missing = [name for name, figures in found.items() if figures is None]
+        self._census.note(missing)
+        own = {
+            "service": f"front-{os.getpid()}",
+            "pid": os.getpid(),
+            "parts_missing": len(missing),
+            "requests_waiting": len(self._gateway.desk.waiting),
+            "requests_queued": self._gateway.queued,
+            "password_hashes_waiting": self._auth.passwords.waiting,
+            "password_hashes_total": self._auth.passwords.hashed,
+            **{f"media_{name}": value for name, value in self._chunks.pool.figures.items()},
+        }
+        return [own, *(figures for figures in found.values() if figures is not None)]
+
+    async def _missing(self) -> list[str]:
+        return [name for name, figures in (await self._ask_all()).items() if figures is None]
+
+    async def _ask_all(self) -> dict[str, dict[str, Any] | None]:
+        """The figures of each process of the server; None: it does not answer soon."""
 
         async def one(name: str) -> dict[str, Any]:
             process = self._processes.setdefault(name, RayHost(name))
@@ -96,16 +119,10 @@ class Backend:
         found = await asyncio.gather(
             *(asyncio.wait_for(one(name), STATS_S_MAX) for name in names), return_exceptions=True
         )
-        own = {
-            "service": f"front-{os.getpid()}",
-            "pid": os.getpid(),
-            "requests_waiting": len(self._gateway.desk.waiting),
-            "requests_queued": self._gateway.queued,
-            "password_hashes_waiting": self._auth.passwords.waiting,
-            "password_hashes_total": self._auth.passwords.hashed,
-            **{f"media_{name}": value for name, value in self._chunks.pool.figures.items()},
+        return {
+            name: figures if isinstance(figures, dict) else None
+            for name, figures in zip(names, found, strict=True)
         }
-        return [own, *(figures for figures in found if isinstance(figures, dict))]
 
     async def websocket(self, receive: Receive, send: Send) -> None:
         await asgi.websocket(self._gateway, receive, send)

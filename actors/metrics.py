@@ -48,6 +48,7 @@ DESCRIPTIONS = {
     "media_copies_missing": "Copies of chunks that are missing elsewhere, at the last look",
     "media_collected_total": "Chunks deleted because nobody needs them",
     "media_collected_bytes_total": "Bytes that were stored for them",
+    "parts_missing": "Hosts, edges, media actors and others that did not answer this front",
     "connections": "Live connections",
     "connections_refused_total": "Connections refused because the edge was full",
     "requests_waiting": "Requests that are not answered yet",

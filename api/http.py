@@ -3,7 +3,7 @@
     POST /api/<method>       every method of the contract, JSON in and out
     GET  /api/openapi.json   the OpenAPI document, and of live connections the AsyncAPI one
          /api/asyncapi.json; both to read: /api/docs
-    GET  /healthz /readyz    is this process alive; do all hosts answer
+    GET  /healthz /readyz    is this process alive; can all be had, and which parts are missing
     GET  /metrics            Prometheus, for who has the token made for it
     *    /media/...          uploads and downloads (`actors.media.http`)
     WS   /ws                 live connections through this port
@@ -19,7 +19,7 @@ import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -56,14 +56,22 @@ SAFE_HEADERS = [
 TOO_MANY = "too many requests of this address are under way"
 
 
+class Readiness(NamedTuple):
+    """`serves`: whether every message can be sent and every chat be read through this front.
+    `missing`: the parts that do not answer; with copies, others stand in for them."""
+
+    serves: bool
+    missing: tuple[str, ...] = ()
+
+
 class Backend(Protocol):
     """What the front needs of the server behind it."""
 
     async def call(self, params: m.Params, token: str, address: str) -> bytes:
         """Carry out a method: the JSON of its result. Raises ApiError."""
 
-    async def ready(self) -> bool:
-        """Whether all hosts answer."""
+    async def ready(self) -> Readiness:
+        """What can be had through this front."""
 
     async def metrics(self, token: str) -> bytes:
         """Prometheus text. Raises `unauthorized`."""
@@ -181,9 +189,7 @@ class App:
         if path == "/healthz":
             return _page(verb, TEXT, b"ok\n")
         if path == "/readyz":
-            if not await self._backend.ready():
-                raise ApiError("unavailable", "not all hosts answer", 1.0)
-            return _page(verb, TEXT, b"ready\n")
+            return _page(verb, TEXT, _ready(await self._backend.ready()))
         if path == "/metrics":
             if verb not in ("GET", "HEAD"):
                 return wrong_verb(b"GET, HEAD")
@@ -319,6 +325,15 @@ async def unless_gone(call: Awaitable[R], receive: Receive) -> R:
         calling.cancel()
         going.cancel()
         await asyncio.gather(calling, going, return_exceptions=True)
+
+
+def _ready(readiness: Readiness) -> bytes:
+    """Raises `unavailable`."""
+    missing = ", ".join(readiness.missing)
+    if not readiness.serves:
+        told = f"not all hosts answer; missing: {missing}" if missing else "not all hosts answer"
+        raise ApiError("unavailable", told, 1.0)
+    return f"ready; missing: {missing}\n".encode() if missing else b"ready\n"
 
 
 def _page(verb: str, media_type: bytes, body: bytes) -> Reply:

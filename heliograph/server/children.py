@@ -57,6 +57,18 @@ def end_workers_of(raylet: int) -> None:
     _kill(left)
 
 
+def end_leftovers(variable: str, value: str) -> None:
+    """Kill what an earlier life of this process has left because it was killed itself: the
+    processes of this user that found this in their environment."""
+    own = {process.pid for process in (psutil.Process(), *psutil.Process().parents())}
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid not in own and process.environ().get(variable) == value:
+                left.append(process)
+    _kill(left)
+
+
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):

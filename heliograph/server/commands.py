@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -67,13 +68,35 @@ def node(
     name: Annotated[
         str, typer.Option(help="This node's name, unlike the others'.", show_default="host name")
     ] = "",
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Come back when Ray runs, and go on behind; give up when the head stays away.",
+        ),
+    ] = False,
 ) -> None:
-    """Start Ray here as a node of a cluster: `ray start`, with what Heliograph needs of it.
+    """Run Ray here as a node of a cluster, in the foreground: what dies of it is started again.
 
     Further options go to `ray start`: --head on the first, --address=HEAD:6379 on the others."""
-    from heliograph.server.node import start_node
+    from heliograph.server.node import run_detached, run_node
 
-    raise typer.Exit(start_node(data, name or socket.gethostname(), token, context.args))
+    say = partial(Console(highlight=False, soft_wrap=True).print, markup=False)
+
+    def run(ready: Callable[[], None]) -> int:
+        return run_node(
+            data,
+            name or socket.gethostname(),
+            token,
+            context.args,
+            patient=not detach,
+            ready=ready,
+            say=say,
+        )
+
+    if detach:
+        raise typer.Exit(run_detached(data, run))
+    raise typer.Exit(run(lambda: say("Ray runs. Ctrl-C stops it; nothing is lost by that.")))
 
 
 @app.command()

@@ -1,25 +1,32 @@
-"""`heliograph cluster node`: start Ray on this machine as a node of a cluster that Heliograph is to
-run on. It is `ray start`, told what all nodes of a cluster must be told alike."""
+"""`heliograph cluster node`: run Ray on this machine as a node of a cluster that Heliograph is to
+run on. It is `ray start`, told what all nodes of a cluster must be told alike, and kept running."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import socket
 import stat
-import subprocess
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
+from actors.runtime.names import DATA_VARIABLE
+from actors.runtime.process import log_to
 from heliograph._reading import read_file
 from heliograph.failing import Told
+from heliograph.server.children import end_leftovers
 from heliograph.server.config import NODE_FILE, TOKEN_FILE, node_temporary, ray_membership
 from heliograph.server.environment import raise_file_limit, ray_environment, serve_environment
+from heliograph.server.node_supervisor import CannotStart, RayNode, locked, supervise
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 TOKEN_BYTES_MIN, TOKEN_BYTES_MAX = 32, 4_096
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
+HEAD_S_MAX = 2.0
 
 
 class NodeError(Told):
@@ -63,8 +70,6 @@ def make_temporary(data: Path) -> Path:
 def node_environment(data: Path) -> dict[str, str]:
     """What Ray must find in the environment on a node, and in what connects to it there. Raises
     NodeError."""
-    from actors.runtime.names import DATA_VARIABLE
-
     if not (data / NODE_FILE).exists():
         raise NodeError(
             f"{data} is of no node; start one with: heliograph cluster node --data {data}"
@@ -104,8 +109,18 @@ def ray_command(name: str, head: bool, options: Sequence[str]) -> list[str]:
     ]
 
 
-def start_node(data: Path, name: str, token: Path, options: Sequence[str]) -> int:
-    """Start this node; returns the exit code of `ray start`. Raises NodeError."""
+def run_node(
+    data: Path,
+    name: str,
+    token: Path,
+    options: Sequence[str],
+    *,
+    patient: bool,
+    ready: Callable[[], None],
+    say: Callable[[str], None],
+) -> int:
+    """Keep this node running until told to stop (see `node_supervisor`); returns the exit code.
+    Raises NodeError."""
     data = data.absolute()
     prepare(data, name, token)
     head = "--head" in options
@@ -113,6 +128,61 @@ def start_node(data: Path, name: str, token: Path, options: Sequence[str]) -> in
     if head:
         environment |= head_environment(data)
     raise_file_limit()
-    return subprocess.run(
-        ray_command(name, head, options), env=environment, check=False, stdin=subprocess.DEVNULL
-    ).returncode
+    log_to(data, "node")
+    command = ray_command(name, head, options)
+    try:
+        with locked(data):
+            end_leftovers(DATA_VARIABLE, str(data))
+            output = data / "logs" / "ray-start.out"
+            ray = RayNode(command, environment, output, lambda: unreachable(options))
+            return supervise(name, ray, patient, ready, say)
+    except CannotStart as error:
+        raise NodeError(str(error)) from error
+
+
+def run_detached(data: Path, run: Callable[[Callable[[], None]], int]) -> int:
+    """Do it in a process that outlives this one and its terminal; come back when it says that it is
+    ready: the exit code. `run(ready)` returns its exit code. What it prints goes to `node.out`."""
+    log = data.absolute() / "logs" / "node.out"
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    hear, say = os.pipe()
+    if os.fork():
+        os.close(say)
+        with os.fdopen(hear, "rb") as ear:
+            if ear.read():
+                return 0
+        sys.stderr.write(log.read_text())
+        return 1
+    os.setsid()
+    os.close(hear)
+    with open(os.devnull, "rb") as nothing, open(log, "wb") as file:
+        for number, stream in enumerate((nothing, file, file)):
+            os.dup2(stream.fileno(), number)
+
+    def ready() -> None:
+        os.write(say, b"ready")
+        os.close(say)
+
+    code = 1
+    try:
+        code = run(ready)
+    except Told as error:
+        sys.stderr.write(f"heliograph: {error}\n")
+    except Exception:
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def unreachable(options: Sequence[str]) -> str:
+    """Why a node need not try to join its head; empty if there is no reason, or it is the head."""
+    named = [o.removeprefix("--address=") for o in options if o.startswith("--address=")]
+    named += [after for o, after in pairwise(options) if o == "--address"]
+    host, _, port = (named or [""])[-1].rpartition(":")
+    if not host or not port.isdigit():
+        return ""
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), HEAD_S_MAX).close()
+    except OSError as error:
+        return f"the head does not answer at {named[-1]} ({error})"
+    return ""

@@ -210,10 +210,11 @@ class Cluster:
         wait_for(lambda: node.processes(HOST) != [], BACK_S_MAX)
 
     def restart_head(self) -> None:
-        """Stop Ray on the head, all at once, and start it again on what its disk has."""
+        """kill -9 of Ray on the head, all at once; it is started again by itself, on what its disk
+        has."""
+        before = self.nodes[0].processes()
         self.nodes[0].run("ray", "stop", "--force")
-        command = re.findall(r"- (heliograph cluster node .*--head.*)", self.launcher)[0]
-        self.nodes[0].run("bash", "-c", command)
+        wait_for(lambda: self.nodes[0].raylets(before) != [], BACK_S_MAX)
 
     def check_stored(self, together: Path) -> None:
         """Verify what a stopped cluster has on its disks; `together` is made, as what one server

@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -186,6 +186,15 @@ class Machine:
         return sorted(
             (process for process in found if process.pid != self.pid), key=lambda p: p.create_time()
         )
+
+    def raylets(self, but: Sequence[psutil.Process] = ()) -> list[psutil.Process]:
+        """Of its processes, but these, the raylets: one while it is a node."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process not in but and process.name() == "raylet":
+                    found.append(process)
+        return found
 
     def kill_one(self, title: str) -> int:
         """kill -9 of the oldest process with that title; returns its pid, as seen from here."""

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 DISK_BYTES = 1 << 30
 PAUSE_S = 30
 GONE_S_MAX = 240
-"""A node ends when it has missed its head for a minute."""
+"""A node ends when it has missed its head for a minute, and is not tried again for long."""
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,22 @@ def test_each_node_has_a_host_and_can_be_used(cluster: Cluster) -> None:
 
 def test_a_killed_host_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:
     under_load(lambda: killed_once(cluster.nodes[1]))
+
+
+def test_a_killed_raylet_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:
+    """With all that belongs to its node: none of it goes on as an orphan."""
+    node = cluster.nodes[2]
+
+    def kill() -> None:
+        before = node.processes(HOST)
+        [raylet] = node.raylets()
+        raylet.kill()
+        wait_for(lambda: node.raylets([raylet]) != [], BACK_S_MAX)
+        wait_for(lambda: not any(process.is_running() for process in before))
+        wait_for(lambda: node.processes(HOST) != [], BACK_S_MAX)
+
+    under_load(kill)
+    wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
 def test_a_machine_dies_and_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:

@@ -18,7 +18,7 @@ from api import limits
 from api import methods as m
 from api.addresses import NO_PROXIES, Callers
 from api.errors import ERRORS, ApiError, Problem
-from api.http import App, Body, Message, Receive, Send
+from api.http import App, Body, Message, Readiness, Receive, Send
 
 WAIT_S = 10.0
 SECRET = "the-inside-of-the-server"
@@ -33,6 +33,7 @@ class FakeBackend:
         self.calls: list[tuple[m.Params, str, str]] = []
         self.act: Callable[[], Awaitable[bytes]] = self.succeed
         self.is_ready = True
+        self.missing: tuple[str, ...] = ()
         self.sockets = 0
 
     async def succeed(self) -> bytes:
@@ -42,8 +43,8 @@ class FakeBackend:
         self.calls.append((params, token, address))
         return await self.act()
 
-    async def ready(self) -> bool:
-        return self.is_ready
+    async def ready(self) -> Readiness:
+        return Readiness(self.is_ready, self.missing)
 
     async def metrics(self, token: str) -> bytes:
         if token != "1.2.secret":
@@ -486,9 +487,14 @@ def test_a_long_poll_is_answered_while_the_client_is_there() -> None:
 def test_ready_only_when_all_hosts_answer() -> None:
     backend = FakeBackend()
     assert ask("/readyz", verb="GET", backend=backend).status == 200
+    backend.missing = ("host-1", "media-1")
+    answer = ask("/readyz", verb="GET", backend=backend)
+    assert (answer.status, answer.body) == (200, b"ready; missing: host-1, media-1\n")
     backend.is_ready = False
     answer = ask("/readyz", verb="GET", backend=backend)
-    assert answer.problem("unavailable").retry_after
+    problem = answer.problem("unavailable")
+    assert problem.retry_after
+    assert "host-1, media-1" in problem.detail
     assert ask("/healthz", verb="GET", backend=backend).status == 200, "alive all the same"
 
 
