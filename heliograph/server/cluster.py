@@ -23,6 +23,7 @@ from api.urls import bracketed
 from heliograph.failing import Told
 from heliograph.server.config import COPIES, ServerConfig
 from heliograph.server.environment import entrance_file
+from heliograph.server.haproxy import Entrance
 from heliograph.server.layout import LayoutError, is_pooled, lay_out
 from heliograph.server.main import (
     entrance_of,
@@ -127,7 +128,7 @@ def start(
     say(f"Starting Heliograph on {', '.join(layout.homes.values())} ...")
     entrance = entrance_of(config)
     for node in layout.homes.values():
-        cluster.work_on(node, entrance.write, entrance_file(Path(looked[node][0])))
+        cluster.work_on(node, Entrance.write, entrance, entrance_file(Path(looked[node][0])))
     unchanged = _started_before(settings)
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(cluster.start_on, homes | own, settings)
