@@ -29,12 +29,13 @@ from actors.metrics import prometheus_text
 from actors.runtime.cluster import process_names
 from actors.runtime.names import DATA_VARIABLE
 from actors.runtime.process import log_to
-from actors.runtime.refs import NOBODY
+from actors.runtime.refs import Caller
 from actors.runtime.secrets import cluster_token, metrics_token
 from actors.runtime.settings import Settings
 from actors.runtime.sockets import close_the_next, open_to_others
 from actors.runtime.transport import RayHost
 from api import methods as m
+from api.addresses import Address, network_of
 from api.errors import ApiError
 from api.http import App, Message, Readiness, Receive, Reply, Send
 from api.room import Room
@@ -65,16 +66,20 @@ class Backend:
         await self._gateway.start()
         return self
 
-    async def call(self, params: m.Params, token: str, address: str) -> bytes:
-        caller = await self._gateway.authenticate(token) if token else NOBODY
+    async def call(self, params: m.Params, token: str, address: Address | None) -> bytes:
+        network = self._gateway.network(address)
+        caller = Caller(0, 0, network=network)
+        if token:
+            caller = await self._gateway.authenticate(token, network)
         if isinstance(params, BY_AUTH):
-            return msgspec.json.encode(await self._auth.call(params, caller, address))
+            answer = await self._auth.call(params, caller, network_of(address))
+            return msgspec.json.encode(answer)
         if isinstance(params, m.FinishUpload):
             return msgspec.json.encode(await self._media.finish(params, caller))
         return await self._gateway.call(params, caller)
 
     async def media(
-        self, scope: Message, receive: Receive, send: Send, address: str
+        self, scope: Message, receive: Receive, send: Send, address: Address | None
     ) -> Reply | None:
         return await self._files(scope, receive, send, address)
 
@@ -124,8 +129,8 @@ class Backend:
             for name, figures in zip(names, found, strict=True)
         }
 
-    async def websocket(self, receive: Receive, send: Send) -> None:
-        await asgi.websocket(self._gateway, receive, send)
+    async def websocket(self, receive: Receive, send: Send, address: Address | None) -> None:
+        await asgi.websocket(self._gateway, receive, send, self._gateway.network(address))
 
 
 def application(settings: Settings, fronts: int = 1) -> serve.Application:

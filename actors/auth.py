@@ -21,11 +21,12 @@ from typing import Any, Literal, TypeVar, get_args
 import argon2
 import msgspec
 
+from actors import flood
 from actors import messages as i
 from actors.edge.gateway import Gateway
 from actors.passwords import check_new, prepared, spellings
 from actors.runtime import refs
-from actors.runtime.refs import MAX_ID, ActorRef, Caller
+from actors.runtime.refs import EXEMPT, MAX_ID, ActorRef, Caller
 from actors.tokens import new_token
 from api import limits
 from api import methods as m
@@ -166,14 +167,15 @@ class AuthService:
     async def call(self, params: m.Params, caller: Caller, address: str) -> Any:
         """Carry out a method of this service. Raises `ApiError`."""
         if isinstance(params, m.Register):
-            return await self.register(params, address)
+            return await self.register(params, caller)
         if isinstance(params, m.Login):
             return await self.login(params, address)
         assert isinstance(params, m.ChangePassword)
         return await self.change_password(params, caller, address)
 
-    async def register(self, params: m.Register, address: str) -> t.Authorization:
-        """Create an account and its first session."""
+    async def register(self, params: m.Register, caller: Caller) -> t.Authorization:
+        """Create an account and its first session, if that is not done too often from the caller's
+        network."""
         check_new(params.password)
         if self._registration == "closed":
             raise ApiError("registration_closed")
@@ -181,10 +183,18 @@ class AuthService:
         if self._registration == "invitation" and not invitation:
             raise ApiError("invitation_invalid", "this server needs an invitation to register")
         handle = refs.username(params.username)
+        await self._spend(caller, "names")  # whether it is taken can be learnt here as well
         holder = await self._ask(i.Holder, handle, i.LookUp(), read=True)
         if holder.user_id:
             raise ApiError("username_taken")
-        password_hash = await self.passwords.hash(params.password, "newcomer")
+        counted = await self._spend(caller, "registrations")
+        try:
+            password_hash = await self.passwords.hash(params.password, "newcomer")
+        except ApiError:
+            if counted:  # what the server refused for its own sake costs nobody anything
+                again = i.NetworkUnspent((("registrations", 1),))
+                await self._gateway.ask(refs.network(caller.network), again)
+            raise
         user_id = 1 + secrets.randbelow(USER_ID_MAX)
         session_id = 1 + secrets.randbelow(MAX_ID)
         token, token_hash = new_token(user_id, session_id)
@@ -205,6 +215,18 @@ class AuthService:
             first, message = ActorRef("invitation", invitation), i.UseInvitation(account)
         made = await self._ask(t.Authorization, first, message)
         return t.Authorization(token, made.session_id, made.user)
+
+    async def _spend(self, caller: Caller, kind: str) -> bool:
+        """Take it out of what the caller's network may do; whether that is limited. Raises
+        `flood`."""
+        if not caller.network or caller.network == EXEMPT or not limits.FLOODS[kind].per_hour:
+            return False
+        charges = ((kind, 1),)
+        ask = i.NetworkSpend(charges)
+        verdict = await self._ask(i.Verdict, refs.network(caller.network), ask)
+        if verdict.wait_s:
+            raise flood.refusal(charges, verdict.wait_s)
+        return True
 
     async def login(self, params: m.Login, address: str) -> t.Authorization:
         """Create a session for whoever knows the password."""

@@ -12,9 +12,12 @@ This module holds the state, sending and marks; `actors.group` holds membership 
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors import flood
 from actors.media.tickets import media_in
 from actors.messages import (
     CountUnread,
@@ -27,6 +30,7 @@ from actors.messages import (
     SentBefore,
     SetBlock,
     ShowEvent,
+    Spent,
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
@@ -46,7 +50,9 @@ UNREAD_ROWS_MAX = 1_000
 
 
 class ChatHead(Struct, frozen=True, array_like=True):
-    """`created_ms` 0: the chat is not open yet, only a block is known."""
+    """`created_ms` 0: the chat is not open yet, only a block is known. `unanswered`: who has
+    written in a private chat in which nobody has answered; `ANSWERED` if somebody has; 0 if nobody
+    has written, or nobody noted it when they did."""
 
     kind: str
     title: str
@@ -54,6 +60,7 @@ class ChatHead(Struct, frozen=True, array_like=True):
     last_id: int = 0
     blocked_by: tuple[int, ...] = ()
     media_bytes: int = 0
+    unanswered: int = 0
 
 
 class MemberRow(Struct, frozen=True, array_like=True):
@@ -86,6 +93,7 @@ class SendRow(Struct, frozen=True, array_like=True):
     date_ms: int
 
 
+ANSWERED = -1
 HEAD = head_table(ChatHead)
 MEMBERS: Table[int, MemberRow] = Table(1, MemberRow, U64)
 MESSAGES: Table[int, MessageRow] = Table(2, MessageRow, U64)
@@ -132,17 +140,7 @@ class Chat:
         assert head is not None
         message_id = head.last_id + 1
         size = row.media.size if row.media is not None else 0
-        self.put(
-            turn,
-            ChatHead(
-                head.kind,
-                head.title,
-                head.created_ms,
-                message_id,
-                head.blocked_by,
-                head.media_bytes + size,
-            ),
-        )
+        self.put(turn, replace(head, last_id=message_id, media_bytes=head.media_bytes + size))
         MESSAGES.put(turn, message_id, row)
         sender = row.from_id
         update = to_json(t.MessageNew(shown(self.id, message_id, row)))
@@ -179,6 +177,16 @@ def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.
     )
 
 
+ACTS: dict[type, flood.Carry] = {}
+"""What is carried out when it is paid for."""
+
+
+@chat.on(Spent)
+def spent(state: Chat, message: Spent, turn: Turn) -> Any:
+    act = flood.act_of(message)
+    return ACTS[type(act)](state, act, turn, message)
+
+
 def view_of(state: Chat, view: View) -> t.Chat:
     """The chat as its members see it."""
     head = state.head
@@ -195,11 +203,17 @@ def view_of(state: Chat, view: View) -> t.Chat:
 
 
 @chat.on(OpenChat)
-def open_chat(state: Chat, message: OpenChat, turn: Turn) -> t.Chat:
+def open_chat(
+    state: Chat, message: OpenChat, turn: Turn, spent: flood.Paid = None
+) -> t.Chat | None:
     """Both users exist. Opening an open chat changes nothing."""
     head = state.head
-    if head is None or not head.created_ms:
+    if head is not None and head.created_ms:
+        flood.give_back(turn, spent)
+    else:
         saved = message.opener_id == message.peer_id
+        if not saved and not flood.paid(turn, message, (("chats", 1),), spent):
+            return None
         blocked_by = () if head is None else head.blocked_by
         state.put(turn, ChatHead("saved" if saved else "private", "", turn.date_ms, 0, blocked_by))
         for user_id in {message.opener_id, message.peer_id}:
@@ -231,13 +245,14 @@ def _tell_marks(state: Chat, user_id: int, row: MemberRow, turn: Turn) -> None:
 
 
 @chat.on(SendMessage)
-def send(state: Chat, message: SendMessage, turn: Turn) -> None:
+def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None) -> None:
     """Answered by the sender's user, whose mailbox numbers it."""
     sender = turn.caller.user_id
     head, _ = state.access(sender)
     _check_content(message)
     known = SENDS.get(turn, (sender, message.random_id))
     if known is not None:
+        flood.give_back(turn, spent)
         again = SentBefore(state.id, known.message_id, known.date_ms)
         turn.send(refs.user(sender), again, answer=True)
         return
@@ -247,7 +262,15 @@ def send(state: Chat, message: SendMessage, turn: Turn) -> None:
         raise ApiError("blocked")
     if message.reply_to > head.last_id:
         raise ApiError("message_not_found", "the message to reply to is not there")
-    media = _media(state, head, message, turn) if message.media else None
+    media = _media(head, message, turn) if message.media else None
+    if head.kind == "private" and head.unanswered != ANSWERED:
+        unanswered = _unanswered(state, head, turn)
+        if unanswered == sender and not flood.paid(turn, message, (("strangers", 1),), spent):
+            return
+        if unanswered != head.unanswered:
+            state.put(turn, replace(head, unanswered=unanswered))
+    for file_id in media.file_ids() if media is not None else ():
+        turn.send(refs.file(file_id), FileReferred(state.id))
     SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.date_ms))
     _forget_old_send(state, head.last_id + 1 - limits.RANDOM_IDS_PER_CHAT_MAX, turn)
     row = MessageRow(
@@ -262,6 +285,19 @@ def send(state: Chat, message: SendMessage, turn: Turn) -> None:
     state.append(turn, row)
 
 
+def _unanswered(state: Chat, head: ChatHead, turn: Turn) -> int:
+    """Who will have written without an answer when the caller has written."""
+    sender = turn.caller.user_id
+    if head.unanswered:
+        return sender if head.unanswered == sender else ANSWERED
+    if not head.last_id:
+        return sender
+    # The chat is older than this. Sends are remembered for long; what is older counts as answered.
+    (peer,) = (user_id for user_id in state.members if user_id != sender)
+    wrote = SENDS.scan(turn, (peer, 0), (peer + 1, 0), limit=1)
+    return ANSWERED if wrote or head.last_id > limits.RANDOM_IDS_PER_CHAT_MAX else sender
+
+
 def _check_content(message: SendMessage) -> None:
     if not message.text and not message.media:
         raise ApiError("invalid_params", "a message has a text, a file, or both", field="/text")
@@ -270,16 +306,13 @@ def _check_content(message: SendMessage) -> None:
         raise ApiError("invalid_params", words, field="/text")
 
 
-def _media(state: Chat, head: ChatHead, message: SendMessage, turn: Turn) -> t.Media:
-    """The file that goes with a message; its actor is told. The ticket was checked by the
-    gateway."""
+def _media(head: ChatHead, message: SendMessage, turn: Turn) -> t.Media:
+    """The file that goes with a message. The ticket was checked by the gateway."""
     media = media_in(message.media)
     if head.media_bytes + media.size > limits.MEDIA_BYTES_PER_CHAT_MAX:
         raise ApiError("quota_exceeded", "the files of this chat take all the room it may take")
     if message.album:
         _check_album(head, message.album, turn)
-    for file_id in media.file_ids():
-        turn.send(refs.file(file_id), FileReferred(state.id))
     return media
 
 
@@ -297,6 +330,9 @@ def _forget_old_send(state: Chat, message_id: int, turn: Turn) -> None:
         old = MESSAGES.get(turn, message_id)
         if old is not None and old.random_id:
             SENDS.delete(turn, (old.from_id, old.random_id))
+
+
+ACTS.update({OpenChat: open_chat, SendMessage: send})
 
 
 @chat.on(SetTyping)

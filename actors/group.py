@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors.chat import PHOTO, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
+from actors import flood
+from actors.chat import ACTS, PHOTO, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
 from actors.messages import Invite, Joined, MarksChanged
 from actors.photos import exchange
 from actors.runtime import refs
@@ -72,18 +73,24 @@ def _room_for_admin(state: Chat) -> None:
 
 
 @chat.on(CreateGroup)
-def create(state: Chat, message: CreateGroup, turn: Turn) -> t.Chat:
+def create(
+    state: Chat, message: CreateGroup, turn: Turn, spent: flood.Paid = None
+) -> t.Chat | None:
     """Routed to the id that creator and `random_id` make: repeated, it finds the group there."""
     creator = turn.caller.user_id
     if state.head is not None:
         state.access(creator)
+        flood.give_back(turn, spent)
         return view_of(state, turn)
+    others = [user_id for user_id in dict.fromkeys(message.user_ids) if user_id != creator]
+    charges = (("groups", 1), ("additions", len(others)))
+    if not flood.paid(turn, message, charges, spent):
+        return None
     state.put(turn, ChatHead("group", message.title, turn.date_ms))
     state.put_member(turn, creator, MemberRow("owner", turn.date_ms, 1))
     _note(state, turn, creator, "group_created", text=message.title)
-    for user_id in dict.fromkeys(message.user_ids):
-        if user_id != creator:
-            turn.send(refs.user(user_id), Invite(state.id, creator))
+    for user_id in others:
+        turn.send(refs.user(user_id), Invite(state.id, creator, paid=True))
     return view_of(state, turn)
 
 
@@ -99,18 +106,24 @@ def add(state: Chat, message: AddMember, turn: Turn) -> t.Ok | None:
 
 
 @chat.on(Joined)
-def joined(state: Chat, message: Joined, turn: Turn) -> t.Ok:
+def joined(state: Chat, message: Joined, turn: Turn, spent: flood.Paid = None) -> t.Ok | None:
     """The invited user agrees; whoever invited them must still be in the group."""
     state.access(message.by)
     if message.user_id in state.members:
+        flood.give_back(turn, spent)
         return t.Ok()
     _room(state)
+    if not message.paid and not flood.paid(turn, message, (("additions", 1),), spent):
+        return None
     head = state.head
     assert head is not None
     row = MemberRow("member", turn.date_ms, head.last_id + 1)
     state.put_member(turn, message.user_id, row)
     _note(state, turn, message.by, "member_added", message.user_id)
     return t.Ok()
+
+
+ACTS.update({CreateGroup: create, Joined: joined})
 
 
 @chat.on(RemoveMember)

@@ -126,4 +126,4 @@ def invite(state: User, message: Invite, turn: Turn) -> None:
     state.access()
     if BLOCKED.get(turn, message.by) is not None:
         raise ApiError("blocked", "this user does not let you add them to groups")
-    turn.send(refs.chat(message.chat_id), Joined(state.id, message.by), answer=True)
+    turn.send(refs.chat(message.chat_id), Joined(state.id, message.by, message.paid), answer=True)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from actors.runtime.refs import ActorRef
 from api import types as t
+
+Charges = tuple[tuple[str, int], ...]
+"""What acts take out of flood limits: how many of which kind."""
 
 
 class Internal(Struct, frozen=True, array_like=True, tag=True):
@@ -260,10 +264,12 @@ class OpenChat(Internal, frozen=True):
 
 
 class Invite(Internal, frozen=True):
-    """From a group to a user who shall become a member: goes back as `Joined`, or is refused."""
+    """From a group to a user who shall become a member: goes back as `Joined`, or is refused.
+    `paid`: flood limits know of it."""
 
     chat_id: str
     by: int
+    paid: bool = False
 
 
 class Joined(Internal, frozen=True):
@@ -271,6 +277,7 @@ class Joined(Internal, frozen=True):
 
     user_id: int
     by: int
+    paid: bool = False
 
 
 class NewMessage(Internal, frozen=True):
@@ -495,6 +502,65 @@ class TrySucceeded(Internal, frozen=True):
     """To a throttle: the password was right; forget the failures of this address."""
 
     address: str
+
+
+class FadeThrottle(Internal, frozen=True):
+    """A throttle's timer: what of all this need not be known any more?"""
+
+
+# --- flood limits (`actors.flood`) --------------------------------------------------------------
+
+
+class Spend(Internal, frozen=True):
+    """To a user, and on to the throttle of the caller's network: may the caller do this? Goes back
+    to the `asker` as `Spent` or `UserSpent`, with the act as in a request; without one, answered
+    with `Verdict`."""
+
+    charges: Charges
+    asker: ActorRef | None = None
+    method: str = ""
+    body: bytes = b""
+
+
+class NetworkSpend(Internal, frozen=True):
+    """To a throttle, the same. `wait_s`: how long the user has to wait; then nothing is taken."""
+
+    charges: Charges
+    asker: ActorRef | None = None
+    method: str = ""
+    body: bytes = b""
+    wait_s: float = 0.0
+
+
+class Spent(Internal, frozen=True):
+    """To a chat that asked: its caller has paid for the act, or has to wait."""
+
+    charges: Charges
+    wait_s: float
+    method: str
+    body: bytes
+
+
+class UserSpent(Internal, frozen=True):
+    """To a user who asked, the same."""
+
+    charges: Charges
+    wait_s: float
+    method: str
+    body: bytes
+
+
+class Unspent(Internal, frozen=True):
+    """To a user, and on to the throttle of `network` (if it is not empty): put it back."""
+
+    charges: Charges
+    network: str = ""
+
+
+class NetworkUnspent(Internal, frozen=True):
+    """To a throttle: put it back. Answered with `Ok`."""
+
+    charges: Charges
 
 
 # --- invitations to the server -----------------------------------------------------------------

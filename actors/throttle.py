@@ -8,20 +8,37 @@ many at once gains nothing; one that was refused before the password was checked
 Failures fade within an hour. An account also remembers from which addresses its owner has logged in
 lately: they are served before strangers. All of it is durable; when the host dies, what was counted
 still counts.
+
+One actor per network of addresses ("network:<network>") has its buckets of flood limits
+(`actors.flood`). A throttle deletes what need not be known any more.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from actors.messages import Admit, TryFailed, TrySucceeded, TryUnchecked, Verdict
+from actors import flood
+from actors.messages import (
+    Admit,
+    Charges,
+    FadeThrottle,
+    NetworkSpend,
+    NetworkUnspent,
+    TryFailed,
+    TrySucceeded,
+    TryUnchecked,
+    Unspent,
+    Verdict,
+)
+from actors.runtime import refs
 from actors.runtime.kind import Kind
-from actors.runtime.rows import View, head_table
+from actors.runtime.rows import TEXT, Table, View, head_table
 from actors.runtime.turn import Turn
+from api import limits
 from api import types as t
 
 ADDRESSES_MAX = 64
-FADE_MS = 3_600_000
+FADE, FADE_MS = "fade", 3_600_000
 KNOWN_MAX = 16
 KNOWN_MS = 90 * 24 * 3_600_000
 FREE_PER_ACCOUNT, WAIT_MS_MAX_PER_ACCOUNT = 5, 900_000
@@ -43,6 +60,7 @@ class ThrottleHead(Struct, frozen=True, array_like=True):
 
 
 HEAD = head_table(ThrottleHead)
+BUCKETS: flood.Buckets = Table(1, flood.Bucket, TEXT)
 
 
 class Throttle:
@@ -79,6 +97,10 @@ class Throttle:
             self.addresses[address] = Failures(failures.count - 1, failures.last_ms)
         return failures is not None
 
+    def fade_later(self, turn: Turn) -> None:
+        """Look after what was just noted when it need not be known any more."""
+        turn.set_timer(FADE, turn.now_ms + FADE_MS, FadeThrottle())
+
     def put(self, turn: Turn) -> None:
         if self.addresses or self.known:
             HEAD.put(turn, None, ThrottleHead(self.addresses, self.known))
@@ -95,18 +117,42 @@ def admit(state: Throttle, message: Admit, turn: Turn) -> Verdict:
     wait_ms = state.wait_ms(address, now_ms)
     if wait_ms:
         return Verdict(wait_ms / 1000)
-    alive = {
-        name: failures
-        for name, failures in state.addresses.items()
-        if now_ms - failures.last_ms < FADE_MS
-    }
+    alive = _alive(state.addresses, now_ms)
     known = alive.pop(address, Failures(0, 0))
     alive[address] = Failures(known.count + 1, now_ms)
     while len(alive) > ADDRESSES_MAX:
         del alive[next(iter(alive))]
     state.addresses = alive
     state.put(turn)
+    state.fade_later(turn)
     return Verdict(0.0, now_ms - state.known.get(address, -KNOWN_MS) < KNOWN_MS)
+
+
+def _alive(addresses: dict[str, Failures], now_ms: int) -> dict[str, Failures]:
+    """Those that have not faded."""
+    return {name: f for name, f in addresses.items() if now_ms - f.last_ms < FADE_MS}
+
+
+def _remembered(known: dict[str, int], now_ms: int) -> dict[str, int]:
+    return {name: at_ms for name, at_ms in known.items() if now_ms - at_ms < KNOWN_MS}
+
+
+@throttle.on(FadeThrottle)
+def fade(state: Throttle, message: FadeThrottle, turn: Turn) -> None:
+    """Forget, and look again when there is something else to forget."""
+    now_ms = turn.now_ms
+    buckets = BUCKETS.scan(turn, limit=len(limits.FLOODS))
+    full = [kind for kind, bucket in buckets if bucket.full_ms <= now_ms]
+    alive, known = _alive(state.addresses, now_ms), _remembered(state.known, now_ms)
+    for kind in full:
+        BUCKETS.delete(turn, kind)
+    if (alive, known) != (state.addresses, state.known):
+        state.addresses, state.known = alive, known
+        state.put(turn)
+    if alive or len(full) < len(buckets):
+        state.fade_later(turn)
+    elif known:
+        turn.set_timer(FADE, max(known.values()) + KNOWN_MS, message)
 
 
 @throttle.on(TryFailed)
@@ -138,11 +184,40 @@ def succeeded(state: Throttle, message: TrySucceeded, turn: Turn) -> t.Ok:
             state.put(turn)
         return t.Ok()
     state.addresses.pop(address, None)
-    known = {name: at_ms for name, at_ms in state.known.items() if now_ms - at_ms < KNOWN_MS}
+    known = _remembered(state.known, now_ms)
     known.pop(address, None)
     known[address] = now_ms
     while len(known) > KNOWN_MAX:
         del known[next(iter(known))]
     state.known = known
     state.put(turn)
+    return t.Ok()
+
+
+# --- flood limits -----------------------------------------------------------------------------
+
+
+def _factor(charges: Charges) -> int:
+    """Registrations are nobody's but the network's."""
+    return 1 if charges[0][0] == "registrations" else limits.FLOOD_ADDRESS_FACTOR
+
+
+@throttle.on(NetworkSpend)
+def spend(state: Throttle, message: NetworkSpend, turn: Turn) -> Verdict | None:
+    """From the user of the caller, or from a front for somebody who is not known."""
+    charges, wait_s = message.charges, message.wait_s
+    if wait_s:
+        flood.settle(BUCKETS, turn, charges, _factor(charges))
+    else:
+        wait_s = flood.spend(BUCKETS, turn, charges, _factor(charges))
+        if not wait_s:
+            state.fade_later(turn)
+        elif turn.caller.user_id:
+            turn.send(refs.user(turn.caller.user_id), Unspent(charges))
+    return flood.answer(turn, message, wait_s)
+
+
+@throttle.on(NetworkUnspent)
+def unspent(state: Throttle, message: NetworkUnspent, turn: Turn) -> t.Ok:
+    flood.put_back(BUCKETS, turn, message.charges, _factor(message.charges))
     return t.Ok()

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors import flood
 from actors.messages import (
     BytesDiscarded,
     ExpectFile,
@@ -29,6 +30,7 @@ from actors.messages import (
     Parts,
     PartsExpected,
     PartsStored,
+    UserSpent,
 )
 from actors.runtime import refs
 from actors.runtime.rows import TEXT, U64, U64_PAIR, Table, View
@@ -117,20 +119,32 @@ def _shown(view: View, upload_id: int, row: UploadRow) -> t.Upload:
 
 
 @user.on(BeginUpload)
-def begin(state: User, message: BeginUpload, turn: Turn) -> t.Upload:
+def begin(
+    state: User, message: BeginUpload, turn: Turn, spent: flood.Paid = None
+) -> t.Upload | None:
     head = state.access()
     known = UPLOADS.get(turn, message.upload_id)
     if known is not None:
         if known.size != message.size:
             raise ApiError("invalid_params", "this upload has another size", field="/size")
+        flood.give_back(turn, spent)
         return _shown(turn, message.upload_id, known)
     running = _uploads(turn)
     if len(running) >= limits.UPLOADS_PER_USER_MAX:
         raise ApiError("too_many", "finish or cancel an upload first")
     _check_room(head.media_bytes + _waiting_bytes(turn, running), message.size)
+    if not flood.paid(turn, message, (("uploads", 1),), spent):
+        return None
     UPLOADS.put(turn, message.upload_id, UploadRow(message.size, turn.now_ms, begun_ms=turn.now_ms))
     turn.set_timer(EXPIRY, turn.now_ms + EXPIRY_STEP_MS, ExpireUploads())
     return t.Upload(message.upload_id, message.size, part_count(message.size), [])
+
+
+@user.on(UserSpent)
+def spent(state: User, message: UserSpent, turn: Turn) -> t.Upload | None:
+    act = flood.act_of(message)
+    assert isinstance(act, BeginUpload)
+    return begin(state, act, turn, message)
 
 
 def _waiting_bytes(view: View, uploads: list[tuple[int, UploadRow]]) -> int:

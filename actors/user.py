@@ -14,6 +14,7 @@ from __future__ import annotations
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from actors import flood
 from actors.messages import (
     Claimed,
     CreateSession,
@@ -21,6 +22,7 @@ from actors.messages import (
     EndThisSession,
     ForgetSession,
     MailEntry,
+    NetworkUnspent,
     NewLogin,
     NewPassword,
     OpenChat,
@@ -32,7 +34,10 @@ from actors.messages import (
     SessionUsed,
     SetBlock,
     ShowEvent,
+    Spend,
     TellPresence,
+    Unspent,
+    Verdict,
 )
 from actors.runtime import refs
 from actors.runtime.kind import Kind
@@ -122,6 +127,7 @@ DIALOGS: Table[str, DialogRow] = Table(4, DialogRow, TEXT)
 MAILBOX: Table[int, MailEntry] = Table(5, MailEntry, U64)
 PHOTO: Table[None, t.Media] = Table(10, t.Media, SINGLE)
 """The profile picture: not in the head, which is written with every update."""
+BUCKETS: flood.Buckets = Table(11, flood.Bucket, TEXT)
 
 
 class User:
@@ -500,3 +506,19 @@ def open_private(state: User, message: OpenPrivate, turn: Turn) -> None:
     state.access()
     chat_id = refs.private_chat_id(turn.caller.user_id, state.id)
     turn.send(refs.chat(chat_id), OpenChat(turn.caller.user_id, state.id), answer=True)
+
+
+# --- flood limits -----------------------------------------------------------------------------
+
+
+@user.on(Spend)
+def spend(state: User, message: Spend, turn: Turn) -> Verdict | None:
+    state.access()
+    return flood.pass_on(turn, message, flood.spend(BUCKETS, turn, message.charges))
+
+
+@user.on(Unspent)
+def unspent(state: User, message: Unspent, turn: Turn) -> None:
+    flood.put_back(BUCKETS, turn, message.charges)
+    if message.network:
+        turn.send(refs.network(message.network), NetworkUnspent(message.charges))

@@ -67,8 +67,8 @@ class Readiness(NamedTuple):
 class Backend(Protocol):
     """What the front needs of the server behind it."""
 
-    async def call(self, params: m.Params, token: str, address: str) -> bytes:
-        """Carry out a method: the JSON of its result. Raises ApiError."""
+    async def call(self, params: m.Params, token: str, address: Address | None) -> bytes:
+        """Carry out a method for who calls from there: the JSON of its result. Raises ApiError."""
 
     async def ready(self) -> Readiness:
         """What can be had through this front."""
@@ -76,11 +76,11 @@ class Backend(Protocol):
     async def metrics(self, token: str) -> bytes:
         """Prometheus text. Raises `unauthorized`."""
 
-    async def websocket(self, receive: Receive, send: Send) -> None:
+    async def websocket(self, receive: Receive, send: Send, address: Address | None) -> None:
         """Serve a live connection."""
 
     async def media(
-        self, scope: Message, receive: Receive, send: Send, address: str
+        self, scope: Message, receive: Receive, send: Send, address: Address | None
     ) -> Reply | None:
         """Answer an upload or download (`actors.media.http`); None if all has been sent. Raises
         ApiError, before anything has been sent if it can, and ClientGone."""
@@ -140,7 +140,7 @@ class App:
             await send({"type": "websocket.close", "code": 1000})
             return
         assert self._backend is not None
-        await self._backend.websocket(receive, send)
+        await self._backend.websocket(receive, send, self._caller(scope))
 
     async def _safely(self, scope: Message, receive: Receive, send: Send) -> Reply | None:
         """None: it has been answered."""
@@ -154,8 +154,7 @@ class App:
         try:
             if scope["path"].startswith("/media/"):
                 assert self._backend is not None
-                address = self._address(scope)
-                return await self._backend.media(scope, receive, noted, address)
+                return await self._backend.media(scope, receive, noted, self._caller(scope))
             return await self._route(scope, receive)
         except ClientGone:
             return None if begun else problem(ApiError("bad_request", "the client went away"))
@@ -169,10 +168,6 @@ class App:
             trace = secrets.token_hex(8)
             log.exception("request failed, trace %s", trace)
             return problem(ApiError("internal", f"the server failed; trace {trace}"))
-
-    def _address(self, scope: Message) -> str:
-        """By what an address is counted."""
-        return network_of(self._caller(scope))
 
     async def _route(self, scope: Message, receive: Receive) -> Reply:
         path, verb = scope["path"], scope["method"]
@@ -205,9 +200,9 @@ class App:
         if verb != "POST":
             return wrong_verb(b"POST")
         headers = headers_of(scope)
-        address = self._address(scope)
         coming = Body(headers, receive, limits.HTTP_BODY_BYTES_MAX)
-        share = Share(address, limits.BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX)
+        address = self._caller(scope)
+        share = Share(network_of(address), limits.BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX)
         with self._bodies.hold(coming.bytes_max, share):
             body = await coming.read(limits.HTTP_BODY_BYTES_MAX + 1)  # to its end
         if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON:

@@ -5,6 +5,9 @@ Units stand at the end of the names. `help.limits` answers with `as_dict()`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 USERNAME_CHARS_MIN = 5
 USERNAME_CHARS_MAX = 32
 NAME_CHARS_MAX = 64
@@ -72,6 +75,37 @@ FILE_GRACE_S = 7 * 24 * 3600
 MEDIA_BYTES_PER_USER_MAX = 50 * 1024**3
 MEDIA_BYTES_PER_CHAT_MAX = 200 * 1024**3
 """These two are what operators change: `set_quotas`."""
+
+
+class Flood(NamedTuple):
+    """How often an account may do something: `burst` times at once, if it has not for a while, and
+    so many times an hour for good; 0: as often as it likes. All accounts at one address together
+    may `ADDRESS_FACTOR` times as often. `words`: what it is, for who has to wait."""
+
+    per_hour: int
+    burst: int
+    words: str
+
+    def times(self, factor: int) -> Flood:
+        return Flood(self.per_hour * factor, self.burst * factor, self.words)
+
+    def fill_ms(self, count: int) -> int:
+        """How long it takes until it may be done so many times."""
+        return count * 3_600_000 // self.per_hour
+
+
+FLOOD_ADDRESS_FACTOR = 10
+FLOODS = {
+    "registrations": Flood(5, 10, "registrations from this address"),
+    "chats": Flood(30, 60, "new chats"),
+    "strangers": Flood(60, 40, "messages to people who have not answered"),
+    "groups": Flood(20, 20, "new groups"),
+    "additions": Flood(100, 200, "people added to groups"),
+    "names": Flood(600, 100, "look-ups of user names"),
+    "uploads": Flood(2_000, 500, "uploads"),
+}
+"""What is limited by account and address (registrations: by address, `burst` and `per_hour` as they
+stand here); the reasons are in docs/security.md. Operators change them: `set_floods`."""
 
 JSON_INT_MAX = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
@@ -158,10 +192,22 @@ def set_connections(per_address: int) -> None:
     globals()["CONNECTIONS_PER_ADDRESS_MAX"] = per_address
 
 
+def set_floods(rates: Mapping[str, tuple[int, int]]) -> None:
+    """The flood limits of this server: `per_hour` and `burst` by kind, those left out as they come.
+    Every process is told before it serves anybody."""
+    for kind, known in _FLOODS_DEFAULT.items():
+        FLOODS[kind] = Flood(*rates.get(kind, known[:2]), known.words)
+
+
+_FLOODS_DEFAULT = dict(FLOODS)
+assert FLOODS["additions"].burst >= GROUP_INVITES_PER_CREATE_MAX, "a group begins with so many"
+
+
 def as_dict() -> dict[str, int]:
-    """All limits by their lower-case names, as `help.limits` shows them."""
-    return {
-        name.lower(): value
-        for name, value in sorted(globals().items())
-        if name.isupper() and isinstance(value, int)
-    }
+    """All limits by their lower-case names, as `help.limits` shows them; of what is limited by
+    account and address, `flood_<kind>_per_hour` (0: not limited) and `flood_<kind>_burst`."""
+    found = {name: value for name, value in globals().items() if name.isupper()}
+    for kind, flood in FLOODS.items():
+        found[f"FLOOD_{kind}_PER_HOUR"] = flood.per_hour
+        found[f"FLOOD_{kind}_BURST"] = flood.burst
+    return {name.lower(): value for name, value in sorted(found.items()) if isinstance(value, int)}

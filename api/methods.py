@@ -188,7 +188,7 @@ _MEMBERS = ("chat_not_found", "forbidden", "not_member")
     result=t.Authorization,
     auth=False,
     wire="http",
-    errors=("registration_closed", "invitation_invalid", "username_taken"),
+    errors=("registration_closed", "invitation_invalid", "username_taken", "flood"),
 )
 class Register(Params, frozen=True):
     """Create an account and log its first device in."""
@@ -273,7 +273,7 @@ class GetUsers(Params, frozen=True):
     user_ids: UserIds
 
 
-@method("users.resolve", result=t.User, read=True, errors=("user_not_found",))
+@method("users.resolve", result=t.User, read=True, errors=("user_not_found", "flood"))
 class ResolveUsername(Params, frozen=True):
     """The user who holds a user name."""
 
@@ -288,7 +288,7 @@ class UpdateProfile(Params, frozen=True):
     bio: Bio | UnsetType = UNSET
 
 
-@method("users.set_username", result=t.User, errors=("username_taken",))
+@method("users.set_username", result=t.User, errors=("username_taken", "flood"))
 class SetUsername(Params, frozen=True):
     """Take another user name; the old one becomes free."""
 
@@ -351,7 +351,7 @@ class GetBlocked(Params, frozen=True):
 # --- chats ------------------------------------------------------------------------------------
 
 
-@method("chats.open_private", result=t.Chat, errors=("user_not_found",))
+@method("chats.open_private", result=t.Chat, errors=("user_not_found", "flood"))
 class OpenPrivate(Params, frozen=True):
     """Open the private chat with a user; with yourself, the saved messages. It has to be opened
     once before the first message, the saved messages too; opening it again changes nothing."""
@@ -359,7 +359,7 @@ class OpenPrivate(Params, frozen=True):
     user_id: UserId
 
 
-@method("chats.create_group", result=t.Chat, errors=_IN_CHAT)
+@method("chats.create_group", result=t.Chat, errors=(*_IN_CHAT, "flood"))
 class CreateGroup(Params, frozen=True):
     """Create a group you own. Answered when it is there, with you as its only member: those of
     `user_ids` who exist and do not block you join after that, each told by a service message
@@ -377,7 +377,7 @@ class GetChat(Params, frozen=True):
     chat_id: ChatId
 
 
-@method("chats.add_member", errors=(*_IN_CHAT, "blocked", "user_not_found", "group_full"))
+@method("chats.add_member", errors=(*_IN_CHAT, "blocked", "user_not_found", "group_full", "flood"))
 class AddMember(Params, frozen=True):
     """Add a user to a group: every member may. Refused as `blocked` by somebody who blocks you.
     Adding a member changes nothing."""
@@ -455,6 +455,7 @@ class GetDialogs(Params, frozen=True):
         "message_not_found",
         "too_many",
         "quota_exceeded",
+        "flood",
     ),
 )
 class SendMessage(Params, frozen=True):
@@ -510,7 +511,7 @@ class SetTyping(Params, frozen=True):
 # --- media ------------------------------------------------------------------------------------
 
 
-@method("media.begin", result=t.Upload, errors=("too_many", "quota_exceeded"))
+@method("media.begin", result=t.Upload, errors=("too_many", "quota_exceeded", "flood"))
 class BeginUpload(Params, frozen=True):
     """Begin to upload a file of this size in bytes. `upload_id` is a number of your choice:
     repeated with the same one, the call changes nothing. The parts follow by `PUT

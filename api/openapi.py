@@ -158,6 +158,7 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
                 [digest, name, kind],
                 schemas[Finished],
                 "quota_exceeded",
+                "flood",
             )
         },
         "/media/upload/{upload_id}/{first}": {

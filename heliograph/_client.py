@@ -268,17 +268,21 @@ class Client(Files):
         self, params: m.Params, *, timeout_s: float | None = None, attempt_s: float | None = None
     ) -> Any:
         """Call any method of the API by its parameters (`api.methods`), and repeat it until it is
-        answered or `timeout_s` have passed. An attempt is given up after `attempt_s`. Raises
-        `ApiError`, `DeadlineExceeded`, `ConnectionLost` (see there), `ClientClosed`,
-        `ProtocolError`."""
+        answered or `timeout_s` have passed; without one, `timeouts.call_s`, and up to
+        `timeouts.flood_s` more where the server says that something was done too often. An attempt
+        is given up after `attempt_s`. Raises `ApiError`, `DeadlineExceeded`, `ConnectionLost` (see
+        there), `ClientClosed`, `ProtocolError`."""
         if params.method.wire == "ws":
             raise ValueError(f"{params.method.name} is called by the client itself")
         if self._closed or self._http is None:
             raise ClientClosed("the client is closed; or use it as `async with Client(...)`")
         total_s = self._timeouts.call_s if timeout_s is None else timeout_s
         deadline = asyncio.get_running_loop().time() + total_s
+        # At a password somebody waits to be told.
+        patient = timeout_s is None and params.method.auth and not isinstance(params, NOT_REPEATED)
+        retry = Retry(self._backoff, deadline, self._timeouts.flood_s if patient else 0.0)
         async with self._until_closed(params.method.name):
-            return await self._repeat(params, deadline, attempt_s or self._timeouts.attempt_s)
+            return await self._repeat(params, retry, attempt_s or self._timeouts.attempt_s)
 
     @contextlib.asynccontextmanager
     async def _until_closed(self, what: str) -> AsyncIterator[None]:
@@ -295,18 +299,17 @@ class Client(Files):
                 raise
             raise ClientClosed(f"closed before {what} was answered") from None
 
-    async def _repeat(self, params: m.Params, deadline: float, attempt_s: float) -> Any:
-        retry = Retry(self._backoff, deadline)
+    async def _repeat(self, params: m.Params, retry: Retry, attempt_s: float) -> Any:
         failed: ApiError | ConnectionLost
         maybe_done = False
         while True:
             try:
-                return await self._attempt(params, deadline, attempt_s)
+                return await self._attempt(params, retry.deadline, attempt_s)
             except ApiError as error:
                 if maybe_done and self._tells_of_success(params, error):
                     return t.Ok()
                 if maybe_done and isinstance(params, m.Register) and error.code == "username_taken":
-                    return await self._log_in_instead(params, error, deadline, attempt_s)
+                    return await self._log_in_instead(params, error, retry.deadline, attempt_s)
                 # A part of the server that did not answer in time may have done it.
                 maybe_done = maybe_done or error.code == "unavailable"
                 failed = error
@@ -324,7 +327,7 @@ class Client(Files):
 
     async def _insist(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
         deadline = asyncio.get_running_loop().time() + self._timeouts.call_s
-        retry = Retry(self._backoff, deadline)
+        retry = Retry(self._backoff, deadline, self._timeouts.flood_s)
         async with self._until_closed(what):
             while True:
                 try:
@@ -345,7 +348,7 @@ class Client(Files):
         """A registration that was repeated found the name taken: maybe by its first attempt."""
         login = m.Login(params.username, params.password, params.device)
         try:
-            return await self._repeat(login, deadline, attempt_s)
+            return await self._repeat(login, Retry(self._backoff, deadline), attempt_s)
         except ApiError:
             raise error from None
 

@@ -28,9 +28,10 @@ def _check_positive(values: Any) -> None:
 class Timeouts:
     """Times in seconds. `call_s` covers a call with all its repetitions, `attempt_s` one of them,
     `connect_s` opening a connection. `gap_s` is how long missing updates are waited for before
-    they are fetched, `ack_s` the least time between two acknowledgements, `quiet_s` the silence
-    after which the client asks whether it missed anything, `save_s` the least time between two
-    saves of the state."""
+    they are fetched, `flood_s` how long a call waits, beside `call_s`, when the server says that
+    something was done too often, `ack_s` the least time between two acknowledgements, `quiet_s` the
+    silence after which the client asks whether it missed anything, `save_s` the least time between
+    two saves of the state."""
 
     call_s: float = 30.0
     attempt_s: float = limits.REQUEST_DEADLINE_S + 1.0
@@ -39,6 +40,7 @@ class Timeouts:
     ack_s: float = 0.25
     quiet_s: float = 900.0
     save_s: float = 1.0
+    flood_s: float = 300.0
 
     def __post_init__(self) -> None:
         _check_positive(self)

@@ -11,11 +11,13 @@ from heliograph._errors import ConnectionLost, DeadlineExceeded
 
 class Retry:
     """Counts the failures of one call, and waits between its attempts until the deadline, a moment
-    of the running loop's clock."""
+    of the running loop's clock. Where the server asks to wait because something was done too often
+    (`flood`), that puts the deadline off, by up to `flood_s` seconds in all."""
 
-    def __init__(self, backoff: Backoff, deadline: float) -> None:
+    def __init__(self, backoff: Backoff, deadline: float, flood_s: float = 0.0) -> None:
         self._backoff = backoff
-        self._deadline = deadline
+        self.deadline = deadline
+        self._flood_s = flood_s
         self._failures = 0
 
     async def after(self, error: ApiError | ConnectionLost, what: str) -> None:
@@ -27,7 +29,10 @@ class Retry:
         wait_s = self._backoff.wait_s(self._failures)
         if isinstance(error, ApiError):
             wait_s = max(error.retry_after or 0.0, wait_s)
-        if asyncio.get_running_loop().time() + wait_s >= self._deadline:
+            if error.code == "flood" and wait_s <= self._flood_s:
+                self._flood_s -= wait_s
+                self.deadline += wait_s
+        if asyncio.get_running_loop().time() + wait_s >= self.deadline:
             if isinstance(error, ApiError):
                 raise error
             raise DeadlineExceeded(f"no answer to {what} in time ({error})") from error

@@ -31,6 +31,12 @@ from heliograph.server.commands import (
     UserQuota,
 )
 from heliograph.server.commands import app as cluster_app
+from heliograph.server.floods import (
+    FloodExempt,
+    FloodLimits,
+    read_exempt,
+    read_floods,
+)
 from sim.load import command as load_command
 from sim.world import app as sim_app
 from storage.port import StorageError
@@ -149,6 +155,8 @@ def up(
     proxy_header: ProxyHeaderOption = "x-forwarded-for",
     connections_per_address: ConnectionsPerAddress = limits.CONNECTIONS_PER_ADDRESS_MAX,
     exempt: Exempt = EXEMPT,
+    flood: FloodLimits = None,
+    flood_exempt: FloodExempt = None,
 ) -> None:
     """Run a server in the foreground. Ctrl-C stops it."""
     from heliograph.server.up import up as run
@@ -173,6 +181,8 @@ def up(
         proxy_header=proxy_header,
         connections_per_address_max=connections_per_address,
         exempt=exempt,
+        floods=read_floods(flood or ()),
+        flood_exempt=read_exempt(flood_exempt or ()),
         console=Console(highlight=False),
     )
     raise typer.Exit(code)

@@ -75,13 +75,14 @@ async def websocket(
     gateway: Gateway,
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
+    network: str = "",
 ) -> None:
-    """Serve one WebSocket connection until it ends."""
+    """Serve one WebSocket connection until it ends; `network`: see `Caller`."""
     first = await receive()
     assert first["type"] == "websocket.connect"
     await send({"type": "websocket.accept"})
     socket = AsgiSocket()
-    connection = Connection(gateway, socket, time.monotonic())
+    connection = Connection(gateway, socket, time.monotonic(), network)
     ends = [
         asyncio.create_task(_read(connection, socket, receive)),
         asyncio.create_task(socket.write(send)),

@@ -56,6 +56,7 @@ async def _get_users(gateway: Gateway, params: m.GetUsers, caller: Caller) -> t.
 
 
 async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) -> t.User:
+    await gateway.spend(caller, "names")
     holder = await _typed(gateway, i.Holder, refs.username(params.username), i.LookUp(), caller)
     if not holder.user_id:
         raise ApiError("user_not_found", f"nobody is called {params.username}")
@@ -63,6 +64,7 @@ async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) 
 
 
 async def _set_username(gateway: Gateway, params: m.SetUsername, caller: Caller) -> t.User:
+    await gateway.spend(caller, "names")
     ref = refs.username(params.username)
     answer = await gateway.ask(ref, i.ClaimUsername(params.username), caller)
     return msgspec.json.decode(answer, type=t.User)

@@ -65,7 +65,8 @@ class Socket(Protocol):
 
 class Connection:
     """One live connection. `received` takes a text message, `heard` notes any other frame; `lost`
-    says that the socket is gone; `tick` is called when it has said that something is due."""
+    says that the socket is gone; `tick` is called when it has said that something is due.
+    `network`: see `Caller`."""
 
     __slots__ = (
         "_attached",
@@ -82,11 +83,13 @@ class Connection:
         "_tokens_s",
         "closed",
         "heard_s",
+        "network",
         "opened_s",
     )
 
-    def __init__(self, gateway: Gateway, socket: Socket, now_s: float) -> None:
+    def __init__(self, gateway: Gateway, socket: Socket, now_s: float, network: str = "") -> None:
         self._gateway = gateway
+        self.network = network
         self._socket = socket
         self._caller = NOBODY
         self._session: ActorRef | None = None
@@ -266,7 +269,7 @@ class Connection:
         user_id, session_id, self._token_hash = parse_token(params.token)
         self._number = self._gateway.connections.add(self.push, self._closed_by_host, self._renewed)
         self._session = refs.session(user_id, session_id)
-        caller = Caller(user_id, session_id, self._number)
+        caller = Caller(user_id, session_id, self._number, self.network)
 
         def answer(result: bytes | None, error: ApiError | None) -> None:
             if error is not None:

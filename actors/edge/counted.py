@@ -87,7 +87,7 @@ class Door(WSProtocol):  # type: ignore[misc]
         super().connection_lost(exc)
 
     def _accept(self, request: WSUpgradeRequest) -> WSListener | None:
-        if self._counted is None and not self._count(_bytes_of(request.headers)):
+        if self._counted is None and not self._count(bytes_of(request.headers)):
             self._doors.refused += 1
             return None
         return self._doors.accept(request)
@@ -99,7 +99,7 @@ class Door(WSProtocol):  # type: ignore[misc]
         return self._counted is not None
 
 
-def _bytes_of(headers: CIMultiDict[str]) -> dict[bytes, bytes]:
+def bytes_of(headers: CIMultiDict[str]) -> dict[bytes, bytes]:
     """By lower-case name, as `api.http.headers_of` makes them."""
     return {
         name.lower().encode(): ", ".join(headers.getall(name)).encode("latin-1", "replace")

@@ -19,6 +19,7 @@ from actors.runtime.settings import Settings, decode_settings
 from actors.runtime.transport import Gcs, RayHost, Routes
 from api import limits
 from api import types as t
+from api.addresses import parse_networks
 
 
 def make_gateway(settings: Settings) -> Gateway:
@@ -32,13 +33,15 @@ def make_gateway(settings: Settings) -> Gateway:
         server_id=settings.cluster_id,
         ws_port=settings.ws_port,
     )
+    exempt = parse_networks(settings.flood_exempt)
     if settings.copies > 1:
         roster = GcsRoster(Gcs(), settings.cluster_id)
         routes = Routes(settings.hosts, roster, HostLines(roster))
         routes.start()
-        return Gateway(Replicated(settings.partitions), routes.reach, config, cluster_seal())
+        placement: Placement = Replicated(settings.partitions)
+        return Gateway(placement, routes.reach, config, cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
-    return Gateway(placement, RayHost, config, cluster_seal())
+    return Gateway(placement, RayHost, config, cluster_seal(), exempt)
 
 
 def cluster_seal() -> Seal:

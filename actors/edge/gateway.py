@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from actors import flood
 from actors import messages as i
 from actors.edge.completed import COMPLETED
 from actors.edge.routes import ROUTES
@@ -22,12 +23,13 @@ from actors.media.tickets import Seal, Ticket
 from actors.runtime import refs, wire
 from actors.runtime.link import Answer, Desk, HostCalls, Link
 from actors.runtime.placement import DEDICATED_BASE, Placement
-from actors.runtime.refs import NOBODY, ActorRef, Caller
+from actors.runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
 from actors.runtime.wire import CLOSE, MOVED, PUSH, Out
 from actors.tokens import parse_token
 from api import limits
 from api import methods as m
 from api import types as t
+from api.addresses import Address, Network, is_among, network_of
 from api.clock import now_ms
 from api.errors import ApiError
 
@@ -70,7 +72,8 @@ class Connections:
 
 class Gateway:
     """See the module. `reach(name)` gives the calls of the host of that name. `seal`: that of the
-    cluster, for tickets and links of files."""
+    cluster, for tickets and links of files. `exempt`: whoever comes from there is under no flood
+    limits."""
 
     def __init__(
         self,
@@ -78,9 +81,11 @@ class Gateway:
         reach: Callable[[str], HostCalls],
         config: t.Config,
         seal: Seal | None = None,
+        exempt: tuple[Network, ...] = (),
     ) -> None:
         self.placement = placement
         self.config = config
+        self._exempt = exempt
         self.seal = seal or Seal(secrets.token_bytes(32))
         self.front = f"{secrets.token_hex(8)}"
         self.connections = Connections()
@@ -231,14 +236,27 @@ class Gateway:
             name, body = "", wire.encode(message)
         return await self._request(ref, name, body, caller, read, deadline_s)
 
-    async def authenticate(self, token: str) -> Caller:
-        """Whose token this is. Raises `unauthorized`."""
+    async def authenticate(self, token: str, network: str = "") -> Caller:
+        """Whose token this is; `network`: see `Caller`. Raises `unauthorized`."""
         user_id, session_id, token_hash = parse_token(token)
         ref = refs.session(user_id, session_id)
         answer = await self.ask(ref, i.CheckToken(token_hash), read=True)
         if msgspec.json.decode(answer, type=i.Checked).stale:
             self.link(ref).tell(ref, i.TokenUsed())
-        return Caller(user_id, session_id)
+        return Caller(user_id, session_id, network=network)
+
+    def network(self, address: Address | None) -> str:
+        """What a caller is counted by, see `Caller`."""
+        return EXEMPT if is_among(address, self._exempt) else network_of(address)
+
+    async def spend(self, caller: Caller, kind: str) -> None:
+        """Count something that no actor carries out (`actors.flood`). Raises `flood`."""
+        if flood.limited(caller, kind):
+            charges = ((kind, 1),)
+            answer = await self.ask(refs.user(caller.user_id), i.Spend(charges), caller)
+            verdict = msgspec.json.decode(answer, type=i.Verdict)
+            if verdict.wait_s:
+                raise flood.refusal(charges, verdict.wait_s)
 
     async def expect_answer_from(self, ref: ActorRef) -> None:
         """An answer will come from this actor, although the request goes to another: where it has a

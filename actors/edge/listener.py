@@ -16,7 +16,7 @@ from picows import (
 )
 
 from actors.edge.connection import CLOSE_S, PARTS_MAX, Connection
-from actors.edge.counted import Doors
+from actors.edge.counted import Doors, bytes_of
 from actors.edge.gateway import Gateway
 from api import limits
 from api.addresses import NO_PROXIES, Callers
@@ -31,8 +31,9 @@ class PicowsSocket(WSListener):
     Frames that are sent in one turn of the loop are written together: a packet from a host holds
     several for the same socket, and a write to a socket is what an edge spends most time on."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, request: WSUpgradeRequest) -> None:
         self._listener = listener
+        self._headers = bytes_of(request.headers)
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []
         self._unwritten: list[bytes] = []
@@ -43,6 +44,10 @@ class PicowsSocket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         self._tick()
+        peer = transport.underlying_transport.get_extra_info("peername")
+        address = self._listener.doors.callers.of(self._headers, peer[0] if peer else "")
+        self._headers = {}
+        self.connection.network = self._listener.gateway.network(address)
         transport.underlying_transport.set_write_buffer_limits(
             high=4 * limits.SEND_BUFFER_BYTES_MAX
         )
@@ -195,7 +200,7 @@ class Listener:
     def _accept(self, request: WSUpgradeRequest) -> PicowsSocket | None:
         if request.path.partition(b"?")[0] not in (b"/ws", b"/"):
             return None
-        return PicowsSocket(self)
+        return PicowsSocket(self, request)
 
     async def drain(self) -> None:
         """Stop listening; ask all clients to come back, spread over some seconds."""

@@ -34,6 +34,7 @@ from actors.runtime.refs import NOBODY, Caller
 from api import limits
 from api import methods as m
 from api import types as t
+from api.addresses import Address, network_of
 from api.clock import now_ms
 from api.errors import ApiError
 from api.files import name_in, text_of
@@ -89,25 +90,28 @@ class MediaHttp:
         self._downloads = Room(limits.DOWNLOADS_IN_MEMORY_BYTES_MAX)
 
     async def __call__(
-        self, scope: Message, receive: Receive, send: Send, address: str
+        self, scope: Message, receive: Receive, send: Send, address: Address | None
     ) -> Reply | None:
         """The answer; None if it has been sent. Raises ApiError before anything has been sent;
         later, so that nobody takes a part for the whole, whatever cuts the connection off.
-        `address`: by what the caller's is counted. Raises ClientGone."""
+        `address`: of the caller. Raises ClientGone."""
+        counted = network_of(address)
         if scope["path"].split("/")[2] == "upload":
-            return await self._upload(scope, receive, address)
+            network = self._gateway.network(address)
+            return await self._upload(scope, receive, counted, network)
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_verb(b"GET, HEAD")
-        return await unless_gone(self._download(scope, send, address), receive)
+        return await unless_gone(self._download(scope, send, counted), receive)
 
-    async def _upload(self, scope: Message, receive: Receive, address: str) -> Reply:
+    async def _upload(self, scope: Message, receive: Receive, address: str, network: str) -> Reply:
+        """`address`: what the caller's is counted by; `network`: see `Caller`."""
         steps = scope["path"].split("/")[3:]
         if scope["method"] != ("PUT" if steps else "POST"):
             return wrong_verb(b"PUT" if steps else b"POST")
         headers = headers_of(scope)
         if b"content-range" in headers:  # RFC 9110, 14.5
             raise ApiError("bad_request", "an upload is sent in parts, without Content-Range")
-        caller = await self._gateway.authenticate(needed_token(headers))
+        caller = await self._gateway.authenticate(needed_token(headers), network)
         asked = parse_qs(scope["query_string"].decode("latin-1"))
         names = _hashes(asked.pop("hash", []))
         body = Body(headers, receive, len(names) * PART_BYTES)

@@ -181,6 +181,7 @@ class MediaService:
             raise ApiError("part_invalid", "a file has at least one byte")
         expect = i.ExpectFile(text_of(name), len(data))
         await self._gateway.ask(refs.user(caller.user_id), expect, caller, read=True)
+        await self._gateway.spend(caller, "uploads")
         return await self._keep(caller, 0, Stored(name, len(data), [name], data), file_name, kind)
 
     @asynccontextmanager

@@ -37,11 +37,16 @@ class ActorRef(msgspec.Struct, frozen=True, array_like=True):
 
 class Caller(msgspec.Struct, frozen=True, array_like=True):
     """Who a connection or an HTTP request is authenticated as. (0, 0) is nobody. `connection` is
-    the live connection that the request came by, 0 for HTTP."""
+    the live connection that the request came by, 0 for HTTP. `network`: what their address is
+    counted by (`api.addresses`), `EXEMPT` if nothing is, empty if it does not matter."""
 
     user_id: int
     session_id: int
     connection: int = 0
+    network: str = ""
+
+
+EXEMPT: Final = "*"
 
 
 NOBODY: Final = Caller(0, 0)
@@ -57,6 +62,11 @@ def session(user_id: int, session_id: int) -> ActorRef:
 
 def chat(chat_id: str) -> ActorRef:
     return ActorRef("chat", chat_id)
+
+
+def network(name: str) -> ActorRef:
+    """The throttle that counts what comes from a network (`api.addresses.network_of`)."""
+    return ActorRef("throttle", f"network:{name}")
 
 
 def file(file_id: str) -> ActorRef:

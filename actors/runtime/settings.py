@@ -18,7 +18,8 @@ class Settings(Struct, frozen=True):
     `resident_max`: actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`:
     how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
     this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
-    networks that may have any number. `user_quota_bytes`, `chat_quota_bytes`: of files."""
+    networks that may have any number. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`:
+    see `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits."""
 
     data: str
     cluster_id: str
@@ -40,6 +41,8 @@ class Settings(Struct, frozen=True):
     proxy_header: ProxyHeader = "x-forwarded-for"
     connections_per_address_max: int = limits.CONNECTIONS_PER_ADDRESS_MAX
     exempt: tuple[str, ...] = ()
+    floods: dict[str, tuple[int, int]] = {}
+    flood_exempt: tuple[str, ...] = ()
 
     @property
     def callers(self) -> Callers:
@@ -49,6 +52,7 @@ class Settings(Struct, frozen=True):
         """The limits of this process are those of this server from now on."""
         limits.set_quotas(self.user_quota_bytes, self.chat_quota_bytes)
         limits.set_connections(self.connections_per_address_max)
+        limits.set_floods(self.floods)
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

@@ -111,6 +111,7 @@ decode_requests = msgspec.msgpack.Decoder(list[Request]).decode
 decode_packet = msgspec.msgpack.Decoder(Packet).decode
 decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
 decode_receipts = msgspec.msgpack.Decoder(list[Receipt]).decode
+decode_caller = msgspec.msgpack.Decoder(Caller).decode
 decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
 decode_moved = msgspec.msgpack.Decoder(Moved).decode
 decode_refusal = msgspec.msgpack.Decoder(Refusal).decode

@@ -13,6 +13,7 @@ from actors.session import SessionHead
 from actors.uploads import DISCARDED, FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
 from actors.user import (
     BLOCKED,
+    BUCKETS,
     CONTACTS,
     DIALOGS,
     HEAD,
@@ -44,7 +45,7 @@ class UserCheck:
 
     tables: tuple[Table[Any, Any], ...] = (
         *(HEAD, SESSIONS, CONTACTS, BLOCKED, DIALOGS, MAILBOX),
-        *(UPLOADS, PARTS, FILES, DISCARDED, PHOTO),
+        *(UPLOADS, PARTS, FILES, DISCARDED, PHOTO, BUCKETS),
     )
 
     def __init__(self, key: int, where: str, facts: Facts, report: Report) -> None:
@@ -174,7 +175,7 @@ class PlainCheck:
 
 
 class ThrottleCheck(PlainCheck):
-    tables = (throttle.HEAD,)
+    tables = (throttle.HEAD, throttle.BUCKETS)
 
 
 class InvitationCheck(PlainCheck):

@@ -17,6 +17,12 @@ from api import limits
 from api.addresses import ProxyHeader
 from heliograph.command_line import App
 from heliograph.server.config import ServerConfig
+from heliograph.server.floods import (
+    FloodExempt,
+    FloodLimits,
+    read_exempt,
+    read_floods,
+)
 
 app = App(
     help="Run Heliograph on the machines of a Ray cluster (docs/operations.md).",
@@ -156,6 +162,8 @@ def start(
     proxy_header: ProxyHeaderOption = "x-forwarded-for",
     connections_per_address: ConnectionsPerAddress = limits.CONNECTIONS_PER_ADDRESS_MAX,
     exempt: Exempt = EXEMPT,
+    flood: FloodLimits = None,
+    flood_exempt: FloodExempt = None,
     wait: Annotated[
         float, typer.Option(min=0, help="For how many seconds to wait for the nodes.")
     ] = 120.0,
@@ -199,6 +207,8 @@ def start(
         proxy_header=proxy_header,
         connections_per_address_max=connections_per_address,
         exempt=check_networks(exempt),
+        floods=read_floods(flood or ()),
+        flood_exempt=read_exempt(flood_exempt or ()),
     )
     started = cluster.start(config, nodes, wait, say)
     say(f"Heliograph is ready: {started.hosts} nodes, port {started.port} of each")

@@ -49,6 +49,8 @@ class ServerConfig(Struct, frozen=True):
     proxy_header: ProxyHeader = "x-forwarded-for"
     connections_per_address_max: int = limits.CONNECTIONS_PER_ADDRESS_MAX
     exempt: tuple[str, ...] = ()
+    floods: dict[str, tuple[int, int]] = {}
+    flood_exempt: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:

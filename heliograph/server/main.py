@@ -80,6 +80,8 @@ def settings_of(config: ServerConfig) -> Settings:
         proxy_header=config.proxy_header,
         connections_per_address_max=config.connections_per_address_max,
         exempt=config.exempt,
+        floods=config.floods,
+        flood_exempt=config.flood_exempt,
     )
 
 

@@ -59,6 +59,8 @@ def up(
     proxy_header: ProxyHeader,
     connections_per_address_max: int,
     exempt: str,
+    floods: dict[str, tuple[int, int]],
+    flood_exempt: tuple[str, ...],
     console: Console,
 ) -> int:
     """Run a server in the foreground; returns the exit code. Raises UpError."""
@@ -118,6 +120,8 @@ def up(
         proxy_header=proxy_header,
         connections_per_address_max=connections_per_address_max,
         exempt=networks,
+        floods=floods,
+        flood_exempt=flood_exempt,
     )
     try:
         console.print("Starting Heliograph ...")

@@ -30,6 +30,8 @@ TRIES_MAX = 60
 RETRY_AFTER_S = 0.5
 HTTP_TIMEOUT_S = 30.0
 UNREACHABLE_TRIES = 5
+FLOOD_S_MAX = 5.0
+"""Whoever would have to wait for longer is told how to lift the limit."""
 
 R = TypeVar("R")
 Progress = Callable[[int, int], None]
@@ -92,6 +94,13 @@ class Http:
             except ApiError as error:
                 if not error.retryable or attempt == TRIES_MAX - 1:
                     raise
+                if error.code == "flood" and (error.retry_after or 0.0) > FLOOD_S_MAX:
+                    raise ApiError(
+                        "flood",
+                        f"{error.detail}. For a load, start the server with --flood off, or with "
+                        "--flood-exempt and the address of this machine",
+                        error.retry_after,
+                    ) from error
                 await asyncio.sleep(error.retry_after or RETRY_AFTER_S)
             except httpx2.TransportError:
                 if attempt >= UNREACHABLE_TRIES - 1:

@@ -10,6 +10,8 @@ from unittest.mock import patch
 
 from actors import chat, mailbox, user
 from actors.runtime import checkpointer, fronts, link, pipeline, shipper, streams
+from api import limits
+from api.limits import Flood
 from heliograph import _link
 
 DRAWN_P = 0.5
@@ -41,9 +43,20 @@ BOUNDS = (
     Bound(mailbox, "RECEIVED_STEP", (2, 10)),
     Bound(chat, "MARK_STEP", (1, 5)),
     Bound(chat, "UNREAD_ROWS_MAX", (0, 3)),
+    Bound(limits, "FLOOD_ADDRESS_FACTOR", (1, 2)),
     # Not in `api.limits`: what is decoded first would keep it for all later runs.
     Bound(_link, "limits", tuple(SimpleNamespace(DIFFERENCE_PAGE_MAX=page) for page in (1, 3))),
 )
+
+
+FLOODS = {
+    "chats": Flood(7_200, 2, "chats"),
+    "strangers": Flood(14_400, 4, "messages"),
+    "groups": Flood(7_200, 2, "groups"),
+    "additions": Flood(14_400, 6, "additions"),
+    "names": Flood(7_200, 2, "names"),
+}
+"""Flood limits of a world: people run into them all the time, and never have to wait for long."""
 
 
 def draw(rng: random.Random) -> list[tuple[str, Any]]:

@@ -20,6 +20,8 @@ from api import types as t
 from sim.world.pipe import Pipe
 from sim.world.process import Process
 
+NETWORK = "192.0.2.1"
+"""Where everybody calls from."""
 CONFIG = t.Config("0", "ws://world/ws", "", "open", limits.HEARTBEAT_S, "world")
 
 
@@ -49,7 +51,7 @@ class EdgeService:
 
     def accept(self, pipe: Pipe) -> None:
         """A client has connected."""
-        connection = Connection(self.gateway, _Socket(self, pipe), time.monotonic())
+        connection = Connection(self.gateway, _Socket(self, pipe), time.monotonic(), NETWORK)
         self._connections[pipe] = connection
         pipe.server.on_frame = lambda frame: connection.received(frame, time.monotonic())
         pipe.server.on_broken = lambda: self._lost(pipe)
@@ -71,7 +73,7 @@ class EdgeService:
         """A call of the API."""
         method = m.METHODS[name]
         params = m.decode_params(method, body)
-        caller = await self.gateway.authenticate(token) if method.auth else NOBODY
+        caller = await self.gateway.authenticate(token, NETWORK) if method.auth else NOBODY
         return await self.gateway.call(params, caller)
 
     async def register(self, account: i.NewAccount) -> bytes:

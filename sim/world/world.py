@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from actors.runtime.placement import Placement
-from sim.world.bounds import draw
+from api import limits
+from sim.world.bounds import FLOODS, draw
 from sim.world.checkers import judge
 from sim.world.cluster import Cluster, pooled
 from sim.world.coverage import seen
@@ -93,6 +95,7 @@ class World:
             stack.enter_context(
                 simulated(self.loop, self._rng(), ways.ws_connect, ways.http(), self._heard)
             )
+            stack.enter_context(patch.dict(limits.FLOODS, FLOODS))
             for bound, force in self.bounds:
                 stack.enter_context(force)
                 self.trace.note("world", bound)

@@ -68,7 +68,7 @@ class Failed(Exception):
 def server(data: Path, port: int, log: Path) -> Iterator[float]:
     """A server of its own; the seconds it took to start."""
     command = [str(Path(sys.executable).with_name("heliograph")), "up"]
-    command += ["--data", str(data), "--port", str(port)]
+    command += ["--data", str(data), "--port", str(port), "--flood", "off"]
     if not Path(command[0]).exists():
         raise Failed(f"{command[0]} is missing: run `make install`")
     started = monotonic()

@@ -18,7 +18,7 @@ from actors.kinds import KINDS
 from actors.runtime import refs, wire
 from actors.runtime.engine import Engine
 from actors.runtime.placement import Placement
-from actors.runtime.refs import NOBODY, Caller
+from actors.runtime.refs import EXEMPT, NOBODY, Caller
 from actors.runtime.wire import Request
 from storage.engine import LmdbStore
 
@@ -51,7 +51,7 @@ class Bench:
                 self.post(refs.session(user, user), i.Attach(FRONT, user, b"t"))
             chat = refs.private_chat_id(a, b)
             self.post(refs.chat(chat), i.OpenChat(a, b))
-            self.pairs.append((Caller(a, a, a), chat))
+            self.pairs.append((Caller(a, a, a, EXEMPT), chat))
         self.commit()
 
     def post(self, ref: refs.ActorRef, message: i.Internal) -> None:

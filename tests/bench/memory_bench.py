@@ -25,7 +25,7 @@ from actors.kinds import KINDS
 from actors.runtime import refs, wire
 from actors.runtime.engine import Engine
 from actors.runtime.placement import Placement
-from actors.runtime.refs import NOBODY, Caller
+from actors.runtime.refs import EXEMPT, NOBODY, Caller
 from actors.runtime.wire import Request
 from api import methods as m
 from storage.engine import LmdbStore
@@ -91,7 +91,7 @@ def populate(folder: Path, known: int) -> None:
         chat = refs.private_chat_id(user, user % known + 1)
         host.post(refs.chat(chat), i.OpenChat(user, user % known + 1), NOBODY)
         sent = m.SendMessage(chat, "Something that people say to each other.", user)
-        host.post(refs.chat(chat), sent, Caller(user, user))
+        host.post(refs.chat(chat), sent, Caller(user, user, network=EXEMPT))
     host.commit()
     host.checkpoint()
     host.store.close()
@@ -129,7 +129,7 @@ def touch(host: Host, known: int, first: int, upto: int) -> None:
         spread = user * 7919 % known + 1
         host.post(refs.session(spread, spread), i.Attach("front", spread, b"t" * 32), NOBODY)
         chat = refs.private_chat_id(spread, spread % known + 1)
-        host.post(refs.chat(chat), m.SetTyping(chat), Caller(spread, spread))
+        host.post(refs.chat(chat), m.SetTyping(chat), Caller(spread, spread, network=EXEMPT))
         user += 1
     host.commit()
 

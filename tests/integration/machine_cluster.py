@@ -17,7 +17,7 @@ from heliograph.admin.copies import hosts_in
 from heliograph.admin.stored import verify_folder
 from tests.integration.machine_folders import DATA, HOME
 from tests.integration.machines import Machine
-from tests.integration.running import ROOT, wait_for
+from tests.integration.running import ROOT, UNLIMITED, wait_for
 from tests.integration.under_load import UnderLoad, load_options
 
 NODES = 3
@@ -185,7 +185,7 @@ class Cluster:
 
     def start(self, *options: str) -> str:
         """`heliograph cluster start` on the head; returns what it says."""
-        command = ("heliograph", "cluster", "start", "--data", DATA, *options)
+        command = ("heliograph", "cluster", "start", "--data", DATA, *UNLIMITED, *options)
         return self.nodes[0].run(*command, timeout_s=UP_S_MAX).stdout
 
     def shares(self) -> Counter[str]:

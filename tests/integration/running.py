@@ -29,8 +29,13 @@ ROOT = Path(__file__).parents[2]
 HELIOGRAPH = Path(sys.executable).with_name("heliograph")
 
 
+UNLIMITED = ("--flood", "off")
+"""Tests register, write and invite more than people do."""
+
+
 class RunningServer:
-    """`heliograph up` on a data folder and ports of its own."""
+    """`heliograph up` on a data folder and ports of its own, without flood limits if the options do
+    not say otherwise."""
 
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
@@ -43,7 +48,14 @@ class RunningServer:
     def start(self) -> RunningServer:
         """Start it and wait until it is ready."""
         command = [str(HELIOGRAPH), "up", "--data", str(self.data)]
-        command += ["--port", str(self.port), "--ws-port", str(self.ws_port), *self.options]
+        command += [
+            "--port",
+            str(self.port),
+            "--ws-port",
+            str(self.ws_port),
+            *UNLIMITED,
+            *self.options,
+        ]
         self.output = self.data.parent / f"{self.data.name}.out"
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(

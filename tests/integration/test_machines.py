@@ -23,7 +23,7 @@ from tests.integration.machine_cluster import (
 )
 from tests.integration.machine_folders import DATA
 from tests.integration.machines import Machine, cut, machines
-from tests.integration.running import check, result_of, wait_for
+from tests.integration.running import UNLIMITED, check, result_of, wait_for
 from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -223,7 +223,9 @@ def test_heliograph_is_stopped_and_started(
     assert not any(node.processes("ray::Serve") for node in cluster.nodes)
     assert all(node.processes() for node in cluster.nodes)
     cluster.check_stored(tmp_path / "together")
-    cluster.nodes[0].run("heliograph", "cluster", "start", "--data", DATA, timeout_s=240)
+    cluster.nodes[0].run(
+        "heliograph", "cluster", "start", "--data", DATA, *UNLIMITED, timeout_s=240
+    )
     said = cluster.talk("login", "print([m.text async for m in client.history(notes.id)])")
     assert "['before']" in said
     wait_for(cluster.all_in_sync, BACK_S_MAX)
@@ -252,7 +254,7 @@ def test_a_folder_of_another_cluster_is_refused(cluster: Cluster) -> None:
     described = cluster.nodes[1].data / "heliograph.json"
     own = described.read_text()
     described.write_text(re.sub(r'"cluster_id": "\w+"', '"cluster_id": "0123456789"', own))
-    start = ("heliograph", "cluster", "start", "--data", DATA)
+    start = ("heliograph", "cluster", "start", "--data", DATA, *UNLIMITED)
     refused = cluster.nodes[0].run(*start, check=False)
     described.write_text(own)
     assert refused.returncode == 2

@@ -16,16 +16,24 @@ from actors import messages
 from actors.kinds import KINDS
 from actors.messages import Arrived, Copied, Dedicate, Internal, WhereIs
 from actors.runtime import wire
-from actors.runtime.refs import MAX_ID, Caller, user
+from actors.runtime.refs import MAX_ID, ActorRef, Caller, chat, user
 from actors.runtime.wire import Envelope, ReplyTo
 
-LEAST: dict[Any, Any] = {int: 0, float: 0.0, str: "", bytes: b"", bool: False}
+LEAST: dict[Any, Any] = {
+    int: 0,
+    float: 0.0,
+    str: "",
+    bytes: b"",
+    bool: False,
+    ActorRef: ActorRef("user", 0),
+}
 GREATEST: dict[Any, Any] = {
     int: MAX_ID,
     float: 1e300,
     str: "Ünïcode \0 ☀ 🛰",
     bytes: bytes(range(256)),
     bool: True,
+    ActorRef: chat("p1-2"),
 }
 
 

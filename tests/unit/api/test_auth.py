@@ -18,7 +18,7 @@ from actors import messages as i
 from actors.auth import HASHER, AuthService, Passwords, Place
 from actors.passwords import prepared, spellings
 from actors.runtime import refs
-from actors.runtime.refs import NOBODY, ActorRef
+from actors.runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
@@ -32,7 +32,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
         self.hash = ""
-        self.waits_s = {"account": 0.0, "address": 0.0}
+        self.waits_s = {"account": 0.0, "address": 0.0, "network": 0.0}
         self.known = False
         self.away = ""
 
@@ -47,6 +47,8 @@ class FakeGateway:
         return msgspec.json.encode(self.answer(ref, message))
 
     def answer(self, ref: ActorRef, message: Any) -> Any:
+        if isinstance(message, i.NetworkSpend):
+            return i.Verdict(self.waits_s["network"])
         if isinstance(message, i.Admit):
             wait_s = self.waits_s[str(ref.key).partition(":")[0]]
             return i.Verdict(wait_s, self.known and str(ref.key).startswith("account:"))
@@ -58,8 +60,8 @@ class FakeGateway:
             return i.Credentials(7, self.hash)
         if isinstance(message, i.NewLogin):
             return t.Authorization("", message.session_id, t.User(7, "alice", "Alice"))
-        if isinstance(message, i.UseInvitation):
-            new = message.account
+        if isinstance(message, i.UseInvitation | i.NewAccount):
+            new = message.account if isinstance(message, i.UseInvitation) else message
             return t.Authorization("", new.session_id, t.User(new.user_id, new.username, new.name))
         return t.Ok()
 
@@ -183,6 +185,34 @@ def test_a_wrong_password_counts() -> None:
 
     asyncio.run(run())
     assert outcomes(gateway) == ["TryFailed"] * 2
+
+
+ME = Caller(0, 0, network="192.0.2.7")
+
+
+def test_registrations_are_limited_by_network_and_given_back_where_nothing_was_done() -> None:
+    auth, gateway = service()
+    params = m.Register("bobby", PASSWORD, "Bob")
+    asyncio.run(auth.call(params, ME, "192.0.2.7"))
+    assert [name for kind, name in gateway.asked if kind == "throttle"] == ["NetworkSpend"] * 2
+
+    async def busy() -> None:
+        auth.passwords = Passwords(workers=1, queued_max=0)
+        first = asyncio.create_task(auth.passwords.hash(PASSWORD))
+        await asyncio.sleep(0)
+        with pytest.raises(ApiError, match="overloaded"):
+            await auth.call(params, ME, "192.0.2.7")
+        await first
+
+    asyncio.run(busy())
+    assert gateway.asked[-1] == ("throttle", "NetworkUnspent")
+
+    gateway.waits_s["network"], hashed = 720.0, auth.passwords.hashed
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(auth.call(params, ME, "192.0.2.7"))
+    assert (caught.value.code, caught.value.retry_after) == ("flood", 720.0)
+    assert auth.passwords.hashed == hashed, "and cost no hash"
+    asyncio.run(auth.call(params, Caller(0, 0, network=EXEMPT), "192.0.2.7"))
 
 
 PLACES = ("known", "stranger", "newcomer")

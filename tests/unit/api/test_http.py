@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from api import limits
 from api import methods as m
-from api.addresses import NO_PROXIES, Callers
+from api.addresses import NO_PROXIES, Address, Callers, network_of
 from api.errors import ERRORS, ApiError, Problem
 from api.http import App, Body, Message, Readiness, Receive, Send
 
@@ -39,8 +39,8 @@ class FakeBackend:
     async def succeed(self) -> bytes:
         return b'{"ok":true}'
 
-    async def call(self, params: m.Params, token: str, address: str) -> bytes:
-        self.calls.append((params, token, address))
+    async def call(self, params: m.Params, token: str, address: Address | None) -> bytes:
+        self.calls.append((params, token, network_of(address)))
         return await self.act()
 
     async def ready(self) -> Readiness:
@@ -51,7 +51,7 @@ class FakeBackend:
             raise ApiError("unauthorized")
         return b"# TYPE heliograph_x gauge\nheliograph_x 1.0\n"
 
-    async def websocket(self, receive: Receive, send: Send) -> None:
+    async def websocket(self, receive: Receive, send: Send, address: Address | None) -> None:
         self.sockets += 1
 
     def raising(self, error: BaseException) -> FakeBackend:

@@ -100,6 +100,26 @@ def test_sends_while_connections_drop() -> None:
     run(test)
 
 
+def test_what_was_done_too_often_is_waited_for_beyond_the_deadline() -> None:
+    async def test(server: Server) -> None:
+        timeouts = heliograph.Timeouts(call_s=1.0, flood_s=5.0)
+        async with client_of(server, live=False, timeouts=timeouts) as client:
+            await client.register("alice", PASSWORD)
+            server.faults[m.GetMe] += [ApiError("flood", retry_after=s) for s in (2.0, 2.5)]
+            assert (await client.me()).id == 1
+            server.faults[m.GetMe] += [ApiError("flood", retry_after=s) for s in (3.0, 2.5)]
+            with pytest.raises(heliograph.ApiError, match="flood"):
+                await client.me()
+            server.faults[m.GetMe].append(ApiError("flood", retry_after=2.0))
+            with pytest.raises(heliograph.ApiError, match="flood"):
+                await client.call(m.GetMe(), timeout_s=1.0)
+            server.faults[m.Login].append(ApiError("flood", retry_after=2.0))
+            with pytest.raises(heliograph.ApiError, match="flood"):
+                await client.login("alice", PASSWORD)
+
+    run(test)
+
+
 @pytest.mark.parametrize("live", [True, False], ids=["live", "http"])
 def test_a_refusal_for_the_moment_is_waited_for(live: bool) -> None:
     async def test(server: Server) -> None:

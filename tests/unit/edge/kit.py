@@ -21,7 +21,7 @@ from actors.runtime import refs
 from actors.runtime.engine import Engine
 from actors.runtime.pipeline import Pipeline
 from actors.runtime.placement import Placement
-from actors.runtime.refs import Caller
+from actors.runtime.refs import EXEMPT, Caller
 from actors.tokens import new_token
 from api import methods as m
 from api import types as t
@@ -206,7 +206,7 @@ class Server:
         )
         await self.gateway.expect_answer_from(refs.session(user_id, session_id))
         await self.gateway.ask(refs.username(username), account)
-        return Person(Caller(user_id, session_id), token)
+        return Person(Caller(user_id, session_id, network=EXEMPT), token)
 
     async def log_in(self, person: Person) -> Person:
         """Another session of the same account."""
@@ -215,7 +215,7 @@ class Server:
         login = i.NewLogin(session_id, token_hash, "second", "hash")
         await self.gateway.expect_answer_from(refs.session(person.id, session_id))
         await self.gateway.ask(refs.user(person.id), login)
-        return Person(Caller(person.id, session_id), token)
+        return Person(Caller(person.id, session_id, network=EXEMPT), token)
 
     async def private(self, one: Person, other: Person) -> str:
         chat: t.Chat = await self.call(one, m.OpenPrivate(other.id))
@@ -286,7 +286,7 @@ class Client:
     def __init__(self, gateway: Gateway) -> None:
         self.socket = FakeSocket()
         self.now_s = 0.0
-        self.connection = Connection(gateway, self.socket, self.now_s)
+        self.connection = Connection(gateway, self.socket, self.now_s, EXEMPT)
         self._ids = itertools.count(1)
 
     def say(self, frame: Any) -> None:

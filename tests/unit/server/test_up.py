@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import psutil
@@ -17,6 +18,7 @@ from api import limits
 from heliograph.cli import app
 from heliograph.server import up as up_module
 from heliograph.server.config import ServerConfig
+from heliograph.server.floods import read_exempt, read_floods
 from heliograph.server.listening import (
     CannotListen,
     check_host,
@@ -261,3 +263,51 @@ def test_quotas_come_to_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [shown[name.lower()] for name in names] == [7, 8]
     decode_settings(settings_of(CONFIG).encode()).set_limits()
     assert [getattr(limits, name) for name in names] == [50 * 1024**3, 200 * 1024**3]
+
+
+# --- flood limits -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "floods"),
+    [
+        ([], {}),
+        (["groups=5/7"], {"groups": (5, 7)}),
+        (["groups=off", "names=1/2"], {"groups": (0, 0), "names": (1, 2)}),
+        (["off"], dict.fromkeys(limits.FLOODS, (0, 0))),
+        (["off", "groups=5/7"], {**dict.fromkeys(limits.FLOODS, (0, 0)), "groups": (5, 7)}),
+    ],
+)
+def test_flood_limits_are_options(texts: list[str], floods: dict[str, tuple[int, int]]) -> None:
+    """And come to every process."""
+    with patch.dict(limits.FLOODS):
+        config = msgspec.structs.replace(
+            CONFIG, floods=read_floods(texts), flood_exempt=read_exempt(["192.0.2.0/24,2001:db8::"])
+        )
+        settings = decode_settings(settings_of(config).encode())
+        settings.set_limits()
+        for kind, (per_hour, burst) in floods.items():
+            assert limits.FLOODS[kind][:2] == (per_hour, burst)
+            assert limits.as_dict()[f"flood_{kind}_per_hour"] == per_hour
+        assert settings.flood_exempt == ("192.0.2.0/24", "2001:db8::/128")
+        decode_settings(settings_of(CONFIG).encode()).set_limits()
+        assert limits.FLOODS["groups"][:2] == (20, 20)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("--flood", text) for text in ("", "on", "=", "groups", "groups=", "groups=1", "groups=0/1")]
+    + [
+        ("--flood", text)
+        for text in ("groups=1/0", "groups=-1/2", "group=1/1", "groups=99999999/1")
+    ]
+    + [("--flood-exempt", text) for text in ("x", "1.2.3", "1.2.3.4/33", "1.2.3.4/8")],
+)
+@pytest.mark.parametrize("command", [["up"], ["cluster", "start"]], ids=["up", "cluster start"])
+def test_options_that_mean_nothing_are_told_in_one_line(
+    command: list[str], option: str, text: str
+) -> None:
+    done = CliRunner().invoke(app, [*command, option, text])
+    assert done.exit_code == 2
+    assert done.output.startswith(f"heliograph: {option}")
+    assert done.output.count("\n") == 1
