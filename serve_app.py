@@ -52,7 +52,9 @@ class Backend:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._gateway = make_gateway(settings)
-        self._auth = AuthService(self._gateway, settings.registration)
+        self._auth = AuthService(
+            self._gateway, settings.registration, common_passwords=settings.common_passwords
+        )
         self._processes: dict[str, RayHost] = {}
         self._census = Census(self._missing)
         data = Path(os.environ.get(DATA_VARIABLE, settings.data))  # of this node

@@ -23,12 +23,13 @@ import msgspec
 
 from actors import flood
 from actors import messages as i
+from actors.common_passwords import check_uncommon
 from actors.edge.gateway import Gateway
 from actors.passwords import check_new, prepared, spellings
 from actors.runtime import refs
 from actors.runtime.refs import EXEMPT, MAX_ID, ActorRef, Caller
 from actors.tokens import new_token
-from api import limits
+from api import limits, names
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
@@ -152,16 +153,19 @@ class Attempt:
 
 
 class AuthService:
-    """See the module. `registration`: who may register."""
+    """See the module. `registration`: who may register; `common_passwords`: whether new passwords
+    may be among the most common ones."""
 
     def __init__(
         self,
         gateway: Gateway,
         registration: Literal["open", "invitation", "closed"],
         passwords: Passwords | None = None,
+        common_passwords: bool = True,
     ) -> None:
         self._gateway = gateway
         self._registration = registration
+        self._common_passwords = common_passwords
         self.passwords = passwords or Passwords()
 
     async def call(self, params: m.Params, caller: Caller, address: str) -> Any:
@@ -176,7 +180,8 @@ class AuthService:
     async def register(self, params: m.Register, caller: Caller) -> t.Authorization:
         """Create an account and its first session, if that is not done too often from the caller's
         network."""
-        check_new(params.password)
+        names.check_free(params.username)
+        self._check_new(params.password)
         if self._registration == "closed":
             raise ApiError("registration_closed")
         invitation = params.invitation if self._registration == "invitation" else ""
@@ -215,6 +220,12 @@ class AuthService:
             first, message = ActorRef("invitation", invitation), i.UseInvitation(account)
         made = await self._ask(t.Authorization, first, message)
         return t.Authorization(token, made.session_id, made.user)
+
+    def _check_new(self, password: str) -> None:
+        """Raises `invalid_params`, `password_common`."""
+        check_new(password)
+        if not self._common_passwords:
+            check_uncommon(password)
 
     async def _spend(self, caller: Caller, kind: str) -> bool:
         """Take it out of what the caller's network may do; whether that is limited. Raises
@@ -259,7 +270,7 @@ class AuthService:
 
     async def change_password(self, params: m.ChangePassword, caller: Caller, address: str) -> t.Ok:
         """Set a new password; the caller's other sessions end."""
-        check_new(params.new_password)
+        self._check_new(params.new_password)
         user = refs.user(caller.user_id)
         shown = await self._ask(t.User, user, i.GetProfile(), read=True)
         async with self._try(shown.username, address) as attempt:

@@ -1,14 +1,14 @@
 """Every error that a client can see, in one registry.
 
     ApiError
-    ├── 400  bad_request, unknown_method, invalid_params
+    ├── 400  bad_request, unknown_method, invalid_params, password_common
     ├── 401  unauthorized, wrong_credentials
     ├── 403  forbidden, blocked, registration_closed, invitation_invalid, ticket_invalid
     ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found,
     │        upload_not_found, media_not_found, not_found
     ├── 405  method_not_allowed
     ├── 408  too_slow
-    ├── 409  username_taken, not_member, group_full, too_many,
+    ├── 409  username_taken, username_reserved, not_member, group_full, too_many,
     │        upload_incomplete, quota_exceeded
     ├── 412  precondition_failed
     ├── 413  too_large
@@ -45,6 +45,7 @@ ERRORS: dict[str, ErrorKind] = {
     "bad_request": ErrorKind(400, "The request is malformed"),
     "unknown_method": ErrorKind(404, "There is no such method"),
     "invalid_params": ErrorKind(400, "The parameters do not fit the method"),
+    "password_common": ErrorKind(400, "This password is too common"),
     "unauthorized": ErrorKind(401, "A valid token is needed"),
     "wrong_credentials": ErrorKind(401, "User name or password is wrong"),
     "forbidden": ErrorKind(403, "You may not do this"),
@@ -62,6 +63,7 @@ ERRORS: dict[str, ErrorKind] = {
     "method_not_allowed": ErrorKind(405, "This address does not take this HTTP method"),
     "too_slow": ErrorKind(408, "The request came too slowly", retryable=True),
     "username_taken": ErrorKind(409, "This user name is taken"),
+    "username_reserved": ErrorKind(409, "Nobody can take this user name"),
     "not_member": ErrorKind(409, "The user is not a member"),
     "group_full": ErrorKind(409, "The group has as many members as it may have"),
     "too_many": ErrorKind(409, "A limit of this account or chat is reached"),

@@ -188,7 +188,14 @@ _MEMBERS = ("chat_not_found", "forbidden", "not_member")
     result=t.Authorization,
     auth=False,
     wire="http",
-    errors=("registration_closed", "invitation_invalid", "username_taken", "flood"),
+    errors=(
+        "registration_closed",
+        "invitation_invalid",
+        "username_taken",
+        "username_reserved",
+        "password_common",
+        "flood",
+    ),
 )
 class Register(Params, frozen=True):
     """Create an account and log its first device in."""
@@ -237,7 +244,9 @@ class EndOtherSessions(Params, frozen=True):
     """End all sessions of this account but this one."""
 
 
-@method("auth.change_password", wire="http", errors=("wrong_credentials", "flood"))
+@method(
+    "auth.change_password", wire="http", errors=("wrong_credentials", "password_common", "flood")
+)
 class ChangePassword(Params, frozen=True):
     """Change the password; all other sessions end."""
 
@@ -288,7 +297,9 @@ class UpdateProfile(Params, frozen=True):
     bio: Bio | UnsetType = UNSET
 
 
-@method("users.set_username", result=t.User, errors=("username_taken", "flood"))
+@method(
+    "users.set_username", result=t.User, errors=("username_taken", "username_reserved", "flood")
+)
 class SetUsername(Params, frozen=True):
     """Take another user name; the old one becomes free."""
 

@@ -25,9 +25,11 @@ from heliograph.server.commands import (
     GIB,
     USER_QUOTA,
     ChatQuota,
+    CommonPasswords,
     ConnectionsPerAddress,
     Exempt,
     ProxyHeaderOption,
+    ReservedNames,
     UserQuota,
 )
 from heliograph.server.commands import app as cluster_app
@@ -157,6 +159,8 @@ def up(
     exempt: Exempt = EXEMPT,
     flood: FloodLimits = None,
     flood_exempt: FloodExempt = None,
+    reserved_names: ReservedNames = False,
+    common_passwords: CommonPasswords = False,
 ) -> None:
     """Run a server in the foreground. Ctrl-C stops it."""
     from heliograph.server.up import up as run
@@ -183,6 +187,8 @@ def up(
         exempt=exempt,
         floods=read_floods(flood or ()),
         flood_exempt=read_exempt(flood_exempt or ()),
+        reserved_names=reserved_names,
+        common_passwords=common_passwords,
         console=Console(highlight=False),
     )
     raise typer.Exit(code)

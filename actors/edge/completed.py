@@ -18,7 +18,7 @@ from actors import messages as i
 from actors.media.tickets import Pass
 from actors.runtime import refs
 from actors.runtime.refs import ActorRef, Caller
-from api import limits
+from api import limits, names
 from api import methods as m
 from api import types as t
 from api.clock import now_ms
@@ -64,6 +64,7 @@ async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) 
 
 
 async def _set_username(gateway: Gateway, params: m.SetUsername, caller: Caller) -> t.User:
+    names.check_free(params.username)
     await gateway.spend(caller, "names")
     ref = refs.username(params.username)
     answer = await gateway.ask(ref, i.ClaimUsername(params.username), caller)

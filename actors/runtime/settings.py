@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from api import limits
+from api import limits, names
 from api.addresses import Callers, ProxyHeader
 
 
@@ -19,7 +19,8 @@ class Settings(Struct, frozen=True):
     how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
     this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
     networks that may have any number. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`:
-    see `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits."""
+    see `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits.
+    `reserved_names`, `common_passwords`: whether somebody may take them."""
 
     data: str
     cluster_id: str
@@ -43,6 +44,8 @@ class Settings(Struct, frozen=True):
     exempt: tuple[str, ...] = ()
     floods: dict[str, tuple[int, int]] = {}
     flood_exempt: tuple[str, ...] = ()
+    reserved_names: bool = False
+    common_passwords: bool = False
 
     @property
     def callers(self) -> Callers:
@@ -53,6 +56,7 @@ class Settings(Struct, frozen=True):
         limits.set_quotas(self.user_quota_bytes, self.chat_quota_bytes)
         limits.set_connections(self.connections_per_address_max)
         limits.set_floods(self.floods)
+        names.set_reserved(not self.reserved_names)
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

@@ -60,6 +60,19 @@ Exempt = Annotated[
     str, typer.Option(help="Addresses and networks without that limit, as 192.0.2.0/24,::1.")
 ]
 EXEMPT = "127.0.0.0/8,::1/128"
+ReservedNames = Annotated[
+    bool,
+    typer.Option(
+        "--allow-reserved-names",
+        help="Let people take user names like admin, which sound like the server's own.",
+    ),
+]
+CommonPasswords = Annotated[
+    bool,
+    typer.Option(
+        "--allow-common-passwords", help="Let people take passwords that are guessed first."
+    ),
+]
 USER_QUOTA = limits.MEDIA_BYTES_PER_USER_MAX / GIB
 CHAT_QUOTA = limits.MEDIA_BYTES_PER_CHAT_MAX / GIB
 
@@ -164,6 +177,8 @@ def start(
     exempt: Exempt = EXEMPT,
     flood: FloodLimits = None,
     flood_exempt: FloodExempt = None,
+    reserved_names: ReservedNames = False,
+    common_passwords: CommonPasswords = False,
     wait: Annotated[
         float, typer.Option(min=0, help="For how many seconds to wait for the nodes.")
     ] = 120.0,
@@ -209,6 +224,8 @@ def start(
         exempt=check_networks(exempt),
         floods=read_floods(flood or ()),
         flood_exempt=read_exempt(flood_exempt or ()),
+        reserved_names=reserved_names,
+        common_passwords=common_passwords,
     )
     started = cluster.start(config, nodes, wait, say)
     say(f"Heliograph is ready: {started.hosts} nodes, port {started.port} of each")

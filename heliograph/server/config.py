@@ -51,6 +51,8 @@ class ServerConfig(Struct, frozen=True):
     exempt: tuple[str, ...] = ()
     floods: dict[str, tuple[int, int]] = {}
     flood_exempt: tuple[str, ...] = ()
+    reserved_names: bool = False
+    common_passwords: bool = False
 
     @property
     def url(self) -> str:

@@ -82,6 +82,8 @@ def settings_of(config: ServerConfig) -> Settings:
         exempt=config.exempt,
         floods=config.floods,
         flood_exempt=config.flood_exempt,
+        reserved_names=config.reserved_names,
+        common_passwords=config.common_passwords,
     )
 
 

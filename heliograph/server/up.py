@@ -61,6 +61,8 @@ def up(
     exempt: str,
     floods: dict[str, tuple[int, int]],
     flood_exempt: tuple[str, ...],
+    reserved_names: bool,
+    common_passwords: bool,
     console: Console,
 ) -> int:
     """Run a server in the foreground; returns the exit code. Raises UpError."""
@@ -122,6 +124,8 @@ def up(
         exempt=networks,
         floods=floods,
         flood_exempt=flood_exempt,
+        reserved_names=reserved_names,
+        common_passwords=common_passwords,
     )
     try:
         console.print("Starting Heliograph ...")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import unicodedata
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -19,7 +19,9 @@ from actors.auth import HASHER, AuthService, Passwords, Place
 from actors.passwords import prepared, spellings
 from actors.runtime import refs
 from actors.runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
+from actors.runtime.settings import Settings
 from api import methods as m
+from api import names
 from api import types as t
 from api.errors import ApiError
 
@@ -213,6 +215,57 @@ def test_registrations_are_limited_by_network_and_given_back_where_nothing_was_d
     assert (caught.value.code, caught.value.retry_after) == ("flood", 720.0)
     assert auth.passwords.hashed == hashed, "and cost no hash"
     asyncio.run(auth.call(params, Caller(0, 0, network=EXEMPT), "192.0.2.7"))
+
+
+@pytest.mark.parametrize("password", ["password1", "PassWord1", "trustno1", "1qaz2wsx"])
+def test_the_most_common_passwords_are_refused(password: str) -> None:
+    gateway = FakeGateway()
+    auth = AuthService(gateway, "open", common_passwords=False)  # type: ignore[arg-type]
+    for params in (m.Register("bobby", password, "Bob"), m.ChangePassword(PASSWORD, password)):
+        with pytest.raises(ApiError) as caught:
+            asyncio.run(auth.call(params, NOBODY, "192.0.2.7"))
+        assert caught.value.code == "password_common"
+        assert "take another" in caught.value.detail
+    assert not gateway.asked
+    asyncio.run(auth.call(m.Register("bobby", "correct horse", "Bob"), NOBODY, "192.0.2.7"))
+    free, _ = service()
+    asyncio.run(free.call(m.Register("bobby", password, "Bob"), NOBODY, "192.0.2.7"))
+
+
+@pytest.fixture
+def reserving() -> Iterator[None]:
+    names.set_reserved(True)
+    yield
+    names.set_reserved(False)
+
+
+@pytest.mark.usefixtures("reserving")
+@pytest.mark.parametrize(
+    "username", ["admin", "Support", "Heliograph", "admin_1", "Sup_port", "root_", "admin2026"]
+)
+def test_names_that_sound_like_the_servers_own_are_refused(username: str) -> None:
+    assert refused("open", m.Register(username, PASSWORD, "Eve")) == "username_reserved"
+
+
+@pytest.mark.usefixtures("reserving")
+@pytest.mark.parametrize("username", ["alice", "administrate", "supporter", "robot", "a1234"])
+def test_other_names_are_free(username: str) -> None:
+    names.check_free(username)
+
+
+def test_names_are_reserved_if_the_operator_does_not_say_otherwise() -> None:
+    try:
+        for allowed in (True, False):
+            Settings("/data", "c", reserved_names=allowed).set_limits()
+            codes = []
+            for username in ("admin", "alice"):
+                try:
+                    names.check_free(username)
+                except ApiError as error:
+                    codes.append(error.code)
+            assert codes == ([] if allowed else ["username_reserved"])
+    finally:
+        names.set_reserved(False)
 
 
 PLACES = ("known", "stranger", "newcomer")
