@@ -29,6 +29,25 @@ def raise_file_limit() -> int:
     return min(soft, 1_000_000)
 
 
+_QUIET = {
+    "RAY_event_stats": "0",
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_ray_events_report_interval_ms": "0",
+    "RAY_debug_dump_period_milliseconds": "0",
+    "RAY_io_context_monitor_probe_interval_ms": "30000",
+    "RAY_local_fs_monitor_interval_ms": "2000",
+    "RAY_raylet_check_gc_period_milliseconds": "2000",
+    "RAY_object_manager_timer_freq_ms": "2000",
+    "RAY_kill_idle_workers_interval_ms": "2000",
+    "RAY_memory_monitor_refresh_ms": "2000",
+    "RAY_report_worker_backlog_interval_ms": "10000",
+    "REPORTER_UPDATE_INTERVAL_MS": "600000",
+}
+"""What Ray does many times a second whether or not somebody needs it: figures and events for a
+dashboard that is not there, and looks at the disk, at memory and at objects that are not used. How
+fast it notices and starts anything again is not in here."""
+
+
 def ray_environment() -> dict[str, str]:
     """Ray's part."""
     return {
@@ -38,6 +57,7 @@ def ray_environment() -> dict[str, str]:
         "RAY_enable_metrics_collection": "0",
         "RAY_enable_open_telemetry": "0",
         "RAY_LOG_TO_DRIVER": "0",
+        **_QUIET,
         "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
         "RAY_gcs_server_request_timeout_seconds": "10",
     }

@@ -2,7 +2,8 @@
 
 Starts `heliograph up` on a folder of its own and free ports, measures, stops it, and leaves nothing
 behind: durable messages per second at full load and at rest against the bare floor, memory of an
-idle connection and of resident actors, and the time to start. Prints one table, and with `--json`
+idle connection and of resident actors, and what a server of one node and of three takes to start
+and while nobody does anything. Prints one table, and with `--json`
 one JSON object as the last line.
 """
 
@@ -22,7 +23,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -32,6 +33,8 @@ from sim.load.idle import processes_titled, pss_kb
 
 ROOT = Path(__file__).parents[2]
 MEMORY_BENCH = "tests.bench.memory_bench"
+LIGHT_BENCH = "tests.bench.light_bench"
+NODES = 3
 START_S_MAX = 180.0
 STOP_S_MAX = 60.0
 STEP_S_MAX = 1_800.0
@@ -39,7 +42,14 @@ POLL_S = 0.05
 ACTOR_TITLE = "ray::"
 
 ROWS = (
-    ("start_s", "start-up", "s, from the command to the first answer"),
+    ("light.ready_s", "start until ready", "s"),
+    ("light.ready_cpu_s", "  CPU", "s"),
+    ("light.mb", "  memory of all processes", "MB (PSS)"),
+    ("light.idle_percent", "  while nobody does anything", "% of a core"),
+    ("light_nodes.ready_s", f"start of {NODES} nodes until ready", "s"),
+    ("light_nodes.ready_cpu_s", "  CPU", "s"),
+    ("light_nodes.mb", "  memory of all processes", "MB (PSS)"),
+    ("light_nodes.idle_percent", "  while nobody does anything", "% of a core"),
     ("full.sent_per_s", "200 pairs, window 8", "durable messages/s"),
     ("full.delivered_per_s", "  delivered", "messages/s"),
     ("full.p50_ms", "  delivery p50", "ms"),
@@ -64,11 +74,18 @@ class Failed(Exception):
     """A step of the benchmark did not work."""
 
 
+class Started(NamedTuple):
+    """`seconds`: until it was ready. `pid`: of its supervisor."""
+
+    seconds: float
+    pid: int
+
+
 @contextlib.contextmanager
-def server(data: Path, port: int, log: Path) -> Iterator[float]:
-    """A server of its own; the seconds it took to start."""
+def server(data: Path, port: int, log: Path, *options: str) -> Iterator[Started]:
+    """A server of its own."""
     command = [str(Path(sys.executable).with_name("heliograph")), "up"]
-    command += ["--data", str(data), "--port", str(port), "--flood", "off"]
+    command += ["--data", str(data), "--port", str(port), "--flood", "off", *options]
     if not Path(command[0]).exists():
         raise Failed(f"{command[0]} is missing: run `make install`")
     started = monotonic()
@@ -78,11 +95,11 @@ def server(data: Path, port: int, log: Path) -> Iterator[float]:
         )
     try:
         until = started + START_S_MAX
-        while not answers(f"http://127.0.0.1:{port}"):
+        while not ready(f"http://127.0.0.1:{port}"):
             if process.poll() is not None or monotonic() > until:
                 raise Failed(f"the server did not start:\n{log.read_text()[-4000:]}")
             sleep(POLL_S)
-        yield monotonic() - started
+        yield Started(monotonic() - started, process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -92,11 +109,9 @@ def server(data: Path, port: int, log: Path) -> Iterator[float]:
             process.wait()
 
 
-def answers(url: str) -> bool:
-    question = urllib.request.Request(f"{url}/api/help.config", b"{}")
-    question.add_header("Content-Type", "application/json")
+def ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(question, timeout=2) as response:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -128,15 +143,14 @@ def measure(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         url = f"http://127.0.0.1:{port}"
         others = set(processes_titled(ACTOR_TITLE))
         with console.status("starting a server"), contextlib.ExitStack() as stack:
-            start_s = stack.enter_context(server(data, port, Path(folder) / "server.log"))
-            console.print(f"started in {start_s:.1f} s")
+            stack.enter_context(server(data, port, Path(folder) / "server.log"))
             running = stack.pop_all()
         with running:
             load = ("--url", url, "--data", data, "--json", "--seconds", options.seconds)
             full = ("--pairs", options.pairs, "--window", 8)
             rest = ("--pairs", 1, "--window", 1)
             name = f"{options.pairs} pairs, window 8"
-            result: dict[str, Any] = {"start_s": round(start_s, 2)}
+            result: dict[str, Any] = {}
             result["full"] = step(console, name, "heliograph", "load", *load, *full)
             result["rest"] = step(console, "1 pair, window 1", "heliograph", "load", *load, *rest)
             result["idle"] = idle(console, url, options.connections, others)
@@ -144,6 +158,9 @@ def measure(console: Console, options: argparse.Namespace) -> dict[str, Any]:
             result["processes_mb"] = round(sum(map(pss_kb, own)) / 1024, 1)
     for fault in ("lost", "duplicated", "reordered"):
         result[fault] = result["full"][fault] + result["rest"][fault]
+    for key, nodes in (("light", 1), ("light_nodes", NODES)):
+        what = f"a server of {nodes}, idle"
+        result[key] = step(console, what, LIGHT_BENCH, "--json", "--nodes", nodes)
     if importlib.util.find_spec(MEMORY_BENCH) is not None:
         result["memory"] = step(console, "resident actors", MEMORY_BENCH, "--json")
     return result
