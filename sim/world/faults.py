@@ -18,7 +18,7 @@ from sim.world.pipe import Pipe
 FAULTS_MAX = 12
 LASTS_S_MIN, LASTS_S_MAX = 0.05, 6.0
 SPLIT_S_MAX = OWN_S_MAX = 12.0
-JUMP_MS_MAX = 3_600_000
+JUMP_MS_MAX = 30 * 365 * 86_400_000
 
 Heal = Callable[[], None]
 
@@ -187,7 +187,7 @@ def failing_disk(cluster: Cluster, target: Target) -> Heal:
 
 
 def wrong_clock(cluster: Cluster, target: Target) -> Heal:
-    """The wall clock jumps, and back."""
+    """The wall clock jumps by up to thirty years, either way, and back."""
     machine = cluster.machine(target.name)
     jump_ms = int((2 * target.amount - 1) * JUMP_MS_MAX)
     machine.ahead_ms += jump_ms
