@@ -65,7 +65,8 @@ class ChatHead(Struct, frozen=True, array_like=True):
 
 class MemberRow(Struct, frozen=True, array_like=True):
     """`first_id`: the first message that this member may read; the marks tell nothing of earlier
-    ones. `left_id`: the last one, of a member who left; 0 while in the chat."""
+    ones. `left_id`: the last one, of a member who left; 0 while in the chat. `title`: what the
+    group was called when they left."""
 
     role: str
     joined_ms: int
@@ -73,6 +74,7 @@ class MemberRow(Struct, frozen=True, array_like=True):
     left_id: int = 0
     delivered_id: int = 0
     read_id: int = 0
+    title: str = ""
 
 
 class MessageRow(Struct, frozen=True, array_like=True):

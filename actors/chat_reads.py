@@ -12,6 +12,7 @@ from actors.chat import (
     HEAD,
     MEMBERS,
     MESSAGES,
+    PHOTO,
     Chat,
     ChatHead,
     MemberRow,
@@ -20,11 +21,14 @@ from actors.chat import (
     shown,
     view_of,
 )
+from actors.messages import GetOverview, Overview
 from actors.runtime.rows import View
 from api import types as t
 from api.errors import ApiError
 from api.methods import GetChat, GetHistory, GetMessages
 from api.pages import fitting
+
+TITLE_STEP = 1_000
 
 
 def _access(view: View) -> tuple[ChatHead, range]:
@@ -70,6 +74,36 @@ def messages(view: View, message: GetMessages) -> t.History:
             if row is not None:
                 found.append((number, row))
     return _page(view, found, len(found))
+
+
+@chat.reads(GetOverview)
+def overview(view: View, message: GetOverview) -> Overview:
+    head, readable = _access(view)
+    member = MEMBERS.get(view, view.caller.user_id)
+    assert member is not None
+    title, photo = head.title, PHOTO.get(view, None) if head.kind == "group" else None
+    if member.left_id:
+        title, photo = member.title or _title_at(view, member.left_id), None
+    row = MESSAGES.get(view, message.message_id) if message.message_id in readable else None
+    if row is None:
+        return Overview(title, photo)
+    top = shown(str(view.ref.key), message.message_id, row, view.caller.user_id)
+    return Overview(title, photo, top)
+
+
+def _title_at(view: View, message_id: int) -> str:
+    """What a group was called at a message: for those who left before that was noted of them. The
+    first message of every group tells its title."""
+    end = message_id + 1
+    while end > 1:
+        rows = MESSAGES.scan(view, 1, end, limit=TITLE_STEP, reverse=True)
+        for _, row in rows:
+            if row.action is not None and row.action[0] in ("group_created", "renamed"):
+                return row.action[2]
+        if not rows:
+            break
+        end = rows[-1][0]
+    return ""
 
 
 @chat.reads(GetChat)

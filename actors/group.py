@@ -119,7 +119,7 @@ def joined(state: Chat, message: Joined, turn: Turn, spent: flood.Paid = None) -
     assert head is not None
     row = MemberRow("member", turn.date_ms, head.last_id + 1)
     state.put_member(turn, message.user_id, row)
-    _note(state, turn, message.by, "member_added", message.user_id)
+    _note(state, turn, message.by, "member_added", message.user_id, head.title)
     return t.Ok()
 
 
@@ -152,7 +152,8 @@ def _take_out(
     """The message that tells of it, the next one, is the last that they may read; nothing of the
     group is unread to whoever is not in it."""
     last_id = head.last_id + 1
-    state.put_member(turn, user_id, replace(row, role="member", left_id=last_id))
+    left = replace(row, role="member", left_id=last_id, title=head.title)
+    state.put_member(turn, user_id, left)
     _note(state, turn, turn.caller.user_id, kind, user_id, gone=user_id)
     turn.send(refs.user(user_id), MarksChanged(state.id, "read_inbox", last_id, user_id))
 

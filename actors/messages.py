@@ -263,6 +263,21 @@ class OpenChat(Internal, frozen=True):
     peer_id: int
 
 
+class GetOverview(Internal, frozen=True):
+    """To a chat (a read): what the list of dialogs shows of it, with this message, 0 for none.
+    Answered with `Overview`, refused as `chat_not_found`."""
+
+    message_id: int
+
+
+class Overview(Struct, frozen=True, array_like=True):
+    """`title` and `photo` are a group's; to whoever left it, the title that it had then."""
+
+    title: str = ""
+    photo: t.Media | None = None
+    message: t.Message | None = None
+
+
 class Invite(Internal, frozen=True):
     """From a group to a user who shall become a member: goes back as `Joined`, or is refused.
     `paid`: flood limits know of it."""

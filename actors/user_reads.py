@@ -9,6 +9,7 @@ from __future__ import annotations
 from heapq import nlargest
 
 from actors.messages import Credentials, GetCredentials, GetProfile, MailSlice
+from actors.runtime import refs
 from actors.runtime.rows import View
 from actors.user import (
     BLOCKED,
@@ -107,6 +108,7 @@ def dialogs(view: View, message: GetDialogs) -> t.Dialogs:
     page = [
         t.Dialog(
             chat_id,
+            refs.chat_kind(chat_id),
             row.top_id,
             row.top_date_ms,
             row.unread,

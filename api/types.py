@@ -34,7 +34,8 @@ class Session(Record, frozen=True):
 
 
 class Action(Record, frozen=True):
-    """What a service message tells: `user_id` is whom it is about, `text` the new title."""
+    """What a service message tells: `user_id` is whom it is about, `text` the title of the group:
+    the new one, or to somebody who is added the one that it has."""
 
     kind: Literal[
         "group_created",
@@ -131,11 +132,14 @@ class Member(Record, frozen=True):
     read_id: int = 0
 
 
+ChatKind = Literal["private", "saved", "group"]
+
+
 class Chat(Record, frozen=True):
     """`photo`: a group's picture, its name left out."""
 
     id: str
-    kind: Literal["private", "saved", "group"]
+    kind: ChatKind
     title: str
     created_ms: int
     last_id: int
@@ -144,12 +148,16 @@ class Chat(Record, frozen=True):
 
 
 class Dialog(Record, frozen=True):
-    """A chat as its owner's list shows it. `delivered_id` and `read_outbox_id` are what somebody
-    else has received and read of the owner's messages, `read_inbox_id` what the owner has read.
+    """A chat as its owner's list shows it. `title` and `photo` are those of the group, or the name
+    and the picture of the other person of a private chat; of a group that its owner is not in any
+    more (`left`), there is the title that it had then. `delivered_id` and `read_outbox_id` are
+    what somebody else has received and read of the owner's messages, `read_inbox_id` what the owner
+    has read.
     `top_pts`: the number of the update that brought the top message, which the list is ordered by
     (0: it came before all those that have one)."""
 
     chat_id: str
+    kind: ChatKind
     top_id: int
     top_date_ms: int
     unread: int = 0
@@ -159,6 +167,8 @@ class Dialog(Record, frozen=True):
     left: bool = False
     message: Message | None = None
     top_pts: int = 0
+    title: str = ""
+    photo: Media | None = None
 
 
 class Contact(Record, frozen=True):

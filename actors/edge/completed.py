@@ -86,14 +86,22 @@ async def _about_user(gateway: Gateway, params: m.AddContact | m.Block, caller: 
 
 async def _dialogs(gateway: Gateway, params: m.GetDialogs, caller: Caller) -> t.Dialogs:
     page = await _typed(gateway, t.Dialogs, refs.user(caller.user_id), params, caller)
-    wanted = [(d.chat_id, d.top_id) for d in page.dialogs if d.top_id]
-    texts = await _messages(gateway, wanted, caller)
-    dialogs = [
-        msgspec.structs.replace(d, message=texts.get((d.chat_id, d.top_id))) for d in page.dialogs
-    ]
+    dialogs = await asyncio.gather(*(_dialog(gateway, dialog, caller) for dialog in page.dialogs))
     fit = fitting(dialogs)
     cut = len(fit) < len(dialogs)
     return t.Dialogs(fit, params.offset + len(fit) if cut else page.next_offset, page.pts)
+
+
+async def _dialog(gateway: Gateway, dialog: t.Dialog, caller: Caller) -> t.Dialog:
+    """With what the chat knows, and of a private one the other person."""
+    chat_id, ask = dialog.chat_id, i.GetOverview(dialog.top_id)
+    seen = await _typed(gateway, i.Overview, refs.chat(chat_id), ask, caller)
+    title, photo = seen.title, seen.photo
+    if dialog.kind == "private":
+        [other] = set(refs.private_peers(chat_id) or ()) - {caller.user_id}
+        person = await _profile(gateway, other, caller)
+        title, photo = person.name, person.photo
+    return msgspec.structs.replace(dialog, title=title, photo=photo, message=seen.message)
 
 
 async def _difference(gateway: Gateway, params: m.GetDifference, caller: Caller) -> t.Difference:

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from api import types as t
+
 KINDS: Final = {
     "user": 1,
     "session": 2,
@@ -101,6 +103,14 @@ def private_peers(chat_id: str) -> tuple[int, int] | None:
     low, _, high = chat_id[1:].partition("-")
     a, b = int(low), int(high)
     return (a, b) if a <= b <= MAX_ID else None
+
+
+def chat_kind(chat_id: str) -> t.ChatKind:
+    """What sort of chat has this id."""
+    peers = private_peers(chat_id)
+    if peers is None:
+        return "group"
+    return "saved" if peers[0] == peers[1] else "private"
 
 
 def group_id(creator: int, random_id: int) -> str:

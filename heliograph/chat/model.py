@@ -141,7 +141,7 @@ class Model:
                 dialog.delivered_id,
                 dialog.left,
                 dialog.message,
-                title=before.title if before else "",
+                title=dialog.title or (before.title if before else ""),
                 draft=before.draft if before else "",
             )
         for state in reversed(self.chats.values()):
@@ -200,11 +200,15 @@ class Model:
         return sorted(wanted - {0} - self.users.keys() - self.unknown)
 
     def missing_groups(self) -> list[str]:
-        """Groups whose titles are needed and not known."""
+        """Groups whose members, or titles, are needed and not known."""
         return [
             chat.id
             for chat in self.chats.values()
-            if chat.group and chat.members is None and not chat.left and chat.id not in self.unknown
+            if chat.group
+            and chat.members is None
+            and (chat.opened or not chat.title)
+            and not chat.left
+            and chat.id not in self.unknown
         ]
 
     # --- what happened --------------------------------------------------------------------------
@@ -266,8 +270,8 @@ class Model:
             self._action(chat, message.action)
 
     def _action(self, chat: ChatState, action: h.Action) -> None:
-        if action.kind in ("group_created", "renamed"):
-            chat.title = action.text
+        if action.kind in ("group_created", "renamed", "member_added"):
+            chat.title = action.text or chat.title
         gone = action.kind in ("member_removed", "member_left")
         if action.user_id == self.me and (gone or action.kind == "member_added"):
             chat.left = gone

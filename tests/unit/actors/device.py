@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from actors.runtime import refs
 from actors.runtime.refs import Caller
 from api import methods as m
 from api import types as t
@@ -54,7 +55,7 @@ class Shown:
                 raise AssertionError(f"an unknown update: {update}")
 
     def _known(self, chat_id: str) -> t.Dialog:
-        return self.dialogs.get(chat_id) or t.Dialog(chat_id, 0, 0)
+        return self.dialogs.get(chat_id) or t.Dialog(chat_id, refs.chat_kind(chat_id), 0, 0)
 
     def _dialog(self, chat_id: str, **changes: Any) -> None:
         self.dialogs[chat_id] = replace(self._known(chat_id), **changes)
@@ -66,8 +67,12 @@ class Shown:
             self.messages[chat_id] = {}  # what came before is not there to be read any more
         if message.from_id:  # else it may not be read: whoever it was for is not in that chat now
             self.messages.setdefault(chat_id, {})[message.id] = message
+        title = self._known(chat_id).title
+        if action is not None and action.kind in ("group_created", "renamed", "member_added"):
+            title = action.text
         self._dialog(
             chat_id,
+            title=title,
             top_id=message.id,
             top_date_ms=message.date_ms,
             top_pts=pts,
@@ -85,7 +90,10 @@ def fetch(cluster: Cluster, caller: Caller) -> tuple[int, Shown]:
         for dialog in page.dialogs:
             chat = shown.messages[dialog.chat_id] = history(cluster, caller, dialog.chat_id)
             assert dialog.message == chat.get(dialog.top_id)
-            shown.dialogs[dialog.chat_id] = replace(dialog, message=None)
+            assert dialog.title or dialog.kind == "saved"
+            # The name of a person changes without an update to others.
+            title = dialog.title if dialog.kind == "group" else ""
+            shown.dialogs[dialog.chat_id] = replace(dialog, message=None, title=title)
         if not page.next_offset:
             break
     contacts = cluster.call(caller, m.GetContacts()).contacts

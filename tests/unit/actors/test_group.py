@@ -160,10 +160,10 @@ def test_every_change_is_a_service_message_that_all_see(town: Town) -> None:
         town.settle()
     messages = town.call(bobby, m.GetHistory(group, after_id=0)).messages
     assert [(message.from_id, message.action) for message in messages] == [
-        (alice.user_id, t.Action("member_added", bobby.user_id)),
+        (alice.user_id, t.Action("member_added", bobby.user_id, "Group")),
         (alice.user_id, t.Action("renamed", 0, "Renamed")),
         (alice.user_id, t.Action("admin_added", bobby.user_id)),
-        (bobby.user_id, t.Action("member_added", carol.user_id)),
+        (bobby.user_id, t.Action("member_added", carol.user_id, "Renamed")),
         (bobby.user_id, t.Action("member_removed", carol.user_id)),
         (alice.user_id, t.Action("admin_removed", bobby.user_id)),
         (alice.user_id, t.Action("owner_changed", bobby.user_id)),
@@ -533,4 +533,4 @@ def test_rows_of_members_tell_when_they_were_there(town: Town) -> None:
     town.call(bobby, m.LeaveGroup(group))
     view = rows_of(town, refs.chat(group))
     row = MEMBERS.get(view, bobby.user_id)
-    assert row == MemberRow("member", town.now_ms, 2, left_id=3)
+    assert row == MemberRow("member", town.now_ms, 2, left_id=3, title="Group")

@@ -93,10 +93,12 @@ class Place:
 
     def fetch(self, model: Model) -> Model:
         model.load(self.call(self.alice, m.GetDialogs()).dialogs)
+        assert model.missing_groups() == [], "a list that is fetched has all the names"
+        for chat in list(model.chats.values()):
+            model.open(chat.id)
         for chat_id in model.missing_groups():
             model.know_chat(self.call(self.alice, m.GetChat(chat_id)))
         for chat in list(model.chats.values()):
-            model.open(chat.id)
             page = self.call(self.alice, m.GetHistory(chat.id, limit=100))
             model.add_history(chat.id, page, latest=True)
         return model
@@ -110,7 +112,7 @@ def seen(model: Model, chat: ChatState) -> dict[str, Any]:
     return {
         "marks": (chat.read_inbox_id, chat.read_outbox_id, chat.delivered_id),
         "top": (chat.top_id, chat.top_date_ms, chat.top, chat.unread, chat.left),
-        "title": None if chat.left else chat.title,
+        "title": chat.title,
         "members": None if chat.left else chat.members,
     }
 
@@ -223,9 +225,12 @@ def test_a_group_that_one_is_taken_out_of_and_back_into_is_asked_for_again() -> 
     model.apply(h.MessageNew(h.Message("g5", 1, 2, 0, action=gone)), 0)
     assert model.chats["g5"].left
     assert model.missing_groups() == []
-    back = h.Action("member_added", 1)
+    back = h.Action("member_added", 1, "Six")
     model.apply(h.MessageNew(h.Message("g5", 4, 2, 0, action=back)), 0)
     assert not model.chats["g5"].left
+    assert model.chats["g5"].title == "Six"
+    assert model.missing_groups() == [], "its members are asked for when it is opened"
+    model.open("g5")
     assert model.missing_groups() == ["g5"]
 
 

@@ -74,10 +74,7 @@ class Village:
             case m.GetDialogs():
                 answer = town.ask(refs.user(caller.user_id), params, caller)
                 page = msgspec.convert(answer, t.Dialogs)
-                shown = [
-                    msgspec.structs.replace(dialog, message=self.top(caller, dialog))
-                    for dialog in page.dialogs
-                ]
+                shown = [self.overview(caller, dialog) for dialog in page.dialogs]
                 return msgspec.structs.replace(page, dialogs=shown)
             case m.GetConfig():
                 return t.Config("1", "", "/ws", self.registration, 30)
@@ -87,9 +84,12 @@ class Village:
                 return msgspec.convert(town.ask(refs.user(user_id), params, caller), t.Chat)
         return town.call(caller, params)
 
-    def top(self, caller: Caller, dialog: t.Dialog) -> t.Message | None:
-        found = self.town.call(caller, m.GetMessages(dialog.chat_id, [dialog.top_id]))
-        return found.messages[0] if found.messages else None
+    def overview(self, caller: Caller, dialog: t.Dialog) -> t.Dialog:
+        ref, ask = refs.chat(dialog.chat_id), i.GetOverview(dialog.top_id)
+        seen = msgspec.convert(self.town.ask(ref, ask, caller, read=True), i.Overview)
+        return msgspec.structs.replace(
+            dialog, title=seen.title, photo=seen.photo, message=seen.message
+        )
 
     def profile(self, caller: Caller, user_id: int) -> t.User:
         answer = self.town.ask(refs.user(user_id), i.GetProfile(), caller, read=True)

@@ -295,7 +295,7 @@ def test_history_in_both_directions() -> None:
 
 
 def test_all_dialogs_each_once_though_they_move() -> None:
-    dialogs = [t.Dialog(f"g{number}", 1, 1) for number in range(1, 251)]
+    dialogs = [t.Dialog(f"g{number}", "group", 1, 1) for number in range(1, 251)]
 
     def page(params: m.GetDialogs) -> t.Dialogs:
         end = params.offset + params.limit
