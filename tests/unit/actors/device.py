@@ -91,9 +91,11 @@ def fetch(cluster: Cluster, caller: Caller) -> tuple[int, Shown]:
             chat = shown.messages[dialog.chat_id] = history(cluster, caller, dialog.chat_id)
             assert dialog.message == chat.get(dialog.top_id)
             assert dialog.title or dialog.kind == "saved"
-            # The name of a person changes without an update to others.
+            # The name of a person changes without an update to others, and a message that a
+            # picture has changed does not hold it: a client asks for both.
             title = dialog.title if dialog.kind == "group" else ""
-            shown.dialogs[dialog.chat_id] = replace(dialog, message=None, title=title)
+            plain = replace(dialog, message=None, title=title, photo=None)
+            shown.dialogs[dialog.chat_id] = plain
         if not page.next_offset:
             break
     contacts = cluster.call(caller, m.GetContacts()).contacts
