@@ -214,7 +214,10 @@ def test_a_method_is_called_by_post_only(front: httpx2.Client, verb: str) -> Non
         check_refusal(answer, "method_not_allowed")
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/api/docs", "/api/openapi.json"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/healthz", "/readyz", "/api/docs", "/api/openapi.json", "/api/asyncapi.json"],
+)
 def test_a_page_is_read_only(front: httpx2.Client, path: str) -> None:
     answer = front.post(path)
     check_refusal(answer, "method_not_allowed")
