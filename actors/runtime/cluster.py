@@ -37,7 +37,9 @@ log = logging.getLogger(__name__)
 START_S_MAX = 60.0
 RETRY_S = 0.2
 CLUSTER_START_S_MAX = 120.0
-STOP_S_MAX = 15.0
+STOP_S_MAX, STOP_EACH_S_MAX = 18.0, 8.0
+"""For all, and for those of a kind: some may be about to be started again, and again. Less than a
+supervisor waits."""
 SETTINGS_KEY = b"heliograph:settings"
 HOSTS = ("host-", OWN)
 PREFIXES = ("edge-", *HOSTS, "media-")
@@ -273,12 +275,12 @@ def _on(home: Home, name: str, settings: Settings) -> Any:
 def stop() -> None:
     """Edges ask their clients to come back, hosts and media actors finish what was begun and close
     their folders. Needs a connected Ray."""
+    end_s = time.monotonic() + STOP_S_MAX
     for prefix in ("edge-", HOSTS, "media-"):
         handles = [_find(name) for name in process_names(prefix)]
         calls = [handle.drain.remote() for handle in handles if handle is not None]
-        done, late = (
-            ray.wait(calls, num_returns=len(calls), timeout=STOP_S_MAX) if calls else ([], [])
-        )
+        wait_s = max(0.0, min(STOP_EACH_S_MAX, end_s - time.monotonic()))
+        done, late = ray.wait(calls, num_returns=len(calls), timeout=wait_s) if calls else ([], [])
         for call in done:
             try:
                 ray.get(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,6 @@ from heliograph.server.node_supervisor import (
     TOLD_TO_END,
     CannotStart,
     Keeping,
-    RayNode,
     locked,
 )
 from heliograph.server.ray_processes import GCS, RAYLET, Ended, RayProcess
@@ -115,17 +116,37 @@ def test_a_node_of_the_launcher_is_given_up() -> None:
     assert told[-1].startswith("node a is well again")
 
 
-def test_a_first_start_that_fails_says_why(tmp_path: Path) -> None:
+START = """
+import sys
+from pathlib import Path
+from heliograph.server.node_supervisor import CannotStart, RayNode
+
+script, unreachable, output = sys.argv[1:]
+try:
+    RayNode(["sh", "-c", script], {}, Path(output), lambda: unreachable).start()
+except CannotStart as error:
+    print(error)
+"""
+"""In a process of its own, for it ends all its descendants."""
+
+
+@pytest.mark.parametrize(
+    ("script", "unreachable", "why"),
+    [
+        ("echo first; echo Port 6379 is taken.; exit 1", "", "Port 6379 is taken. (more in"),
+        ("exit 1", "", "ray start ended without a word"),
+        ("exit 0", "", "ray start ended without a word"),
+        ("exit 0", "no head", "no head"),
+    ],
+)
+def test_a_first_start_that_fails_says_why(
+    tmp_path: Path, script: str, unreachable: str, why: str
+) -> None:
     """With the last line that `ray start` has said."""
-    for script, why in (
-        ("echo first; echo Port 6379 is taken.; exit 1", "Port 6379 is taken."),
-        ("exit 1", "without a word"),
-    ):
-        node = RayNode(["sh", "-c", script], {}, tmp_path / "out", lambda: "")
-        with pytest.raises(CannotStart, match=why):
-            node.start()
-    with pytest.raises(CannotStart, match="no head"):
-        RayNode(["false"], {}, tmp_path / "out", lambda: "no head").start()
+    command = [sys.executable, "-c", START, script, unreachable, str(tmp_path / "out")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
+        why
+    )
 
 
 def test_a_folder_has_one_node(tmp_path: Path) -> None:
