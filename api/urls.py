@@ -15,6 +15,8 @@ def server_url(url: str) -> str:
     """The address of a server, with a small scheme and without a slash at its end: `http` or
     `https`, a name or an IP address (IPv6 in brackets, with its zone where it needs one), and
     perhaps a port and a path. Raises ValueError with what is wrong."""
+    if not isinstance(url, str):
+        raise ValueError("it is no text")
     if not url.isprintable() or " " in url:
         raise ValueError("there are blanks or control characters in it")
     parts = urlsplit(url)

@@ -24,7 +24,7 @@ from heliograph._errors import (
     StateError,
 )
 from heliograph._files import Files
-from heliograph._http import Http, decode_result
+from heliograph._http import Http, check, decode_result
 from heliograph._inbox import Delivery, Inbox
 from heliograph._link import Link
 from heliograph._retry import Retry
@@ -91,6 +91,8 @@ class Client(Files):
             self.server = server_url(server)
         except ValueError as error:
             raise ValueError(f"{server!r} is no address of a server: {error}") from error
+        if token is not None and not (isinstance(token, str) and token.isascii()):
+            raise ValueError("a token is a text of ASCII characters")
         self.connection: ConnectionState = "offline"
         self._given_token = token
         self._state: State = MemoryState() if state is None else state
@@ -270,8 +272,12 @@ class Client(Files):
         """Call any method of the API by its parameters (`api.methods`), and repeat it until it is
         answered or `timeout_s` have passed; without one, `timeouts.call_s`, and up to
         `timeouts.flood_s` more where the server says that something was done too often. An attempt
-        is given up after `attempt_s`. Raises `ApiError`, `DeadlineExceeded`, `ConnectionLost` (see
-        there), `ClientClosed`, `ProtocolError`."""
+        is given up after `attempt_s`. What does not fit the method is refused as the server would,
+        and not sent. Raises `ApiError`, `DeadlineExceeded`, `ConnectionLost` (see there),
+        `ClientClosed`, `ProtocolError`."""
+        if not isinstance(params, m.Params):
+            raise TypeError(f"a call is one of api.methods, not {params!r}")
+        check(params)
         if params.method.wire == "ws":
             raise ValueError(f"{params.method.name} is called by the client itself")
         if self._closed or self._http is None:

@@ -14,6 +14,7 @@ import msgspec
 from api.errors import ApiError, Problem
 from api.frames import encode
 from api.methods import Method, Params
+from api.refusals import malformed
 from heliograph._config import Timeouts
 from heliograph._errors import ConnectionLost, ProtocolError
 
@@ -36,6 +37,22 @@ def decode_result(method: Method, body: bytes | msgspec.Raw) -> Any:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProtocolError(f"the answer to {method.name} is not understood: {error}") from error
+
+
+def check(params: Params) -> None:
+    """Refuse, before anything is sent, what does not fit the method: other types, texts that are
+    not Unicode, what is too long. Raises `ApiError` as the server would."""
+    try:
+        encode(params)
+        given = msgspec.structs.asdict(params).items()
+        told = {name: value for name, value in given if value is not msgspec.UNSET}
+        msgspec.convert(told, type(params))
+    except msgspec.ValidationError as error:
+        raise malformed(error) from error
+    except UnicodeEncodeError as error:
+        raise ApiError("invalid_params", "there is a text that is not Unicode") from error
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ApiError("invalid_params", f"this cannot be sent: {error}") from error
 
 
 async def _each(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:

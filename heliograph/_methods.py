@@ -11,6 +11,7 @@ from msgspec import UNSET
 from api import limits
 from api import methods as m
 from api import types as t
+from api.errors import ApiError
 
 PAGE = 50
 TYPING_TIMEOUT_S = 3.0
@@ -22,6 +23,13 @@ FINISH_S = limits.HTTP_ANSWER_S_MAX + 5.0
 def new_random_id() -> int:
     """A fresh id for a send: repeating the send with it has no new effect."""
     return secrets.randbelow(limits.JSON_INT_MAX) + 1
+
+
+def _plain(username: str) -> str:
+    """Without the `@`. Raises `ApiError`."""
+    if not isinstance(username, str):
+        raise ApiError("invalid_params", "username must be a text", field="/username")
+    return username.removeprefix("@")
 
 
 class Methods:
@@ -45,7 +53,7 @@ class Methods:
 
     async def user(self, username: str) -> t.User:
         """The user who holds a user name. Refused as `user_not_found`."""
-        user: t.User = await self.call(m.ResolveUsername(username.removeprefix("@")))
+        user: t.User = await self.call(m.ResolveUsername(_plain(username)))
         return user
 
     async def users(self, user_ids: Iterable[int]) -> list[t.User]:
@@ -65,7 +73,7 @@ class Methods:
 
     async def set_username(self, username: str) -> t.User:
         """Take another user name. Refused as `username_taken`."""
-        user: t.User = await self.call(m.SetUsername(username.removeprefix("@")))
+        user: t.User = await self.call(m.SetUsername(_plain(username)))
         return user
 
     async def set_profile_photo(self, ticket: str) -> t.User:

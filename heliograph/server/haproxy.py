@@ -172,7 +172,8 @@ def _uses(line: str) -> bool:
 def _binds(entrance: Entrance) -> list[str]:
     if entrance.host == "::":  # apart, or IPv4 clients would be counted as one /64
         return [f"bind :::{entrance.port} v6only", f"bind 0.0.0.0:{entrance.port}"]
-    return [f"bind {entrance.host}:{entrance.port}"]
+    address, zone, interface = entrance.host.partition("%")  # HAProxy does not know zones
+    return [f"bind {address}:{entrance.port}" + f" interface {interface}" * bool(zone)]
 
 
 def _counted(entrance: Entrance) -> list[str]:
