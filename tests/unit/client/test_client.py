@@ -276,7 +276,7 @@ def test_history_in_both_directions() -> None:
     log = [t.Message(CHAT, number, 1, number) for number in range(1, 8)]
 
     def history(params: m.GetHistory) -> t.History:
-        if params.after_id is not None:
+        if isinstance(params.after_id, int):
             page = log[params.after_id : params.after_id + params.limit]
             return t.History(page, more=page[-1:] != log[-1:])
         end = params.before_id - 1 if params.before_id else len(log)
