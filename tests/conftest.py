@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.profile import SEED, SEED_VARIABLE, SOAK, SOAK_VARIABLE
 from tests.times import Times
 
 REASON_CHARS_MAX = 300
+
+settings.register_profile("tests", deadline=None)  # no test knows how fast the machine is
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -153,12 +153,15 @@ def announce(config: ServerConfig, console: Console) -> None:
             "[yellow]Anybody who reaches this machine can reach this server, without TLS: put a "
             "proxy in front (docs/operations.md).[/yellow]"
         )
+    url = escape(config.url)  # an address with a zone, in its brackets, looks like markup
+    chat = escape(f"{own_command()} chat --url {shlex.quote(config.url)}")
     lines = [
-        f"[bold]{config.url}[/bold]   the server; {config.url}/api/docs is its API",
-        f"{config.data}   its data",
+        f"[bold]{url}[/bold]   the server",
+        f"{url}/api/docs   its API",
+        f"{escape(config.data)}   its data",
         "",
         "Open a second terminal and talk:",
-        f"  [bold]{escape(own_command())} chat --url {config.url}[/bold]",
+        f"  [bold]{chat}[/bold]",
         "",
         "Ctrl-C stops it; nothing is lost by that.",
     ]

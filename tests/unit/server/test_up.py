@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import shlex
 import socket
 from pathlib import Path
 from unittest.mock import patch
@@ -11,6 +13,7 @@ import msgspec
 import psutil
 import pytest
 from click.testing import Result
+from rich.console import Console
 from typer.testing import CliRunner
 
 from actors.runtime.settings import decode_settings
@@ -311,3 +314,15 @@ def test_options_that_mean_nothing_are_told_in_one_line(
     assert done.exit_code == 2
     assert done.output.startswith(f"heliograph: {option}")
     assert done.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["fe80::1%eth0", "127.0.0.1"])
+def test_the_address_is_told_as_it_is(host: str) -> None:
+    """Brackets are no markup."""
+    config = msgspec.structs.replace(CONFIG, host=host)
+    console = Console(width=200, file=io.StringIO())
+    up_module.announce(config, console)
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    assert f"{config.url}   the server" in told
+    assert f"--url {shlex.quote(config.url)}" in told
