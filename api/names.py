@@ -73,7 +73,6 @@ RESERVED = frozenset(
         "telegram",
         "undefined",
         "unknown",
-        "user",
         "verification",
         "verified",
         "webmaster",

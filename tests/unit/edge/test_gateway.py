@@ -383,7 +383,7 @@ def test_a_difference_holds_no_text_that_one_may_no_longer_read() -> None:
         assert [message.id for message in messages] == [2, 3, 4, 6, 7]
         assert messages[1] == t.Message(group, 3, 0, 0)
         assert [message.text for message in messages[3:]] == ["", "after"]
-        assert messages[3].action == t.Action("member_added", bob.id)
+        assert messages[3].action == t.Action("member_added", bob.id, "Group")
 
     on_server(test)
 

@@ -53,7 +53,7 @@ class FakeConnection(WSListener):
             transport.disconnect()
             return
         heard = frames.decode_client_frame(frame.get_payload_as_bytes())
-        if heard.method is None:
+        if heard.method is UNSET:
             if heard.ack is not UNSET and self.user is not None:
                 self.server.acks[self.user.user_id] = heard.ack
             return

@@ -6,6 +6,7 @@ import io
 import itertools
 import shlex
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,7 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from actors.runtime.settings import decode_settings
-from api import limits
+from api import limits, names
 from heliograph.cli import app
 from heliograph.server import up as up_module
 from heliograph.server.config import ServerConfig
@@ -50,6 +51,13 @@ CONFIG = ServerConfig(
     temporary="",
     version="0",
 )
+
+
+@pytest.fixture(autouse=True)
+def _names_as_before() -> Iterator[None]:
+    """What a server is told is told to all of this process."""
+    yield
+    names.set_reserved(False)
 
 
 @pytest.mark.parametrize(
@@ -257,15 +265,15 @@ def test_quotas_are_options(
 
 
 def test_quotas_come_to_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("MEDIA_BYTES_PER_USER_MAX", "MEDIA_BYTES_PER_CHAT_MAX")
-    for name in names:  # they are put back afterwards
+    quotas = ("MEDIA_BYTES_PER_USER_MAX", "MEDIA_BYTES_PER_CHAT_MAX")
+    for name in quotas:  # they are put back afterwards
         monkeypatch.setattr(limits, name, getattr(limits, name))
     config = msgspec.structs.replace(CONFIG, user_quota_bytes=7, chat_quota_bytes=8)
     decode_settings(settings_of(config).encode()).set_limits()
     shown = limits.as_dict()
-    assert [shown[name.lower()] for name in names] == [7, 8]
+    assert [shown[name.lower()] for name in quotas] == [7, 8]
     decode_settings(settings_of(CONFIG).encode()).set_limits()
-    assert [getattr(limits, name) for name in names] == [50 * 1024**3, 200 * 1024**3]
+    assert [getattr(limits, name) for name in quotas] == [50 * 1024**3, 200 * 1024**3]
 
 
 # --- flood limits -----------------------------------------------------------------------------
