@@ -96,7 +96,7 @@ def back_after_the_run(slow_s: float) -> Callable[[FakeServer], None]:
 
 
 def test_the_history_is_read_when_what_was_under_way_is_answered() -> None:
-    plan = Plan(pairs=4, window=6, seconds=0.4, drain_s=0.3)
+    plan = Plan(pairs=4, window=6, seconds=0.4)
     outcome = drive(back_after_the_run(slow_s=0.1), plan)
     check_clean(outcome)
     assert outcome.errors["connect"] > 0
@@ -104,7 +104,7 @@ def test_the_history_is_read_when_what_was_under_way_is_answered() -> None:
 
 def test_what_is_answered_while_the_history_is_read_does_not_count() -> None:
     plan = Plan(pairs=4, window=6, seconds=0.4, drain_s=0.1)
-    outcome = drive(back_after_the_run(slow_s=0.4), plan)
+    outcome = drive(back_after_the_run(slow_s=1.0), plan)
     assert outcome.verified
     assert outcome.verdict.clean, outcome.verdict
     assert outcome.verdict.unanswered
