@@ -175,7 +175,7 @@ def test_group(server: RunningServer) -> None:
         alice, bob = people.alice, people.bob
         bob_name = (await bob[0].client.me()).username
         group = await alice[0].client.create_group("Reading circle", [bob_name])
-        joined = heliograph.Action("member_added", bob[0].client.user_id)
+        joined = heliograph.Action("member_added", bob[0].client.user_id, "Reading circle")
         await bob[0].until(
             lambda: any(
                 isinstance(item, heliograph.MessageNew) and item.message.action == joined
