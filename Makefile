@@ -14,7 +14,7 @@ run: install
 
 test: install
 	$(BIN)/pytest tests/unit -m 'not soak' -n logical --times $(VENV)/times-unit.json
-	$(BIN)/pytest tests/integration -m 'not soak' -n 2 --dist loadgroup \
+	$(BIN)/pytest tests/integration -m 'not soak' -n 2 --dist loadfile \
 		--times $(VENV)/times-integration.json
 	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse HEAD > $(VENV)/last-gate
 

@@ -1,5 +1,4 @@
-"""What all tests share: seeds, the two lanes of the tests that start servers, and the last lines of
-a run that failed."""
+"""What all tests share: seeds, what they take, and the last lines of a run that failed."""
 
 from __future__ import annotations
 
@@ -34,20 +33,6 @@ def pytest_report_header() -> str:
     return f"{SEED_VARIABLE}={SEED}" + (f" {SOAK_VARIABLE}={SOAK}" if SOAK else "")
 
 
-def _lane(item: pytest.Item) -> str:
-    """What must not run beside each other: the tests of a module, and all that share a server."""
-    assert isinstance(item, pytest.Function)
-    shared = item.get_closest_marker("shares")
-    return str(shared.args[0]) if shared else str(item.path)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("real"):
-            item.add_marker(pytest.mark.xdist_group(_lane(item)))
-
-
 def _reason(report: pytest.TestReport) -> str:
     """What broke, in one line."""
     crash = getattr(report.longrepr, "reprcrash", None)
@@ -73,6 +58,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         when = {"setup": " (before it)", "teardown": " (after it)"}.get(
             getattr(report, "when", ""), ""
         )
-        name = report.nodeid.split("@")[0]
+        name = report.nodeid
         terminalreporter.write_line(f"{name}{when}: {_reason(report)}")
         terminalreporter.write_line(f"    {given}.venv/bin/pytest '{name}'")

@@ -28,8 +28,7 @@ class Times:
         self._found: dict[str, dict[str, float]] = defaultdict(dict)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        name = report.nodeid.split("@")[0]
-        self._found[name][report.when] = round(report.duration, 3)
+        self._found[report.nodeid][report.when] = round(report.duration, 3)
 
     def pytest_sessionfinish(self) -> None:
         self._path.write_text(json.dumps(self._found, indent=1))

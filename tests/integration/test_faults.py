@@ -16,7 +16,7 @@ import pytest
 from tests.integration.running import HANGS_S, RunningServer, wait_for
 from tests.integration.under_load import UnderLoad
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("two hosts")]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 from tests.integration.running import RunningServer, wait_for
 from tests.integration.under_load import UnderLoad
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("four hosts")]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 HOST = "ray::ReplicatedHost"
 MOVES_S_MAX = 300

@@ -16,7 +16,7 @@ from storage.replica import LmdbReplica
 from tests.integration.running import RunningServer, verify, wait_for
 from tests.integration.under_load import UnderLoad
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.shares("four hosts")]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 HOSTS = 4
 HOST = "ray::ReplicatedHost"
