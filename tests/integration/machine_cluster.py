@@ -240,7 +240,7 @@ def launcher_file(nodes: list[Machine]) -> str:
         (r"head_ip: .*", f"head_ip: {head}"),
         (r"worker_ips: .*", f"worker_ips: [{', '.join(workers)}]"),
         (r"ssh_user: .*", "ssh_user: root"),
-        (r"--nodes \d+", f"--nodes {len(nodes)}"),
+        (r"--nodes \d+", f"--nodes {len(nodes)} {' '.join(UNLIMITED)}"),
     ):
         text, count = re.subn(pattern, value, text)
         assert count, pattern
