@@ -29,6 +29,10 @@ log = logging.getLogger("heliograph.supervisor")
 
 START_S_MAX = 120.0
 STOP_S_MAX = 25.0
+TOO_SLOW = "timed out during startup"
+"""What Ray says when a node is not there after half a minute, which no option changes; a machine
+that boots, or does much else, needs longer now and then."""
+SLOW_STARTS_MAX = 3
 SERVER = (sys.executable, "-m", "heliograph.server.main")
 READY, FAILED = "ready", "failed"
 """What the server process says on its standard output: `ready`, or `failed: why`."""
@@ -54,6 +58,7 @@ class Supervisor:
         run_folder.sweep()
         pauses = Pauses()
         was_ready = False
+        slow_starts = 0
         while not self._stopping.is_set():
             begun_s = time.monotonic()
             code = self._run_once(announce)
@@ -61,6 +66,10 @@ class Supervisor:
                 return 0 if code == 0 or not self._ready else 1
             was_ready = was_ready or self._ready
             why = self._why or f"it {how(code)}"
+            if not was_ready and TOO_SLOW in why and slow_starts < SLOW_STARTS_MAX:
+                slow_starts += 1
+                self._say("Ray was not up in time on this busy machine; starting again")
+                continue
             if not was_ready:
                 self._say(
                     f"The server could not be started: {why}\n"

@@ -14,6 +14,7 @@ import msgspec
 import psutil
 import pytest
 
+from heliograph.server.supervisor import SLOW_STARTS_MAX
 from tests.unit.server.test_up import CONFIG
 
 WAIT_S_MAX = 60.0
@@ -141,3 +142,15 @@ def test_what_a_killed_supervisor_left_is_removed_by_the_next(tmp_path: Path) ->
         with supervised(tmp_path / "three", STARTING) as other:
             started(tmp_path / "three", other)
             assert not folder.exists()
+
+
+def test_a_machine_that_is_too_busy_at_first_is_tried_again(tmp_path: Path) -> None:
+    """But not for ever."""
+    slow = SERVER + "print('failed: The current node timed out during startup. Or so.', flush=True)"
+    with supervised(tmp_path, slow) as process:
+        assert process.stdout is not None
+        said = process.stdout.read().splitlines()
+        assert process.wait(WAIT_S_MAX) == 1
+    again = [line for line in said if line.endswith("starting again")]
+    assert len(again) == SLOW_STARTS_MAX
+    assert said[len(again)].startswith("The server could not be started: The current node")
