@@ -51,7 +51,7 @@ def listening(server: RunningServer) -> list[Listening]:
     found = []
     for process in [psutil.Process(server.process.pid), *server.family()]:
         with contextlib.suppress(psutil.NoSuchProcess):
-            title = " ".join(process.cmdline())[:80]
+            title = " ".join(process.cmdline())
             found += [
                 Listening(title, sock.laddr.ip, sock.laddr.port)
                 for sock in process.net_connections("tcp")
