@@ -2,30 +2,33 @@
 
 Each part is a run of the tests, or of the simulator, that ends by itself. The parts take turns: the
 one that has waited longest comes first, so that one hour after the other goes through all of them,
-and who stops in the middle goes on there. What ran is written into a table of `docs/testing.md`.
-`SOAK_MINUTES` bounds a run; `SOAK_PARTS=faults,worlds` chooses.
+and who stops in the middle goes on there. What ran stands in a table of `docs/testing.md`, which
+is also where the next run looks. `SOAK_MINUTES` bounds a run; `SOAK_PARTS=faults,worlds` chooses.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from tests.profile import SEED_VARIABLE, SOAK_VARIABLE
 from tests.times import between
 
 ROOT = Path(__file__).parents[1]
-RECORD = ROOT / ".venv" / "soak.json"
 LOGS = ROOT / ".venv" / "soak-logs"
 TABLE = ROOT / "docs" / "testing.md"
 BEGIN, END = "<!-- soak: begin -->\n", "<!-- soak: end -->\n"
+HEAD = (
+    "| part | when (UTC) | commit | seed | took, s | runs | in all, s | result |",
+    "|---|---|---|--:|--:|--:|--:|---|",
+)
+NEVER = ("", "", 0, 0, 0, 0, "has not run")
 MINUTES = float(os.environ.get("SOAK_MINUTES") or 60)
 LONGER = 1.5
 """A part that takes so much longer than it did the last time is stopped when the time is over."""
@@ -78,15 +81,25 @@ PARTS = (
 
 @dataclass
 class Ran:
-    """What a part came to, the last time."""
+    """A row of the table: what a part came to the last time, and how often and how long it has run
+    in all."""
 
     part: str
-    when_s: float
-    took_s: float
+    when: str
     commit: str
     seed: int
+    took_s: int
+    runs: int
+    in_all_s: int
     result: str
-    failed: bool
+
+    def line(self) -> str:
+        return "| " + " | ".join(str(value) for value in astuple(self)) + " |"
+
+    @staticmethod
+    def of(line: str) -> Ran:
+        part, when, commit, seed, took_s, runs, in_all_s, result = line.strip("| \n").split(" | ")
+        return Ran(part, when, commit, int(seed), int(took_s), int(runs), int(in_all_s), result)
 
 
 def commit() -> str:
@@ -100,23 +113,24 @@ def commit() -> str:
 
 
 def recorded() -> dict[str, Ran]:
-    try:
-        return {row["part"]: Ran(**row) for row in json.loads(RECORD.read_text())}
-    except (OSError, ValueError, TypeError):
-        return {}
+    """What the table says, which goes from machine to machine with the code."""
+    lines = TABLE.read_text().split(BEGIN)[1].split(END)[0].splitlines()
+    rows = [Ran.of(line) for line in lines[len(HEAD) :]]
+    return {row.part: row for row in rows if row.runs}
 
 
-def record(rows: dict[str, Ran]) -> None:
-    draft = RECORD.with_suffix(".new")
-    draft.write_text(json.dumps([asdict(row) for row in rows.values()], indent=1))
-    draft.rename(RECORD)
+def write_table(rows: dict[str, Ran]) -> None:
+    """Put what ran into `docs/testing.md`."""
+    all_rows = [rows.get(part.name) or Ran(part.name, *NEVER) for part in PARTS]
+    lines = [*HEAD, *(row.line() for row in all_rows)]
+    TABLE.write_text(between(TABLE.read_text(), BEGIN, END, lines))
 
 
 def next_part(rows: dict[str, Ran], left_s: float, chosen: set[str]) -> Part | None:
     """The one that has waited longest, of those that can end in time."""
 
-    def waited(part: Part) -> float:
-        return rows[part.name].when_s if part.name in rows else 0.0
+    def waited(part: Part) -> str:
+        return rows[part.name].when if part.name in rows else ""
 
     def takes_s(part: Part) -> float:
         return rows[part.name].took_s if part.name in rows else part.guess_s
@@ -153,22 +167,6 @@ def run(part: Part, seed: int, at_most_s: float) -> tuple[int, str]:
     return code, lines[-1].strip("= ") if lines else ""
 
 
-def write_table(rows: dict[str, Ran]) -> None:
-    """Put what ran into `docs/testing.md`."""
-    lines = ["| part | when (UTC) | commit | seed | took | result |", "|---|---|---|---|---|---|"]
-    for part in PARTS:
-        row = rows.get(part.name)
-        if row is None:
-            lines.append(f"| {part.name} | | | | | has not run |")
-            continue
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.when_s))
-        result = row.result.replace("|", "/")
-        lines.append(
-            f"| {row.part} | {when} | {row.commit} | {row.seed} | {row.took_s:.0f} s | {result} |"
-        )
-    TABLE.write_text(between(TABLE.read_text(), BEGIN, END, lines))
-
-
 def main() -> int:
     end_s = time.monotonic() + 60 * MINUTES
     names = {part.name for part in PARTS}
@@ -182,9 +180,18 @@ def main() -> int:
         print(f"{part.name} (seed {seed}) ...", flush=True)
         expected_s = rows[part.name].took_s if part.name in rows else part.guess_s
         code, result = run(part, seed, max(LONGER * expected_s, end_s - begun_s))
-        took_s = time.monotonic() - begun_s
-        rows[part.name] = Ran(part.name, time.time(), took_s, commit(), seed, result, code != 0)
-        record(rows)
+        took_s = round(time.monotonic() - begun_s)
+        before = rows.get(part.name) or Ran(part.name, *NEVER)
+        rows[part.name] = Ran(
+            part.name,
+            time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+            commit(),
+            seed,
+            took_s,
+            before.runs + 1,
+            before.in_all_s + took_s,
+            result.replace("|", "/") or "said nothing",
+        )
         write_table(rows)
         ran.add(part.name)
         print(f"{part.name}: {result} ({took_s:.0f} s)", flush=True)

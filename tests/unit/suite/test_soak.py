@@ -1,0 +1,39 @@
+"""The table in which the soak writes what ran, and finds it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import soak
+from tests.soak import BEGIN, END, PARTS, Ran, next_part, recorded, write_table
+
+FIRST, SECOND = PARTS[0], PARTS[1]
+FOUND = "1 failed, 8 passed in 12.5s"
+ROW = Ran(FIRST.name, "2026-11-30 05:00", "0123456789+", 77, 13, 2, 40, FOUND)
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "testing.md"
+    path.write_text(f"before\n{BEGIN}{END}after\n")
+    monkeypatch.setattr(soak, "TABLE", path)
+    return path
+
+
+def test_what_ran_is_found_again_and_the_rest_has_not_run(table: Path) -> None:
+    assert recorded() == {}
+    write_table({FIRST.name: ROW})
+    assert recorded() == {FIRST.name: ROW}
+    text = table.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert text.count("has not run") == len(PARTS) - 1
+
+
+def test_what_has_waited_longest_comes_first_if_it_can_end_in_time() -> None:
+    both = {FIRST.name, SECOND.name}
+    assert next_part({FIRST.name: ROW}, 10_000, both) == SECOND
+    assert next_part({FIRST.name: ROW}, ROW.took_s, both) == FIRST
+    assert next_part({FIRST.name: ROW}, ROW.took_s - 1, both) is None
