@@ -9,11 +9,11 @@ import signal
 
 import psutil
 
+from heliograph.server.worker import RAYLET_VARIABLE
+
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 WAIT_S = 3.0
 ROUNDS_MAX = 5
-RAYLET_VARIABLE = "RAY_RAYLET_PID"
-"""Where Ray's workers, and what they start, find the pid of their raylet."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

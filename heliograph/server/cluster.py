@@ -25,14 +25,9 @@ from heliograph.server.config import COPIES, ServerConfig
 from heliograph.server.environment import entrance_file
 from heliograph.server.haproxy import Entrance
 from heliograph.server.layout import LayoutError, is_pooled, lay_out
-from heliograph.server.main import (
-    entrance_of,
-    serve_options,
-    settings_of,
-    wait_until_ready,
-    write_run_file,
-)
+from heliograph.server.main import wait_until_ready, write_run_file
 from heliograph.server.node import node_environment
+from heliograph.server.parts import entrance_of, serve_options, settings_of
 from heliograph.server.up import PARTITIONS, REPLICATED_PARTITIONS
 from storage import node_folder
 from storage.folder import VERSION, Description

@@ -57,6 +57,7 @@ def ray_environment() -> dict[str, str]:
         "RAY_enable_metrics_collection": "0",
         "RAY_enable_open_telemetry": "0",
         "RAY_LOG_TO_DRIVER": "0",
+        "OPENBLAS_NUM_THREADS": "1",  # numpy, which Serve imports, would start threads
         **_QUIET,
         "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
         "RAY_gcs_server_request_timeout_seconds": "10",

@@ -13,6 +13,7 @@ from typing import Any
 
 from actors.runtime.names import NODE_RESOURCE
 from actors.runtime.placement import OWN
+from heliograph.server import worker
 from storage import node_folder
 from storage.folder import Description
 
@@ -93,6 +94,7 @@ class LocalNodes:
                 dashboard_port=taken,
                 include_log_monitor=False,
                 no_monitor=True,
+                worker_path=worker.__file__,
                 **self._options,
             )
         signal.signal(signal.SIGTERM, on_signal)  # Ray put its own in its place

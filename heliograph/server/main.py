@@ -15,92 +15,49 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.runtime.secrets import cluster_token, front_secret
-from heliograph.server import local_nodes
+from heliograph.server import local_nodes, parts
 from heliograph.server.children import adopt_orphans, end_descendants, end_workers_of
 from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_membership
-from heliograph.server.environment import entrance_file, ray_environment, serve_environment
-from heliograph.server.haproxy import Entrance
+from heliograph.server.environment import ray_environment, serve_environment
 from heliograph.server.local_nodes import LocalNodes
 from heliograph.server.ray_processes import RayProcesses
 from heliograph.server.supervisor import FAILED, READY
 from heliograph.server.watching import STEP_S, Lost, Watch
-from storage import node_folder
+from heliograph.server.worker import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     import httpx2
 
-    from actors.runtime.settings import Settings
 
 log = logging.getLogger("heliograph.server")
 
 HEALTH_S = 2.0
 FAILURES_MAX = 5
 HTTP_S_MAX = 2.0
+STOP_S_MAX = 22.0
+"""More than it may take (`actors.runtime.cluster`), less than a supervisor waits."""
 
 
 def environment(config: ServerConfig) -> dict[str, str]:
     """What Ray and Serve are told by the environment, before they are imported."""
     return {
         "RAY_TMPDIR": local_nodes.temporary(config.temporary),
+        FOLDER_VARIABLE: config.temporary,
+        "RAY_enable_worker_prestart": "1",  # what workers are forked from begins to import at once
         **ray_membership(Path(config.data)),
         **ray_environment(),
         **serve_environment(Path(config.temporary) / "haproxy", config.port, Path(config.data)),
     }
 
 
-def settings_of(config: ServerConfig) -> Settings:
-    """The runtime's part of the configuration."""
-    from actors.runtime.settings import Settings
-
-    return Settings(
-        data=config.data,
-        cluster_id=config.cluster_id,
-        partitions=config.partitions,
-        hosts=config.hosts,
-        copies=config.copies,
-        replace_after_s=config.replace_after_s,
-        edges=config.edges,
-        dedicated=config.dedicated,
-        resident_max=config.resident_max,
-        ws_host=config.host,
-        ws_port=config.ws_port,
-        ws_url=config.ws_url,
-        proxies=config.proxies,
-        registration=config.registration,
-        version=config.version,
-        user_quota_bytes=config.user_quota_bytes,
-        chat_quota_bytes=config.chat_quota_bytes,
-        proxy_header=config.proxy_header,
-        connections_per_address_max=config.connections_per_address_max,
-        exempt=config.exempt,
-        floods=config.floods,
-        flood_exempt=config.flood_exempt,
-        reserved_names=config.reserved_names,
-        common_passwords=config.common_passwords,
-    )
-
-
-def entrance_of(config: ServerConfig) -> Entrance:
-    """What clients meet on the HTTP port. Fronts are on loopback behind it: `serve_options`."""
-    return config.entrance(front_secret(cluster_token()))
-
-
-def serve_options(config: ServerConfig) -> dict[str, Any]:
-    """Where Serve's own parts listen: HAProxy is told otherwise (`heliograph.server.haproxy`)."""
-    return {"host": "127.0.0.1", "port": config.port}
-
-
 def start(config: ServerConfig) -> tuple[str, LocalNodes]:
     """Start everything and wait until it answers; returns Ray's address and nodes."""
     import ray
-    from ray import serve
 
     begun_s = time.monotonic()
     nodes = LocalNodes(
@@ -115,35 +72,21 @@ def start(config: ServerConfig) -> tuple[str, LocalNodes]:
         logging_level=logging.WARNING,
     )
     log.info("ray is up after %.1f s", time.monotonic() - begun_s)
-    import serve_app
-
-    settings = settings_of(config)
-    with ThreadPoolExecutor(1) as pool:
-        made = pool.submit(_start_actors, config, settings)
-        entrance_of(config).write(entrance_file(Path(config.data)))
-        serve.start(http_options=serve_options(config))
-        log.info("serve is up after %.1f s", time.monotonic() - begun_s)
-        serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
-        log.info("the front is up after %.1f s", time.monotonic() - begun_s)
-        made.result()
+    in_worker(parts.start, config)
     wait_until_ready(config.url)
     log.info("ready after %.1f s", time.monotonic() - begun_s)
     return str(context.address_info["address"]), nodes
 
 
-def _start_actors(config: ServerConfig, settings: Settings) -> None:
-    from actors.runtime import cluster
+def in_worker(
+    work: Callable[[str], None], config: ServerConfig, seconds: float | None = None
+) -> None:
+    """Call it in a worker of Ray, which has imported what it needs, and ends afterwards: this
+    process stays small. Raises what it raises, or TimeoutError."""
+    import ray
 
-    if config.nodes == 1:
-        cluster.start(settings)
-        return
-    folders = [str(local_nodes.folder(Path(config.data), number)) for number in range(config.nodes)]
-    homes = {
-        host: cluster.Home(Path(path).name, path)
-        for path in folders
-        for host in node_folder.look(Path(path)).hosts
-    }
-    cluster.start_on(homes, settings)
+    task = ray.remote(num_cpus=0, max_calls=1, max_retries=0)(work)
+    ray.get(task.remote(config.encode()), timeout=seconds)
 
 
 def wait_until_ready(url: str, deadline_s: float = 60.0) -> None:
@@ -263,13 +206,8 @@ def on_signals(do: Callable[[], None]) -> None:
 
 
 def stop(config: ServerConfig) -> None:
-    """Stop cleanly: the clients are asked to come back, the hosts close their folders; what is
-    left of the cluster holds nothing and is ended."""
-    from actors.runtime import cluster
-
-    begun_s = time.monotonic()
-    cluster.stop()
-    log.info("stopped cleanly after %.1f s", time.monotonic() - begun_s)
+    """Stop cleanly, and end what is left of the cluster."""
+    in_worker(parts.stop, config, STOP_S_MAX)
     (Path(config.data) / "run.json").unlink(missing_ok=True)
     end(0)
 

@@ -34,6 +34,9 @@ TOO_SLOW = "timed out during startup"
 that boots, or does much else, needs longer now and then."""
 SLOW_STARTS_MAX = 3
 SERVER = (sys.executable, "-m", "heliograph.server.main")
+ASKED_TO_STOP = signal.SIGINT
+"""What tells the server process to stop, and not SIGTERM: while it starts a node, Ray has a handler
+of its own for that, which ends the process there and then."""
 READY, FAILED = "ready", "failed"
 """What the server process says on its standard output: `ready`, or `failed: why`."""
 
@@ -93,7 +96,7 @@ class Supervisor:
             return
         if clean:
             self._say("Stopping ...")
-            child.send_signal(signal.SIGTERM)
+            child.send_signal(ASKED_TO_STOP)
         else:
             child.kill()
             end_descendants()

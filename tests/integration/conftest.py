@@ -10,34 +10,33 @@ import pytest
 
 from tests.integration.raw_socket import ANSWER_S_MAX
 from tests.integration.running import RunningServer
+from tests.integration.sharing import SHARED, SharedServer, wanted
 from tests.integration.under_load import UnderLoad, on_server
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server with two hosts and one edge."""
-    yield from running(tmp_path_factory, "--hosts", "2")
-
-
-def running(factory: pytest.TempPathFactory, *options: str) -> Iterator[RunningServer]:
-    """A server with these options, while it is needed."""
-    server = RunningServer(factory.mktemp("server") / "data", *options).start()
-    yield server
-    if server.process is not None and server.process.poll() is None:
-        server.stop()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that share a server come one after the other."""
+    items.sort(key=lambda item: str(wanted(item.getparent(pytest.Module).obj)))  # type: ignore[union-attr]
 
 
 @pytest.fixture(scope="session")
-def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Two hosts, two edges; its processes are killed."""
-    yield from running(tmp_path_factory, "--hosts", "2", "--edges", "2")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
+    """What `server` is taken from."""
+    shared = SharedServer(tmp_path_factory)
+    yield shared
+    shared.end()
 
 
-@pytest.fixture(scope="session")
-def four_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Three copies of everything on four hosts; they are killed, and copies move."""
-    options = ("--hosts", "4", "--copies", "3", "--replace-after", "10")
-    yield from running(tmp_path_factory, *options)
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest, shared: SharedServer) -> RunningServer:
+    """A server with the options that the module wants."""
+    return shared.with_options(*(wanted(request.module) or SHARED))
+
+
+@pytest.fixture(scope="module")
+def alone(shared: SharedServer) -> None:
+    """The shared server is ended: what a test starts runs alone."""
+    shared.end()
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +55,6 @@ def front(server: RunningServer) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(alone: None, tmp_path: Path) -> Path:
     """A data folder for a test that starts a server of its own."""
     return tmp_path / "data"

@@ -76,6 +76,10 @@ class RunningServer:
             time.sleep(0.1)
         raise AssertionError(f"the server did not become ready:\n{self.logs()}")
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def answers(self) -> bool:
         with contextlib.suppress(httpx2.HTTPError):
             return httpx2.get(f"{self.url}/readyz", trust_env=False).status_code == 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -17,19 +16,13 @@ from tests.integration.running import RunningServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
+OPTIONS = ("--registration", "invitation", "--proxies", "1")
+"""It wants invitations, and believes one proxy, which the tests are."""
+
 PASSWORD = "correct horse battery"
 GUESSES_MAX = FREE_PER_ACCOUNT + 8
 """After so many wrong passwords one has to wait for minutes."""
 CROWD = 6 * limits.PASSWORD_HASHES_QUEUED_MAX
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One that wants invitations and believes one proxy, which the tests are."""
-    data = tmp_path_factory.mktemp("accounts") / "data"
-    running = RunningServer(data, "--registration", "invitation", "--proxies", "1").start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ from tests.integration.running import (
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
+OPTIONS = None
+
 LOAD = ("--pairs", "10", "--rate", "100")
 MARKED = 20
 

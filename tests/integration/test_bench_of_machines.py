@@ -11,6 +11,7 @@ import pytest
 from tests.integration.machines import Machine, cut, machines
 from tests.integration.running import HANGS_S, wait_for
 
+OPTIONS = None
 REACH = "import socket; socket.create_connection(({!r}, 22), 1).close()"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,7 @@ from tests.integration.test_client import Four, all_have, run, talk
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    data = tmp_path_factory.mktemp("dedicated") / "data"
-    running = RunningServer(data, "--dedicated", "session", "--dedicated", "chat").start()
-    yield running
-    running.stop()
+OPTIONS = ("--dedicated", "session", "--dedicated", "chat")
 
 
 def process_of(server: RunningServer, ref: ActorRef) -> int:

@@ -38,6 +38,8 @@ from tests.integration.under_load import load_options
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
+OPTIONS = None
+
 BUSY = ("overloaded", "unavailable")
 """What is answered so may be sent again at once."""
 DISK_BYTES = 1024 * 1024 * 1024
@@ -59,7 +61,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def server(disk: Path) -> Iterator[RunningServer]:
+def server(alone: None, disk: Path) -> Iterator[RunningServer]:
     running = RunningServer(disk / "data", "--hosts", "2").start()
     yield running
     if running.process is not None:

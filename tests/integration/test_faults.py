@@ -18,10 +18,7 @@ from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-
-@pytest.fixture(scope="module")
-def server(two_hosts: RunningServer) -> RunningServer:
-    return two_hosts
+OPTIONS = ("--hosts", "2", "--edges", "2")
 
 
 def killed(server: RunningServer, title: str, index: int = 0) -> Callable[[], None]:

@@ -28,6 +28,8 @@ from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
+OPTIONS = None
+
 DISK_BYTES = 1 << 30
 PAUSE_S = 30
 GONE_S_MAX = 240
@@ -35,7 +37,7 @@ GONE_S_MAX = 240
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[tuple[Machine, list[Machine]]]:
+def bench(alone: None) -> Iterator[tuple[Machine, list[Machine]]]:
     """The operator's machine, and one more than the cluster begins with."""
     with machines(NODES + 1) as (operator, nodes):
         nodes[1].image_disk(DATA, DISK_BYTES)

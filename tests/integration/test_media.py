@@ -11,7 +11,7 @@ import random
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from api import limits
 from tests.integration.running import RunningServer, verify, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+OPTIONS = ("--hosts", "2", "--copies", "2", "--user-quota", "4")
+"""Two hosts and media actors, and two copies of everything."""
 
 MEDIA = "ray::MediaActor"
 PLACES = (
@@ -36,16 +39,6 @@ PLACES = (
 REAL_FILES_MIN = 200
 PICTURES = (b"RIFF", b"\xff\xd8\xff\xe0")
 PATIENT = heliograph.Timeouts(call_s=120.0)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Two hosts and media actors, and two copies of everything."""
-    folder = tmp_path_factory.mktemp("media") / "data"
-    running = RunningServer(folder, "--hosts", "2", "--copies", "2", "--user-quota", "4").start()
-    yield running
-    if running.process is not None:
-        running.stop()
 
 
 def real_files() -> list[Path]:

@@ -14,17 +14,14 @@ import psutil
 import pytest
 
 from tests.integration.running import RunningServer, wait_for
+from tests.integration.sharing import FOUR_HOSTS
 from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
+OPTIONS = FOUR_HOSTS
 HOST = "ray::ReplicatedHost"
 MOVES_S_MAX = 300
-
-
-@pytest.fixture(scope="module")
-def server(four_hosts: RunningServer) -> RunningServer:
-    return four_hosts
 
 
 def cluster(server: RunningServer) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,15 +27,6 @@ from tests.integration.running import (
 )
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("moving") / "data"
-    running = RunningServer(folder, "--hosts", "2").start()
-    yield running
-    if running.process is not None:
-        running.stop()
 
 
 def chats(data: Path) -> dict[str, str]:

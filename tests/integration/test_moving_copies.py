@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,9 @@ from tests.integration.test_moving import chats, dedicate, finished, new_chats, 
 
 pytestmark = [pytest.mark.real, pytest.mark.soak, pytest.mark.timeout(600)]
 
+OPTIONS = ("--nodes", "3")
+
 BACK_S_MAX = 240
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("moving") / "data", "--nodes", "3").start()
-    yield running
-    if running.process is not None:
-        running.stop()
 
 
 def own_of(chat_id: str) -> str:

@@ -14,10 +14,13 @@ import pytest
 import heliograph
 from actors.runtime.names import NODE_RESOURCE
 from api import limits
+from heliograph.server.worker import RAYLET_VARIABLE
 from tests.integration.running import RunningServer, check, result_of, verify, wait_for
 from tests.integration.under_load import on_server
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+
+OPTIONS = None
 
 
 @pytest.mark.soak
@@ -48,7 +51,8 @@ def test_a_cluster_on_one_machine(folder: Path, options: tuple[str, ...], host: 
 
 def test_files_outlive_a_node(folder: Path) -> None:
     """With two copies on three nodes, the raylet of one is killed, and it comes back; another one
-    is lost for good: each file can still be read, and others be sent."""
+    is lost for good: each file can still be read, and others be sent. It stops cleanly also while
+    a node is being started."""
     server = RunningServer(folder, "--nodes", "3", "--copies", "2").start()
     draw = random.Random(4)
     sizes = [1, 70_000, *[draw.randrange(6 * limits.PART_BYTES) for _ in range(10)]]
@@ -69,6 +73,8 @@ def test_files_outlive_a_node(folder: Path) -> None:
                 assert await asyncio.to_thread(got.read_bytes) == expected
 
     asyncio.run(send_and_read())
+    raylet_of(server, 1).kill()
+    wait_for(lambda: bool(raylets_of(server, 1)))
     server.stop()
 
 
@@ -77,7 +83,7 @@ def lose_node(server: RunningServer, number: int) -> None:
     nothing that could go on."""
     raylet = raylet_of(server, number)
     (server.data / f"node-{number}").rename(server.data / "lost")
-    lost = [raylet, *raylet.children(recursive=True)]
+    lost = [raylet, *workers_of(server, raylet)]
     assert any("MediaActor" in " ".join(process.cmdline()) for process in lost)
     for process in lost:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -89,7 +95,7 @@ def kill_raylet(server: RunningServer, number: int) -> None:
     """kill -9 of what Ray's processes of a node belong to: they end, none of them goes on as an
     orphan, and the node comes back by itself, with its host."""
     raylet = raylet_of(server, number)
-    orphans = raylet.children(recursive=True)
+    orphans = workers_of(server, raylet)
     assert any("ray::NodeReplicatedHost" in " ".join(process.cmdline()) for process in orphans)
     raylet.kill()
     psutil.wait_procs([raylet, *orphans])
@@ -108,6 +114,16 @@ def all_well(server: RunningServer) -> bool:
 def raylet_of(server: RunningServer, number: int) -> psutil.Process:
     [raylet] = raylets_of(server, number)
     return raylet
+
+
+def workers_of(server: RunningServer, raylet: psutil.Process) -> list[psutil.Process]:
+    """What it has started, or had started."""
+    found = []
+    for process in server.family():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(RAYLET_VARIABLE) == str(raylet.pid):
+                found.append(process)
+    return found
 
 
 def raylets_of(server: RunningServer, number: int) -> list[psutil.Process]:

@@ -206,9 +206,9 @@ class Asking:
         wait_for(lambda: self.heard.total() >= before + ASKS)
 
 
-def test_two_servers_never_answer_for_each_other(server: RunningServer, folder: Path) -> None:
+def test_two_servers_never_answer_for_each_other(server: RunningServer, tmp_path: Path) -> None:
     """From the first moment in which the second one's port is open, and while its front is down."""
-    second = RunningServer(folder)
+    second = RunningServer(tmp_path / "data")
     with Asking(server) as asking_first, Asking(second) as asking_second:
         second.start()
         try:

@@ -14,17 +14,14 @@ import pytest
 from heliograph.admin.copies import copies_in
 from storage.replica import LmdbReplica
 from tests.integration.running import RunningServer, verify, wait_for
+from tests.integration.sharing import FOUR_HOSTS
 from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
+OPTIONS = FOUR_HOSTS
 HOSTS = 4
 HOST = "ray::ReplicatedHost"
-
-
-@pytest.fixture(scope="module")
-def server(four_hosts: RunningServer) -> RunningServer:
-    return four_hosts
 
 
 def figure(server: RunningServer, name: str) -> list[float]:

@@ -31,7 +31,7 @@ from heliograph.server.listening import (
     check_public_url,
     is_loopback,
 )
-from heliograph.server.main import settings_of
+from heliograph.server.parts import settings_of
 from heliograph.server.ports import free_ports
 
 CONFIG = ServerConfig(

@@ -1,0 +1,87 @@
+"""What Ray starts for each worker process of a server on this machine, in place of its own script
+(ADR 26): it has a process forked that has imported everything already.
+
+Each raylet has such a process, its zygote (`heliograph.server.zygote`), forked from the first of
+these; they hand over what a worker is given by its start, and end. Where no zygote can be had,
+they go on as Ray's own script. This runs for every worker, so it imports little.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import json
+import os
+import runpy
+import socket
+import sys
+
+FOLDER_VARIABLE = "HELIOGRAPH_ZYGOTES"
+"""Where the sockets of the zygotes are; the path must be short."""
+RAYLET_VARIABLE = "RAY_RAYLET_PID"
+"""Where Ray's workers, and what they start, find the pid of their raylet."""
+MODULE = "ray._private.workers.default_worker"
+"""Ray's own script."""
+WAITING_MAX = 128
+STANDARD = (0, 1, 2)
+LENGTH_BYTES = 4
+FORKED = b"1"
+
+
+def main() -> None:
+    del sys.path[0]  # the folder of this script, whose modules are not to be found by their names
+    path = os.path.join(os.environ[FOLDER_VARIABLE], f"zygote-{os.environ[RAYLET_VARIABLE]}")
+    listener, forked = None, False
+    with contextlib.suppress(OSError):
+        listener = make_if_missing(path)
+        forked = listener is None and ask(path)
+    if listener is not None:
+        from heliograph.server import zygote
+
+        zygote.serve(listener, int(os.environ[RAYLET_VARIABLE]))  # comes back in each worker
+        runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
+    elif not forked:
+        os.execv(sys.executable, [sys.executable, "-m", MODULE, *sys.argv[1:]])
+
+
+def make_if_missing(path: str) -> socket.socket | None:
+    """Fork what becomes the zygote if none listens at this path; there, its socket is returned. It
+    listens before it has imported anything: who asks waits."""
+    with open(f"{path}.lock", "wb") as lock, socket.socket(socket.AF_UNIX) as probe:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if probe.connect_ex(path) == 0:
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # of one that was killed
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen(WAITING_MAX)
+        if os.fork() == 0:
+            return listener
+        listener.close()
+        return None
+
+
+def ask(path: str) -> bool:
+    """Hand over to what the zygote at this path forks; whether it did."""
+    described = {
+        "arguments": sys.argv[1:],
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),
+        "leads_group": os.getpgid(0) == os.getpid(),
+    }
+    told = json.dumps(described).encode()
+    files = array.array("i", STANDARD)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        connection.sendmsg(
+            [len(told).to_bytes(LENGTH_BYTES, "big")],
+            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)],
+        )
+        connection.sendall(told)
+        return connection.recv(len(FORKED)) == FORKED
+
+
+if __name__ == "__main__":
+    main()
