@@ -65,6 +65,24 @@ def test_other_devices_of_the_sender_see_the_message_and_the_sending_one_does_no
     assert [frame["update"]["message"]["random_id"] for frame in town.pushed[2]] == [9]
 
 
+def test_a_history_is_of_what_is_before_a_message_or_after_one(town: Town) -> None:
+    alice, bob = town.register("alice"), town.register("bobby")
+    chat = town.private(alice, bob)
+    for number in range(1, 6):
+        town.send(alice, chat, f"message {number}")
+    asked = {
+        m.GetHistory(chat, before_id=3): [1, 2],
+        m.GetHistory(chat, after_id=3): [4, 5],
+        m.GetHistory(chat, before_id=0, after_id=3): [4, 5],
+    }
+    for params, ids in asked.items():
+        assert [message.id for message in town.call(bob, params).messages] == ids
+    for after_id in (0, 1, 3):
+        with pytest.raises(ApiError) as caught:
+            town.call(bob, m.GetHistory(chat, before_id=3, after_id=after_id))
+        assert (caught.value.code, caught.value.field) == ("invalid_params", "/after_id")
+
+
 def test_marks_move_forward_and_are_told_to_the_sender(town: Town) -> None:
     alice, bob = town.register("alice"), town.register("bobby")
     chat = town.private(alice, bob)
