@@ -144,6 +144,7 @@ class Chat:
         size = row.media.size if row.media is not None else 0
         self.put(turn, replace(head, last_id=message_id, media_bytes=head.media_bytes + size))
         MESSAGES.put(turn, message_id, row)
+        _forget_send(turn, message_id - limits.RANDOM_IDS_PER_CHAT_MAX)
         sender = row.from_id
         update = to_json(t.MessageNew(shown(self.id, message_id, row)))
         message = NewMessage(
@@ -274,7 +275,6 @@ def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None
     for file_id in media.file_ids() if media is not None else ():
         turn.send(refs.file(file_id), FileReferred(state.id))
     SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.date_ms))
-    _forget_old_send(state, head.last_id + 1 - limits.RANDOM_IDS_PER_CHAT_MAX, turn)
     row = MessageRow(
         sender,
         turn.date_ms,
@@ -327,7 +327,8 @@ def _check_album(head: ChatHead, album: int, turn: Turn) -> None:
         raise ApiError("too_many", f"an album has at most {limits.ALBUM_MESSAGES_MAX} messages")
 
 
-def _forget_old_send(state: Chat, message_id: int, turn: Turn) -> None:
+def _forget_send(turn: Turn, message_id: int) -> None:
+    """Of whatever became that message, if anything did."""
     if message_id > 0:
         old = MESSAGES.get(turn, message_id)
         if old is not None and old.random_id:

@@ -297,6 +297,12 @@ def test_a_send_that_was_forgotten_in_time_is_no_finding(
     assert busy.verify().clean
 
 
+def test_nor_is_one_that_was_not(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until a service message forgot a send too, some stayed."""
+    monkeypatch.setattr(limits, "RANDOM_IDS_PER_CHAT_MAX", 4)
+    assert busy.verify().clean
+
+
 def test_of_too_many_findings_only_the_number_is_told() -> None:
     report = Report()
     for number in range(FINDINGS_MAX + 5):
