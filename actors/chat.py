@@ -95,6 +95,13 @@ class SendRow(Struct, frozen=True, array_like=True):
     date_ms: int
 
 
+class AlbumRow(Struct, frozen=True, array_like=True):
+    """How many messages somebody has put into an album of theirs. (Of one that was begun before
+    this was noted: since then.)"""
+
+    messages: int
+
+
 ANSWERED = -1
 HEAD = head_table(ChatHead)
 MEMBERS: Table[int, MemberRow] = Table(1, MemberRow, U64)
@@ -102,6 +109,8 @@ MESSAGES: Table[int, MessageRow] = Table(2, MessageRow, U64)
 SENDS: Table[tuple[int, int], SendRow] = Table(3, SendRow, U64_PAIR)
 PHOTO: Table[None, t.Media] = Table(4, t.Media, SINGLE)
 """A group's picture."""
+ALBUMS: Table[tuple[int, int], AlbumRow] = Table(5, AlbumRow, U64_PAIR)
+"""By sender and number."""
 
 
 class Chat:
@@ -265,7 +274,8 @@ def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None
         raise ApiError("blocked")
     if message.reply_to > head.last_id:
         raise ApiError("message_not_found", "the message to reply to is not there")
-    media = _media(head, message, turn) if message.media else None
+    media = _media(head, message) if message.media else None
+    album = _album(message, turn) if message.album else None
     if head.kind == "private" and head.unanswered != ANSWERED:
         unanswered = _unanswered(state, head, turn)
         if unanswered == sender and not flood.paid(turn, message, (("strangers", 1),), spent):
@@ -275,6 +285,8 @@ def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None
     for file_id in media.file_ids() if media is not None else ():
         turn.send(refs.file(file_id), FileReferred(state.id))
     SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.date_ms))
+    if album is not None:
+        ALBUMS.put(turn, (sender, message.album), album)
     row = MessageRow(
         sender,
         turn.date_ms,
@@ -308,23 +320,20 @@ def _check_content(message: SendMessage) -> None:
         raise ApiError("invalid_params", words, field="/text")
 
 
-def _media(head: ChatHead, message: SendMessage, turn: Turn) -> t.Media:
+def _media(head: ChatHead, message: SendMessage) -> t.Media:
     """The file that goes with a message. The ticket was checked by the gateway."""
     media = media_in(message.media)
     if head.media_bytes + media.size > limits.MEDIA_BYTES_PER_CHAT_MAX:
         raise ApiError("quota_exceeded", "the files of this chat take all the room it may take")
-    if message.album:
-        _check_album(head, message.album, turn)
     return media
 
 
-def _check_album(head: ChatHead, album: int, turn: Turn) -> None:
-    first_id = max(1, head.last_id + 1 - limits.ALBUM_MESSAGES_MAX)
-    rows = MESSAGES.scan(turn, first_id, limit=limits.ALBUM_MESSAGES_MAX)
-    sender = turn.caller.user_id
-    same = sum(row.album == album and row.from_id == sender for _, row in rows)
-    if same >= limits.ALBUM_MESSAGES_MAX:
+def _album(message: SendMessage, turn: Turn) -> AlbumRow:
+    """The album that the message goes into, with it."""
+    known = ALBUMS.get(turn, (turn.caller.user_id, message.album)) or AlbumRow(0)
+    if known.messages >= limits.ALBUM_MESSAGES_MAX:
         raise ApiError("too_many", f"an album has at most {limits.ALBUM_MESSAGES_MAX} messages")
+    return AlbumRow(known.messages + 1)
 
 
 def _forget_send(turn: Turn, message_id: int) -> None:

@@ -10,7 +10,7 @@ from actors.runtime.refs import Caller
 from api import limits
 from api import methods as m
 from api.errors import ApiError
-from tests.unit.actors.rows import rows_of
+from tests.unit.actors.rows import refused_call, rows_of
 from tests.unit.actors.town import Town
 
 
@@ -67,6 +67,25 @@ def test_other_devices_of_the_sender_see_the_message_and_the_sending_one_does_no
     assert sent.pts == 1
     assert 1 not in town.pushed
     assert [frame["update"]["message"]["random_id"] for frame in town.pushed[2]] == [9]
+
+
+def test_an_album_is_full_whatever_is_written_between(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ALBUM_MESSAGES_MAX", 3)
+    alice, bob = town.register("alice"), town.register("bobby")
+    chat = town.private(alice, bob)
+    for number in range(1, 4):
+        town.call(alice, m.SendMessage(chat, "one of three", number, album=5))
+        for _ in range(4):
+            town.send(bob, chat, "oh")
+            town.send(alice, chat, "and")
+    full = m.SendMessage(chat, "one of four", 4, album=5)
+    assert refused_call(town, alice, full) == "too_many"
+    again = town.call(alice, m.SendMessage(chat, "one of three", 3, album=5))
+    assert again.id == 19, "it is there, and counts once"
+    town.call(bob, m.SendMessage(chat, "another's", 5, album=5))
+    town.call(alice, m.SendMessage(chat, "another", 6, album=6))
 
 
 def test_a_send_is_forgotten_in_time_whatever_follows_it(
