@@ -66,7 +66,9 @@ class ChatHead(Struct, frozen=True, array_like=True):
 class MemberRow(Struct, frozen=True, array_like=True):
     """`first_id`: the first message that this member may read; the marks tell nothing of earlier
     ones. `left_id`: the last one, of a member who left; 0 while in the chat. `title`: what the
-    group was called when they left."""
+    group was called when they left. `told_delivered_id`, `told_read_id`: where the marks were when
+    this member blocked the other one of a private chat, who sees no more of them until they take
+    the block back."""
 
     role: str
     joined_ms: int
@@ -75,6 +77,8 @@ class MemberRow(Struct, frozen=True, array_like=True):
     delivered_id: int = 0
     read_id: int = 0
     title: str = ""
+    told_delivered_id: int = 0
+    told_read_id: int = 0
 
 
 class MessageRow(Struct, frozen=True, array_like=True):
@@ -200,15 +204,22 @@ def spent(state: Chat, message: Spent, turn: Turn) -> Any:
 
 
 def view_of(state: Chat, view: View) -> t.Chat:
-    """The chat as its members see it."""
+    """The chat as the caller, a member, sees it."""
     head = state.head
     assert head is not None
     members = [
-        t.Member(user_id, row.role, row.joined_ms, row.delivered_id, row.read_id)  # type: ignore[arg-type]
+        _shown_member(user_id, row, user_id in head.blocked_by and user_id != view.caller.user_id)
         for user_id, row in sorted(state.members.items())
     ]
     photo = PHOTO.get(view, None) if head.kind == "group" else None
     return t.Chat(state.id, head.kind, head.title, head.created_ms, head.last_id, members, photo)  # type: ignore[arg-type]
+
+
+def _shown_member(user_id: int, row: MemberRow, hidden: bool) -> t.Member:
+    """`hidden`: from whoever asks, whom they block."""
+    delivered_id = row.told_delivered_id if hidden else row.delivered_id
+    read_id = row.told_read_id if hidden else row.read_id
+    return t.Member(user_id, row.role, row.joined_ms, delivered_id, read_id)  # type: ignore[arg-type]
 
 
 # --- private chats ----------------------------------------------------------------------------
@@ -241,8 +252,13 @@ def set_block(state: Chat, message: SetBlock, turn: Turn) -> None:
     blocked_by = (*others, message.blocker_id) if message.blocked else others
     state.put(turn, replace(head, blocked_by=blocked_by))
     row = state.members.get(message.blocker_id)
-    if row is not None and not message.blocked:
+    if row is None:
+        return
+    if not message.blocked:
         _tell_marks(state, message.blocker_id, row, turn)
+    elif message.blocker_id not in head.blocked_by:
+        told = replace(row, told_delivered_id=row.delivered_id, told_read_id=row.read_id)
+        state.put_member(turn, message.blocker_id, told)
 
 
 def _tell_marks(state: Chat, user_id: int, row: MemberRow, turn: Turn) -> None:

@@ -76,7 +76,7 @@ class ChatCheck:
         self._facts.members[user_id] = row.left_id or self._head.last_id
         if row.role not in ROLES:
             self._tell(f"user {user_id} has the role {row.role!r}")
-        for name in ("left_id", "delivered_id", "read_id"):
+        for name in ("left_id", "delivered_id", "read_id", "told_delivered_id", "told_read_id"):
             if getattr(row, name) > self._head.last_id:
                 self._tell(f"{name} of user {user_id} is beyond the last message")
 
