@@ -60,7 +60,7 @@ class Backend:
         data = Path(os.environ.get(DATA_VARIABLE, settings.data))  # of this node
         self._chunks = MediaFront(settings, data)
         self._media = MediaService(self._gateway, PooledChunks(self._chunks.pool), Looker())
-        self._files = MediaHttp(self._gateway, self._media)
+        self._files = MediaHttp(self._gateway, self._media, settings.callers)
 
     async def start(self) -> Backend:
         self._closing = asyncio.create_task(close_the_next(open_to_others()))

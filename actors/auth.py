@@ -181,7 +181,7 @@ class AuthService:
         """Create an account and its first session, if that is not done too often from the caller's
         network."""
         names.check_free(params.username)
-        self._check_new(params.password)
+        self._check_new(params.password, "/password")
         if self._registration == "closed":
             raise ApiError("registration_closed")
         invitation = params.invitation if self._registration == "invitation" else ""
@@ -221,11 +221,11 @@ class AuthService:
         made = await self._ask(t.Authorization, first, message)
         return t.Authorization(token, made.session_id, made.user)
 
-    def _check_new(self, password: str) -> None:
-        """Raises `invalid_params`, `password_common`."""
-        check_new(password)
+    def _check_new(self, password: str, field: str) -> None:
+        """`field`: where it stands. Raises `invalid_params`, `password_common`."""
+        check_new(password, field)
         if not self._common_passwords:
-            check_uncommon(password)
+            check_uncommon(password, field)
 
     async def _spend(self, caller: Caller, kind: str) -> bool:
         """Take it out of what the caller's network may do; whether that is limited. Raises
@@ -270,7 +270,7 @@ class AuthService:
 
     async def change_password(self, params: m.ChangePassword, caller: Caller, address: str) -> t.Ok:
         """Set a new password; the caller's other sessions end."""
-        self._check_new(params.new_password)
+        self._check_new(params.new_password, "/new_password")
         user = refs.user(caller.user_id)
         shown = await self._ask(t.User, user, i.GetProfile(), read=True)
         async with self._try(shown.username, address) as attempt:

@@ -66,7 +66,9 @@ class ChatHead(Struct, frozen=True, array_like=True):
 class MemberRow(Struct, frozen=True, array_like=True):
     """`first_id`: the first message that this member may read; the marks tell nothing of earlier
     ones. `left_id`: the last one, of a member who left; 0 while in the chat. `title`: what the
-    group was called when they left."""
+    group was called when they left. `told_delivered_id`, `told_read_id`: where the marks were when
+    this member blocked the other one of a private chat, who sees no more of them until they take
+    the block back."""
 
     role: str
     joined_ms: int
@@ -75,6 +77,8 @@ class MemberRow(Struct, frozen=True, array_like=True):
     delivered_id: int = 0
     read_id: int = 0
     title: str = ""
+    told_delivered_id: int = 0
+    told_read_id: int = 0
 
 
 class MessageRow(Struct, frozen=True, array_like=True):
@@ -95,6 +99,13 @@ class SendRow(Struct, frozen=True, array_like=True):
     date_ms: int
 
 
+class AlbumRow(Struct, frozen=True, array_like=True):
+    """How many messages somebody has put into an album of theirs. (Of one that was begun before
+    this was noted: since then.)"""
+
+    messages: int
+
+
 ANSWERED = -1
 HEAD = head_table(ChatHead)
 MEMBERS: Table[int, MemberRow] = Table(1, MemberRow, U64)
@@ -102,6 +113,8 @@ MESSAGES: Table[int, MessageRow] = Table(2, MessageRow, U64)
 SENDS: Table[tuple[int, int], SendRow] = Table(3, SendRow, U64_PAIR)
 PHOTO: Table[None, t.Media] = Table(4, t.Media, SINGLE)
 """A group's picture."""
+ALBUMS: Table[tuple[int, int], AlbumRow] = Table(5, AlbumRow, U64_PAIR)
+"""By sender and number."""
 
 
 class Chat:
@@ -144,6 +157,7 @@ class Chat:
         size = row.media.size if row.media is not None else 0
         self.put(turn, replace(head, last_id=message_id, media_bytes=head.media_bytes + size))
         MESSAGES.put(turn, message_id, row)
+        _forget_send(turn, message_id - limits.RANDOM_IDS_PER_CHAT_MAX)
         sender = row.from_id
         update = to_json(t.MessageNew(shown(self.id, message_id, row)))
         message = NewMessage(
@@ -190,15 +204,22 @@ def spent(state: Chat, message: Spent, turn: Turn) -> Any:
 
 
 def view_of(state: Chat, view: View) -> t.Chat:
-    """The chat as its members see it."""
+    """The chat as the caller, a member, sees it."""
     head = state.head
     assert head is not None
     members = [
-        t.Member(user_id, row.role, row.joined_ms, row.delivered_id, row.read_id)  # type: ignore[arg-type]
+        _shown_member(user_id, row, user_id in head.blocked_by and user_id != view.caller.user_id)
         for user_id, row in sorted(state.members.items())
     ]
     photo = PHOTO.get(view, None) if head.kind == "group" else None
     return t.Chat(state.id, head.kind, head.title, head.created_ms, head.last_id, members, photo)  # type: ignore[arg-type]
+
+
+def _shown_member(user_id: int, row: MemberRow, hidden: bool) -> t.Member:
+    """`hidden`: from whoever asks, whom they block."""
+    delivered_id = row.told_delivered_id if hidden else row.delivered_id
+    read_id = row.told_read_id if hidden else row.read_id
+    return t.Member(user_id, row.role, row.joined_ms, delivered_id, read_id)  # type: ignore[arg-type]
 
 
 # --- private chats ----------------------------------------------------------------------------
@@ -231,8 +252,13 @@ def set_block(state: Chat, message: SetBlock, turn: Turn) -> None:
     blocked_by = (*others, message.blocker_id) if message.blocked else others
     state.put(turn, replace(head, blocked_by=blocked_by))
     row = state.members.get(message.blocker_id)
-    if row is not None and not message.blocked:
+    if row is None:
+        return
+    if not message.blocked:
         _tell_marks(state, message.blocker_id, row, turn)
+    elif message.blocker_id not in head.blocked_by:
+        told = replace(row, told_delivered_id=row.delivered_id, told_read_id=row.read_id)
+        state.put_member(turn, message.blocker_id, told)
 
 
 def _tell_marks(state: Chat, user_id: int, row: MemberRow, turn: Turn) -> None:
@@ -264,7 +290,8 @@ def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None
         raise ApiError("blocked")
     if message.reply_to > head.last_id:
         raise ApiError("message_not_found", "the message to reply to is not there")
-    media = _media(head, message, turn) if message.media else None
+    media = _media(head, message) if message.media else None
+    album = _album(message, turn) if message.album else None
     if head.kind == "private" and head.unanswered != ANSWERED:
         unanswered = _unanswered(state, head, turn)
         if unanswered == sender and not flood.paid(turn, message, (("strangers", 1),), spent):
@@ -274,7 +301,8 @@ def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None
     for file_id in media.file_ids() if media is not None else ():
         turn.send(refs.file(file_id), FileReferred(state.id))
     SENDS.put(turn, (sender, message.random_id), SendRow(head.last_id + 1, turn.date_ms))
-    _forget_old_send(state, head.last_id + 1 - limits.RANDOM_IDS_PER_CHAT_MAX, turn)
+    if album is not None:
+        ALBUMS.put(turn, (sender, message.album), album)
     row = MessageRow(
         sender,
         turn.date_ms,
@@ -308,26 +336,24 @@ def _check_content(message: SendMessage) -> None:
         raise ApiError("invalid_params", words, field="/text")
 
 
-def _media(head: ChatHead, message: SendMessage, turn: Turn) -> t.Media:
+def _media(head: ChatHead, message: SendMessage) -> t.Media:
     """The file that goes with a message. The ticket was checked by the gateway."""
     media = media_in(message.media)
     if head.media_bytes + media.size > limits.MEDIA_BYTES_PER_CHAT_MAX:
         raise ApiError("quota_exceeded", "the files of this chat take all the room it may take")
-    if message.album:
-        _check_album(head, message.album, turn)
     return media
 
 
-def _check_album(head: ChatHead, album: int, turn: Turn) -> None:
-    first_id = max(1, head.last_id + 1 - limits.ALBUM_MESSAGES_MAX)
-    rows = MESSAGES.scan(turn, first_id, limit=limits.ALBUM_MESSAGES_MAX)
-    sender = turn.caller.user_id
-    same = sum(row.album == album and row.from_id == sender for _, row in rows)
-    if same >= limits.ALBUM_MESSAGES_MAX:
+def _album(message: SendMessage, turn: Turn) -> AlbumRow:
+    """The album that the message goes into, with it."""
+    known = ALBUMS.get(turn, (turn.caller.user_id, message.album)) or AlbumRow(0)
+    if known.messages >= limits.ALBUM_MESSAGES_MAX:
         raise ApiError("too_many", f"an album has at most {limits.ALBUM_MESSAGES_MAX} messages")
+    return AlbumRow(known.messages + 1)
 
 
-def _forget_old_send(state: Chat, message_id: int, turn: Turn) -> None:
+def _forget_send(turn: Turn, message_id: int) -> None:
+    """Of whatever became that message, if anything did."""
     if message_id > 0:
         old = MESSAGES.get(turn, message_id)
         if old is not None and old.random_id:

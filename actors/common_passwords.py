@@ -19,10 +19,11 @@ def _known() -> frozenset[str]:
     return frozenset(word for word in words if len(word) >= limits.PASSWORD_CHARS_MIN)
 
 
-def check_uncommon(password: str) -> None:
-    """Raises `password_common`; upper and lower case make no difference."""
+def check_uncommon(password: str, field: str) -> None:
+    """Raises `password_common`, with the field; upper and lower case make no difference."""
     if prepared(password).lower() in _known():
         raise ApiError(
             "password_common",
             "this is one of the most common passwords, which are guessed first; take another",
+            field=field,
         )

@@ -31,8 +31,8 @@ def spellings(password: str) -> list[str]:
     return list(dict.fromkeys((prepared(password), password)))
 
 
-def check_new(password: str) -> None:
-    """Raises `invalid_params` for what cannot become a password."""
+def check_new(password: str, field: str) -> None:
+    """Raises `invalid_params`, with the field, for what cannot become a password."""
     unseen = (*CONTROLS, *IGNORABLE, *SURROGATES)
     for char in password:
         code = ord(char)
@@ -40,7 +40,9 @@ def check_new(password: str) -> None:
             raise ApiError(
                 "invalid_params",
                 f"a password holds nothing invisible, and here is U+{code:04X}; leave it out",
+                field=field,
             )
     least = limits.PASSWORD_CHARS_MIN
     if len(prepared(password)) < least:
-        raise ApiError("invalid_params", f"a password has at least {least} characters")
+        words = f"a password has at least {least} characters"
+        raise ApiError("invalid_params", words, field=field)

@@ -1,13 +1,16 @@
 """A throttle: how often a password may be tried, per account and per address.
 
 One actor per account ("account:<folded name>", whether there is such an account or not) counts the
-failures of each address for itself: whoever guesses waits longer and longer, and nobody else does,
-so nobody can lock another one out. One actor per address ("address:<address>") counts over all
-accounts. A try counts as failed from the moment it is admitted until it has succeeded, so trying
-many at once gains nothing; one that was refused before the password was checked is taken back.
-Failures fade within an hour. An account also remembers from which addresses its owner has logged in
-lately: they are served before strangers. All of it is durable; when the host dies, what was counted
-still counts.
+failures of each address for itself: whoever guesses waits longer and longer, and nobody else does.
+There is room for so many strangers; whoever comes beyond is counted with all others who do. Nothing
+is forgotten to make room, so more addresses are no more guesses. The addresses from which the owner
+has logged in lately have room of their own, so that nobody keeps the owner out there; people at
+those are also served before strangers.
+
+One actor per address ("address:<address>") counts over all accounts. A try counts as failed from
+the moment it is admitted until it has succeeded, so trying many at once gains nothing; one that was
+refused before the password was checked is taken back. Failures fade within an hour. All of it is
+durable; when the host dies, what was counted still counts.
 
 One actor per network of addresses ("network:<network>") has its buckets of flood limits
 (`actors.flood`). A throttle deletes what need not be known any more.
@@ -38,6 +41,9 @@ from api import limits
 from api import types as t
 
 ADDRESSES_MAX = 64
+"""So many addresses by which the owner of an account has not come are counted for themselves."""
+OTHERS = "*"
+"""Who else failed, counted as one address."""
 FADE, FADE_MS = "fade", 3_600_000
 KNOWN_MAX = 16
 KNOWN_MS = 90 * 24 * 3_600_000
@@ -48,8 +54,8 @@ FREE_PER_ADDRESS, WAIT_MS_MAX_PER_ADDRESS = 30, 60_000
 class Failures(Struct, frozen=True, array_like=True):
     """Tries of one address that have not succeeded, and when the last was admitted."""
 
-    count: int
-    last_ms: int
+    count: int = 0
+    last_ms: int = 0
 
 
 class ThrottleHead(Struct, frozen=True, array_like=True):
@@ -64,8 +70,8 @@ BUCKETS: flood.Buckets = Table(1, flood.Bucket, TEXT)
 
 
 class Throttle:
-    """In memory: failures by address, those that tried longest ago first, and the addresses by
-    which the owner comes, the latest last."""
+    """In memory: failures by address, and the addresses by which the owner comes, the latest
+    last."""
 
     __slots__ = ("addresses", "free", "known", "per_account", "wait_ms_max")
 
@@ -77,9 +83,20 @@ class Throttle:
         self.free = FREE_PER_ACCOUNT if self.per_account else FREE_PER_ADDRESS
         self.wait_ms_max = WAIT_MS_MAX_PER_ACCOUNT if self.per_account else WAIT_MS_MAX_PER_ADDRESS
 
-    def wait_ms(self, address: str, now_ms: int) -> int:
-        """How long this address has to wait before its next try."""
-        failures = self.addresses.get(address)
+    def place(self, address: str, now_ms: int) -> str:
+        """Under which name a try from there is counted."""
+        alive = _alive(self.addresses, now_ms)
+        if address in alive or address in self.known:
+            return address
+        return address if len(_strangers(alive, self.known)) < ADDRESSES_MAX else OTHERS
+
+    def counted(self, address: str) -> str:
+        """Under which name a try from there was counted."""
+        return address if address in self.addresses else OTHERS
+
+    def wait_ms(self, place: str, now_ms: int) -> int:
+        """How long who is counted there has to wait before the next try."""
+        failures = self.addresses.get(place)
         if failures is None:
             return 0
         return max(0, failures.last_ms + self.pause_ms(failures.count) - now_ms)
@@ -90,12 +107,23 @@ class Throttle:
             return 0
         return min(1_000 << min(count - self.free, 20), self.wait_ms_max)
 
-    def take_back(self, address: str) -> bool:
+    def take_back(self, place: str) -> bool:
         """A try counts no more. Whether there was one."""
-        failures = self.addresses.pop(address, None)
+        failures = self.addresses.pop(place, None)
         if failures is not None and failures.count > 1:
-            self.addresses[address] = Failures(failures.count - 1, failures.last_ms)
+            self.addresses[place] = Failures(failures.count - 1, failures.last_ms)
         return failures is not None
+
+    def know(self, known: dict[str, int]) -> None:
+        """The owner comes by these from now on. Who is a stranger again, and one too many, is one
+        of the others, with all that failed there."""
+        again = [name for name in self.known if name not in known and name in self.addresses]
+        self.known = known
+        too_many = len(_strangers(self.addresses, known)) - ADDRESSES_MAX
+        for name in again[: max(0, too_many)]:
+            one, others = self.addresses.pop(name), self.addresses.get(OTHERS, Failures())
+            last_ms = max(one.last_ms, others.last_ms)
+            self.addresses[OTHERS] = Failures(one.count + others.count, last_ms)
 
     def fade_later(self, turn: Turn) -> None:
         """Look after what was just noted when it need not be known any more."""
@@ -114,15 +142,13 @@ throttle = Kind("throttle", Throttle)
 @throttle.on(Admit)
 def admit(state: Throttle, message: Admit, turn: Turn) -> Verdict:
     now_ms, address = turn.now_ms, message.address
-    wait_ms = state.wait_ms(address, now_ms)
+    place = state.place(address, now_ms)
+    wait_ms = state.wait_ms(place, now_ms)
     if wait_ms:
         return Verdict(wait_ms / 1000)
-    alive = _alive(state.addresses, now_ms)
-    known = alive.pop(address, Failures(0, 0))
-    alive[address] = Failures(known.count + 1, now_ms)
-    while len(alive) > ADDRESSES_MAX:
-        del alive[next(iter(alive))]
-    state.addresses = alive
+    state.addresses = _alive(state.addresses, now_ms)
+    failed = state.addresses.get(place, Failures()).count
+    state.addresses[place] = Failures(failed + 1, now_ms)
     state.put(turn)
     state.fade_later(turn)
     return Verdict(0.0, now_ms - state.known.get(address, -KNOWN_MS) < KNOWN_MS)
@@ -131,6 +157,11 @@ def admit(state: Throttle, message: Admit, turn: Turn) -> Verdict:
 def _alive(addresses: dict[str, Failures], now_ms: int) -> dict[str, Failures]:
     """Those that have not faded."""
     return {name: f for name, f in addresses.items() if now_ms - f.last_ms < FADE_MS}
+
+
+def _strangers(addresses: dict[str, Failures], known: dict[str, int]) -> list[str]:
+    """Those of them who are counted for themselves."""
+    return [name for name in addresses if name not in known and name != OTHERS]
 
 
 def _remembered(known: dict[str, int], now_ms: int) -> dict[str, int]:
@@ -147,7 +178,8 @@ def fade(state: Throttle, message: FadeThrottle, turn: Turn) -> None:
     for kind in full:
         BUCKETS.delete(turn, kind)
     if (alive, known) != (state.addresses, state.known):
-        state.addresses, state.known = alive, known
+        state.addresses = alive
+        state.know(known)
         state.put(turn)
     if alive or len(full) < len(buckets):
         state.fade_later(turn)
@@ -164,12 +196,12 @@ def failed(state: Throttle, message: TryFailed, turn: Turn) -> t.Ok:
 @throttle.on(TryUnchecked)
 def unchecked(state: Throttle, message: TryUnchecked, turn: Turn) -> t.Ok:
     """It had waited as long as it had to: the next one has not to wait again."""
-    address = message.address
-    if state.take_back(address):
-        left = state.addresses.get(address)
+    place = state.counted(message.address)
+    if state.take_back(place):
+        left = state.addresses.get(place)
         if left is not None:
             waited_ms = turn.now_ms - state.pause_ms(left.count)
-            state.addresses[address] = Failures(left.count, min(left.last_ms, waited_ms))
+            state.addresses[place] = Failures(left.count, min(left.last_ms, waited_ms))
         state.put(turn)
     return t.Ok()
 
@@ -183,13 +215,15 @@ def succeeded(state: Throttle, message: TrySucceeded, turn: Turn) -> t.Ok:
         if state.take_back(address):
             state.put(turn)
         return t.Ok()
-    state.addresses.pop(address, None)
+    state.addresses = _alive(state.addresses, now_ms)
+    if state.addresses.pop(address, None) is None:
+        state.take_back(OTHERS)
     known = _remembered(state.known, now_ms)
     known.pop(address, None)
     known[address] = now_ms
     while len(known) > KNOWN_MAX:
         del known[next(iter(known))]
-    state.known = known
+    state.know(known)
     state.put(turn)
     return t.Ok()
 

@@ -8,6 +8,7 @@ Whatever is counted by address (wrong passwords, floods, connections) is counted
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -89,10 +90,9 @@ class Callers(NamedTuple):
         """Who calls."""
         return caller(headers, peer, self.proxies, self.header)
 
-    @property
-    def networks(self) -> tuple[Network, ...]:
-        """Those that are exempt."""
-        return parse_networks(self.exempt)
+    def counted(self, address: Address | None) -> str:
+        """What the connections and bytes of an address are counted by; empty if by nothing."""
+        return "" if is_among(address, _networks(self.exempt)) else network_of(address)
 
 
 NO_PROXIES = Callers()
@@ -144,6 +144,11 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
                 f"{word[:64]!r} is no address and no network like 192.0.2.0/24"
             ) from None
     return tuple(found)
+
+
+@functools.cache
+def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    return parse_networks(texts)
 
 
 def is_among(address: Address | None, networks: Iterable[Network]) -> bool:

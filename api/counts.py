@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from api import limits
-from api.addresses import Address, Network, is_among, network_of
+from api.addresses import Address, Callers
 
 
 class Counts:
-    """`exempt`: networks whose connections are not counted."""
+    """Those of exempt callers are not counted."""
 
-    def __init__(self, exempt: Iterable[Network] = ()) -> None:
-        self._exempt = tuple(exempt)
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
         self._of: Counter[str] = Counter()
 
     def enter(self, address: Address | None) -> str | None:
         """One more: what to `leave` by. None if the address has as many as it may have."""
-        if is_among(address, self._exempt):
-            return ""
-        key = network_of(address)
+        key = self._callers.counted(address)
+        if not key:
+            return key
         if self._of[key] >= limits.CONNECTIONS_PER_ADDRESS_MAX:
             return None
         self._of[key] += 1

@@ -25,7 +25,7 @@ import msgspec
 
 from api import asyncapi, limits
 from api import methods as m
-from api.addresses import NO_PROXIES, Address, Callers, network_of
+from api.addresses import NO_PROXIES, Address, Callers
 from api.counts import Counts
 from api.errors import ApiError
 from api.openapi import document
@@ -94,7 +94,7 @@ class App:
     ) -> None:
         self._start = start
         self._callers = callers
-        self._counts = Counts(callers.networks)
+        self._counts = Counts(callers)
         self._backend: Backend | None = None
         self._bodies = Room(limits.BODIES_IN_MEMORY_BYTES_MAX)
 
@@ -202,7 +202,8 @@ class App:
         headers = headers_of(scope)
         coming = Body(headers, receive, limits.HTTP_BODY_BYTES_MAX)
         address = self._caller(scope)
-        share = Share(network_of(address), limits.BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX)
+        counted = self._callers.counted(address)
+        share = Share(counted, limits.BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX)
         with self._bodies.hold(coming.bytes_max, share):
             body = await coming.read(limits.HTTP_BODY_BYTES_MAX + 1)  # to its end
         if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON:

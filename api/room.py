@@ -19,7 +19,8 @@ def _nothing() -> None:
 
 
 class Share(NamedTuple):
-    """`key`: an account or an address; `bytes_max`: how much of a room it may take."""
+    """`key`: an account or an address; `bytes_max`: how much of a room it may take. An empty key is
+    of nobody, and bounded by the room alone."""
 
     key: str
     bytes_max: int
@@ -40,7 +41,7 @@ class Room:
         """Whether there is room for so many bytes within this part of what may be taken."""
         if self.taken + size > part * self._bytes_max:
             return False
-        return all(self._held[key] + size <= part * most for key, most in shares)
+        return all(self._held[key] + size <= part * most for key, most in shares if key)
 
     @contextmanager
     def hold(self, size: int, *shares: Share) -> Iterator[None]:

@@ -27,7 +27,7 @@ from heliograph._files import Files
 from heliograph._http import Http, check, decode_result
 from heliograph._inbox import Delivery, Inbox
 from heliograph._link import Link
-from heliograph._retry import Retry
+from heliograph._retry import OnWait, Retry
 from heliograph._state import MemoryState, Saved, State
 from heliograph._sync import Gate, own_message
 
@@ -70,7 +70,8 @@ class Client(Files):
 
     `token` logs in with a token that is known already. `state` keeps the login and the position
     in the updates across restarts. `on_connection` is called with each change of the live
-    connection.
+    connection, `on_wait` when a call waits because the server says that something was done too
+    often (`flood`): with the refusal, whose `detail` says what, and for how many seconds.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Client(Files):
         bounds: Bounds | None = None,
         ssl_context: ssl.SSLContext | None = None,
         on_connection: Callable[[ConnectionState], None] | None = None,
+        on_wait: OnWait | None = None,
     ) -> None:
         try:
             self.server = server_url(server)
@@ -103,6 +105,7 @@ class Client(Files):
         self._bounds = bounds or Bounds()
         self._context = ssl_context
         self._on_connection = on_connection
+        self._on_wait = on_wait
         self._saved = Saved(server=self.server)
         self._saved_at = -math.inf
         self._save_timer: asyncio.TimerHandle | None = None
@@ -286,9 +289,12 @@ class Client(Files):
         deadline = asyncio.get_running_loop().time() + total_s
         # At a password somebody waits to be told.
         patient = timeout_s is None and params.method.auth and not isinstance(params, NOT_REPEATED)
-        retry = Retry(self._backoff, deadline, self._timeouts.flood_s if patient else 0.0)
+        retry = self._retry(deadline, self._timeouts.flood_s if patient else 0.0)
         async with self._until_closed(params.method.name):
             return await self._repeat(params, retry, attempt_s or self._timeouts.attempt_s)
+
+    def _retry(self, deadline: float, flood_s: float = 0.0) -> Retry:
+        return Retry(self._backoff, deadline, flood_s, self._on_wait)
 
     @contextlib.asynccontextmanager
     async def _until_closed(self, what: str) -> AsyncIterator[None]:
@@ -333,7 +339,7 @@ class Client(Files):
 
     async def _insist(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
         deadline = asyncio.get_running_loop().time() + self._timeouts.call_s
-        retry = Retry(self._backoff, deadline, self._timeouts.flood_s)
+        retry = self._retry(deadline, self._timeouts.flood_s)
         async with self._until_closed(what):
             while True:
                 try:
@@ -354,7 +360,7 @@ class Client(Files):
         """A registration that was repeated found the name taken: maybe by its first attempt."""
         login = m.Login(params.username, params.password, params.device)
         try:
-            return await self._repeat(login, Retry(self._backoff, deadline), attempt_s)
+            return await self._repeat(login, self._retry(deadline), attempt_s)
         except ApiError:
             raise error from None
 

@@ -30,7 +30,7 @@ class Doors:
     def __init__(self, accept: Accept, callers: Callers) -> None:
         self.accept = accept
         self.callers = callers
-        self.counts = Counts(callers.networks)
+        self.counts = Counts(callers)
         self.open = 0
         self.refused = 0
         self._log = logging.getLogger("picows.server")

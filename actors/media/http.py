@@ -34,7 +34,7 @@ from actors.runtime.refs import NOBODY, Caller
 from api import limits
 from api import methods as m
 from api import types as t
-from api.addresses import Address, network_of
+from api.addresses import NO_PROXIES, Address, Callers
 from api.clock import now_ms
 from api.errors import ApiError
 from api.files import name_in, text_of
@@ -83,8 +83,11 @@ class Served(NamedTuple):
 class MediaHttp:
     """See the module."""
 
-    def __init__(self, gateway: Gateway, service: MediaService) -> None:
+    def __init__(
+        self, gateway: Gateway, service: MediaService, callers: Callers = NO_PROXIES
+    ) -> None:
         self._gateway = gateway
+        self._callers = callers
         self._service = service
         self._uploads = Room(limits.UPLOADS_IN_MEMORY_BYTES_MAX)
         self._downloads = Room(limits.DOWNLOADS_IN_MEMORY_BYTES_MAX)
@@ -95,7 +98,7 @@ class MediaHttp:
         """The answer; None if it has been sent. Raises ApiError before anything has been sent;
         later, so that nobody takes a part for the whole, whatever cuts the connection off.
         `address`: of the caller. Raises ClientGone."""
-        counted = network_of(address)
+        counted = self._callers.counted(address)
         if scope["path"].split("/")[2] == "upload":
             network = self._gateway.network(address)
             return await self._upload(scope, receive, counted, network)

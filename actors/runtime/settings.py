@@ -18,7 +18,7 @@ class Settings(Struct, frozen=True):
     `resident_max`: actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`:
     how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
     this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
-    networks that may have any number. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`:
+    networks without limits by address. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`:
     see `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits.
     `reserved_names`, `common_passwords`: whether somebody may take them."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from actors.chat import (
+    ALBUMS,
     HEAD,
     MEMBERS,
     MESSAGES,
     PHOTO,
     SENDS,
+    AlbumRow,
     ChatHead,
     MemberRow,
     MessageRow,
@@ -25,9 +28,9 @@ ROLES = ("owner", "admin", "member")
 
 class ChatCheck:
     """Fed with the rows in the order of their keys: head, members, messages, sends,
-    picture."""
+    picture, albums."""
 
-    tables: tuple[Table[Any, Any], ...] = (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO)
+    tables: tuple[Table[Any, Any], ...] = (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO, ALBUMS)
 
     def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
         self._where = where
@@ -37,6 +40,7 @@ class ChatCheck:
         self._media_bytes = 0
         self._key = key
         self._unremembered: dict[tuple[int, int], int] = {}
+        self._albums: Counter[tuple[int, int]] = Counter()
         self._facts = facts.chats[key] = ChatFacts()
         self._references = facts.references
 
@@ -52,6 +56,8 @@ class ChatCheck:
             self._send(key, row)
         elif isinstance(row, t.Media):
             self._refer(row)
+        elif isinstance(row, AlbumRow):
+            self._album(key, row)
 
     def end(self) -> None:
         numbered, there = self._head.last_id, self._next_id - 1
@@ -70,7 +76,7 @@ class ChatCheck:
         self._facts.members[user_id] = row.left_id or self._head.last_id
         if row.role not in ROLES:
             self._tell(f"user {user_id} has the role {row.role!r}")
-        for name in ("left_id", "delivered_id", "read_id"):
+        for name in ("left_id", "delivered_id", "read_id", "told_delivered_id", "told_read_id"):
             if getattr(row, name) > self._head.last_id:
                 self._tell(f"{name} of user {user_id} is beyond the last message")
 
@@ -80,6 +86,8 @@ class ChatCheck:
         self._next_id = message_id + 1
         if row.from_id not in self._facts.members:
             self._tell(f"message {message_id} is from user {row.from_id}, who was never a member")
+        if row.album:
+            self._albums[row.from_id, row.album] += 1
         if row.media is not None:
             self._media_bytes += row.media.size
             self._refer(row.media)
@@ -91,8 +99,15 @@ class ChatCheck:
 
     def _send(self, send: tuple[int, int], row: SendRow) -> None:
         message_id = self._unremembered.pop(send, 0)
-        if row.message_id != message_id:
+        # Once, a send that a service message made too old was not forgotten.
+        old = row.message_id <= self._head.last_id - limits.RANDOM_IDS_PER_CHAT_MAX
+        if row.message_id != message_id and not (old and not message_id):
             self._tell(f"a send of user {send[0]} points at message {row.message_id}")
+
+    def _album(self, album: tuple[int, int], row: AlbumRow) -> None:
+        there = self._albums[album]
+        if row.messages > there:  # fewer, where it was begun before they were counted
+            self._tell(f"{row.messages} messages of an album were counted, and {there} are there")
 
     def _refer(self, media: t.Media) -> None:
         for file_id in media.file_ids():

@@ -396,7 +396,7 @@ def reset_password(data: Path, username: str, password: str) -> None:
     wanted = {"old_password": password, "new_password": password}
     try:
         m.decode_params(m.METHODS["auth.change_password"], msgspec.json.encode(wanted))
-        check_new(password)
+        check_new(password, "/new_password")
     except (msgspec.ValidationError, ApiError) as error:
         why = getattr(error, "detail", error)
         raise Told(f"this password cannot be set: {why}") from error

@@ -9,6 +9,7 @@ Rows that pass their check are never touched, and the number of the last message
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,11 +18,13 @@ import msgspec
 from msgspec.structs import replace
 
 from actors.chat import (
+    ALBUMS,
     HEAD,
     MEMBERS,
     MESSAGES,
     PHOTO,
     SENDS,
+    AlbumRow,
     ChatHead,
     MemberRow,
     MessageRow,
@@ -32,7 +35,7 @@ from storage.backup.chunks import Row
 from storage.keys import split_key
 
 R = TypeVar("R")
-_BY_NUMBER = {table.number: table for table in (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO)}
+_BY_NUMBER = {table.number: table for table in (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO, ALBUMS)}
 
 
 @dataclass
@@ -44,6 +47,7 @@ class ChatRows:
     members: dict[int, MemberRow | None] = field(default_factory=dict)
     messages: dict[int, MessageRow | None] = field(default_factory=dict)
     sends: dict[tuple[int, int], SendRow | None] = field(default_factory=dict)
+    albums: dict[tuple[int, int], AlbumRow | None] = field(default_factory=dict)
     photo_damaged: bool = False
 
     @property
@@ -81,6 +85,8 @@ def read_rows(rows: Iterable[Row]) -> ChatRows:
             found.messages[key] = row
         elif table is PHOTO:
             found.photo_damaged = row is None
+        elif table is ALBUMS:
+            found.albums[key] = row
         else:
             found.sends[key] = row
     return found
@@ -106,13 +112,15 @@ class Mended:
     members: dict[int, MemberRow] = field(default_factory=dict)
     messages: dict[int, MessageRow] = field(default_factory=dict)
     sends: dict[tuple[int, int], SendRow | None] = field(default_factory=dict)
+    albums: dict[tuple[int, int], AlbumRow] = field(default_factory=dict)
     photo_removed: bool = False
     lost: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         single = (self.head is not None) + self.photo_removed
-        return single + len(self.members) + len(self.messages) + len(self.sends)
+        rows = len(self.members) + len(self.messages) + len(self.sends) + len(self.albums)
+        return single + rows
 
 
 def mend(here: ChatRows, backups: Iterable[ChatRows], last_id: int) -> Mended:
@@ -144,6 +152,7 @@ def mend(here: ChatRows, backups: Iterable[ChatRows], last_id: int) -> Mended:
         else:
             mended.members[user_id] = member
     _mend_sends(here, mended, last_id)
+    _mend_albums(here, mended)
     if here.photo_damaged:
         mended.photo_removed = True
         mended.lost.append("the picture of the group: set it again")
@@ -210,3 +219,12 @@ def _mend_sends(here: ChatRows, mended: Mended, last_id: int) -> None:
     if not mended.lost:
         damaged = (send for send, row in here.sends.items() if row is None)
         mended.sends |= dict.fromkeys((send for send in damaged if send not in wanted), None)
+
+
+def _mend_albums(here: ChatRows, mended: Mended) -> None:
+    """What is not known of an album is counted again."""
+    messages = {**here.messages, **mended.messages}
+    there = Counter((row.from_id, row.album) for row in _good(messages) if row.album)
+    for album in there.keys() | here.albums.keys():
+        if here.albums.get(album) is None:
+            mended.albums[album] = AlbumRow(there[album])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.chat import HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
+from actors.chat import ALBUMS, HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
 from actors.runtime import refs
 from actors.runtime.placement import Placement
 from actors.runtime.refs import KINDS
@@ -193,6 +193,8 @@ def _rows(prefix: bytes, mended: Mended) -> dict[bytes, bytes | None]:
     for send, row in mended.sends.items():
         key = prefix + bytes([SENDS.number]) + SENDS.key.encode(send)
         found[key] = None if row is None else _encode(row)
+    for album, count in mended.albums.items():
+        found[prefix + bytes([ALBUMS.number]) + ALBUMS.key.encode(album)] = _encode(count)
     return found
 
 

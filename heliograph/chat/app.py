@@ -16,10 +16,12 @@ from heliograph.chat.main_screen import MainScreen
 from heliograph.chat.screens import LoginScreen
 from heliograph.chat.script import DEVICE
 from heliograph.chat.text import one_line, plural
-from heliograph.chat.transfers import in_words
+from heliograph.chat.transfers import asked_to_wait, in_words
 
-Connect = Callable[[Callable[[h.ConnectionState], None]], h.Client]
-"""Makes the client, given what it tells of its connection."""
+Connect = Callable[
+    [Callable[[h.ConnectionState], None], Callable[[h.ApiError, float], None]], h.Client
+]
+"""Makes the client, given what it tells of its connection and of waits (`on_wait`)."""
 
 
 class ChatApp(App[int]):
@@ -46,7 +48,7 @@ class ChatApp(App[int]):
     # --- life -----------------------------------------------------------------------------------
 
     async def on_mount(self) -> None:
-        client = self._connect(self._connection_changed)
+        client = self._connect(self._connection_changed, self._waits)
         self.client = await client.__aenter__()
         if client.logged_in:
             self.logged_in()
@@ -106,6 +108,13 @@ class ChatApp(App[int]):
         if self.engine is not None:
             self.engine.connection_changed(state)
 
+    def _waits(self, error: h.ApiError, wait_s: float) -> None:
+        words = asked_to_wait(error, wait_s)
+        if isinstance(self.screen, LoginScreen):
+            self.screen.tell(words)
+        else:
+            self._say(words, wait_s)
+
     def _changed(self) -> None:
         """Show what changed, once for all that changes in one go."""
         if not self._dirty and self.is_running:
@@ -118,10 +127,10 @@ class ChatApp(App[int]):
         if screen is not None:
             screen.show()
 
-    def _say(self, words: str) -> None:
+    def _say(self, words: str, least_s: float = 0.0) -> None:
         screen = self._main()
         if screen is not None and screen.is_mounted:
-            screen.note(words)
+            screen.note(words, least_s)
 
     def _main(self) -> MainScreen | None:
         for screen in self.screen_stack:
@@ -162,7 +171,9 @@ class ChatApp(App[int]):
 def run(url: str, state: Path) -> int:
     """Talk until the user quits; returns the exit code. Raises `HeliographError`."""
     app = ChatApp(
-        lambda told: h.Client(url, state=h.FileState(state), device=DEVICE, on_connection=told)
+        lambda told, waits: h.Client(
+            url, state=h.FileState(state), device=DEVICE, on_connection=told, on_wait=waits
+        )
     )
     app.run()
     if app.failure:

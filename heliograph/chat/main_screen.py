@@ -147,14 +147,15 @@ class MainScreen(Screen[None]):
         if self._placed and self._conversation.at_top:
             self.engine.older()
 
-    def note(self, words: str) -> None:
+    def note(self, words: str, least_s: float = 0.0) -> None:
         """Tell the user something, for a while."""
         note = self.query_one("#note", Static)
         note.update(one_line(words))
         note.set_class(bool(words), "shown")
         if self._note_timer is not None:
             self._note_timer.stop()
-        self._note_timer = self.set_timer(NOTE_S, lambda: self.note("")) if words else None
+        shown_s = max(NOTE_S, least_s)
+        self._note_timer = self.set_timer(shown_s, lambda: self.note("")) if words else None
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < NARROW, "narrow")

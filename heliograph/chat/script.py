@@ -15,7 +15,7 @@ from api import limits
 from heliograph.chat.login import LoginError, alone, check_new, username_of
 from heliograph.chat.meter import Meter
 from heliograph.chat.text import one_line
-from heliograph.chat.transfers import find_file
+from heliograph.chat.transfers import asked_to_wait, find_file
 
 DEVICE = f"heliograph chat on {platform.node()}"[: limits.DEVICE_CHARS_MAX]
 
@@ -32,7 +32,9 @@ async def log_in(
     if register:
         check_new(username, password)
     with alone(state):
-        client = h.Client(url, state=h.FileState(state), device=DEVICE, live=False)
+        client = h.Client(
+            url, state=h.FileState(state), device=DEVICE, live=False, on_wait=_tell_wait
+        )
         async with client:
             if client.logged_in and (known := await _known(client)):
                 raise LoginError(
@@ -100,7 +102,11 @@ def _saved(url: str, state: Path) -> h.Client:
         )
     if saved.server != url:
         raise LoginError(f"{state} is a login at {saved.server}; name another file with --state")
-    return h.Client(url, token=saved.token, live=False)
+    return h.Client(url, token=saved.token, live=False, on_wait=_tell_wait)
+
+
+def _tell_wait(error: h.ApiError, wait_s: float) -> None:
+    print(asked_to_wait(error, wait_s), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ An outage does not end them: they go on where they were, until the user stops th
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,12 @@ def in_words(error: Exception) -> str:
         where = f"{one_line(str(error.filename))}: " if error.filename else ""
         return f"{where}{error.strerror}"
     return str(error) or type(error).__name__
+
+
+def asked_to_wait(error: h.ApiError, wait_s: float) -> str:
+    """What the client waits for, for the user."""
+    why = error.detail.partition(";")[0]
+    return f"the server asks to wait {math.ceil(wait_s)} s: {why}; this goes on by itself"
 
 
 def over(error: Exception) -> bool:

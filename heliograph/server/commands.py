@@ -57,7 +57,7 @@ ConnectionsPerAddress = Annotated[
     ),
 ]
 Exempt = Annotated[
-    str, typer.Option(help="Addresses and networks without that limit, as 192.0.2.0/24,::1.")
+    str, typer.Option(help="Addresses and networks without limits by address, as 192.0.2.0/24,::1.")
 ]
 EXEMPT = "127.0.0.0/8,::1/128"
 ReservedNames = Annotated[

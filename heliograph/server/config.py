@@ -24,7 +24,7 @@ class ServerConfig(Struct, frozen=True):
     """`data`: absolute path of the data folder. `public_url`: how clients reach this server where a
     proxy of the operator's stands before it, else empty; `proxies`: how many do, and say in
     `proxy_header` who calls. `temporary`: a folder for this run. `user_quota_bytes`,
-    `chat_quota_bytes`: of files. `exempt`: networks that may have any number of connections."""
+    `chat_quota_bytes`: of files. `exempt`: networks without limits by address."""
 
     data: str
     cluster_id: str

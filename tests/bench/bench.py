@@ -20,7 +20,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NamedTuple
@@ -189,6 +189,25 @@ def table(result: dict[str, Any]) -> Table:
     return shown
 
 
+def report(
+    measure: Callable[[Console], dict[str, Any]],
+    table: Callable[[dict[str, Any]], Table],
+    as_json: bool,
+) -> dict[str, Any]:
+    """Measure, and show the figures: in a table and, with `as_json`, as one JSON object, which then
+    is all of the output. Returns them; none if it failed, which is told."""
+    console = Console(stderr=as_json)
+    try:
+        result = measure(console)
+    except Failed as problem:
+        console.print(str(problem), markup=False)
+        return {}
+    console.print(table(result))
+    if as_json:
+        print(json.dumps(result), flush=True)
+    return result
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=200)
@@ -197,16 +216,8 @@ def main() -> int:
     parser.add_argument("--folder", help="where the temporary data folder is made")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    console = Console(stderr=options.json)
-    try:
-        result = measure(console, options)
-    except Failed as problem:
-        console.print(str(problem), markup=False)
-        return 1
-    console.print(table(result))
-    if options.json:
-        print(json.dumps(result), flush=True)
-    return int(any(result[fault] for fault in ("lost", "duplicated", "reordered")))
+    result = report(lambda console: measure(console, options), table, options.json)
+    return int(not result or any(result[fault] for fault in ("lost", "duplicated", "reordered")))
 
 
 if __name__ == "__main__":

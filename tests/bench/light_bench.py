@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
 from collections import Counter
@@ -23,7 +22,7 @@ from rich.table import Table
 
 from heliograph.server.ports import free_ports
 from sim.load.idle import pss_kb
-from tests.bench.bench import Failed, server
+from tests.bench.bench import report, server
 
 SETTLE_S = 10.0
 """Until what is done once after a start has been done."""
@@ -134,16 +133,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of idleness")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    console = Console(stderr=options.json)
-    try:
-        result = measure(console, options.nodes, options.seconds)
-    except Failed as problem:
-        console.print(str(problem), markup=False)
-        return 1
-    console.print(table(result))
-    if options.json:
-        print(json.dumps(result), flush=True)
-    return 0
+    result = report(
+        lambda console: measure(console, options.nodes, options.seconds), table, options.json
+    )
+    return int(not result)
 
 
 if __name__ == "__main__":

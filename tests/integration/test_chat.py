@@ -28,7 +28,11 @@ TEST_S_MAX = 240
 @contextlib.asynccontextmanager
 async def terminal(server: RunningServer, state: Path, username: str) -> AsyncIterator[Driver]:
     """A new user, registered at their terminal."""
-    app = ChatApp(lambda told: h.Client(server.url, state=h.FileState(state), on_connection=told))
+    app = ChatApp(
+        lambda told, waits: h.Client(
+            server.url, state=h.FileState(state), on_connection=told, on_wait=waits
+        )
+    )
     async with app.run_test(size=SIZE) as pilot:
         driver = Driver(app, pilot)
         await driver.sees(server.url)

@@ -11,11 +11,17 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from tests.integration.running import RunningServer, check, enough, flows, turns, verify
+from tests.integration.running import (
+    LOAD_S_MAX,
+    RunningServer,
+    check,
+    enough,
+    flows,
+    turns,
+    verify,
+)
 from tests.profile import SOAK
 
-LOAD_S_MAX = 1_800
-"""A load that is ended when all faults have been felt."""
 TURNS_MIN = 300
 """That many turns, and messages flow again."""
 Begin = Callable[[], subprocess.Popen[str]]

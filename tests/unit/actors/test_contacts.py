@@ -304,21 +304,48 @@ def test_a_block_takes_back_what_was_seen_and_its_end_shows_it_again(town: Town)
     assert seen(town, 2) == [(alice.user_id, True)]
 
 
+def marks(chat: t.Chat, of: Caller) -> tuple[int, int]:
+    """What somebody has received and read, as the chat was shown."""
+    (member,) = (member for member in chat.members if member.user_id == of.user_id)
+    return member.delivered_id, member.read_id
+
+
 def test_who_blocks_tells_by_no_mark_that_they_are_there(town: Town) -> None:
     alice, bobby = town.register("alice"), town.register("bobby")
     chat = town.private(alice, bobby)
     for _ in range(2):
         town.send(bobby, chat, "hello")
+    acknowledge(town, alice, 1)
     do(town, alice, m.Block(bobby.user_id))
     before = pts_of(town, bobby)
     acknowledge(town, alice, pts_of(town, alice))
     assert read(town, alice, chat, 2) == t.ReadMark(2, 0)
     assert pts_of(town, bobby) == before
+    shown = town.call(bobby, m.GetChat(chat))
+    assert marks(shown, alice) == (1, 0), "they stay where they were"
+    opened = town.ask(own(alice), m.OpenPrivate(alice.user_id), bobby)
+    assert msgspec.convert(opened, t.Chat) == shown
+    assert marks(town.call(alice, m.GetChat(chat)), alice) == (2, 2)
+    dialog = mailboxes.dialog(town, bobby, chat)
+    assert (dialog.delivered_id, dialog.read_outbox_id) == (1, 0), "and so they are in every read"
     do(town, alice, m.Unblock(bobby.user_id))
+    assert marks(town.call(bobby, m.GetChat(chat)), alice) == (2, 2)
     assert mailboxes.told(town, bobby, before) == [
         ("delivered", 2, alice.user_id),
         ("read_outbox", 2, alice.user_id),
     ]
+
+
+def test_who_is_blocked_tells_theirs_and_in_a_group_all_do(town: Town) -> None:
+    alice, bobby = acquainted(town, "alice", "bobby")
+    chat = town.private(alice, bobby)
+    group = town.call(alice, m.CreateGroup("Group", 1, [bobby.user_id])).id
+    town.send(alice, chat, "hello")
+    do(town, alice, m.Block(bobby.user_id))
+    read(town, bobby, chat, 1)
+    read(town, alice, group, 2)
+    assert marks(town.call(alice, m.GetChat(chat)), bobby) == (0, 1)
+    assert marks(town.call(bobby, m.GetChat(group)), alice) == (0, 2)
 
 
 def test_however_many_one_has_written_with_all_are_told(

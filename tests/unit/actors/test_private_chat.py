@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from actors.chat import SENDS
+from actors.runtime import refs
 from actors.runtime.refs import Caller
+from api import limits
 from api import methods as m
 from api.errors import ApiError
+from tests.unit.actors.rows import refused_call, rows_of
 from tests.unit.actors.town import Town
 
 
@@ -63,6 +67,59 @@ def test_other_devices_of_the_sender_see_the_message_and_the_sending_one_does_no
     assert sent.pts == 1
     assert 1 not in town.pushed
     assert [frame["update"]["message"]["random_id"] for frame in town.pushed[2]] == [9]
+
+
+def test_an_album_is_full_whatever_is_written_between(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ALBUM_MESSAGES_MAX", 3)
+    alice, bob = town.register("alice"), town.register("bobby")
+    chat = town.private(alice, bob)
+    for number in range(1, 4):
+        town.call(alice, m.SendMessage(chat, "one of three", number, album=5))
+        for _ in range(4):
+            town.send(bob, chat, "oh")
+            town.send(alice, chat, "and")
+    full = m.SendMessage(chat, "one of four", 4, album=5)
+    assert refused_call(town, alice, full) == "too_many"
+    again = town.call(alice, m.SendMessage(chat, "one of three", 3, album=5))
+    assert again.id == 19, "it is there, and counts once"
+    town.call(bob, m.SendMessage(chat, "another's", 5, album=5))
+    town.call(alice, m.SendMessage(chat, "another", 6, album=6))
+
+
+def test_a_send_is_forgotten_in_time_whatever_follows_it(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is a service message that makes it too old."""
+    monkeypatch.setattr(limits, "RANDOM_IDS_PER_CHAT_MAX", 3)
+    alice = town.register("alice")
+    group = town.call(alice, m.CreateGroup("Group", 1, [])).id
+    for number in range(1, 4):
+        town.send(alice, group, "a message", number)
+    for number in range(4, 7):
+        town.call(alice, m.RenameGroup(group, f"Group {number}"))
+        town.send(alice, group, "a message", number)
+    remembered = SENDS.all(rows_of(town, refs.chat(group)))
+    assert [row.message_id for _, row in remembered] == [8, 10]
+
+
+def test_a_history_is_of_what_is_before_a_message_or_after_one(town: Town) -> None:
+    alice, bob = town.register("alice"), town.register("bobby")
+    chat = town.private(alice, bob)
+    for number in range(1, 6):
+        town.send(alice, chat, f"message {number}")
+    asked = {
+        m.GetHistory(chat, before_id=3): [1, 2],
+        m.GetHistory(chat, after_id=3): [4, 5],
+        m.GetHistory(chat, before_id=0, after_id=3): [4, 5],
+    }
+    for params, ids in asked.items():
+        assert [message.id for message in town.call(bob, params).messages] == ids
+    for after_id in (0, 1, 3):
+        with pytest.raises(ApiError) as caught:
+            town.call(bob, m.GetHistory(chat, before_id=3, after_id=after_id))
+        assert (caught.value.code, caught.value.field) == ("invalid_params", "/after_id")
 
 
 def test_marks_move_forward_and_are_told_to_the_sender(town: Town) -> None:
@@ -131,7 +188,5 @@ def test_an_ended_session_closes_its_connections_at_once(town: Town) -> None:
     assert caught.value.code == "unauthorized"
 
 
-def _user(caller: Caller):  # type: ignore[no-untyped-def]
-    from actors.runtime import refs
-
+def _user(caller: Caller) -> refs.ActorRef:
     return refs.user(caller.user_id)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from actors import messages as i
+from actors import throttle
 from actors.runtime.refs import ActorRef
 from actors.throttle import (
     ADDRESSES_MAX,
@@ -91,18 +94,51 @@ def test_nobody_locks_out_somebody_else(
     assert try_until_waiting(town, ActorRef("throttle", "account:bobby")) == FREE_PER_ACCOUNT
 
 
-def test_even_from_very_many_addresses(town: Town) -> None:
-    """What is kept of an account is bounded; whoever tried longest ago is forgotten first."""
-    assert try_until_waiting(town) == FREE_PER_ACCOUNT
-    for number in range(ADDRESSES_MAX - 1):
+def test_strangers_beyond_the_room_for_them_are_counted_together(town: Town) -> None:
+    """Nothing is forgotten for them, and whoever is known has room of their own."""
+    town.ask(ACCOUNT, i.TrySucceeded(ME))
+    for number in range(ADDRESSES_MAX):
         assert wait_s(town, ACCOUNT, f"10.1.0.{number}") == 0
-    assert wait_s(town) > 0, "there is room for so many"
-    for number in range(3 * ADDRESSES_MAX):
+    for number in range(FREE_PER_ACCOUNT):
         assert wait_s(town, ACCOUNT, f"10.2.0.{number}") == 0
-    assert wait_s(town) == 0, "never is anybody locked out"
+    assert [wait_s(town, ACCOUNT, f"10.3.0.{number}") for number in range(3)] == [1, 1, 1]
+    assert try_until_waiting(town, ACCOUNT, "10.1.0.0") == FREE_PER_ACCOUNT - 1
+    assert try_until_waiting(town) == FREE_PER_ACCOUNT
+    town.ask(ACCOUNT, i.TrySucceeded("10.1.0.0"))
+    assert wait_s(town, ACCOUNT, "10.3.0.1") == 0, "there is room again"
+    assert wait_s(town, ACCOUNT, "10.3.0.2") == 1
+
+
+def test_what_is_taken_back_of_all_others_is_one_try(town: Town) -> None:
+    for number in range(ADDRESSES_MAX):
+        wait_s(town, ACCOUNT, f"10.1.0.{number}")
+    for message in (i.TryUnchecked, i.TrySucceeded):
+        for number in range(FREE_PER_ACCOUNT):
+            assert wait_s(town, ACCOUNT, f"10.2.{message.__name__}.{number}") == 0
+        assert wait_s(town, ACCOUNT, ME) == 1
+        town.ask(ACCOUNT, message(f"10.2.{message.__name__}.0"))
+        assert wait_s(town, ACCOUNT, ME) == 0
+        town.now_ms += FADE_MS // 2
+        for number in range(ADDRESSES_MAX):
+            wait_s(town, ACCOUNT, f"10.1.0.{number}")
+        town.now_ms += FADE_MS // 2
+
+
+def test_what_failed_at_an_address_that_is_not_known_any_more_is_not_forgotten(
+    town: Town,
+) -> None:
+    town.ask(ACCOUNT, i.TrySucceeded(ME))
+    for number in range(ADDRESSES_MAX):
+        wait_s(town, ACCOUNT, f"10.1.0.{number}")
+    assert try_until_waiting(town) == FREE_PER_ACCOUNT
+    for number in range(KNOWN_MAX):
+        assert wait_s(town) == 1
+        town.ask(ACCOUNT, i.TrySucceeded(f"10.2.0.{number}"))
+    assert wait_s(town) == 1, "now with all others"
+    assert wait_s(town, ACCOUNT, OTHER) == 1
     head = HEAD.get(rows_of(town, ACCOUNT), None)
     assert head is not None
-    assert len(head.addresses) == ADDRESSES_MAX
+    assert len(head.addresses) == ADDRESSES_MAX + 1
 
 
 def test_failures_fade(town: Town) -> None:
@@ -210,3 +246,82 @@ def test_what_was_counted_counts_after_a_restart(town: Town) -> None:
     for name in town.names:
         town.start(name)
     assert wait_s(town) == 1
+
+
+# --- many addresses ---------------------------------------------------------------------------
+
+GUESSERS, OWNERS = range(8), range(8, 12)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 999, 1_000, 2_000, 30_000]),
+        st.sampled_from([*GUESSERS, *OWNERS]),
+        st.booleans(),
+    ),
+    min_size=10,
+    max_size=30,
+)
+"""How long to wait, who tries then: a guesser, or the owner, and whether the owner is right."""
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little room, so that a few addresses are many."""
+    for name, value in (("ADDRESSES_MAX", 2), ("KNOWN_MAX", 2), ("FREE_PER_ACCOUNT", 2)):
+        monkeypatch.setattr(throttle, name, value)
+
+
+SMALL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def tries_max(elapsed_ms: int) -> int:
+    """How often one address may try within less than it takes to fade."""
+    tries, pause_ms = throttle.FREE_PER_ACCOUNT, 1_000
+    while elapsed_ms >= pause_ms:
+        elapsed_ms -= pause_ms
+        pause_ms = min(2 * pause_ms, WAIT_MS_MAX_PER_ACCOUNT)
+        tries += 1
+    return tries
+
+
+@SMALL
+@given(STEPS)
+def test_many_addresses_are_no_more_than_there_is_room_for(
+    small: None, steps: list[tuple[int, int, bool]]
+) -> None:
+    """Whoever has more of them guesses no more often, wherever the owner logs in meanwhile; and
+    what is kept is bounded."""
+    town = Town()
+    begun_ms, guesses = town.now_ms, 0
+    for pause_ms, who, right in steps:
+        town.now_ms += pause_ms
+        if not wait_s(town, ACCOUNT, str(who)):
+            if who in GUESSERS:
+                guesses += 1
+            elif right:
+                town.ask(ACCOUNT, i.TrySucceeded(str(who)))
+        head = HEAD.get(rows_of(town, ACCOUNT), None)
+        if head is not None:
+            assert len(head.addresses) <= throttle.ADDRESSES_MAX + throttle.KNOWN_MAX + 1
+    elapsed_ms = town.now_ms - begun_ms
+    assert elapsed_ms < FADE_MS
+    assert guesses <= (throttle.ADDRESSES_MAX + 1) * tries_max(elapsed_ms)
+
+
+@SMALL
+@given(STEPS)
+def test_nobody_keeps_the_owner_from_a_known_address(
+    small: None, steps: list[tuple[int, int, bool]]
+) -> None:
+    """Their own mistakes there count, and nobody else's."""
+    waits: list[list[float]] = []
+    for alone in (False, True):
+        town = Town()
+        town.ask(ACCOUNT, i.TrySucceeded(ME))
+        waits.append([])
+        for pause_ms, who, _ in steps:
+            town.now_ms += pause_ms
+            if who in OWNERS:
+                waits[-1].append(wait_s(town))
+            elif not alone:
+                wait_s(town, ACCOUNT, str(who))
+    assert waits[0] == waits[1]

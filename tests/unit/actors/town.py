@@ -145,7 +145,7 @@ class Town:
         elif out.op == REFUSE:
             assert out.number not in self.answers, "answered twice"
             refusal = wire.decode_refusal(out.payload)
-            self.answers[out.number] = ApiError(refusal.code, refusal.detail, refusal.retry_after)
+            self.answers[out.number] = ApiError(*msgspec.structs.astuple(refusal))
         elif out.op == PUSH:
             self.pushed.setdefault(out.number, []).append(msgspec.json.decode(out.payload))
         else:

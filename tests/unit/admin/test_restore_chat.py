@@ -12,7 +12,7 @@ import lmdb
 import msgspec
 import pytest
 
-from actors.chat import HEAD, MEMBERS, MESSAGES, PHOTO, SENDS, ChatHead, MessageRow
+from actors.chat import ALBUMS, HEAD, MEMBERS, MESSAGES, PHOTO, SENDS, ChatHead, MessageRow
 from actors.messages import Dedicate
 from actors.runtime import refs
 from actors.runtime.placement import own_partition
@@ -52,7 +52,8 @@ class Server:
         town.ask(refs.user(self.bob.user_id), m.OpenPrivate(self.bob.user_id), self.alice)
         self.private = refs.private_chat_id(self.alice.user_id, self.bob.user_id)
         for number in range(5):
-            town.send(self.alice, self.group, f"before {number}")
+            before = m.SendMessage(self.group, f"before {number}", 1 + number, album=7)
+            town.call(self.alice, before)
             town.send(self.bob, self.private, f"before {number}")
         self.close(town)
         assert admin("backup", "--data", self.data, "--to", self.repo).exit_code == 0
@@ -158,9 +159,10 @@ DAMAGES: dict[str, Damage] = {
     "members dropped": lambda s: s.damage(
         s.group, MEMBERS.number, u64(s.bob.user_id), u64(s.carol.user_id), drop=True
     ),
+    "an album": lambda s: s.damage(s.group, ALBUMS.number, ALBUMS.key.encode((s.alice.user_id, 7))),
     "all at once": lambda s: (
         [  # type: ignore[dict-item, return-value]
-            DAMAGES[what](s) for what in ("messages", "the head", "members")
+            DAMAGES[what](s) for what in ("messages", "the head", "members", "an album")
         ]
         and None
     ),

@@ -225,11 +225,27 @@ def test_the_most_common_passwords_are_refused(password: str) -> None:
         with pytest.raises(ApiError) as caught:
             asyncio.run(auth.call(params, NOBODY, "192.0.2.7"))
         assert caught.value.code == "password_common"
+        assert caught.value.field == _field(params)
         assert "take another" in caught.value.detail
     assert not gateway.asked
     asyncio.run(auth.call(m.Register("bobby", "correct horse", "Bob"), NOBODY, "192.0.2.7"))
     free, _ = service()
     asyncio.run(free.call(m.Register("bobby", password, "Bob"), NOBODY, "192.0.2.7"))
+
+
+def _field(params: m.Params) -> str:
+    """Where the new password stands."""
+    return "/password" if isinstance(params, m.Register) else "/new_password"
+
+
+@pytest.mark.parametrize("password", ["pass\u200bword 1", "pass\x07word 1", "e\u0301" * 4])
+def test_of_a_password_that_cannot_be_the_field_is_told(password: str) -> None:
+    auth, gateway = service()
+    for params in (m.Register("bobby", password, "Bob"), m.ChangePassword(PASSWORD, password)):
+        with pytest.raises(ApiError) as caught:
+            asyncio.run(auth.call(params, NOBODY, "192.0.2.7"))
+        assert (caught.value.code, caught.value.field) == ("invalid_params", _field(params))
+    assert not gateway.asked
 
 
 @pytest.fixture

@@ -582,6 +582,46 @@ def test_an_address_has_so_many_requests_under_way_and_no_more(
     asyncio.run(run())
 
 
+def test_an_exempt_address_has_no_share_of_the_room_for_bodies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = limits.HTTP_BODY_BYTES_MAX
+    monkeypatch.setattr(limits, "BODIES_IN_MEMORY_BYTES_PER_ADDRESS_MAX", 2 * most)
+    monkeypatch.setattr(limits, "BODIES_IN_MEMORY_BYTES_MAX", 5 * most)
+
+    async def run() -> None:
+        callers = Callers(1, exempt=("198.51.100.0/24",))
+        server = await Server(FakeBackend(), callers).started()
+        stalled: list[asyncio.Event] = []
+
+        def from_(address: str) -> asyncio.Task[Answer]:
+            told = [(b"x-forwarded-for", address.encode()), (b"transfer-encoding", b"chunked")]
+            go = asyncio.Event()
+            stalled.append(go)
+
+            async def receive() -> Message:
+                await go.wait()
+                return {"type": "http.request", "body": b"{}"}
+
+            asked = server.send("/api/help.limits", b"", JSON_TYPE, *told, receive=receive)
+            return asyncio.create_task(asked)
+
+        async def refused(address: str) -> None:
+            (await from_(address)).problem("overloaded")
+
+        held = [from_("203.0.113.7") for _ in range(2)]
+        await asyncio.sleep(0)
+        await refused("203.0.113.7")
+        held += [from_("198.51.100.1") for _ in range(3)]
+        await asyncio.sleep(0)
+        await refused("198.51.100.1")  # there is no more for anybody
+        for go in stalled:
+            go.set()
+        assert [(await task).status for task in held] == [200] * 5
+
+    asyncio.run(run())
+
+
 def test_nothing_of_the_application_is_left_running() -> None:
     async def run() -> set[asyncio.Task[Any]]:
         server = await Server(FakeBackend()).started()

@@ -11,6 +11,7 @@ from textual import events
 from textual.widgets import Button, Input
 
 import heliograph as h
+from actors.flood import refusal
 from api import limits
 from api import methods as m
 from heliograph.chat.app import ChatApp
@@ -65,6 +66,33 @@ async def hear(client: VillageClient) -> None:
 
 
 # --- talking ----------------------------------------------------------------------------------
+
+
+def test_a_wait_that_the_server_asks_for_is_told_and_ends_by_itself() -> None:
+    async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
+        await chat_with_bob(driver, village, bob)
+        client = client_of(driver)
+        client.flow.clear()
+        client.floods[m.SendMessage] = refusal((("strangers", 1),), 39.2)
+        await driver.enter("hello Bob")
+        await driver.sees(
+            "the server asks to wait 40 s: too many messages to people who have not answered in a "
+            "short time; this goes on by itself"
+        )
+        assert "✓" not in driver.conversation
+        client.flow.set()
+        await driver.until(lambda: "✓" in driver.conversation)
+
+    talk(act, (160, 30))
+
+
+def test_so_is_one_at_the_login() -> None:
+    async def act(driver: Driver) -> None:
+        await driver.until(lambda: isinstance(driver.app.screen, LoginScreen))
+        client_of(driver).waits(h.ApiError("flood", "too many wrong passwords; wait", 2.0), 2.0)
+        await driver.sees("the server asks to wait 2 s: too many wrong passwords")
+
+    asyncio.run(with_app(ChatApp(village_of().connect()), act))
 
 
 def test_a_talk_with_ticks() -> None:

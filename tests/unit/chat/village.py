@@ -102,9 +102,11 @@ class Village:
     def connect(self, username: str = "") -> Callable[[Any], h.Client]:
         """What a `ChatApp` is made with."""
 
-        def made(told: Callable[[h.ConnectionState], None]) -> h.Client:
+        def made(
+            told: Callable[[h.ConnectionState], None], waits: Callable[[h.ApiError, float], None]
+        ) -> h.Client:
             client = self.client(username)
-            client.told = told
+            client.told, client.waits = told, waits
             return cast(h.Client, client)
 
         return made
@@ -123,6 +125,9 @@ class VillageClient(Methods):
         self.caller = caller
         self.connection: h.ConnectionState = "offline"
         self.told: Callable[[h.ConnectionState], None] = lambda state: None
+        self.waits: Callable[[h.ApiError, float], None] = lambda error, wait_s: None
+        self.floods: dict[type[m.Params], ApiError] = {}
+        """The next call of this method is refused so, and repeated when `flow` is set."""
         self.sent: list[m.Params] = []
         self.uploads: list[tuple[str, int | None]] = []
         """The names and upload ids of all attempts."""
@@ -207,6 +212,9 @@ class VillageClient(Methods):
             raise ApiError("unauthorized")
         if params.method.auth:
             await self._online.wait()
+        if flood := self.floods.pop(type(params), None):
+            self.waits(flood, flood.retry_after or 0.0)
+            await self.flow.wait()
         self.sent.append(params)
         try:
             return self.village.call(self.caller or Caller(0, 0), params)

@@ -103,10 +103,17 @@ def test_sends_while_connections_drop() -> None:
 def test_what_was_done_too_often_is_waited_for_beyond_the_deadline() -> None:
     async def test(server: Server) -> None:
         timeouts = heliograph.Timeouts(call_s=1.0, flood_s=5.0)
-        async with client_of(server, live=False, timeouts=timeouts) as client:
+        told: list[tuple[str, float]] = []
+
+        def tell(error: ApiError, wait_s: float) -> None:
+            told.append((error.code, wait_s))
+
+        async with client_of(server, live=False, timeouts=timeouts, on_wait=tell) as client:
             await client.register("alice", PASSWORD)
             server.faults[m.GetMe] += [ApiError("flood", retry_after=s) for s in (2.0, 2.5)]
+            server.faults[m.GetMe].append(ApiError("overloaded", retry_after=0.1))
             assert (await client.me()).id == 1
+            assert told == [("flood", 2.0), ("flood", 2.5)]
             server.faults[m.GetMe] += [ApiError("flood", retry_after=s) for s in (3.0, 2.5)]
             with pytest.raises(heliograph.ApiError, match="flood"):
                 await client.me()
@@ -116,6 +123,7 @@ def test_what_was_done_too_often_is_waited_for_beyond_the_deadline() -> None:
             server.faults[m.Login].append(ApiError("flood", retry_after=2.0))
             with pytest.raises(heliograph.ApiError, match="flood"):
                 await client.login("alice", PASSWORD)
+            assert told[2:] == [("flood", 3.0)], "and nobody is told to wait for what is refused"
 
     run(test)
 

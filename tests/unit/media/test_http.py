@@ -24,6 +24,7 @@ from actors.media.service import shown_name
 from actors.runtime import refs
 from api import limits
 from api import methods as m
+from api.addresses import Callers, parse
 from api.errors import ApiError, Problem
 from api.files import name_in
 from api.http import ClientGone
@@ -335,7 +336,7 @@ class Stalled:
         }
         self._pieces = [self._body[:-1]]
         self._answer = asyncio.ensure_future(
-            person.desk.http(scope, self._receive, self._receive, address)  # type: ignore[arg-type]
+            person.desk.http(scope, self._receive, self._receive, parse(address))  # type: ignore[arg-type]
         )
 
     async def _receive(self) -> Any:
@@ -418,6 +419,27 @@ def test_slow_uploads_of_one_address_keep_no_other_out(
     asyncio.run(story())
 
 
+def test_an_exempt_address_has_no_share_but_its_accounts_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UPLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX", THREE)
+    monkeypatch.setattr(limits, "UPLOADS_IN_MEMORY_BYTES_PER_USER_MAX", THREE)
+    monkeypatch.setattr(limits, "DOWNLOADS_IN_MEMORY_BYTES_PER_ADDRESS_MAX", limits.PART_BYTES)
+    path = a_file(desk)
+    desk.http._callers = Callers(exempt=("192.0.2.0/24",))
+    begin_uploads(desk.alice, desk.bob)
+
+    async def story() -> None:
+        slow = [Stalled(person, "192.0.2.1") for person in (desk.alice, desk.bob, desk.alice)]
+        assert [await request.refused() for request in slow] == ["", "", "overloaded"]
+        readers = [Reader(desk, path, 1) for _ in range(2)]
+        assert [await reader.stalls() for reader in readers] == [True, True]
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    asyncio.run(story())
+
+
 def test_all_uploads_together_have_so_much_room(desk: Desk) -> None:
     begin_uploads(desk.alice, desk.bob)
     desk.http._uploads = Room(2 * THREE)
@@ -458,7 +480,7 @@ class Reader:
         headers = [(b"authorization", f"Bearer {desk.bob.token}".encode())]
         scope = {"method": "GET", "path": path, "query_string": b"", "headers": headers}
         self.answer = asyncio.ensure_future(
-            desk.http(scope, self._receive, self._send, "192.0.2.1")
+            desk.http(scope, self._receive, self._send, parse("192.0.2.1"))
         )
 
     async def _receive(self) -> Any:
