@@ -27,7 +27,7 @@ from heliograph.server.haproxy import Entrance
 from heliograph.server.layout import LayoutError, is_pooled, lay_out
 from heliograph.server.main import wait_until_ready, write_run_file
 from heliograph.server.node import node_environment
-from heliograph.server.parts import entrance_of, serve_options, settings_of
+from heliograph.server.parts import deploy, entrance_of, serve_options, settings_of
 from heliograph.server.up import PARTITIONS, REPLICATED_PARTITIONS
 from storage import node_folder
 from storage.folder import VERSION, Description
@@ -129,8 +129,7 @@ def start(
         started = pool.submit(cluster.start_on, homes | own, settings)
         serve.start(proxy_location="EveryNode", http_options=serve_options(config))
         if not (unchanged and len(homes) <= _fronts() <= len(homes) + len(layout.missing)):
-            application = serve_app.application(settings, fronts=len(homes))
-            serve.run(application, name=serve_app.APP, route_prefix="/")
+            deploy(serve_app.application(settings, fronts=len(homes)))
         started.result()
     for address in addresses(layout.homes.values()) if config.everywhere else [config.shown_host]:
         wait_until_ready(f"http://{address}:{config.port}", READY_S_MAX)

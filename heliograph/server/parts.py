@@ -18,8 +18,11 @@ from heliograph.server.haproxy import Entrance
 from storage import node_folder
 
 if TYPE_CHECKING:
+    from ray.serve import Application
+
     from actors.runtime.settings import Settings
 
+DEPLOYED_STEP_S = 0.05
 log = logging.getLogger("heliograph.server")
 
 
@@ -82,10 +85,29 @@ def start(encoded: str) -> None:
         made = pool.submit(_start_actors, config, settings)
         serve.start(http_options=serve_options(config))
         log.info("serve is up after %.1f s", time.monotonic() - begun_s)
-        serve.run(serve_app.application(settings), name=serve_app.APP, route_prefix="/")
+        deploy(serve_app.application(settings))
         log.info("the front is up after %.1f s", time.monotonic() - begun_s)
         made.result()
     log.info("all is up after %.1f s", time.monotonic() - begun_s)
+
+
+def deploy(application: Application) -> None:
+    """Have Serve run the front, and wait until it does. Raises RuntimeError where it cannot."""
+    from ray import serve
+
+    import serve_app
+
+    target = serve.RunTarget(target=application, name=serve_app.APP, route_prefix="/")
+    serve.run_many(  # it would look only once a second
+        [target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False
+    )
+    status = ""
+    while status != "RUNNING":
+        found = serve.status().applications.get(serve_app.APP)
+        status = "" if found is None else found.status
+        if found is not None and status == "DEPLOY_FAILED":
+            raise RuntimeError(f"the front does not start: {found.message}")
+        time.sleep(DEPLOYED_STEP_S)
 
 
 def _start_actors(config: ServerConfig, settings: Settings) -> None:
