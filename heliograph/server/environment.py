@@ -104,6 +104,8 @@ def serve_environment(folder: Path, port: int, data: Path) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        # After three that fail HAProxy is started again. How long one may take stays as it is.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "HELIOGRAPH_PYTHON": sys.executable,
         HAPROXY_VARIABLE: _haproxy(),
         ENTRANCE_VARIABLE: str(entrance_file(data)),

@@ -17,6 +17,7 @@ import httpx2
 import psutil
 
 from actors.runtime.secrets import metrics_token, read_token
+from api.urls import bracketed
 from heliograph.server.config import TOKEN_FILE
 from heliograph.server.ports import free_ports
 
@@ -41,8 +42,9 @@ class RunningServer:
         self.data = data
         self.options = options
         self.port, self.ws_port = free_ports(2)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.ws_url = f"ws://127.0.0.1:{self.ws_port}/ws"
+        host = bracketed(reachable_at(options))
+        self.url = f"http://{host}:{self.port}"
+        self.ws_url = f"ws://{host}:{self.ws_port}/ws"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> RunningServer:
@@ -162,6 +164,14 @@ class RunningServer:
             text=True,
             cwd=self.data.parent,
         )
+
+
+def reachable_at(options: tuple[str, ...]) -> str:
+    """Where a server with these options can be reached."""
+    if "--host" not in options:
+        return "127.0.0.1"
+    host = options[options.index("--host") + 1]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def enough(load: subprocess.Popen[str]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from tests.integration.running import RunningServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-OPTIONS = ("--registration", "invitation", "--proxies", "1")
-"""It wants invitations, and believes one proxy, which the tests are."""
+OPTIONS = ("--host", "127.0.0.2", "--registration", "invitation", "--proxies", "1")
+"""It wants invitations, believes one proxy, which the tests are, and has an address of its own."""
 
 PASSWORD = "correct horse battery"
 GUESSES_MAX = FREE_PER_ACCOUNT + 8

@@ -19,7 +19,7 @@ from tests.integration.test_client import Four, all_have, run, talk
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
-OPTIONS = ("--dedicated", "session", "--dedicated", "chat")
+OPTIONS = ("--host", "::1", "--dedicated", "session", "--dedicated", "chat")
 
 
 def process_of(server: RunningServer, ref: ActorRef) -> int:

@@ -41,7 +41,8 @@ print(json.dumps([child.pid, config["temporary"]]), file=sys.stderr, flush=True)
 STARTING = SERVER + "signal.pause()"
 DYING = SERVER + "print('ready', flush=True); sys.exit(3)"
 STOPPING = SERVER + (
-    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); print('ready', flush=True);"
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1));"  # as Ray has it while it starts a node
+    "signal.signal(signal.SIGINT, lambda *_: sys.exit(0)); print('ready', flush=True);"
     "signal.pause()"
 )
 

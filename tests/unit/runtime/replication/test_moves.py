@@ -259,7 +259,7 @@ def test_a_leader_that_is_in_sync_alone_is_helped() -> None:
 
 
 @pytest.mark.draws
-@pytest.mark.parametrize("seed", [0, 1, *range(SEED, SEED + tries(3))])
+@pytest.mark.parametrize("seed", [0, *range(SEED, SEED + tries(1))])
 def test_hosts_come_and_go_and_fail_in_any_order(seed: int) -> None:
     async def test(town: Town) -> None:
         rng = random.Random(seed)
