@@ -5,8 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Of tests that start servers. Two start two at once, for which two cores are few.
-LANES ?= 1
+# Of tests that start servers.
+LANES ?= 2
 STAMP := $(VENV)/installed
 
 .PHONY: run test soak install lint bench lock
@@ -16,7 +16,7 @@ run: install
 
 test: install
 	$(BIN)/pytest tests/unit -m 'not soak' -n logical --times $(VENV)/times-unit.json
-	$(BIN)/pytest tests/integration -m 'not soak' -n $(LANES) --dist loadfile \
+	$(BIN)/pytest tests/integration -m 'not soak' -n $(LANES) --no-loadscope-reorder \
 		--times $(VENV)/times-integration.json
 	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse HEAD > $(VENV)/last-gate
 

@@ -2,116 +2,23 @@
 
 Everything public is here; the modules whose names begin with an underscore are not. What methods
 answer and what updates carry are the types of the contract, by the same names.
+
+The client is imported when it is first used: the server and its commands live in here as well, and
+most of their time to start would be its.
 """
 
-from api.errors import ApiError
-from api.methods import Params
-from api.types import (
-    Action,
-    Authorization,
-    Chat,
-    Config,
-    Contact,
-    ContactChanged,
-    Delivered,
-    Dialog,
-    Dialogs,
-    Difference,
-    Finished,
-    History,
-    Link,
-    Media,
-    MediaKind,
-    Member,
-    Message,
-    MessageNew,
-    Presence,
-    ProfileChanged,
-    ReadInbox,
-    ReadMark,
-    ReadOutbox,
-    Sent,
-    Session,
-    Status,
-    Thumb,
-    Typing,
-    Upload,
-    User,
-)
-from heliograph._client import Client
-from heliograph._config import Backoff, Bounds, ConnectionState, Progress, Timeouts
-from heliograph._errors import (
-    ClientClosed,
-    ConnectionLost,
-    DeadlineExceeded,
-    Displaced,
-    FileDamaged,
-    HeliographError,
-    ProtocolError,
-    SessionEnded,
-    StateError,
-)
-from heliograph._files import kind_of
-from heliograph._inbox import Delivery
-from heliograph._methods import new_random_id
-from heliograph._state import FileState, MemoryState, Saved, State
-from heliograph._wire import Resync, UnknownUpdate
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Action",
-    "ApiError",
-    "Authorization",
-    "Backoff",
-    "Bounds",
-    "Chat",
-    "Client",
-    "ClientClosed",
-    "Config",
-    "ConnectionLost",
-    "ConnectionState",
-    "Contact",
-    "ContactChanged",
-    "DeadlineExceeded",
-    "Delivered",
-    "Delivery",
-    "Dialog",
-    "Dialogs",
-    "Difference",
-    "Displaced",
-    "FileDamaged",
-    "FileState",
-    "Finished",
-    "HeliographError",
-    "History",
-    "Link",
-    "Media",
-    "MediaKind",
-    "Member",
-    "MemoryState",
-    "Message",
-    "MessageNew",
-    "Params",
-    "Presence",
-    "ProfileChanged",
-    "Progress",
-    "ProtocolError",
-    "ReadInbox",
-    "ReadMark",
-    "ReadOutbox",
-    "Resync",
-    "Saved",
-    "Sent",
-    "Session",
-    "SessionEnded",
-    "State",
-    "StateError",
-    "Status",
-    "Thumb",
-    "Timeouts",
-    "Typing",
-    "UnknownUpdate",
-    "Upload",
-    "User",
-    "kind_of",
-    "new_random_id",
-]
+if TYPE_CHECKING:
+    from heliograph._public import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from heliograph import _public
+
+        return getattr(_public, name)
+
+    def __dir__() -> list[str]:
+        return __getattr__("__all__")

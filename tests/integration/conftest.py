@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.integration.raw_socket import ANSWER_S_MAX
-from tests.integration.running import RunningServer
+from tests.integration.running import RunningServer, kill_all_in
 from tests.integration.sharing import SHARED, SharedServer, wanted
 from tests.integration.under_load import UnderLoad, on_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that share a server come one after the other."""
-    items.sort(key=lambda item: str(wanted(item.getparent(pytest.Module).obj)))  # type: ignore[union-attr]
+    """Modules that share a server come one after the other; before them come those that start what
+    they need, which take longest."""
+
+    def place(item: pytest.Item) -> tuple[bool, str]:
+        module = item.getparent(pytest.Module)
+        assert module is not None
+        options = wanted(module.obj)
+        return options is not None, str(options)
+
+    items.sort(key=place)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """What shares a server runs in one lane."""
+    return Lanes(config, log)
+
+
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]
+    """See above. A test is named by its module's path: `tests/integration/test_chat.py::…`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        options = wanted(importlib.import_module(path.removesuffix(".py").replace("/", ".")))
+        return path if options is None else str(options)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +80,7 @@ def front(server: RunningServer) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def folder(alone: None, tmp_path: Path) -> Path:
+def folder(alone: None, tmp_path: Path) -> Iterator[Path]:
     """A data folder for a test that starts a server of its own."""
-    return tmp_path / "data"
+    yield tmp_path / "data"
+    kill_all_in(tmp_path)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import httpx2
 import psutil
@@ -26,12 +27,17 @@ HANGS_S = 240
 """What has not happened by then, on however slow a machine, will not happen."""
 LOAD_S_MAX = 1_800
 """A load that is ended when what it is for has happened."""
+LOOK_S = 0.05
 ROOT = Path(__file__).parents[2]
 HELIOGRAPH = Path(sys.executable).with_name("heliograph")
 
 
 UNLIMITED = ("--flood", "off")
 """Tests register, write and invite more than people do."""
+
+
+MADE: WeakSet[RunningServer] = WeakSet()
+"""So that a test that fails leaves none running (`kill_all_in`)."""
 
 
 class RunningServer:
@@ -46,6 +52,7 @@ class RunningServer:
         self.url = f"http://{host}:{self.port}"
         self.ws_url = f"ws://{host}:{self.ws_port}/ws"
         self.process: subprocess.Popen[bytes] | None = None
+        MADE.add(self)
 
     def start(self) -> RunningServer:
         """Start it and wait until it is ready."""
@@ -174,6 +181,13 @@ def reachable_at(options: tuple[str, ...]) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
+def kill_all_in(folder: Path) -> None:
+    """Kill the servers that still run with data in there."""
+    for server in list(MADE):
+        if server.is_running and server.data.is_relative_to(folder):
+            server.kill()
+
+
 def enough(load: subprocess.Popen[str]) -> dict[str, Any]:
     """End a load as Ctrl-C does; its figures."""
     process = psutil.Process(load.pid)
@@ -204,11 +218,16 @@ def check(figures: dict[str, Any], sent_at_least: int = 100) -> None:
 
 
 def wait_for(what: Callable[[], bool], seconds: float = HANGS_S) -> None:
-    """Wait until something is so; what takes longer than `seconds` hangs."""
+    """Wait until something is so; what takes longer than `seconds` hangs. Between looks there is at
+    least as much time as one takes, for what is waited for."""
     end_s = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.05)
+    while True:
+        begun_s = time.monotonic()
+        if what():
+            return
+        now_s = time.monotonic()
+        assert now_s < end_s, "it did not happen"
+        time.sleep(max(LOOK_S, now_s - begun_s))
 
 
 def verify(server: RunningServer) -> None:

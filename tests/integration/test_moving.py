@@ -28,6 +28,9 @@ from tests.integration.running import (
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
+OPTIONS = ("--hosts", "2", "--edges", "1")
+"""Nobody else's: all chats of it are moved."""
+
 
 def chats(data: Path) -> dict[str, str]:
     """All chats that have messages, and the host folder that each is in."""

@@ -101,7 +101,8 @@ def kill_raylet(server: RunningServer, number: int) -> None:
     psutil.wait_procs([raylet, *orphans])
     wait_for(lambda: len(raylets_of(server, number)) == 1)
     wait_for(lambda: all_well(server))
-    told = [json.loads(line) for line in (server.data / "logs/server.jsonl").open()]
+    text = (server.data / "logs/server.jsonl").read_text()
+    told = [json.loads(line) for line in text.splitlines()]
     lines = [line["message"] for line in told if line["level"] == "WARNING"]
     assert f"node-{number} is down: its raylet was killed by SIGKILL" in lines
 
@@ -127,11 +128,14 @@ def workers_of(server: RunningServer, raylet: psutil.Process) -> list[psutil.Pro
 
 
 def raylets_of(server: RunningServer, number: int) -> list[psutil.Process]:
-    return [p for p in server.family() if "raylet" in p.name() and _is_of(p, number)]
+    return [process for process in server.family() if _is_raylet_of(process, number)]
 
 
-def _is_of(raylet: psutil.Process, number: int) -> bool:
-    return f"{NODE_RESOURCE}node-{number}" in " ".join(raylet.cmdline())
+def _is_raylet_of(process: psutil.Process, number: int) -> bool:
+    with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+        command = " ".join(process.cmdline())
+        return "raylet" in process.name() and f"{NODE_RESOURCE}node-{number}" in command
+    return False
 
 
 def test_a_folder_that_was_made_without_nodes_is_refused(folder: Path) -> None:

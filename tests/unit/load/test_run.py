@@ -14,8 +14,8 @@ import pytest
 
 from api.errors import ApiError
 from sim.load.accounts import Accounts, Http
-from sim.load.cli import Target, measure
 from sim.load.endpoint import Endpoint
+from sim.load.measurement import Target, measure
 from sim.load.outcome import Outcome
 from sim.load.run import Account, Plan, Run, TokensRefused
 from tests.unit.load.fake_server import FakeServer
