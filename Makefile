@@ -5,8 +5,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Of tests that start servers.
+# Of tests that start servers, and of the others, of which some wait while others compute.
 LANES ?= 2
+UNIT_LANES ?= $(shell expr $$(nproc) \* 3 / 2)
 STAMP := $(VENV)/installed
 
 .PHONY: run test soak install lint bench lock
@@ -15,7 +16,7 @@ run: install
 	@exec $(BIN)/heliograph up
 
 test: install
-	$(BIN)/pytest tests/unit -m 'not soak' -n logical --times $(VENV)/times-unit.json
+	$(BIN)/pytest tests/unit -m 'not soak' -n $(UNIT_LANES) --times $(VENV)/times-unit.json
 	$(BIN)/pytest tests/integration -m 'not soak' -n $(LANES) --no-loadscope-reorder \
 		--times $(VENV)/times-integration.json
 	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse HEAD > $(VENV)/last-gate

@@ -95,7 +95,7 @@ class Cluster:
     def under_load(self, node: int = 0) -> UnderLoad:
         """Faults while messages flow through a node."""
         return UnderLoad(
-            lambda: self.load(node, *load_options(pairs=10, per_s=100)),
+            lambda: self.load(node, *load_options(pairs=10, per_s=40)),
             lambda: self.turns(node),
             lambda: wait_for(self.all_in_sync, BACK_S_MAX),
         )

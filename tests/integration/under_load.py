@@ -73,7 +73,7 @@ class UnderLoad:
         return figures
 
 
-def on_server(server: RunningServer, pairs: int = 10, per_s: int = 100) -> UnderLoad:
+def on_server(server: RunningServer, pairs: int = 10, per_s: int = 40) -> UnderLoad:
     """Faults of a server on this machine."""
     return UnderLoad(
         lambda: server.load(*load_options(pairs, per_s)),

@@ -12,6 +12,7 @@ import pytest
 
 import heliograph
 from api.methods import METHODS, Method
+from heliograph import _public
 from heliograph._methods import Methods
 
 METHOD_NAMES = {
@@ -68,10 +69,21 @@ METHOD_NAMES = {
 def test_the_list_of_public_names_is_sorted_and_whole() -> None:
     public = {
         name
-        for name, value in vars(heliograph).items()
+        for name, value in vars(_public).items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
-    assert heliograph.__all__ == sorted(public)
+    assert heliograph.__all__ == dir(heliograph) == sorted(public)
+
+
+def test_the_client_is_imported_when_it_is_first_used() -> None:
+    """Not by the server and the commands, which would start more slowly."""
+    code = (
+        "import sys, heliograph.cli, heliograph.server.main; client = 'heliograph._client';"
+        "before = client in sys.modules; from heliograph import *; Client;"
+        "print(before, client in sys.modules, hasattr(heliograph, 'nothing'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "False"]
 
 
 @pytest.mark.parametrize("name", heliograph.__all__)

@@ -20,10 +20,17 @@ from sim.load.outcome import Outcome
 from sim.load.run import Account, Plan, Run, TokensRefused
 from tests.unit.load.fake_server import FakeServer
 
-PLAN = Plan(pairs=4, window=6, seconds=0.4, drain_s=3.0)
+FEW = 60
+LONG_S = 60.0
+"""What has not happened by then hangs."""
+DRAIN_S = 3.0
+"""The end is waited for as long as something comes."""
+PLAN = Plan(pairs=4, window=6, seconds=LONG_S, drain_s=DRAIN_S)
 
 
-def drive(prepare: Callable[[FakeServer], None], plan: Plan = PLAN) -> Outcome:
+def drive(prepare: Callable[[FakeServer], None], plan: Plan = PLAN, sends: int = 400) -> Outcome:
+    """Run the plan until the server has got so many sends."""
+
     async def run() -> Outcome:
         async with FakeServer() as server:
             accounts = []
@@ -31,7 +38,16 @@ def drive(prepare: Callable[[FakeServer], None], plan: Plan = PLAN) -> Outcome:
                 user = server.add_user(f"token-{number}")
                 accounts.append(Account(user.user_id, f"token-{number}"))
             prepare(server)
-            return await Run(plan, Endpoint(server.ws_url), accounts, lambda _: None).drive()
+            run = Run(plan, Endpoint(server.ws_url), accounts, lambda _: None)
+            after_send = server.after_send
+
+            def after(number: int) -> None:
+                if number >= sends:
+                    run.end()
+                after_send(number)
+
+            server.after_send = after
+            return await run.drive()
 
     return asyncio.run(run())
 
@@ -75,19 +91,19 @@ def test_a_server_that_goes_away_is_waited_for() -> None:
 
         server.after_send = restart
 
-    outcome = drive(prepare, Plan(pairs=4, window=6, seconds=0.8, drain_s=3.0))
+    outcome = drive(prepare)
     check_clean(outcome)
     assert outcome.errors["connect"] > 0
     assert outcome.summary()["unavailable_s"] > 0.15
 
 
 def back_after_the_run(slow_s: float) -> Callable[[FakeServer], None]:
-    """The server goes away, and is back and slow when the run is over."""
+    """The server goes away when the run is over, and comes back slow."""
 
     def prepare(server: FakeServer) -> None:
         def restart(number: int) -> None:
-            if number == 30:
-                server.restart(after_s=0.8)
+            if number == FEW:
+                server.restart(after_s=0.4)
                 server.slow_s = slow_s
 
         server.before_send = restart
@@ -96,15 +112,14 @@ def back_after_the_run(slow_s: float) -> Callable[[FakeServer], None]:
 
 
 def test_the_history_is_read_when_what_was_under_way_is_answered() -> None:
-    plan = Plan(pairs=4, window=6, seconds=0.4)
-    outcome = drive(back_after_the_run(slow_s=0.1), plan)
+    outcome = drive(back_after_the_run(slow_s=0.1), sends=FEW)
     check_clean(outcome)
     assert outcome.errors["connect"] > 0
 
 
 def test_what_is_answered_while_the_history_is_read_does_not_count() -> None:
-    plan = Plan(pairs=4, window=6, seconds=0.4, drain_s=0.1)
-    outcome = drive(back_after_the_run(slow_s=1.0), plan)
+    plan = Plan(pairs=4, window=6, seconds=LONG_S, drain_s=0.1)
+    outcome = drive(back_after_the_run(slow_s=1.0), plan, sends=FEW)
     assert outcome.verified
     assert outcome.verdict.clean, outcome.verdict
     assert outcome.verdict.unanswered
@@ -161,8 +176,8 @@ def test_a_last_push_that_never_comes_is_fetched_by_a_silent_pair() -> None:
     def prepare(server: FakeServer) -> None:
         server.pushes = lambda number: number != 60
 
-    outcome = drive(prepare, Plan(pairs=1, window=1, seconds=0.4, drain_s=5.0))
-    check_clean(outcome)
+    plan = Plan(pairs=1, window=1, seconds=LONG_S, drain_s=DRAIN_S)
+    check_clean(drive(prepare, plan, sends=60))
 
 
 @pytest.mark.parametrize("fault", ["lose", "double"])
@@ -180,8 +195,8 @@ def test_the_history_is_compared(fault: str) -> None:
 
 
 def test_a_group_gets_everything() -> None:
-    plan = Plan(pairs=1, window=4, seconds=0.3, fanout=120)
-    outcome = drive(lambda server: None, plan)
+    plan = Plan(pairs=1, window=4, seconds=LONG_S, drain_s=DRAIN_S, fanout=120)
+    outcome = drive(lambda server: None, plan, sends=40)
     assert outcome.verified
     assert outcome.verdict.clean
     assert len(outcome.deliveries) == 119 * len(outcome.acks) > 0
@@ -189,7 +204,7 @@ def test_a_group_gets_everything() -> None:
 
 def test_what_is_received_is_acknowledged() -> None:
     servers: list[FakeServer] = []
-    drive(servers.append)
+    drive(servers.append, sends=4_000)
     (server,) = servers
     for user in server.users.values():
         assert server.acks[user.user_id] > len(user.mailbox) // 4
