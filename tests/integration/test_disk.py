@@ -86,7 +86,7 @@ async def full_disk(server: RunningServer, disk: Path) -> None:
     async with heliograph.Client(server.url) as client:
         await client.login(writer.username, PASSWORD)
         notes = await client.open_private(client.user_id)
-        load = server.load(*load_options(pairs=20, per_s=200))
+        load = server.load(*load_options(pairs=20, per_s=80))
         await asyncio.to_thread(flows, lambda: turns(server))
         with filled(disk):
             sent = await asyncio.to_thread(write_until_refused, writer, notes.id)

@@ -79,10 +79,12 @@ def test_each_node_has_a_host_and_can_be_used(cluster: Cluster) -> None:
     briefly(cluster, 2)
 
 
+@pytest.mark.soak
 def test_a_killed_host_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:
     under_load(lambda: killed_once(cluster.nodes[1]))
 
 
+@pytest.mark.soak
 def test_a_killed_raylet_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:
     """With all that belongs to its node: none of it goes on as an orphan."""
     node = cluster.nodes[2]

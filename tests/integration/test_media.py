@@ -21,6 +21,7 @@ import pytest
 import heliograph
 from api import limits
 from tests.integration.running import RunningServer, verify, wait_for
+from tests.profile import SOAK
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -46,7 +47,7 @@ def real_files() -> list[Path]:
     found = [path for place in PLACES for path in sorted(Path(place).rglob("*")) if path.is_file()]
     if len(found) < REAL_FILES_MIN:
         pytest.skip("planetblupi-common, linphone-common, sound-theme-freedesktop are missing")
-    return random.Random(1).sample(found, min(len(found), 300))
+    return random.Random(1).sample(found, min(len(found), 300 if SOAK else 80))
 
 
 def test_real_files_go_up_and_come_down(server: RunningServer, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sim.world.seeds import SEEDS, Kept
 from sim.world.world import Outcome, World, run
 from tests.profile import first_seed, tries
 
-FRESH = tries(6)
+FRESH = tries(4)
 FRESH_REPLICATED = tries(2)
 SEEN_BEFORE = 1
 
