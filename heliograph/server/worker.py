@@ -31,9 +31,9 @@ FORKED = b"1"
 
 def main() -> None:
     del sys.path[0]  # the folder of this script, whose modules are not to be found by their names
-    path = os.path.join(os.environ[FOLDER_VARIABLE], f"zygote-{os.environ[RAYLET_VARIABLE]}")
     listener, forked = None, False
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, KeyError):
+        path = os.path.join(os.environ[FOLDER_VARIABLE], f"zygote-{os.environ[RAYLET_VARIABLE]}")
         listener = make_if_missing(path)
         forked = listener is None and ask(path)
     if listener is not None:

@@ -33,6 +33,7 @@ class Raylet:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.folder_variable = FOLDER_VARIABLE
         self.process = subprocess.Popen(
             [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
@@ -46,7 +47,7 @@ class Raylet:
     def launch(self, *arguments: str, told: str = "", group: int | None = None) -> Launched:
         """Start a worker."""
         environment = os.environ | {
-            FOLDER_VARIABLE: str(self.folder),
+            self.folder_variable: str(self.folder),
             RAYLET_VARIABLE: str(self.process.pid),
             "PYTHONPATH": str(ROOT),
             "TOLD": told,
@@ -129,6 +130,12 @@ def test_without_one_a_worker_is_started_as_ray_would(raylet: Raylet, module: st
     said = raylet.start("fail", told="three")
     assert said["pid"] == said["launched"]
     assert (said["arguments"], said["told"], said["code"]) == (["fail"], "three", 7)
+
+
+def test_where_nobody_says_where_it_is_too(raylet: Raylet) -> None:
+    raylet.folder_variable = "HELIOGRAPH_NOTHING"
+    said = raylet.start("plain")
+    assert (said["pid"] == said["launched"], said["arguments"]) == (True, ["plain"])
 
 
 def test_with_all_that_it_imports_it_can_fork() -> None:
