@@ -28,6 +28,7 @@ from heliograph.server.local_nodes import LocalNodes
 from heliograph.server.ray_processes import RayProcesses
 from heliograph.server.supervisor import FAILED, READY
 from heliograph.server.watching import STEP_S, Lost, Watch
+from heliograph.server.worker import FAILED as FAILED_ZYGOTE
 from heliograph.server.worker import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def start(config: ServerConfig) -> tuple[str, LocalNodes]:
     log.info("ray is up after %.1f s", time.monotonic() - begun_s)
     in_worker(parts.start, config)
     wait_until_ready(config.url)
+    for failed in Path(config.temporary).glob(f"*{FAILED_ZYGOTE}"):
+        log.warning("workers are not forked, and start more slowly: %s", failed.read_text())
     log.info("ready after %.1f s", time.monotonic() - begun_s)
     return str(context.address_info["address"]), nodes
 
@@ -207,7 +210,13 @@ def on_signals(do: Callable[[], None]) -> None:
 
 def stop(config: ServerConfig) -> None:
     """Stop cleanly, and end what is left of the cluster."""
-    in_worker(parts.stop, config, STOP_S_MAX)
+    try:
+        in_worker(parts.stop, config, STOP_S_MAX)
+    except TimeoutError:
+        log.warning("not all that should stop did in time")
+    except Exception as error:
+        log.warning("no worker stops the server (%s): this process does", reason(error))
+        parts.stop(config.encode())
     (Path(config.data) / "run.json").unlink(missing_ok=True)
     end(0)
 

@@ -101,11 +101,8 @@ def deploy(application: Application) -> None:
     serve.run_many(  # it would look only once a second
         [target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False
     )
-    status = ""
-    while status != "RUNNING":
-        found = serve.status().applications.get(serve_app.APP)
-        status = "" if found is None else found.status
-        if found is not None and status == "DEPLOY_FAILED":
+    while (found := serve.status().applications[serve_app.APP]).status != "RUNNING":
+        if found.status == "DEPLOY_FAILED":
             raise RuntimeError(f"the front does not start: {found.message}")
         time.sleep(DEPLOYED_STEP_S)
 

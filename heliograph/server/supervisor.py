@@ -27,7 +27,6 @@ from heliograph.server.keeping import Pauses
 
 log = logging.getLogger("heliograph.supervisor")
 
-START_S_MAX = 120.0
 STOP_S_MAX = 25.0
 TOO_SLOW = "timed out during startup"
 """What Ray says when a node is not there after half a minute, which no option changes; a machine

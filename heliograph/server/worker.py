@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -23,7 +24,11 @@ RAYLET_VARIABLE = "RAY_RAYLET_PID"
 """Where Ray's workers, and what they start, find the pid of their raylet."""
 MODULE = "ray._private.workers.default_worker"
 """Ray's own script."""
+FAILED = ".failed"
+"""Beside a socket: why there will be no zygote."""
 WAITING_MAX = 128
+ASK_S_MAX = 30.0
+"""Less than Ray gives a worker until it has to be there."""
 STANDARD = (0, 1, 2)
 LENGTH_BYTES = 4
 FORKED = b"1"
@@ -39,18 +44,21 @@ def main() -> None:
     if listener is not None:
         from heliograph.server import zygote
 
-        zygote.serve(listener, int(os.environ[RAYLET_VARIABLE]))  # comes back in each worker
+        zygote.serve(listener, int(os.environ[RAYLET_VARIABLE]), path)  # comes back in each worker
+        sys.modules.pop(MODULE, None)  # it is run anew
         runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
     elif not forked:
-        os.execv(sys.executable, [sys.executable, "-m", MODULE, *sys.argv[1:]])
+        os.execv(sys.executable, [sys.executable, "-P", "-m", MODULE, *sys.argv[1:]])
 
 
 def make_if_missing(path: str) -> socket.socket | None:
-    """Fork what becomes the zygote if none listens at this path; there, its socket is returned. It
-    listens before it has imported anything: who asks waits."""
+    """Fork what becomes the zygote if none listens at this path, and it is not known that there can
+    be none; there, its socket is returned. It listens before it has imported anything: who asks
+    waits."""
     with open(f"{path}.lock", "wb") as lock, socket.socket(socket.AF_UNIX) as probe:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if probe.connect_ex(path) == 0:
+        probe.setblocking(False)
+        if probe.connect_ex(path) in (0, errno.EAGAIN) or os.path.exists(path + FAILED):
             return None
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # of one that was killed
@@ -64,7 +72,8 @@ def make_if_missing(path: str) -> socket.socket | None:
 
 
 def ask(path: str) -> bool:
-    """Hand over to what the zygote at this path forks; whether it did."""
+    """Hand over to what the zygote at this path forks. Whether it has taken over: it says so
+    itself, and must not when it was no longer waited for. Raises OSError where it did not."""
     described = {
         "arguments": sys.argv[1:],
         "environment": dict(os.environ),
@@ -74,12 +83,17 @@ def ask(path: str) -> bool:
     told = json.dumps(described).encode()
     files = array.array("i", STANDARD)
     with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ASK_S_MAX)
         connection.connect(path)
         connection.sendmsg(
             [len(told).to_bytes(LENGTH_BYTES, "big")],
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)],
         )
         connection.sendall(told)
+        with contextlib.suppress(TimeoutError):
+            return connection.recv(len(FORKED)) == FORKED
+        connection.shutdown(socket.SHUT_RD)  # it can no longer say so; has it?
+        connection.setblocking(False)
         return connection.recv(len(FORKED)) == FORKED
 
 

@@ -20,9 +20,11 @@ import select
 import signal
 import socket
 import sys
+import traceback
+from pathlib import Path
 from typing import Any, Final
 
-from heliograph.server.worker import FORKED, LENGTH_BYTES, MODULE, STANDARD
+from heliograph.server.worker import FAILED, FORKED, LENGTH_BYTES, MODULE, STANDARD
 
 IMPORTED: Final = (MODULE, "actors.auth", "actors.edge.asgi", "api.http", "heliograph.server.parts")
 """With all that these import: what the processes of a server are made of."""
@@ -32,16 +34,21 @@ OF_SERVE: Final = (
 )
 """What Ray Serve imports, where it is there. Serve itself draws at random when it is imported: it
 makes an actor class (`ray.experimental.channel.cpu_communicator`)."""
-TOLD_S_MAX: Final = 10.0
+TOLD_S_MAX: Final = 2.0
 RECEIVED_BYTES: Final = 64 * 1024
 
 
-def serve(listener: socket.socket, raylet: int) -> None:
+def serve(listener: socket.socket, raylet: int, path: str) -> None:
     """Fork for each that asks, until the raylet ends: then this process does, too. Comes back in
-    what was forked, which has taken the place of the one that asked."""
+    what was forked, which has taken the place of the one that asked. Where it cannot be, it says
+    why beside the socket's `path`, and ends."""
     ending = os.pidfd_open(raylet)
-    import_all()
-    check()
+    try:
+        import_all()
+        check()
+    except Exception as error:
+        Path(path + FAILED).write_text(f"{type(error).__name__}: {error}")
+        raise
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the workers
     gc.collect()
     gc.freeze()  # what the collector looks at, it writes to, and it is no longer shared
@@ -52,11 +59,12 @@ def serve(listener: socket.socket, raylet: int) -> None:
         connection, _ = listener.accept()
         with connection:
             given = fork_for(connection)
-        if given is not None:
-            listener.close()
-            os.close(ending)
-            become(*given)
-            return
+            if given is not None:
+                listener.close()
+                os.close(ending)
+                become(*given)
+                connection.sendall(FORKED)  # or nobody waits any more
+                return
 
 
 def import_all() -> None:
@@ -93,33 +101,39 @@ def _drawn_in_a_fork() -> bytes:
 def fork_for(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """Fork if somebody asks for it there. In what was forked: what it is to become."""
     connection.settimeout(TOLD_S_MAX)
+    files: list[int] = []
     try:
-        told, files = heard(connection)
-    except (OSError, EOFError):
-        return None
-    if os.fork() == 0:
-        return told, files
+        told = heard(connection, files)
+        if os.fork() == 0:
+            return told, files
+    except EOFError:
+        pass  # it only looked whether somebody listens
+    except (OSError, ValueError):
+        traceback.print_exc()  # it does without
     for file in files:
         os.close(file)
-    with contextlib.suppress(OSError):
-        connection.sendall(FORKED)
     return None
 
 
-def heard(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """What a worker is to be, and its standard files. Raises EOFError if it hangs up."""
-    files = array.array("i")
-    size = len(STANDARD) * files.itemsize
+def heard(connection: socket.socket, files: list[int]) -> dict[str, Any]:
+    """What a worker is to be; its standard files are put into `files`. Raises EOFError if it hangs
+    up, ValueError if it says something else."""
+    size = len(STANDARD) * array.array("i").itemsize
     length, ancillary, _, _ = connection.recvmsg(LENGTH_BYTES, socket.CMSG_SPACE(size))
+    if not length:
+        raise EOFError("it hung up")
     for _, _, data in ancillary:
-        files.frombytes(data[:size])
+        files += array.array("i", data[: len(data) - len(data) % array.array("i").itemsize])
+    if len(files) != len(STANDARD):
+        raise ValueError(f"{len(files)} files came")
     told = b""
-    while not length or len(told) < int.from_bytes(length, "big"):
+    while len(told) < int.from_bytes(length, "big"):
         part = connection.recv(RECEIVED_BYTES)
         if not part:
             raise EOFError("it hung up")
         told += part
-    return json.loads(told), list(files)
+    found: dict[str, Any] = json.loads(told)
+    return found
 
 
 def become(told: dict[str, Any], files: list[int]) -> None:

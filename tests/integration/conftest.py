@@ -60,7 +60,7 @@ def server(request: pytest.FixtureRequest, shared: SharedServer) -> RunningServe
 
 @pytest.fixture(scope="module")
 def alone(shared: SharedServer) -> None:
-    """The shared server is ended: what a test starts runs alone."""
+    """The shared server of this lane is ended: what a test starts runs without it."""
     shared.end()
 
 

@@ -30,7 +30,10 @@ class SharedServer:
 
     def with_options(self, *options: str) -> RunningServer:
         """One with these options, which may have been used by others."""
-        if self._server is None or self._server.options != options or not self._server.is_running:
+        server = self._server
+        if server is not None and server.process is not None and not server.is_running:
+            raise AssertionError(f"it has ended by itself:\n{server.logs()}")
+        if server is None or server.options != options or not server.is_running:
             self.end()
             self._server = RunningServer(self._factory.mktemp("server") / "data", *options).start()
         return self._server

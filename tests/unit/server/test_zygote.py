@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ SCRIPT = """
 from heliograph.server import worker, zygote
 
 worker.MODULE = "tests.unit.server.told_worker"
+worker.ASK_S_MAX = {ask_s}
 zygote.IMPORTED, zygote.OF_SERVE = ({imported}), ()
 worker.main()
 """
@@ -39,10 +41,10 @@ class Raylet:
         )
         self.imports()
 
-    def imports(self, *modules: str) -> None:
-        """What a zygote that is made from now on imports."""
+    def imports(self, *modules: str, ask_s: float = 60.0) -> None:
+        """What a zygote that is made from now on imports, and how long workers wait for it."""
         imported = "".join(f"{module!r}, " for module in modules)
-        (self.folder / "script.py").write_text(SCRIPT.format(imported=imported))
+        (self.folder / "script.py").write_text(SCRIPT.format(imported=imported, ask_s=ask_s))
 
     def launch(self, *arguments: str, told: str = "", group: int | None = None) -> Launched:
         """Start a worker."""
@@ -68,6 +70,13 @@ class Raylet:
     def end(self) -> None:
         with self.process:
             self.process.kill()
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
 
 
 def ended(launched: Launched) -> dict[str, Any]:
@@ -130,6 +139,22 @@ def test_without_one_a_worker_is_started_as_ray_would(raylet: Raylet, module: st
     said = raylet.start("fail", told="three")
     assert said["pid"] == said["launched"]
     assert (said["arguments"], said["told"], said["code"]) == (["fail"], "three", 7)
+    raylet.imports()
+    again = raylet.start()
+    assert again["pid"] == again["launched"], "it is not tried again"
+
+
+def test_one_that_stands_still_is_waited_for_and_then_done_without(raylet: Raylet) -> None:
+    """And it does not start the worker a second time when it goes on."""
+    zygote = psutil.Process(raylet.start()["parent"])
+    raylet.imports(ask_s=0.5)
+    zygote.suspend()
+    said = raylet.start("once", told="four")
+    assert (said["pid"] == said["launched"], said["arguments"]) == (True, ["once"])
+    zygote.resume()
+    assert raylet.start()["parent"] == zygote.pid
+    wait_for(lambda: not zygote.children())
+    assert (raylet.folder / "ran").read_text().count("\n") == 3
 
 
 def test_where_nobody_says_where_it_is_too(raylet: Raylet) -> None:

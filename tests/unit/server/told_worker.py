@@ -5,6 +5,8 @@ import os
 import sys
 
 if __name__ == "__main__":
+    with open("ran", "a") as ran:
+        ran.write(f"{os.getpid()}\n")
     print(
         json.dumps(
             {
