@@ -13,7 +13,7 @@ from sim.world.world import Outcome, World, run
 from tests.profile import first_seed, tries
 
 FRESH = tries(4)
-FRESH_REPLICATED = tries(2)
+FRESH_REPLICATED = tries(1)
 SEEN_BEFORE = 1
 
 
