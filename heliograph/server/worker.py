@@ -8,7 +8,6 @@ they go on as Ray's own script. This runs for every worker, so it imports little
 
 from __future__ import annotations
 
-import array
 import contextlib
 import errno
 import fcntl
@@ -81,14 +80,10 @@ def ask(path: str) -> bool:
         "leads_group": os.getpgid(0) == os.getpid(),
     }
     told = json.dumps(described).encode()
-    files = array.array("i", STANDARD)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ASK_S_MAX)
         connection.connect(path)
-        connection.sendmsg(
-            [len(told).to_bytes(LENGTH_BYTES, "big")],
-            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)],
-        )
+        socket.send_fds(connection, [len(told).to_bytes(LENGTH_BYTES, "big")], STANDARD)
         connection.sendall(told)
         with contextlib.suppress(TimeoutError):
             return connection.recv(len(FORKED)) == FORKED

@@ -10,7 +10,6 @@ different things. So it looks whether it has one thread, and nothing was drawn.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import importlib
@@ -118,12 +117,10 @@ def fork_for(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | No
 def heard(connection: socket.socket, files: list[int]) -> dict[str, Any]:
     """What a worker is to be; its standard files are put into `files`. Raises EOFError if it hangs
     up, ValueError if it says something else."""
-    size = len(STANDARD) * array.array("i").itemsize
-    length, ancillary, _, _ = connection.recvmsg(LENGTH_BYTES, socket.CMSG_SPACE(size))
+    length, given, _, _ = socket.recv_fds(connection, LENGTH_BYTES, len(STANDARD))
+    files += given
     if not length:
         raise EOFError("it hung up")
-    for _, _, data in ancillary:
-        files += array.array("i", data[: len(data) - len(data) % array.array("i").itemsize])
     if len(files) != len(STANDARD):
         raise ValueError(f"{len(files)} files came")
     told = b""

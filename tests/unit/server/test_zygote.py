@@ -7,8 +7,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +69,6 @@ class Raylet:
     def end(self) -> None:
         with self.process:
             self.process.kill()
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def ended(launched: Launched) -> dict[str, Any]:
@@ -153,7 +145,8 @@ def test_one_that_stands_still_is_waited_for_and_then_done_without(raylet: Rayle
     assert (said["pid"] == said["launched"], said["arguments"]) == (True, ["once"])
     zygote.resume()
     assert raylet.start()["parent"] == zygote.pid
-    wait_for(lambda: not zygote.children())
+    _, going_on = psutil.wait_procs(zygote.children(), timeout=60)
+    assert not going_on
     assert (raylet.folder / "ran").read_text().count("\n") == 3
 
 
