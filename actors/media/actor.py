@@ -34,7 +34,7 @@ from actors.runtime.replication.gcs import GcsRoster
 from actors.runtime.replication.host_lines import HostLines
 from actors.runtime.replication.lines import Clerk
 from actors.runtime.settings import Settings, decode_settings
-from actors.runtime.steady import CLOCK, SteadyClock
+from actors.runtime.steady import ClockFile, SteadyClock
 from actors.runtime.transport import Gcs, here, own_address
 from api.clock import now_ms
 from api.files import text_of
@@ -80,7 +80,7 @@ class MediaActor:
         self._name = name
         self._started_s = time.monotonic()
         self._folder = HostFolder.lock(Path(config.data) / name, wait_s=LOCK_S_MAX)
-        steady = SteadyClock(now_ms, monotonic.now_s, self._folder.path / CLOCK)
+        steady = SteadyClock(now_ms, monotonic.now_s, ClockFile(self._folder.path))
         self._shelf = Shelf(ChunkStore(self._folder.path / CHUNKS), steady, stop_process)
         self._door = Door(lambda wire: Clerk(wire, self._shelf.serve))
         seat = here(name, await self._door.open(own_address()))

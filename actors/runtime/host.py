@@ -20,7 +20,7 @@ from actors.runtime.placement import Placement
 from actors.runtime.process import log_to, share_the_interpreter, tune_garbage_collection
 from actors.runtime.replication import clock as monotonic
 from actors.runtime.settings import decode_settings
-from actors.runtime.steady import CLOCK, SteadyClock
+from actors.runtime.steady import ClockFile, SteadyClock
 from actors.runtime.transport import Peers
 from api.clock import now_ms
 from storage.engine import LmdbStore
@@ -50,7 +50,7 @@ class Host:
             placement=placement,
             led=led,
             store=store,
-            clock=SteadyClock(now_ms, monotonic.now_s, self._folder.path / CLOCK),
+            clock=SteadyClock(now_ms, monotonic.now_s, ClockFile(self._folder.path)),
             calendar=now_ms,
             rng=random.SystemRandom(),
             resident_max=config.resident_max,

@@ -15,7 +15,7 @@ from picows import WSMsgType
 from api.frames import encode
 from api.methods import Params
 from heliograph import Backoff, Client, MemoryState, Presence, Resync, Timeouts, Typing
-from heliograph._errors import ConnectionLost
+from heliograph._errors import ConnectionLost, SessionEnded
 from heliograph._http import decode_result
 from heliograph._state import Saved
 from sim.world.edge import Closing
@@ -151,11 +151,14 @@ class Device:
         ) as client:
             self.client = client
             self._using = asyncio.create_task(self.use(client))
-            async for update in client.updates():
-                if isinstance(update, Resync):
-                    self.seen.resyncs += 1
-                elif not isinstance(update, (Typing, Presence)):
-                    life.updates.append(update)
+            try:
+                async for update in client.updates():
+                    if isinstance(update, Resync):
+                        self.seen.resyncs += 1
+                    elif not isinstance(update, (Typing, Presence)):
+                        life.updates.append(update)
+            except SessionEnded as error:
+                self.seen.logged_out = str(error)
 
 
 async def _nothing(client: Client) -> None:

@@ -55,6 +55,8 @@ class Device:
     user_id: int
     lives: list[DeviceLife] = field(default_factory=list)
     resyncs: int = 0
+    logged_out: str = ""
+    """Why its login is not valid any more; nobody ends one."""
 
     def begin(self, pts: int) -> DeviceLife:
         life = DeviceLife(pts)

@@ -9,7 +9,6 @@ from actors.kinds import KINDS
 from actors.runtime.engine import Engine
 from actors.runtime.pipeline import Pipeline
 from actors.runtime.placement import Placement
-from actors.runtime.steady import SteadyClock
 from sim.world.disk import DiskStore
 from sim.world.network import Network
 from sim.world.process import Process
@@ -37,7 +36,7 @@ class HostService:
             placement=placement,
             led=placement.led_by(process.name),
             store=self.store,
-            clock=SteadyClock(process.machine.now_ms, process.loop.time),
+            clock=process.machine.steady(),
             calendar=process.machine.now_ms,
             rng=random.Random(process.rng.getrandbits(64)),
             resident_max=process.rng.choice(RESIDENT),

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from actors.runtime.steady import MemoryKeeper, SteadyClock
 from sim.world.disk import Disk
 from sim.world.loop import Life, Loop, context_of, current_life, settle
 
@@ -15,17 +16,23 @@ EPOCH_MS = 1_700_000_000_000
 
 
 class Machine:
-    """What outlives a process: a disk and a clock, which may be set wrong by `ahead_ms`."""
+    """What outlives a process: a disk, a clock, which may be set wrong by `ahead_ms`, and the time
+    that a host kept."""
 
     def __init__(self, name: str, loop: Loop, rng: random.Random) -> None:
         self.name = name
         self.disk = Disk(rng)
         self.ahead_ms = 0
+        self.keeper = MemoryKeeper()
         self._loop = loop
 
     def now_ms(self) -> int:
         """Unix milliseconds, as this machine believes."""
         return EPOCH_MS + int(self._loop.now_s * 1000) + self.ahead_ms
+
+    def steady(self) -> SteadyClock:
+        """The clock of a host that starts here."""
+        return SteadyClock(self.now_ms, self._loop.time, self.keeper)
 
 
 class Process(Life):

@@ -32,7 +32,6 @@ from actors.runtime.replication.protocol import (
     first_configuration,
 )
 from actors.runtime.replication.steward import Steward
-from actors.runtime.steady import SteadyClock
 from sim.world.cluster import Cluster
 from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
@@ -207,6 +206,7 @@ class ReplicatedService:
         self._process = process
         self._server = server
         self._rng = random.Random(process.rng.getrandbits(64))
+        self._steady = process.machine.steady()
         self._routes = Routes(server, process)
         self._store = Store(server.cluster.network, process)
         self._courier = Courier(self._routes.host)
@@ -265,14 +265,14 @@ class ReplicatedService:
                 placement=Replicated(PARTITIONS),
                 led=[partition],
                 store=store,
-                clock=SteadyClock(process.machine.now_ms, process.loop.time),
+                clock=self._steady,
                 calendar=process.machine.now_ms,
                 rng=self._rng,
             )
             return Pipeline(engine, store, self._routes.receive, stop, leader)
 
         return Member(
-            Copy(process.name, partition, store, None),
+            Copy(process.name, partition, store, None, self._steady),
             first_configuration(partition, server.members_of(partition))
             if partition < PARTITIONS
             else None,

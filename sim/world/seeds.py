@@ -14,6 +14,9 @@ class Kept(NamedTuple):
 
 SEEDS: dict[Kept, str] = {
     Kept(20): "a client took the refusal to remove oneself, repeated, for a success",
+    Kept(
+        922174219
+    ): "a host that was started while its clock was twelve years ahead ended a session",
     Kept(29): "the same, after the edge was paused",
 }
 """With what was found."""

@@ -209,6 +209,9 @@ class World:
         why, quiet, before = "", 0, -1
         while self.loop.now_s < deadline_s:
             await asyncio.sleep(SETTLE_S)
+            if out := [f"{d.name}: {d.logged_out}" for d in self.history.devices if d.logged_out]:
+                self.reasons += out
+                return False
             busy = [device.name for device in town.devices if device.busy]
             if busy:
                 why = f"{busy} get no answer"

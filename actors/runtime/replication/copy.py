@@ -19,6 +19,7 @@ from actors.runtime.replication.protocol import (
     decode_configuration,
     encode,
 )
+from actors.runtime.steady import SteadyClock
 from storage.port import StorageFull
 from storage.replica import Replica, epoch_of
 
@@ -27,13 +28,22 @@ log = logging.getLogger(__name__)
 
 
 class Copy:
-    """See the module. `writer` runs what waits for the disk, one at a time. `on_newer` is called
-    when a configuration of a newer epoch was adopted that another host leads."""
+    """See the module. `writer` runs what waits for the disk, one at a time; `steady` is the host's
+    time. `on_newer` is called when a configuration of a newer epoch was adopted that another host
+    leads."""
 
-    def __init__(self, host: str, partition: int, store: Replica, writer: Executor | None) -> None:
+    def __init__(
+        self,
+        host: str,
+        partition: int,
+        store: Replica,
+        writer: Executor | None,
+        steady: SteadyClock,
+    ) -> None:
         self.host = host
         self.partition = partition
         self.store = store
+        self.steady = steady
         self._writer = writer
         raw = store.recall()
         self.config = decode_configuration(raw) if raw else Configuration(partition, 0, "", (), ())
@@ -159,6 +169,7 @@ class Copy:
                 if message.end is not None:
                     await self.on_disk(self.store.end_load, message.end)
                     self.matched = self.store.installed
+                    self.steady.go_on_from(message.now_ms)
             except StorageFull as error:
                 log.error("partition %d: %s", self.partition, error)
                 return Appended(self.epoch, 0, full=True, blank=True)

@@ -23,7 +23,7 @@ from actors.runtime.replication.lines import Clerk
 from actors.runtime.replication.shelf import LmdbShelf
 from actors.runtime.replication.steward import Steward
 from actors.runtime.settings import decode_settings
-from actors.runtime.steady import CLOCK, SteadyClock
+from actors.runtime.steady import ClockFile, SteadyClock
 from actors.runtime.transport import Gcs, Routes, here, own_address
 from api.clock import now_ms
 from storage.folder import HostFolder
@@ -51,7 +51,7 @@ class ReplicatedHost:
         courier = Courier(lines.call)
         configs = GcsConfigStore(Gcs(), config.cluster_id)
         path, ship = self._folder.path, self._routes.receive
-        steady = SteadyClock(now_ms, monotonic.now_s, path / CLOCK)
+        steady = SteadyClock(now_ms, monotonic.now_s, ClockFile(path))
         shelf = LmdbShelf(name, path, config, configs, courier, ship, steady, now_ms, stop_process)
         self.copies = Copies(name, shelf.members(), shelf, shelf.given_away)
         self._steward = Steward(

@@ -385,7 +385,7 @@ class Leader:
             whole = start is None
             self._check()
             end = begun_at if whole else None
-            part = Rows(self.config, attempt, number, rows, end)
+            part = Rows(self.config, attempt, number, rows, end, self._copy.steady())
             async with asyncio.timeout(5 * CALL_S_MAX):
                 answer = await self._peer.load(follower.host, part)
             if answer.epoch > self.config.epoch:

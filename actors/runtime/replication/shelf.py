@@ -31,6 +31,7 @@ from actors.runtime.replication.protocol import (
 )
 from actors.runtime.replication.writer import Writer
 from actors.runtime.settings import Settings
+from actors.runtime.steady import SteadyClock
 from storage.replica import LmdbReplica, clear, remembered
 
 RESIDENT_MIN = 100
@@ -53,7 +54,7 @@ class LmdbShelf:
         configs: ConfigStore,
         peer: Asker,
         ship: PeerCall,
-        clock: Callable[[], int],
+        clock: SteadyClock,
         calendar: Callable[[], int],
         stop: Callable[[BaseException], None],
     ) -> None:
@@ -132,7 +133,7 @@ class LmdbShelf:
             return Pipeline(engine, store, self._ship, self._stop, leader)
 
         return Member(
-            Copy(self._host, partition, store, self._writer),
+            Copy(self._host, partition, store, self._writer, self._clock),
             first_configuration(partition, self._first(partition)) if is_pooled else None,
             self._configs,
             self._peer,

@@ -11,7 +11,7 @@ from actors import session, throttle
 from actors.media.tickets import Pass, Seal, Ticket
 from actors.runtime import refs
 from actors.runtime.refs import ActorRef
-from actors.runtime.steady import SteadyClock
+from actors.runtime.steady import MemoryKeeper, SteadyClock
 from api import limits
 from api import methods as m
 from api import types as t
@@ -31,7 +31,9 @@ class Machine:
         self.town = Town()
         self.passed_ms = 0
         for engine in self.town.engines.values():
-            engine.clock = SteadyClock(lambda: self.town.now_ms, lambda: self.passed_ms / 1000)
+            engine.clock = SteadyClock(
+                lambda: self.town.now_ms, lambda: self.passed_ms / 1000, MemoryKeeper()
+            )
             engine.calendar = lambda: self.town.now_ms
 
     def passes(self, ms: int, steps: int = 10) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actors.runtime.steady import DOWN_MS_MAX, SteadyClock
+from actors.runtime.steady import DOWN_MS_MAX, ClockFile, Keeper, MemoryKeeper, SteadyClock
 
 EPOCH_MS = 1_800_000_000_000
 YEARS_MS = 30 * 365 * 86_400_000
@@ -21,8 +22,9 @@ class Machine:
         self.wall_ms = EPOCH_MS
         self.passed_ms = 0
 
-    def steady(self, file: Path | None = None) -> SteadyClock:
-        return SteadyClock(lambda: self.wall_ms, lambda: self.passed_ms / 1000, file)
+    def steady(self, keeper: Keeper | None = None) -> SteadyClock:
+        keeper = keeper or MemoryKeeper()
+        return SteadyClock(lambda: self.wall_ms, lambda: self.passed_ms / 1000, keeper)
 
     def passes(self, ms: int) -> None:
         self.wall_ms += ms
@@ -67,15 +69,38 @@ def test_a_clock_that_is_set_right_is_followed() -> None:
 
 def test_a_process_that_starts_while_the_clock_is_wrong_goes_on(tmp_path: Path) -> None:
     machine = Machine()
-    file = tmp_path / "clock"
+    file = ClockFile(tmp_path)
     before = machine.steady(file)()
     machine.wall_ms += YEARS_MS
     ahead = machine.steady(file)()
     assert before <= ahead <= before + DOWN_MS_MAX
     machine.wall_ms -= 2 * YEARS_MS
     assert ahead <= machine.steady(file)() <= ahead + 1
-    file.write_text("not a time")
+    file.path.write_text("not a time")
     assert abs(machine.steady(file)() - machine.wall_ms) <= 1
-    nowhere = machine.steady(tmp_path / "gone" / "clock")
+    nowhere = machine.steady(ClockFile(tmp_path / "gone"))
     machine.passes(HOUR_MS)
     assert abs(nowhere() - machine.wall_ms) <= 1, "it goes on where it cannot be kept"
+
+
+@pytest.mark.parametrize("jump_ms", [YEARS_MS, -YEARS_MS])
+def test_a_new_host_goes_on_from_where_its_first_rows_come_from(jump_ms: int) -> None:
+    """And one that has told the time, or kept it, goes by its own."""
+    machine = Machine()
+    there = machine.steady()
+    machine.wall_ms += jump_ms
+    keeper = MemoryKeeper()
+    new = machine.steady(keeper)
+    new.go_on_from(there())
+    assert new() == there()
+    machine.passes(HOUR_MS)
+    assert new() == there()
+    new.go_on_from(EPOCH_MS - YEARS_MS // 2)
+    assert new() == there(), "only the first counts"
+    again = machine.steady(keeper)
+    again.go_on_from(EPOCH_MS - YEARS_MS // 2)
+    assert there() - HOUR_MS <= again() <= there() + HOUR_MS
+    founder = machine.steady()
+    founder()
+    founder.go_on_from(there())
+    assert founder() == machine.wall_ms

@@ -15,6 +15,7 @@ from actors.runtime.link import Desk, Link
 from actors.runtime.pipeline import Pipeline
 from actors.runtime.placement import Replicated, partition_at, partition_of_own, place_of
 from actors.runtime.refs import ActorRef
+from actors.runtime.replication import clock
 from actors.runtime.replication.copies import Copies, Courier
 from actors.runtime.replication.copy import Copy
 from actors.runtime.replication.directory import Directory
@@ -28,6 +29,7 @@ from actors.runtime.replication.protocol import (
     first_configuration,
 )
 from actors.runtime.replication.steward import Steward
+from actors.runtime.steady import Keeper, MemoryKeeper, SteadyClock
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from tests.unit.runtime.fake_time import run
 from tests.unit.runtime.kit import KINDS
@@ -35,6 +37,16 @@ from tests.unit.runtime.kit import KINDS
 R = TypeVar("R")
 FRONT = "front"
 REPLACE_AFTER_S = 60.0
+EPOCH_MS = 1_800_000_000_000
+
+
+def a_clock(ahead_ms: Callable[[], int] = lambda: 0, keeper: Keeper | None = None) -> SteadyClock:
+    """A host's time, where the machine's clock is wrong by so much."""
+    return SteadyClock(
+        lambda: EPOCH_MS + int(clock.now_s() * 1000) + ahead_ms(),
+        clock.now_s,
+        keeper or MemoryKeeper(),
+    )
 
 
 class Machine:
@@ -44,12 +56,16 @@ class Machine:
         self.town = town
         self.name = name
         self.disks: dict[int, MemoryDisk] = {}
+        self.ahead_ms = 0
+        """How wrong its clock is."""
+        self.keeper = MemoryKeeper()
         self.up = False
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         """Begin a life with what the disks hold."""
         self.up = True
+        self.steady = a_clock(lambda: self.ahead_ms, self.keeper)
         before = asyncio.all_tasks()
         courier = Courier(self._call)
         self.directory = Directory(lambda: self.town.machines, self._ask)
@@ -86,7 +102,7 @@ class Machine:
 
     def _member(self, partition: int) -> Member:
         store = MemoryReplica(self.disks.setdefault(partition, MemoryDisk()))
-        copy = Copy(self.name, partition, store, None)
+        copy = Copy(self.name, partition, store, None, self.steady)
 
         def lead(leader: Leader) -> Pipeline:
             engine = Engine(
@@ -94,7 +110,7 @@ class Machine:
                 placement=self.town.placement,
                 led=[partition],
                 store=store,
-                clock=lambda: 1_000_000,
+                clock=self.steady,
                 rng=random.Random(0),
             )
             return Pipeline(engine, store, self._ship, self.town.broken.append, leader)

@@ -13,6 +13,7 @@ from actors.runtime.replication.leader import Follower, Leader
 from actors.runtime.replication.protocol import Configuration, MemoryConfigStore, encode
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from tests.unit.runtime.fake_time import run
+from tests.unit.runtime.replication.machines import a_clock
 
 
 def test_it_counts_through_sleep_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +47,7 @@ def test_a_lease_is_over_after_a_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         disk = MemoryDisk()
         disk.config = encode(Configuration(0, 1, "a", ("a", "b"), ("a", "b")))
-        copy = Copy("a", 0, MemoryReplica(disk), None)
+        copy = Copy("a", 0, MemoryReplica(disk), None, a_clock())
         leader = Leader(copy, MemoryConfigStore(), None, 1)  # type: ignore[arg-type]
         awake_s = clock.now_s()
         leader.followers["b"] = Follower("b", awake_s)

@@ -16,7 +16,7 @@ from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.replica import encode_record
 from tests.unit.runtime.fake_time import fake_loop, run
 from tests.unit.runtime.kit import FRONT
-from tests.unit.runtime.replication.machines import Machine, Town, on_town
+from tests.unit.runtime.replication.machines import EPOCH_MS, Machine, Town, a_clock, on_town
 from tests.unit.runtime.replication.test_replication import Writer
 
 ALL = ("a", "b", "c")
@@ -104,11 +104,11 @@ def test_two_takeovers_in_a_row_leave_enough_who_may_lead() -> None:
 def test_parts_of_an_earlier_snapshot_are_refused() -> None:
     async def test() -> None:
         disk = MemoryDisk()
-        copy = Copy("c", 0, MemoryReplica(disk), None)
+        copy = Copy("c", 0, MemoryReplica(disk), None, a_clock())
         config = Configuration(0, 5, "a", ALL, ("a", "b"))
 
         async def load(attempt: int, part: int, key: bytes, end: int | None = None) -> Any:
-            return await copy.load(Rows(config, attempt, part, {key: b"x"}, end))
+            return await copy.load(Rows(config, attempt, part, {key: b"x"}, end, EPOCH_MS))
 
         await load(1, 0, b"1")  # its sender gives up, and begins anew
         await load(2, 0, b"1")
@@ -129,7 +129,7 @@ def test_a_new_leaders_records_wait_for_what_is_being_written() -> None:
     async def test() -> None:
         disk = MemoryDisk()
         store = MemoryReplica(disk)
-        copy = Copy("a", 0, store, None)
+        copy = Copy("a", 0, store, None, a_clock())
         for epoch in (1, 2):
             await copy.adopt(Configuration(0, epoch, "a", ALL, ALL))
 

@@ -10,6 +10,7 @@ from actors.runtime.replication import leader as leading
 from actors.runtime.replication import parts
 from actors.runtime.replication.leader import Leader
 from actors.runtime.replication.parts import Pace, next_part
+from actors.runtime.steady import MemoryKeeper
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.replica import encode_record
 from tests.unit.runtime.fake_time import fake_loop, run
@@ -79,6 +80,25 @@ async def emptied(town: Town, patch: pytest.MonkeyPatch) -> tuple[Machine, Machi
     other.disks[0] = MemoryDisk()
     other.start()
     return led, other
+
+
+@pytest.mark.parametrize("years", [12, -12])
+def test_who_lost_its_disk_goes_on_from_the_leaders_time(years: int) -> None:
+    """Its clock may be wrong, and it may lead soon: then every session would end at once."""
+
+    async def test(town: Town) -> None:
+        led = await town.led()
+        other = next(m for m in town.machines.values() if m is not led)
+        await other.crash()
+        other.disks.clear()
+        other.keeper = MemoryKeeper()
+        other.ahead_ms = years * 365 * 86_400_000
+        other.start()
+        await asyncio.sleep(1.0)
+        await town.in_sync()
+        assert abs(other.steady() - led.steady()) < 60_000
+
+    on_town(test)
 
 
 def test_a_slow_snapshot_is_sent_once_though_the_log_is_cut_meanwhile(
