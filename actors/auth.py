@@ -12,7 +12,7 @@ import asyncio
 import os
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -295,11 +295,11 @@ class AuthService:
             return_exceptions=True,
         )
         found = [verdict for verdict in verdicts if isinstance(verdict, i.Verdict)]
-        admitted = [
-            ref
+        counted = {
+            ref: verdict.place
             for ref, verdict in zip(throttles, verdicts, strict=True)
             if isinstance(verdict, i.Verdict) and not verdict.wait_s
-        ]
+        }
         attempt = Attempt(self.passwords, known=any(verdict.known for verdict in found))
         try:
             for verdict in verdicts:
@@ -311,13 +311,13 @@ class AuthService:
                 )
             yield attempt
         except ApiError:
-            wrong = attempt.right is False
-            await self._tell(admitted, i.TryFailed(address) if wrong else i.TryUnchecked(address))
+            if attempt.right is not False:
+                await self._tell({ref: i.TryUnchecked(place) for ref, place in counted.items()})
             raise
-        await self._tell(admitted, i.TrySucceeded(address))
+        await self._tell({ref: i.TrySucceeded(address, place) for ref, place in counted.items()})
 
-    async def _tell(self, throttles: Iterable[ActorRef], message: i.Internal) -> None:
-        await asyncio.gather(*(self._gateway.ask(ref, message) for ref in throttles))
+    async def _tell(self, messages: Mapping[ActorRef, i.Internal]) -> None:
+        await asyncio.gather(*(self._gateway.ask(ref, what) for ref, what in messages.items()))
 
     async def _ask(
         self, kind: type[R], ref: ActorRef, message: i.Internal, *, read: bool = False

@@ -495,28 +495,27 @@ class Admit(Internal, frozen=True):
 
 class Verdict(Struct, frozen=True, array_like=True):
     """`wait_s` 0: go on. Else: refuse with `flood` and this `retry_after`. `known`: the account's
-    owner has logged in from this address before."""
+    owner has logged in from this address before. `place`: under which name a throttle counts the
+    try as one that failed, until it hears otherwise."""
 
     wait_s: float
     known: bool = False
-
-
-class TryFailed(Internal, frozen=True):
-    """To a throttle: the password was wrong."""
-
-    address: str
+    place: str = ""
 
 
 class TryUnchecked(Internal, frozen=True):
-    """To a throttle: the try that it admitted was refused before the password was checked."""
+    """To a throttle: the try that it counted at `place` was refused before the password was
+    checked."""
 
-    address: str
+    place: str
 
 
 class TrySucceeded(Internal, frozen=True):
-    """To a throttle: the password was right; forget the failures of this address."""
+    """To a throttle: the password was right at the try that it counted at `place`; forget the
+    failures of this address."""
 
     address: str
+    place: str
 
 
 class FadeThrottle(Internal, frozen=True):

@@ -27,7 +27,6 @@ from actors.messages import (
     FadeThrottle,
     NetworkSpend,
     NetworkUnspent,
-    TryFailed,
     TrySucceeded,
     TryUnchecked,
     Unspent,
@@ -90,10 +89,6 @@ class Throttle:
             return address
         return address if len(_strangers(alive, self.known)) < ADDRESSES_MAX else OTHERS
 
-    def counted(self, address: str) -> str:
-        """Under which name a try from there was counted."""
-        return address if address in self.addresses else OTHERS
-
     def wait_ms(self, place: str, now_ms: int) -> int:
         """How long who is counted there has to wait before the next try."""
         failures = self.addresses.get(place)
@@ -151,7 +146,7 @@ def admit(state: Throttle, message: Admit, turn: Turn) -> Verdict:
     state.addresses[place] = Failures(failed + 1, now_ms)
     state.put(turn)
     state.fade_later(turn)
-    return Verdict(0.0, now_ms - state.known.get(address, -KNOWN_MS) < KNOWN_MS)
+    return Verdict(0.0, now_ms - state.known.get(address, -KNOWN_MS) < KNOWN_MS, place)
 
 
 def _alive(addresses: dict[str, Failures], now_ms: int) -> dict[str, Failures]:
@@ -187,21 +182,14 @@ def fade(state: Throttle, message: FadeThrottle, turn: Turn) -> None:
         turn.set_timer(FADE, max(known.values()) + KNOWN_MS, message)
 
 
-@throttle.on(TryFailed)
-def failed(state: Throttle, message: TryFailed, turn: Turn) -> t.Ok:
-    """It was counted when it was admitted."""
-    return t.Ok()
-
-
 @throttle.on(TryUnchecked)
 def unchecked(state: Throttle, message: TryUnchecked, turn: Turn) -> t.Ok:
     """It had waited as long as it had to: the next one has not to wait again."""
-    place = state.counted(message.address)
-    if state.take_back(place):
-        left = state.addresses.get(place)
+    if state.take_back(message.place):
+        left = state.addresses.get(message.place)
         if left is not None:
             waited_ms = turn.now_ms - state.pause_ms(left.count)
-            state.addresses[place] = Failures(left.count, min(left.last_ms, waited_ms))
+            state.addresses[message.place] = Failures(left.count, min(left.last_ms, waited_ms))
         state.put(turn)
     return t.Ok()
 
@@ -212,11 +200,12 @@ def succeeded(state: Throttle, message: TrySucceeded, turn: Turn) -> t.Ok:
     back the one try, since knowing one password says nothing about the others."""
     address, now_ms = message.address, turn.now_ms
     if not state.per_account:
-        if state.take_back(address):
+        if state.take_back(message.place):
             state.put(turn)
         return t.Ok()
     state.addresses = _alive(state.addresses, now_ms)
-    if state.addresses.pop(address, None) is None:
+    state.addresses.pop(address, None)
+    if message.place == OTHERS:
         state.take_back(OTHERS)
     known = _remembered(state.known, now_ms)
     known.pop(address, None)

@@ -295,7 +295,6 @@ def test_wrong_passwords_that_have_faded_are_not_kept(town: Town) -> None:
     """Anybody can try any name: what is noted of it must not stay."""
     ref = refs.ActorRef("throttle", "account:nobody")
     town.ask(ref, i.Admit(NETWORK))
-    town.ask(ref, i.TryFailed(NETWORK))
     assert throttle.HEAD.get(rows_of(town, ref), None) is not None
     pass_time(town, throttle.FADE_MS)
     assert throttle.HEAD.get(rows_of(town, ref), None) is None
