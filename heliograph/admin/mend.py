@@ -3,14 +3,15 @@
 Messages never change, and every change to a group is a message, so a chat can be put together
 again. A lost message is taken from a backup. A lost head or member is taken from there too, and
 brought up to date by the service messages since. What a `random_id` became stands in the messages.
-Rows that pass their check are never touched, and the number of the last message never goes back.
+Rows that pass their check are never touched, but the count of an album that has lost messages; and
+the number of the last message never goes back.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -222,9 +223,16 @@ def _mend_sends(here: ChatRows, mended: Mended, last_id: int) -> None:
 
 
 def _mend_albums(here: ChatRows, mended: Mended) -> None:
-    """What is not known of an album is counted again."""
-    messages = {**here.messages, **mended.messages}
-    there = Counter((row.from_id, row.album) for row in _good(messages) if row.album)
-    for album in there.keys() | here.albums.keys():
-        if here.albums.get(album) is None:
-            mended.albums[album] = AlbumRow(there[album])
+    """Albums of which the row is damaged, or messages came back or are lost, are counted again."""
+    there = _albums({**here.messages, **mended.messages})
+    unknown = [album for album, row in here.albums.items() if row is None]
+    unknown += [album for album in _albums(mended.messages) if album not in here.albums]
+    if mended.lost:
+        known = [(album, row) for album, row in here.albums.items() if row is not None]
+        unknown += [album for album, row in known if row.messages > there[album]]
+    mended.albums |= {album: AlbumRow(there[album]) for album in unknown}
+
+
+def _albums(messages: Mapping[int, MessageRow | None]) -> Counter[tuple[int, int]]:
+    """How many of them are in each album of each sender."""
+    return Counter((row.from_id, row.album) for row in messages.values() if row and row.album)

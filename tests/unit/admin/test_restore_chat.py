@@ -7,12 +7,23 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import msgspec
 import pytest
 
-from actors.chat import ALBUMS, HEAD, MEMBERS, MESSAGES, PHOTO, SENDS, ChatHead, MessageRow
+from actors.chat import (
+    ALBUMS,
+    HEAD,
+    MEMBERS,
+    MESSAGES,
+    PHOTO,
+    SENDS,
+    AlbumRow,
+    ChatHead,
+    MessageRow,
+)
 from actors.messages import Dedicate
 from actors.runtime import refs
 from actors.runtime.placement import own_partition
@@ -306,6 +317,26 @@ def test_each_message_is_taken_from_the_newest_backup_that_has_it() -> None:
     mended = mend(here, [newest, older], 0)
     assert mended.messages == {1: message("a"), 3: message("c")}
     assert "message 4 is in no backup" in mended.lost
+
+
+def test_albums_count_what_is_there_and_those_that_are_sound_are_left_alone() -> None:
+    """(Of one that was begun before albums were counted there is no row.)"""
+
+    def of(album: int) -> MessageRow:
+        return MessageRow(1, 1, "picture", album=album)
+
+    sound = {1: of(6), 2: of(7), 3: of(7), 4: of(8)}
+    counted = {(1, 7): AlbumRow(2), (1, 8): AlbumRow(1)}
+    head = ChatHead("group", "Club", 1, last_id=4)
+
+    def mended(**here: Any) -> dict[tuple[int, int], AlbumRow]:
+        given: dict[str, Any] = {"head": head, "messages": sound, "albums": counted} | here
+        return mend(ChatRows(**given), [ChatRows(head, messages={1: of(6)})], 4).albums
+
+    assert mended() == {}
+    assert mended(albums=counted | {(1, 8): None}) == {(1, 8): AlbumRow(1)}
+    assert mended(messages=sound | {3: None}) == {(1, 7): AlbumRow(1)}, "lost for good"
+    assert mended(messages=sound | {1: None}) == {(1, 6): AlbumRow(1)}, "it came back"
 
 
 def test_a_damaged_picture_is_removed_and_told() -> None:
