@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
-	$(BIN)/python -m compileall -q actors api heliograph sim storage serve_app.py
+	$(BIN)/python -m compileall -q actors api fronts heliograph media runtime shells sim storage serve_app.py
 	@touch $(STAMP)
 
 lint: install

@@ -1,7 +1,7 @@
 """The composition root of the HTTP front: one Ray Serve deployment and nothing else.
 
 `Front` speaks HTTP (and the WebSocket fallback). Passwords are hashed in threads of its own that
-have less priority (`actors.auth`).
+have less priority (`fronts.auth`).
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from typing import Any
 import msgspec
 from ray import serve
 
-from actors.auth import AuthService
-from actors.census import Census
-from actors.edge import asgi
-from actors.edge.edge import make_gateway
-from actors.media.actor import MediaFront
-from actors.media.chunks import PooledChunks
-from actors.media.http import MediaHttp
-from actors.media.look import Looker
-from actors.media.memory import return_memory_soon
-from actors.media.service import MediaService
-from actors.metrics import prometheus_text
-from actors.runtime.cluster import process_names
-from actors.runtime.names import DATA_VARIABLE
-from actors.runtime.process import log_to
-from actors.runtime.refs import Caller
-from actors.runtime.secrets import cluster_token, metrics_token
-from actors.runtime.settings import Settings
-from actors.runtime.sockets import close_the_next, open_to_others
-from actors.runtime.transport import RayHost
 from api import methods as m
 from api.addresses import Address, network_of
 from api.errors import ApiError
 from api.http import App, Message, Readiness, Receive, Reply, Send
 from api.room import Room
+from fronts import asgi
+from fronts.auth import AuthService
+from fronts.census import Census
+from fronts.files.http import MediaHttp
+from fronts.files.service import MediaService
+from fronts.metrics import prometheus_text
+from fronts.secrets import cluster_token, metrics_token
+from media.chunks import PooledChunks
+from media.look import Looker
+from media.memory import return_memory_soon
+from runtime.refs import Caller
+from shells.cluster import process_names
+from shells.edge import make_gateway
+from shells.media import MediaFront
+from shells.names import DATA_VARIABLE
+from shells.process import log_to
+from shells.settings import Settings
+from shells.sockets import close_the_next, open_to_others
+from shells.transport import RayHost
 
 APP = "heliograph"
 STATS_S_MAX = 2.0

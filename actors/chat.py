@@ -18,7 +18,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors import flood
-from actors.media.tickets import media_in
 from actors.messages import (
     CountUnread,
     FileReferred,
@@ -32,16 +31,17 @@ from actors.messages import (
     ShowEvent,
     Spent,
 )
-from actors.runtime import refs
-from actors.runtime.kind import Kind
-from actors.runtime.rows import SINGLE, U64, U64_PAIR, Table, View, head_table
-from actors.runtime.turn import Turn
+from actors.tickets import media_in
 from api import limits
 from api import types as t
 from api.errors import ApiError
 from api.frames import encode as to_json
 from api.frames import event_frame
 from api.methods import MarkRead, SendMessage, SetTyping
+from runtime import refs
+from runtime.kind import Kind
+from runtime.rows import SINGLE, U64, U64_PAIR, Table, View, head_table
+from runtime.turn import Turn
 
 MARK_STEP = 1_000
 """A mark moves over so many messages in a turn; one that has further to go goes on in the next."""

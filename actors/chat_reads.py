@@ -22,11 +22,11 @@ from actors.chat import (
     view_of,
 )
 from actors.messages import GetOverview, Overview
-from actors.runtime.rows import View
 from api import types as t
 from api.errors import ApiError
 from api.methods import GetChat, GetHistory, GetMessages
 from api.pages import fitting
+from runtime.rows import View
 
 TITLE_STEP = 1_000
 

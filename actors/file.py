@@ -1,6 +1,6 @@
 """A file: who has uploaded it, and which chats and users refer to it.
 
-Its bytes are chunks in the media pool (`actors.media`), which asks before it deletes any of them.
+Its bytes are chunks in the media pool (`media`), which asks before it deletes any of them.
 Owns the decision: a file that is in no message and is nobody's picture, and that nobody has
 uploaded for the grace period, is forgotten, and from then on its chunks may go. What users and
 chats say comes by streams, exactly once; a file's own turns come one after another, so who uploads
@@ -13,12 +13,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages import Condemned, FileDeleted, FileKept, FileReferred, FileReleased, MayDelete
-from actors.runtime import refs
-from actors.runtime.kind import Kind
-from actors.runtime.rows import TEXT, U64, Table, View, head_table
-from actors.runtime.turn import Turn
 from api import limits
 from api import types as t
+from runtime import refs
+from runtime.kind import Kind
+from runtime.rows import TEXT, U64, Table, View, head_table
+from runtime.turn import Turn
 
 KEEPERS_STEP = 1_000
 """So many users are told of a deletion in one turn."""

@@ -36,13 +36,13 @@ from actors.messages import (
     UserSpent,
     Verdict,
 )
-from actors.runtime import refs, wire
-from actors.runtime.refs import EXEMPT
-from actors.runtime.rows import Table, View
-from actors.runtime.turn import Turn
 from api import limits
 from api import methods as m
 from api.errors import ApiError
+from runtime import refs, wire
+from runtime.refs import EXEMPT
+from runtime.rows import Table, View
+from runtime.turn import Turn
 
 HOUR_MS = 3_600_000
 

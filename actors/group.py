@@ -13,8 +13,6 @@ from actors import flood
 from actors.chat import ACTS, PHOTO, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
 from actors.messages import Invite, Joined, MarksChanged
 from actors.photos import exchange
-from actors.runtime import refs
-from actors.runtime.turn import Turn
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -28,6 +26,8 @@ from api.methods import (
     SetChatPhoto,
     TransferOwnership,
 )
+from runtime import refs
+from runtime.turn import Turn
 
 
 def _note(

@@ -23,12 +23,12 @@ from actors.messages import (
     ReleaseHandle,
     ReturnUse,
 )
-from actors.runtime import refs
-from actors.runtime.kind import Kind
-from actors.runtime.refs import ActorRef
-from actors.runtime.rows import View, head_table
-from actors.runtime.turn import Turn
 from api.errors import ApiError
+from runtime import refs
+from runtime.kind import Kind
+from runtime.refs import ActorRef
+from runtime.rows import View, head_table
+from runtime.turn import Turn
 
 
 class HandleHead(Struct, frozen=True, array_like=True):

@@ -11,12 +11,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages import MakeInvitation, ReturnUse, UseInvitation
-from actors.runtime import refs
-from actors.runtime.kind import Kind
-from actors.runtime.rows import U64, Table, View, head_table
-from actors.runtime.turn import Turn
 from api import types as t
 from api.errors import ApiError
+from runtime import refs
+from runtime.kind import Kind
+from runtime.rows import U64, Table, View, head_table
+from runtime.turn import Turn
 
 
 class InvitationHead(Struct, frozen=True, array_like=True):

@@ -7,10 +7,10 @@ from actors.chat import chat
 from actors.file import file
 from actors.handle import handle
 from actors.invitation import invitation
-from actors.runtime.kind import Kind
 from actors.session import session
 from actors.throttle import throttle
 from actors.user import user
+from runtime.kind import Kind
 
 PARTS = (chat_reads, group, mailbox, photos, uploads, user_reads)
 """Modules that add handlers to a kind by being imported."""

@@ -18,13 +18,13 @@ from actors.messages import (
     Received,
     SentBefore,
 )
-from actors.runtime import refs
-from actors.runtime.turn import Turn
 from actors.user import BLOCKED, MAILBOX, User, user
 from api import types as t
 from api.errors import ApiError
 from api.frames import encode as to_json
 from api.frames import own_update
+from runtime import refs
+from runtime.turn import Turn
 
 RECEIVED_STEP = 1_000
 """So many updates that a device confirms are looked at in a turn, and the others in the next."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from actors.runtime.refs import ActorRef
 from api import types as t
+from runtime.refs import ActorRef
 
 Charges = tuple[tuple[str, int], ...]
 """What acts take out of flood limits: how many of which kind."""
@@ -598,7 +598,7 @@ class ReturnUse(Internal, frozen=True):
     user_id: int
 
 
-# --- moving an actor to a partition of its own (`actors.runtime.moves`) ------------------------
+# --- moving an actor to a partition of its own (`runtime.moves`) ------------------------
 
 
 class Dedicate(Internal, frozen=True):

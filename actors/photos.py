@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors.media.tickets import media_in
 from actors.messages import FileReferred, FileReleased
-from actors.runtime import refs
-from actors.runtime.rows import Table
-from actors.runtime.turn import Turn
+from actors.tickets import media_in
 from actors.user import PHOTO, User, profile, profile_changed, user
 from api import types as t
 from api.errors import ApiError
 from api.methods import SetPhoto
+from runtime import refs
+from runtime.rows import Table
+from runtime.turn import Turn
 
 
 def exchange(turn: Turn, table: Table[None, t.Media], mark: str, ticket: str) -> bool:

@@ -31,15 +31,15 @@ from actors.messages import (
     SessionUsed,
     TokenUsed,
 )
-from actors.runtime import refs
-from actors.runtime.kind import Kind
-from actors.runtime.rows import View, head_table
-from actors.runtime.turn import Turn
 from api import limits
 from api import types as t
 from api.errors import ApiError
 from api.frames import Close
 from api.methods import Ack
+from runtime import refs
+from runtime.kind import Kind
+from runtime.rows import View, head_table
+from runtime.turn import Turn
 
 ACTIVE_STEP_MS = 3_600_000
 """Last activity is stored at most this often while a device is connected, which shows by itself

@@ -32,12 +32,12 @@ from actors.messages import (
     Unspent,
     Verdict,
 )
-from actors.runtime import refs
-from actors.runtime.kind import Kind
-from actors.runtime.rows import TEXT, Table, View, head_table
-from actors.runtime.turn import Turn
 from api import limits
 from api import types as t
+from runtime import refs
+from runtime.kind import Kind
+from runtime.rows import TEXT, Table, View, head_table
+from runtime.turn import Turn
 
 ADDRESSES_MAX = 64
 """So many addresses by which the owner of an account has not come are counted for themselves."""

@@ -1,7 +1,7 @@
 """A user's uploads and the room that their files take: handlers of `actors.user`.
 
 An upload belongs to its user, who alone can add to it. What is stored of it is a row for each part;
-the bytes are chunks in the media pool (`actors.media`), which are there before the row is. It is
+the bytes are chunks in the media pool (`media`), which are there before the row is. It is
 given up when nothing is added for a day, or after five days. When it is finished, its file counts
 towards the room that the account may take, until the file's actor says that it is deleted.
 
@@ -32,15 +32,15 @@ from actors.messages import (
     PartsStored,
     UserSpent,
 )
-from actors.runtime import refs
-from actors.runtime.rows import TEXT, U64, U64_PAIR, Table, View
-from actors.runtime.turn import Turn
 from actors.user import HEAD, User, user
 from api import limits
 from api import types as t
 from api.errors import ApiError
 from api.files import HASH_BYTES, file_id, part_bytes, part_count, text_of
 from api.methods import BeginUpload, CancelUpload, GetUpload
+from runtime import refs
+from runtime.rows import TEXT, U64, U64_PAIR, Table, View
+from runtime.turn import Turn
 
 WRITTEN_PER_BYTE_MAX = 3
 """What is written anew stays on the disk for a while."""

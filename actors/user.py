@@ -39,10 +39,6 @@ from actors.messages import (
     Unspent,
     Verdict,
 )
-from actors.runtime import refs
-from actors.runtime.kind import Kind
-from actors.runtime.rows import SINGLE, TEXT, U64, Table, View, head_table
-from actors.runtime.turn import Turn
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -59,6 +55,10 @@ from api.methods import (
     Unblock,
     UpdateProfile,
 )
+from runtime import refs
+from runtime.kind import Kind
+from runtime.rows import SINGLE, TEXT, U64, Table, View, head_table
+from runtime.turn import Turn
 
 RECENT_MAX = 32
 TRIM_STEP = 256

@@ -9,8 +9,6 @@ from __future__ import annotations
 from heapq import nlargest
 
 from actors.messages import Credentials, GetCredentials, GetProfile, MailSlice
-from actors.runtime import refs
-from actors.runtime.rows import View
 from actors.user import (
     BLOCKED,
     CONTACTS,
@@ -36,6 +34,8 @@ from api.methods import (
     GetSessions,
     GetState,
 )
+from runtime import refs
+from runtime.rows import View
 
 
 def _access(view: View) -> UserHead:

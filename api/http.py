@@ -5,7 +5,7 @@
          /api/asyncapi.json; both to read: /api/docs
     GET  /healthz /readyz    is this process alive; can all be had, and which parts are missing
     GET  /metrics            Prometheus, for who has the token made for it
-    *    /media/...          uploads and downloads (`actors.media.http`)
+    *    /media/...          uploads and downloads (`fronts.files.http`)
     WS   /ws                 live connections through this port
 
 Errors are RFC 9457 problem documents. What is not expected is logged with a trace id, and only the
@@ -82,7 +82,7 @@ class Backend(Protocol):
     async def media(
         self, scope: Message, receive: Receive, send: Send, address: Address | None
     ) -> Reply | None:
-        """Answer an upload or download (`actors.media.http`); None if all has been sent. Raises
+        """Answer an upload or download (`fronts.files.http`); None if all has been sent. Raises
         ApiError, before anything has been sent if it can, and ClientGone."""
 
 

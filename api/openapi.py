@@ -133,7 +133,7 @@ def _download(
 
 
 def _files(schemas: dict[type, Any]) -> dict[str, Any]:
-    """The paths of uploads and downloads (`actors.media.http`)."""
+    """The paths of uploads and downloads (`fronts.files.http`)."""
     finish = msgspec.json.schema(FinishUpload)["$defs"]["FinishUpload"]["properties"]
     digest = _field("query", "hash", finish["hash"])
     name = _field("query", "name", finish["name"], required=False)

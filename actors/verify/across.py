@@ -6,9 +6,9 @@ make right is no finding.
 
 from __future__ import annotations
 
-from actors.runtime import refs
-from actors.runtime.placement import Placement
 from actors.verify.report import ChatFacts, Facts, Report
+from runtime import refs
+from runtime.placement import Placement
 
 
 def check_across(placement: Placement, facts: Facts, report: Report) -> None:

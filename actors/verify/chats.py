@@ -18,10 +18,10 @@ from actors.chat import (
     MessageRow,
     SendRow,
 )
-from actors.runtime.rows import Table
 from actors.verify.report import ChatFacts, Facts, Report
 from api import limits
 from api import types as t
+from runtime.rows import Table
 
 ROLES = ("owner", "admin", "member")
 

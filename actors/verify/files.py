@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from actors.file import HEAD, KEEPERS, REFERRERS, FileHead, ReferrerRow
-from actors.runtime.rows import Table
 from actors.verify.report import Chunks, Facts, Report
 from api.files import name_in, part_count, split
+from runtime.rows import Table
 
 
 class FileCheck:

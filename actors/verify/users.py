@@ -7,8 +7,6 @@ from typing import Any
 from actors import handle, invitation, session, throttle
 from actors.handle import HandleHead
 from actors.messages import MailEntry
-from actors.runtime import refs
-from actors.runtime.rows import Table
 from actors.session import SessionHead
 from actors.uploads import DISCARDED, FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
 from actors.user import (
@@ -31,6 +29,8 @@ from actors.verify.report import Facts, Report, UserFacts
 from api import limits
 from api import types as t
 from api.files import part_bytes
+from runtime import refs
+from runtime.rows import Table
 
 
 def _began(pts: int) -> int:

@@ -8,11 +8,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from actors.runtime.placement import MOVED_BASE, Placement
-from actors.runtime.refs import KIND_NAMES, KINDS, ActorRef
-from actors.runtime.residence import residences_in
-from actors.runtime.rows import Table
-from actors.runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS
 from actors.verify.across import check_across
 from actors.verify.chats import ChatCheck
 from actors.verify.files import FileCheck
@@ -25,6 +20,11 @@ from actors.verify.users import (
     ThrottleCheck,
     UserCheck,
 )
+from runtime.placement import MOVED_BASE, Placement
+from runtime.refs import KIND_NAMES, KINDS, ActorRef
+from runtime.residence import residences_in
+from runtime.rows import Table
+from runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS
 from storage.keys import split_key
 from storage.port import BadKey
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from actors import chat, file, user
-from actors.media.listing import ChunkLine
-from actors.runtime import refs
-from actors.runtime.placement import MOVED_BASE, Placement
-from actors.runtime.refs import KINDS, ActorRef
-from actors.runtime.residence import residences_in
-from actors.runtime.rows import Table
 from api import limits
 from heliograph.admin.stored import host_folders, placement_of
+from media.listing import ChunkLine
+from runtime import refs
+from runtime.placement import MOVED_BASE, Placement
+from runtime.refs import KINDS, ActorRef
+from runtime.residence import residences_in
+from runtime.rows import Table
 from storage.folder import DataFolder
 from storage.keys import actor_prefix, split_key
 from storage.snapshot import Snapshot

@@ -9,8 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from actors.runtime.placement import partition_at, place_of
 from actors.verify import Finding
+from runtime.placement import partition_at, place_of
 from storage.node_folder import HOSTS
 from storage.port import StorageError
 from storage.snapshot import Snapshot

@@ -1,6 +1,6 @@
 """A moment that fits together across stores.
 
-Hosts send each other numbered messages (`actors.runtime.streams`). In a set of stores, each as it
+Hosts send each other numbered messages (`runtime.streams`). In a set of stores, each as it
 was after some record, every stream from a partition a to a partition b has to hold:
 
     what a has deleted from its outbox  <=  b's watermark  <=  what a has numbered
@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Protocol
 
-from actors.runtime.streams import NUMBERS, OUTBOX, WATERMARKS
 from api.clock import now_ms
+from runtime.streams import NUMBERS, OUTBOX, WATERMARKS
 from storage.backup.manifest import BackupError
 from storage.keys import split_key
 from storage.port import Writes

@@ -18,14 +18,10 @@ import msgspec
 from msgspec.structs import replace
 
 from actors import messages as i
-from actors.media.listing import ChunkLine
-from actors.passwords import check_new, prepared
-from actors.runtime import refs
-from actors.runtime.placement import own_partition
-from actors.runtime.refs import ActorRef
-from actors.runtime.secrets import metrics_token, read_token
 from api import methods as m
 from api.errors import ApiError
+from fronts.passwords import check_new, prepared
+from fronts.secrets import metrics_token, read_token
 from heliograph.failing import Told
 from heliograph.server.config import (
     NODE_FILE,
@@ -34,12 +30,16 @@ from heliograph.server.config import (
     node_temporary,
     ray_membership,
 )
+from media.listing import ChunkLine
+from runtime import refs
+from runtime.placement import own_partition
+from runtime.refs import ActorRef
 
 if TYPE_CHECKING:
-    from actors.runtime.replication.host_lines import Doors
-    from actors.runtime.replication.protocol import Mark, Seat
-    from actors.runtime.settings import Settings
     from heliograph.admin.stores import Node
+    from runtime.lines.host_lines import Doors
+    from runtime.replication.protocol import Mark, Seat
+    from shells.settings import Settings
     from storage.node_folder import Content
 
 log = logging.getLogger(__name__)
@@ -81,13 +81,13 @@ def _ray_address(data: Path) -> str:
 
 @contextlib.contextmanager
 def _connected(data: Path) -> Iterator[None]:
-    """Joined to the server's Ray cluster; `actors.runtime` may be imported only then, for Ray reads
+    """Joined to the server's Ray cluster; `runtime` may be imported only then, for Ray reads
     its environment when it is imported. Raises NotRunning."""
     address = _ray_address(data)
     os.environ.update(ray_membership(data.resolve()))
     import ray
 
-    from actors.runtime.transport import NAMESPACE
+    from shells.transport import NAMESPACE
 
     try:
         ray.init(
@@ -108,7 +108,7 @@ def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
     """Do something with a gateway to the running server. Raises NotRunning, ApiError."""
 
     async def main() -> R:
-        from actors.edge.edge import make_gateway
+        from shells.edge import make_gateway
 
         gateway = make_gateway(_settings(data))
         await gateway.start()
@@ -123,7 +123,7 @@ def _with_gateway(data: Path, work: Callable[[Any], Awaitable[R]]) -> R:
 
 class ClusterView(NamedTuple):
     """What the hosts of a server with copies say. `rows`: each host of its own copies (see
-    `actors.runtime.replication.member.Member.row`); `silent`: the hosts and media actors that do
+    `runtime.replication.member.Member.row`); `silent`: the hosts and media actors that do
     not answer."""
 
     seats: dict[str, Seat]
@@ -145,7 +145,7 @@ def _store_of(data: Path) -> Iterator[None]:
     os.environ.update(ray_membership(data.resolve()))
     if address == "auto":
         address = _address_here(data)
-    from actors.runtime.transport import key_values_of
+    from shells.transport import key_values_of
 
     with contextlib.ExitStack() as stack:
         try:
@@ -181,9 +181,9 @@ class Watch:
     def nodes(self) -> list[Node]:
         """The nodes of its cluster that answer and have its data; none of one that was started on
         one machine. Raises Unsettled where one dies while it is asked."""
-        from actors.runtime import cluster
         from heliograph.admin.remote import RemoteReader
         from heliograph.admin.stores import Node
+        from shells import cluster
 
         with _unsettled("a node could not be asked what it has"):
             homes = nodes_of(self._data, cluster.node_names())
@@ -195,7 +195,7 @@ class Watch:
 
     def media(self) -> set[str]:
         """The media actors that the server has. Raises Unsettled."""
-        from actors.media.actor import media_roster
+        from shells.media import media_roster
 
         with _unsettled("the media actors cannot be found"):
             return set(media_roster(self._settings).read())
@@ -229,7 +229,7 @@ def watching(data: Path) -> Iterator[Watch]:
 
 
 def _settings(data: Path) -> Settings:
-    from actors.runtime import cluster
+    from shells import cluster
 
     try:
         return cluster.settings()
@@ -247,10 +247,10 @@ def _settings_with_copies(data: Path) -> Settings:
 def _look(settings: Settings) -> ClusterView:
     """The hosts and media actors are asked by their own lines, as they ask each other: so it is
     told what is so, also where Ray knows less, or is not quite there."""
-    from actors.media.actor import media_roster
-    from actors.runtime import cluster
-    from actors.runtime.replication.gcs import GcsRoster
-    from actors.runtime.transport import Gcs
+    from shells import cluster
+    from shells.gcs import GcsRoster
+    from shells.media import media_roster
+    from shells.transport import Gcs
 
     seats = cluster.seats(settings.cluster_id)
     hosts = sorted(seats) or cluster.host_names(settings)
@@ -265,7 +265,7 @@ def _look(settings: Settings) -> ClusterView:
 
 async def _ask_all(roster: Doors, names: list[str], method: str) -> dict[str, Any]:
     """What each answers that answers."""
-    from actors.runtime.replication.host_lines import HostLines
+    from runtime.lines.host_lines import HostLines
 
     lines = HostLines(roster)
 
@@ -302,8 +302,8 @@ def media_view(data: Path) -> Iterator[MediaView]:
         import ray
         from ray.exceptions import RayError
 
-        from actors.media.actor import media_roster
-        from actors.runtime.transport import NAMESPACE
+        from shells.media import media_roster
+        from shells.transport import NAMESPACE
 
         settings = _settings(data)
         try:
@@ -347,7 +347,7 @@ def mark(
     Raises NotRunning, UnknownHost."""
     end_s = time.monotonic() + wait_s
     with _connected(data):
-        from actors.runtime import cluster
+        from shells import cluster
 
         settings = _settings_with_copies(data)
         seats = cluster.seats(settings.cluster_id)
@@ -377,8 +377,8 @@ def dedicate(data: Path, chat_id: str) -> i.Dedicated:
     ApiError."""
 
     async def work(gateway: Any) -> i.Dedicated:
-        from actors.runtime import cluster
         from heliograph.admin import own_hosts
+        from shells import cluster
 
         chat = refs.chat(chat_id)
         await gateway.ask(chat, i.WhereIs(), read=True)
@@ -402,7 +402,7 @@ def reset_password(data: Path, username: str, password: str) -> None:
         raise Told(f"this password cannot be set: {why}") from error
 
     async def work(gateway: Any) -> None:
-        from actors.auth import HASHER
+        from fronts.auth import HASHER
 
         holder = await _typed(gateway, i.Holder, refs.username(username), i.LookUp())
         if not holder.user_id:

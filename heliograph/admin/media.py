@@ -9,10 +9,10 @@ from pathlib import Path
 
 import lmdb
 
-from actors.media.here import CHUNKS
-from actors.media.placement import ranking
-from actors.runtime.replication.protocol import Seat
 from api.clock import now_ms
+from media.here import CHUNKS
+from media.placement import ranking
+from runtime.replication.protocol import Seat
 from storage.chunk_changes import Put
 from storage.chunk_codec import CorruptChunk, pack
 from storage.chunk_reader import ChunkReader, Held

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from actors.runtime.placement import place_of
-from actors.runtime.replication.protocol import Configuration, encode
+from runtime.placement import place_of
+from runtime.replication.protocol import Configuration, encode
 from storage.folder import HostFolder
 from storage.port import Writes
 from storage.replica import LmdbReplica, encode_record

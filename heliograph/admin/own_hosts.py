@@ -9,15 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from actors.runtime.placement import own_host, partition_of_own
-from actors.runtime.replication.protocol import Seat, Unavailable
 from api.errors import ApiError
 from heliograph.server import local_nodes
+from runtime.placement import own_host, partition_of_own
+from runtime.replication.protocol import Seat, Unavailable
 from storage.node_folder import Content
 
 if TYPE_CHECKING:
-    from actors.runtime import cluster
-    from actors.runtime.settings import Settings
+    from shells import cluster
+    from shells.settings import Settings
 
 FOUND_S_MAX = 60.0
 STEP_S = 0.25
@@ -79,7 +79,7 @@ def _marked(hosts: Iterable[str], seats: Mapping[str, Seat]) -> bool:
 async def make(data: Path, settings: Settings, partition: int) -> str:
     """Have a partition led that has a host for itself; returns the name of that. On one machine
     without copies there is nothing to do: who needs such a host starts it. Raises ApiError."""
-    from actors.runtime import cluster
+    from shells import cluster
 
     try:
         host, home = await _home(data, settings, partition)
@@ -97,10 +97,10 @@ async def make(data: Path, settings: Settings, partition: int) -> str:
 
 async def _home(data: Path, settings: Settings, partition: int) -> tuple[str, cluster.Home | None]:
     """The host, and its node where there are nodes. Raises Unavailable, TimeoutError."""
-    from actors.runtime import cluster
-    from actors.runtime.replication.gcs import GcsConfigStore, GcsRoster
-    from actors.runtime.transport import Gcs
     from heliograph.server.cluster import look
+    from shells import cluster
+    from shells.gcs import GcsConfigStore, GcsRoster
+    from shells.transport import Gcs
 
     names = cluster.node_names()
     if not names:
@@ -116,11 +116,11 @@ async def _home(data: Path, settings: Settings, partition: int) -> tuple[str, cl
 
 async def _founded(settings: Settings, host: str) -> None:
     """Wait until it leads, or others do for it. Raises Unavailable."""
-    from actors.runtime.replication.copies import Courier
-    from actors.runtime.replication.founding import found
-    from actors.runtime.replication.gcs import GcsConfigStore, GcsRoster
-    from actors.runtime.replication.host_lines import HostLines
-    from actors.runtime.transport import Gcs
+    from runtime.lines.host_lines import HostLines
+    from runtime.replication.copies import Courier
+    from runtime.replication.founding import found
+    from shells.gcs import GcsConfigStore, GcsRoster
+    from shells.transport import Gcs
 
     roster = GcsRoster(Gcs(), settings.cluster_id)
     lines = HostLines(roster)

@@ -15,11 +15,11 @@ from typing import Protocol
 
 import lmdb
 
-from actors.media.here import CHUNKS
-from actors.runtime.placement import place_of
 from heliograph.admin.copies import is_locked
 from heliograph.admin.cut import History, history_of
 from heliograph.admin.media import media_folders, readable, whole_copy
+from media.here import CHUNKS
+from runtime.placement import place_of
 from storage.backup.chunks import Cut, Row, cut_rows, describe, encode_rows, pack
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError

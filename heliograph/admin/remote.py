@@ -19,7 +19,7 @@ from storage.chunk_reader import Held
 from storage.port import StorageError
 
 if TYPE_CHECKING:
-    from actors.runtime.cluster import Home
+    from shells.cluster import Home
 
 ANSWER_S_MAX = 120.0
 """To open a store takes longest: all that is in its log is read."""

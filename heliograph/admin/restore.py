@@ -18,12 +18,12 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from actors.runtime.placement import MOVED_BASE, first_members, own_host, place_of
-from actors.runtime.refs import KINDS
-from actors.runtime.replication.protocol import Configuration, encode
 from actors.user import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
 from heliograph.admin.files import restore_files
 from heliograph.admin.media import writing_media
+from runtime.placement import MOVED_BASE, first_members, own_host, place_of
+from runtime.refs import KINDS
+from runtime.replication.protocol import Configuration, encode
 from storage.backup.chunks import Row
 from storage.backup.fill import NewFolder
 from storage.backup.manifest import BackupError, Manifest, PartitionRows

@@ -14,10 +14,6 @@ from pathlib import Path
 import msgspec
 
 from actors.chat import ALBUMS, HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
-from actors.runtime import refs
-from actors.runtime.placement import Placement
-from actors.runtime.refs import KINDS
-from actors.runtime.residence import residences_in
 from actors.user import DIALOGS
 from heliograph.admin.files import restore_files_of
 from heliograph.admin.media import writing_media
@@ -32,6 +28,10 @@ from heliograph.admin.sources import (
 )
 from heliograph.admin.stored import placement_of
 from heliograph.admin.stores import Stores
+from runtime import refs
+from runtime.placement import Placement
+from runtime.refs import KINDS
+from runtime.residence import residences_in
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError, DamagedBackup
 from storage.backup.repository import Repository

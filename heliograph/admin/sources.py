@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from actors.runtime.placement import place_of
-from actors.runtime.replication.protocol import Configuration, decode_configuration
 from heliograph.admin.copies import copies_in, hosts_in, is_locked
 from heliograph.admin.media import names_of
 from heliograph.admin.reader import Reader, Unsettled
 from heliograph.admin.stored import placement_of
 from heliograph.admin.stores import Node, Stores
+from runtime.placement import place_of
+from runtime.replication.protocol import Configuration, decode_configuration
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError
 from storage.folder import DataFolder

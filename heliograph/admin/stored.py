@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.runtime.placement import Placement, Replicated
-from actors.runtime.refs import KINDS
 from actors.user import HEAD, SESSIONS, UserHead
 from actors.verify import Chunks, Finding, Report, verify
 from heliograph.admin.copies import copies_in, hosts_in, newest, snapshots
 from heliograph.admin.media import chunks_in
+from runtime.placement import Placement, Replicated
+from runtime.refs import KINDS
 from storage.folder import DataFolder, Description
 from storage.keys import split_key
 from storage.port import StorageError

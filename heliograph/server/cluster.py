@@ -34,7 +34,7 @@ from storage.folder import VERSION, Description
 from storage.node_folder import Content
 
 if TYPE_CHECKING:
-    from actors.runtime.settings import Settings
+    from shells.settings import Settings
 
 log = logging.getLogger("heliograph.server")
 
@@ -54,8 +54,8 @@ def connect(data: Path) -> Any:
     os.environ.update(node_environment(data))
     import ray
 
-    from actors.runtime.process import log_to
-    from actors.runtime.transport import NAMESPACE
+    from shells.process import log_to
+    from shells.transport import NAMESPACE
 
     log_to(data, "cluster")
     try:
@@ -81,7 +81,7 @@ def start(
     from ray import serve
 
     import serve_app
-    from actors.runtime import cluster
+    from shells import cluster
 
     known = node_folder.look(Path(config.data)).cluster
     roster = cluster.seats(known.cluster_id) if known and known.copies > 1 else {}
@@ -139,7 +139,7 @@ def start(
 
 
 def _started_before(settings: Settings) -> bool:
-    from actors.runtime import cluster
+    from shells import cluster
 
     with contextlib.suppress(RuntimeError):
         return cluster.settings() == settings
@@ -164,7 +164,7 @@ def look(names: Iterable[str], say: Callable[[str], None]) -> dict[str, tuple[st
     """The path of each node's data folder, and what is in it. A node that does not answer for a
     minute is left out. Not sooner: a head that was started again takes the nodes that it remembers
     for alive until they have come back, or until it has missed them for a while."""
-    from actors.runtime import cluster
+    from shells import cluster
 
     found = {}
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
@@ -180,7 +180,7 @@ def look(names: Iterable[str], say: Callable[[str], None]) -> dict[str, tuple[st
 def wait_for_nodes(count: int, least: int, wait_s: float, say: Callable[[str], None]) -> list[str]:
     """Wait until so many nodes have joined; returns the names of all. Raises ClusterError if not
     even the least number came."""
-    from actors.runtime import cluster
+    from shells import cluster
 
     end_s = time.monotonic() + wait_s
     told = ""
@@ -201,7 +201,7 @@ def addresses(names: Iterable[str]) -> list[str]:
     """Where these nodes are."""
     import ray
 
-    from actors.runtime.names import NODE_RESOURCE
+    from shells.names import NODE_RESOURCE
 
     wanted = {NODE_RESOURCE + name for name in names}
     found = [
@@ -232,7 +232,7 @@ def stop(data: Path) -> None:
     connect(data)
     from ray import serve
 
-    from actors.runtime import cluster
+    from shells import cluster
 
     cluster.stop()
     cluster.end()

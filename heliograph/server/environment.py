@@ -14,7 +14,7 @@ from heliograph.server.ports import free_ports
 
 INLINE_BYTES_MAX = 1024 * 1024
 """What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond,
-so under load batches should be large (`actors.runtime.link`, `actors.runtime.fronts`)."""
+so under load batches should be large (`runtime.link`, `runtime.fronts`)."""
 FRONT_PORTS_FROM, FRONT_PORTS, FRONT_PORT_RANGES = 20_000, 100, 97
 """Where the front's replicas listen: a range for each server of the machine."""
 
@@ -80,7 +80,7 @@ def serve_environment(folder: Path, port: int, data: Path) -> dict[str, str]:
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         # The front never blocks, and bodies need not be handed from one thread to another.
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "actors.edge.guard:middleware",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "fronts.guard:middleware",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy.sh")),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),

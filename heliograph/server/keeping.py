@@ -63,5 +63,5 @@ class Keeper:
         )
 
     def wrong(self) -> dict[str, str]:
-        """What does not run, and why (see `actors.runtime.troubles.Troubles`)."""
+        """What does not run, and why (see `runtime.troubles.Troubles`)."""
         return {name: part.what for name, part in self._parts.items() if part.due_s is not None}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from actors.runtime.placement import partition_of_own
+from runtime.placement import partition_of_own
 from storage.folder import Description
 from storage.node_folder import Content
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from actors.runtime.names import NODE_RESOURCE
-from actors.runtime.placement import OWN
 from heliograph.server import worker
+from runtime.placement import OWN
+from shells.names import NODE_RESOURCE
 from storage import node_folder
 from storage.folder import Description
 

@@ -41,7 +41,7 @@ HEALTH_S = 2.0
 FAILURES_MAX = 5
 HTTP_S_MAX = 2.0
 STOP_S_MAX = 22.0
-"""More than it may take (`actors.runtime.cluster`), less than a supervisor waits."""
+"""More than it may take (`shells.cluster`), less than a supervisor waits."""
 
 
 def environment(config: ServerConfig) -> dict[str, str]:
@@ -180,7 +180,7 @@ def main() -> None:
     config = decode_config(sys.argv[1])
     adopt_orphans()
     os.environ.update(environment(config))
-    from actors.runtime.process import log_to
+    from shells.process import log_to
 
     log_to(Path(config.data), "server")
     stopping = threading.Event()

@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from actors.runtime.names import DATA_VARIABLE
-from actors.runtime.process import log_to
 from heliograph._reading import read_file
 from heliograph.failing import Told
 from heliograph.server.children import end_leftovers
 from heliograph.server.config import NODE_FILE, TOKEN_FILE, node_temporary, ray_membership
 from heliograph.server.environment import raise_file_limit, ray_environment, serve_environment
 from heliograph.server.node_supervisor import CannotStart, RayNode, locked, supervise
+from shells.names import DATA_VARIABLE
+from shells.process import log_to
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 TOKEN_BYTES_MIN, TOKEN_BYTES_MAX = 32, 4_096
@@ -96,7 +96,7 @@ def head_environment(data: Path) -> dict[str, str]:
 
 def ray_command(name: str, head: bool, options: Sequence[str]) -> list[str]:
     """The `ray start` of a node."""
-    from actors.runtime.names import NODE_RESOURCE
+    from shells.names import NODE_RESOURCE
 
     return [
         *(str(Path(sys.executable).with_name("ray")), "start", "--disable-usage-stats"),

@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from actors.runtime.troubles import Troubles
 from heliograph.server.children import adopt_orphans, end_descendants
 from heliograph.server.keeping import Keeper
 from heliograph.server.ray_processes import GCS, RAYLET, Ended, RayProcesses
+from runtime.troubles import Troubles
 
 log = logging.getLogger("heliograph.node")
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors.runtime.secrets import cluster_token, front_secret
+from fronts.secrets import cluster_token, front_secret
 from heliograph.server import local_nodes
 from heliograph.server.config import ServerConfig, decode_config
 from heliograph.server.environment import entrance_file
@@ -20,7 +20,7 @@ from storage import node_folder
 if TYPE_CHECKING:
     from ray.serve import Application
 
-    from actors.runtime.settings import Settings
+    from shells.settings import Settings
 
 DEPLOYED_STEP_S = 0.05
 log = logging.getLogger("heliograph.server")
@@ -28,7 +28,7 @@ log = logging.getLogger("heliograph.server")
 
 def settings_of(config: ServerConfig) -> Settings:
     """The runtime's part of the configuration."""
-    from actors.runtime.settings import Settings
+    from shells.settings import Settings
 
     return Settings(
         data=config.data,
@@ -74,7 +74,7 @@ def start(encoded: str) -> None:
     from ray import serve
 
     import serve_app
-    from actors.runtime.process import log_to
+    from shells.process import log_to
 
     config = decode_config(encoded)
     log_to(Path(config.data), "start")
@@ -108,7 +108,7 @@ def deploy(application: Application) -> None:
 
 
 def _start_actors(config: ServerConfig, settings: Settings) -> None:
-    from actors.runtime import cluster
+    from shells import cluster
 
     if config.nodes == 1:
         cluster.start(settings)
@@ -125,8 +125,8 @@ def _start_actors(config: ServerConfig, settings: Settings) -> None:
 def stop(encoded: str) -> None:
     """Stop them cleanly: the clients are asked to come back, the hosts close their folders. What is
     left of the cluster then holds nothing."""
-    from actors.runtime import cluster
-    from actors.runtime.process import log_to
+    from shells import cluster
+    from shells.process import log_to
 
     log_to(Path(decode_config(encoded).data), "stop")
     begun_s = time.monotonic()

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import psutil
 
-from actors.runtime.names import NODE_RESOURCE
 from heliograph.server.children import how, reap
+from shells.names import NODE_RESOURCE
 
 RAYLET, GCS = "raylet", "gcs_server"
 _NODE = re.compile(re.escape(NODE_RESOURCE) + r"([A-Za-z0-9._-]+)")

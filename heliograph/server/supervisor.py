@@ -19,11 +19,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from actors.runtime.process import log_to
 from heliograph.server import run_folder
 from heliograph.server.children import adopt_orphans, end_descendants, end_with_parent, how
 from heliograph.server.config import ServerConfig
 from heliograph.server.keeping import Pauses
+from shells.process import log_to
 
 log = logging.getLogger("heliograph.supervisor")
 

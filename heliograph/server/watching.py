@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
-from actors.runtime.troubles import Troubles
 from heliograph.server.keeping import Keeper
 from heliograph.server.ray_processes import GCS, Ended
+from runtime.troubles import Troubles
 
 log = logging.getLogger("heliograph.server")
 

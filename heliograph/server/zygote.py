@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from heliograph.server.worker import FAILED, FORKED, LENGTH_BYTES, MODULE, STANDARD
 
-IMPORTED: Final = (MODULE, "actors.auth", "actors.edge.asgi", "api.http", "heliograph.server.parts")
+IMPORTED: Final = (MODULE, "fronts.auth", "fronts.asgi", "api.http", "heliograph.server.parts")
 """With all that these import: what the processes of a server are made of."""
 OF_SERVE: Final = (
     *("fastapi", "grpc.aio", "grpc_reflection.v1alpha.reflection", "numpy"),

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from actors import chat, mailbox, user
-from actors.runtime import checkpointer, fronts, link, pipeline, shipper, streams
 from api import limits
 from api.limits import Flood
 from heliograph import _link
+from runtime import checkpointer, fronts, link, pipeline, shipper, streams
 
 DRAWN_P = 0.5
 

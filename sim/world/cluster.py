@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from actors.runtime.placement import Placement
+from runtime.placement import Placement
 from sim.world.edge import EdgeService
 from sim.world.host import HostService, Reach
 from sim.world.loop import Loop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.runtime.replication.protocol import (
+from runtime.replication.protocol import (
     Configuration,
     Mark,
     MemoryConfigStore,
@@ -54,7 +54,7 @@ class ConfigService:
 
 
 class Store:
-    """See `actors.runtime.replication.protocol.ConfigStore` and `Roster`."""
+    """See `runtime.replication.protocol.ConfigStore` and `Roster`."""
 
     def __init__(self, network: Network, process: Process) -> None:
         self._network = network

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from actors import messages as i
-from actors.edge.connection import CLOSE_S, Connection
-from actors.edge.gateway import Gateway
-from actors.runtime import refs
-from actors.runtime.link import HostCalls
-from actors.runtime.placement import Placement
-from actors.runtime.refs import NOBODY
 from api import limits
 from api import methods as m
 from api import types as t
+from fronts.connection import CLOSE_S, Connection
+from fronts.gateway import Gateway
+from runtime import refs
+from runtime.link import HostCalls
+from runtime.placement import Placement
+from runtime.refs import NOBODY
 from sim.world.pipe import Pipe
 from sim.world.process import Process
 
@@ -77,16 +77,16 @@ class EdgeService:
         return await self.gateway.call(params, caller)
 
     async def register(self, account: i.NewAccount) -> bytes:
-        """What `actors.auth` does to register somebody, without hashing a password."""
+        """What `fronts.auth` does to register somebody, without hashing a password."""
         return await self.gateway.ask(refs.username(account.username), account)
 
     async def log_in(self, user_id: int, login: i.NewLogin) -> bytes:
-        """What `actors.auth` does to log a device in, when the password was right."""
+        """What `fronts.auth` does to log a device in, when the password was right."""
         return await self.gateway.ask(refs.user(user_id), login)
 
 
 class _Socket:
-    """See `actors.edge.connection.Socket`."""
+    """See `fronts.connection.Socket`."""
 
     def __init__(self, edge: EdgeService, pipe: Pipe) -> None:
         self._edge = edge

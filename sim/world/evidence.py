@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from actors.chat import shown
-from actors.runtime.placement import Placement
-from actors.runtime.refs import private_peers
 from api import types as t
+from runtime.placement import Placement
+from runtime.refs import private_peers
 from sim.world.final import Final, Rows
 from sim.world.history import History, Op
 from sim.world.readback import ReadBack

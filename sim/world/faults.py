@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from actors.runtime.placement import OWN
+from runtime.placement import OWN
 from sim.world.cluster import Cluster
 from sim.world.network import Way
 from sim.world.pipe import Pipe

@@ -9,10 +9,10 @@ from actors import chat as c
 from actors import handle as h
 from actors import user as u
 from actors.messages import MailEntry
-from actors.runtime.layers import StoreReads
-from actors.runtime.placement import Placement
-from actors.runtime.refs import KINDS
-from actors.runtime.streams import DEAD, OUTBOX
+from runtime.layers import StoreReads
+from runtime.placement import Placement
+from runtime.refs import KINDS
+from runtime.streams import DEAD, OUTBOX
 from sim.world.cluster import Cluster
 from sim.world.disk import DiskStore
 from storage.keys import split_key

@@ -1,4 +1,4 @@
-"""A host in a simulated process: what `actors.runtime.host` is around the same pipeline."""
+"""A host in a simulated process: what `shells.host` is around the same pipeline."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 
 from actors.kinds import KINDS
-from actors.runtime.engine import Engine
-from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import Placement
+from runtime.engine import Engine
+from runtime.pipeline import Pipeline
+from runtime.placement import Placement
 from sim.world.disk import DiskStore
 from sim.world.network import Network
 from sim.world.process import Process
@@ -67,7 +67,7 @@ class HostService:
 
 
 class Reach:
-    """The calls of a host that a front makes; see `actors.runtime.link.HostCalls`."""
+    """The calls of a host that a front makes; see `runtime.link.HostCalls`."""
 
     def __init__(self, network: Network, caller: Process, name: str) -> None:
         self._network = network

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import asyncio
 
-from actors.edge.gateway import Gateway
 from actors.messages import Dedicate, WhereIs
-from actors.runtime import refs
-from actors.runtime.placement import Replicated, own_partition
-from actors.runtime.replication.copies import Courier
-from actors.runtime.replication.founding import found
-from actors.runtime.replication.protocol import Unavailable
 from api.errors import ApiError
+from fronts.gateway import Gateway
+from runtime import refs
+from runtime.placement import Replicated, own_partition
+from runtime.replication.copies import Courier
+from runtime.replication.founding import found
+from runtime.replication.protocol import Unavailable
 from sim.world.configs import Store
 from sim.world.edge import CONFIG
 from sim.world.process import Process

@@ -14,16 +14,16 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from actors.runtime import link
-from actors.runtime.fronts import FrontQueue
-from actors.runtime.replication import clock
 from heliograph import _client, _live
+from runtime import link
+from runtime.fronts import FrontQueue
+from runtime.replication import clock
 from sim.world.loop import Loop
 
 SOURCES = {
     "actors": logging.WARNING,
-    "actors.runtime.moves": logging.INFO,
-    "actors.runtime.replication": logging.INFO,
+    "runtime.moves": logging.INFO,
+    "runtime.replication": logging.INFO,
     "storage": logging.WARNING,
     "heliograph": logging.WARNING,
     "asyncio": logging.WARNING,

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from actors.runtime.steady import MemoryKeeper, SteadyClock
+from runtime.steady import MemoryKeeper, SteadyClock
 from sim.world.disk import Disk
 from sim.world.loop import Life, Loop, context_of, current_life, settle
 

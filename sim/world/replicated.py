@@ -1,4 +1,4 @@
-"""Hosts with copies of partitions in simulated processes: what `actors.runtime.replication.host` is
+"""Hosts with copies of partitions in simulated processes: what `shells.replicated_host` is
 around the same copies."""
 
 from __future__ import annotations
@@ -8,22 +8,16 @@ from typing import Any
 from zlib import crc32
 
 from actors.kinds import KINDS
-from actors.runtime.checkpointer import Checkpointer
-from actors.runtime.engine import Engine
-from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import (
-    Replicated,
-    own_host,
-    partition_at,
-    partition_of_own,
-    place_of,
-)
-from actors.runtime.replication.copies import Copies, Courier
-from actors.runtime.replication.copy import Copy
-from actors.runtime.replication.directory import Directory
-from actors.runtime.replication.leader import Leader
-from actors.runtime.replication.member import Member
-from actors.runtime.replication.protocol import (
+from runtime.checkpointer import Checkpointer
+from runtime.engine import Engine
+from runtime.pipeline import Pipeline
+from runtime.placement import Replicated, own_host, partition_at, partition_of_own, place_of
+from runtime.replication.copies import Copies, Courier
+from runtime.replication.copy import Copy
+from runtime.replication.directory import Directory
+from runtime.replication.leader import Leader
+from runtime.replication.member import Member
+from runtime.replication.protocol import (
     Configuration,
     MemoryConfigStore,
     MemoryRoster,
@@ -31,7 +25,7 @@ from actors.runtime.replication.protocol import (
     decode_configuration,
     first_configuration,
 )
-from actors.runtime.replication.steward import Steward
+from runtime.replication.steward import Steward
 from sim.world.cluster import Cluster
 from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
@@ -73,7 +67,7 @@ class Name(str):
 
 
 class Routes:
-    """How a process reaches whoever leads a partition; see `actors.runtime.transport.Routes`."""
+    """How a process reaches whoever leads a partition; see `shells.transport.Routes`."""
 
     def __init__(self, server: Server, process: Process) -> None:
         self._network = server.cluster.network
@@ -98,7 +92,7 @@ class Routes:
 
 
 class Place:
-    """The calls of whoever leads a partition; see `actors.runtime.link.HostCalls`."""
+    """The calls of whoever leads a partition; see `runtime.link.HostCalls`."""
 
     def __init__(self, routes: Routes, place: str) -> None:
         self._routes = routes
@@ -223,7 +217,7 @@ class ReplicatedService:
             replace_after_s=REPLACE_AFTER_S,
         )
 
-    # --- the shelf (see `actors.runtime.replication.copies.Shelf`) ------------------------------
+    # --- the shelf (see `runtime.replication.copies.Shelf`) ------------------------------
 
     def _given_away(self) -> dict[int, Configuration]:
         """The copies that this host had once."""

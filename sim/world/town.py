@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from actors import messages as i
-from actors.runtime.refs import MAX_ID
-from actors.tokens import new_token
 from api import types as t
 from api.errors import ApiError
+from fronts.tokens import new_token
+from runtime.refs import MAX_ID
 from sim.world.cluster import Cluster
 from sim.world.device import Device, Ways
 from sim.world.history import History

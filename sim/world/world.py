@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from actors.runtime.placement import Placement
 from api import limits
+from runtime.placement import Placement
 from sim.world.bounds import FLOODS, draw
 from sim.world.checkers import judge
 from sim.world.cluster import Cluster, pooled

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from actors.runtime.replication.leader import APPEND_BYTES
+from runtime.replication.leader import APPEND_BYTES
 from storage.log import SEGMENT_BYTES, Log
 
 RECORD_BYTES = 4_096

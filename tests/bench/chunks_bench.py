@@ -13,9 +13,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-from actors.media.memory import keep_memory
-from actors.media.shelf import GROUP_BYTES, Shelf
 from api.files import chunk_hash
+from media.memory import keep_memory
+from media.shelf import GROUP_BYTES, Shelf
 from storage.chunk_changes import Drop
 from storage.chunk_codec import CHUNK_BYTES_MAX
 from storage.chunks import ChunkStore

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from actors import messages as i
 from actors.kinds import KINDS
-from actors.runtime import refs, wire
-from actors.runtime.engine import Engine
-from actors.runtime.placement import Placement
-from actors.runtime.refs import EXEMPT, NOBODY, Caller
-from actors.runtime.wire import Request
+from runtime import refs, wire
+from runtime.engine import Engine
+from runtime.placement import Placement
+from runtime.refs import EXEMPT, NOBODY, Caller
+from runtime.wire import Request
 from storage.engine import LmdbStore
 
 PAIRS, BATCH, FRONT = 200, 160, "front"

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from actors.media.look import Kind, Looker
-from actors.media.look import picture as pictures
+from media.look import Kind, Looker
+from media.look import picture as pictures
 
 
 def photo(width: int, height: int) -> bytes:

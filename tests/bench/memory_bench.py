@@ -22,12 +22,12 @@ import msgspec
 
 from actors import messages as i
 from actors.kinds import KINDS
-from actors.runtime import refs, wire
-from actors.runtime.engine import Engine
-from actors.runtime.placement import Placement
-from actors.runtime.refs import EXEMPT, NOBODY, Caller
-from actors.runtime.wire import Request
 from api import methods as m
+from runtime import refs, wire
+from runtime.engine import Engine
+from runtime.placement import Placement
+from runtime.refs import EXEMPT, NOBODY, Caller
+from runtime.wire import Request
 from storage.engine import LmdbStore
 
 COMMIT_EVERY = 500

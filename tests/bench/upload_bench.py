@@ -23,16 +23,16 @@ import uvicorn
 import uvloop
 
 import heliograph
-from actors.media.chunks import PooledChunks
-from actors.media.http import MediaHttp
-from actors.media.memory import keep_memory
-from actors.media.pool import Pool
-from actors.media.service import MediaService
-from actors.runtime.replication.door import Address, Door, connect
-from actors.runtime.replication.lines import Clerk, Lines
-from actors.runtime.replication.protocol import Seat
 from api.http import App
+from fronts.files.http import MediaHttp
+from fronts.files.service import MediaService
 from heliograph.server.ports import free_ports
+from media.chunks import PooledChunks
+from media.memory import keep_memory
+from media.pool import Pool
+from runtime.lines.door import Address, Door, connect
+from runtime.lines.lines import Clerk, Lines
+from runtime.replication.protocol import Seat
 from storage.chunks import ChunkStore
 from tests.bench.media_bench import CONNECTIONS, MEGABYTE, fill, uploads, written
 from tests.unit.media.desk import Backend, Desk
@@ -45,7 +45,7 @@ def stop(error: BaseException) -> None:
 
 
 async def serve_media(pipe: Connection, folder: Path) -> None:
-    from actors.media.shelf import Shelf
+    from media.shelf import Shelf
 
     keep_memory()
     shelf = Shelf(ChunkStore(folder), lambda: time.time_ns() // 1_000_000, stop)

@@ -22,12 +22,12 @@ import psutil
 import zstandard
 from PIL import Image
 
-from actors.runtime import refs
-from actors.runtime.placement import Placement
-from actors.runtime.refs import ActorRef
 from api import methods as m
 from api.errors import ApiError
 from heliograph import Client
+from runtime import refs
+from runtime.placement import Placement
+from runtime.refs import ActorRef
 from storage.folder import DataFolder
 from tests.formats.folders import ARCHIVES, PASSWORD, Archive, Packed, Told, seen_by
 from tests.integration.running import RunningServer, flows, kill_all_in, turns

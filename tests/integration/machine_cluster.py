@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from actors.runtime import refs
-from actors.runtime.placement import own_host, own_partition
 from heliograph.admin.copies import hosts_in
 from heliograph.admin.stored import verify_folder
+from runtime import refs
+from runtime.placement import own_host, own_partition
 from tests.integration.machine_folders import DATA, HOME
 from tests.integration.machines import Machine
 from tests.integration.running import ROOT, UNLIMITED, wait_for

@@ -17,8 +17,8 @@ from weakref import WeakSet
 import httpx2
 import psutil
 
-from actors.runtime.secrets import metrics_token, read_token
 from api.urls import bracketed
+from fronts.secrets import metrics_token, read_token
 from heliograph.server.config import TOKEN_FILE
 from heliograph.server.ports import free_ports
 

@@ -15,9 +15,9 @@ import pytest
 
 import heliograph
 from actors.chat import MESSAGES
-from actors.runtime import refs
-from actors.runtime.placement import Replicated
-from actors.runtime.refs import KINDS
+from runtime import refs
+from runtime.placement import Replicated
+from runtime.refs import KINDS
 from storage.engine import database_name
 from storage.keys import actor_prefix
 from tests.integration.running import (

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import heliograph
-from actors.runtime import refs
-from actors.runtime.refs import ActorRef
 from heliograph.admin.stored import placement_of
+from runtime import refs
+from runtime.refs import ActorRef
 from storage.folder import DataFolder
 from tests.integration.running import RunningServer, verify, wait_for
 from tests.integration.test_client import Four, all_have, run, talk

@@ -16,10 +16,10 @@ import lmdb
 import pytest
 
 import heliograph
-from actors.runtime import refs
-from actors.runtime.placement import Placement
 from api.limits import TEXT_CHARS_MAX
 from heliograph.admin.stored import placement_of
+from runtime import refs
+from runtime.placement import Placement
 from storage.engine import database_name
 from storage.folder import DataFolder
 from storage.keys import actor_prefix

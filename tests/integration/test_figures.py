@@ -11,8 +11,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.metrics import DESCRIPTIONS, ONLY_WITH_COPIES
 from api import limits
+from fronts.metrics import DESCRIPTIONS, ONLY_WITH_COPIES
 from tests.integration.raw_socket import register
 from tests.integration.refusals import check_refusal
 from tests.integration.running import ROOT, RunningServer, wait_for

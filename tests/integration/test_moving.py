@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.runtime import refs
-from actors.runtime.placement import own_partition
-from actors.runtime.refs import KINDS
 from heliograph.admin.stored import host_folders
+from runtime import refs
+from runtime.placement import own_partition
+from runtime.refs import KINDS
 from storage.keys import split_key
 from storage.snapshot import Snapshot
 from tests.integration.running import (

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from actors.runtime import refs
-from actors.runtime.placement import own_host, own_partition, place_of
+from runtime import refs
+from runtime.placement import own_host, own_partition, place_of
 from tests.integration.running import (
     LOAD_S_MAX,
     RunningServer,

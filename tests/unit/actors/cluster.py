@@ -13,17 +13,17 @@ from typing import Any
 
 import msgspec
 
-from actors.edge.gateway import Gateway
-from actors.edge.routes import ROUTES
-from actors.runtime.engine import Engine
-from actors.runtime.link import Answer
-from actors.runtime.placement import Placement
-from actors.runtime.refs import NOBODY, ActorRef, Caller
-from actors.runtime.turn import Message, envelope_of
-from actors.runtime.wire import Request
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from fronts.gateway import Gateway
+from fronts.routes import ROUTES
+from runtime.engine import Engine
+from runtime.link import Answer
+from runtime.placement import Placement
+from runtime.refs import NOBODY, ActorRef, Caller
+from runtime.turn import Message, envelope_of
+from runtime.wire import Request
 from storage.memory import MemoryStore
 from tests.unit.actors.town import Town, declared
 

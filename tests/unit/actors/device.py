@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from actors.runtime import refs
-from actors.runtime.refs import Caller
 from api import methods as m
 from api import types as t
 from api.frames import encode
 from heliograph._sync import Gate, own_message
 from heliograph._wire import decode_difference
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.cluster import Cluster
 
 PAGE = 7

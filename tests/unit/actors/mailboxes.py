@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from actors import messages as i
-from actors.runtime import refs
-from actors.runtime.refs import Caller
 from api import methods as m
 from api import types as t
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.town import Town
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from actors.edge.routes import ROUTES
-from actors.runtime.refs import KINDS, NOBODY, ActorRef, Caller
-from actors.runtime.turn import ReadView
 from api import methods as m
 from api.errors import ApiError
+from fronts.routes import ROUTES
+from runtime.refs import KINDS, NOBODY, ActorRef, Caller
+from runtime.turn import ReadView
 from storage.keys import KEY_BYTES_MAX, actor_prefix
 from tests.unit.actors.town import Town
 

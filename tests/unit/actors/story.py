@@ -7,11 +7,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from actors.chat import MESSAGES, shown
-from actors.runtime import refs
-from actors.runtime.refs import KINDS, Caller
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from runtime import refs
+from runtime.refs import KINDS, Caller
 from storage.keys import actor_prefix, prefix_end
 from tests.unit.actors.cluster import Cluster
 

@@ -9,16 +9,16 @@ import pytest
 
 from actors import messages as i
 from actors import session, user
-from actors.runtime import refs, wire
-from actors.runtime.refs import NOBODY, ActorRef, Caller
-from actors.runtime.streams import system_prefix
-from actors.runtime.timers import BY_NAME, BY_TIME
 from actors.session import IDLE_MS_MAX
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from api.frames import Close
+from runtime import refs, wire
+from runtime.refs import NOBODY, ActorRef, Caller
+from runtime.streams import system_prefix
+from runtime.timers import BY_NAME, BY_TIME
 from storage.keys import prefix_end
 from tests.unit.actors.rows import pass_time, refused, refused_call, rows_of, stored, unchanged
 from tests.unit.actors.town import FRONT, OK, Town

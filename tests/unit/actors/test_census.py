@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from actors import census
-from actors.census import Census
+from fronts import census
+from fronts.census import Census
 
 
 @pytest.fixture(autouse=True)

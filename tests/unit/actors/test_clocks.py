@@ -8,14 +8,14 @@ import pytest
 
 from actors import messages as i
 from actors import session, throttle
-from actors.media.tickets import Pass, Seal, Ticket
-from actors.runtime import refs
-from actors.runtime.refs import ActorRef
-from actors.runtime.steady import MemoryKeeper, SteadyClock
+from actors.tickets import Pass, Seal, Ticket
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from runtime import refs
+from runtime.refs import ActorRef
+from runtime.steady import MemoryKeeper, SteadyClock
 from tests.unit.actors.mailboxes import log_in
 from tests.unit.actors.town import FRONT, Town
 

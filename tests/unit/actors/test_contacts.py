@@ -9,12 +9,12 @@ import pytest
 
 from actors import messages as i
 from actors import user
-from actors.runtime import refs
-from actors.runtime.refs import ActorRef, Caller
 from actors.user import BLOCKED, HEAD, ONLINE_MS_MAX
 from api import limits
 from api import methods as m
 from api import types as t
+from runtime import refs
+from runtime.refs import ActorRef, Caller
 from tests.unit.actors import mailboxes
 from tests.unit.actors.mailboxes import acknowledge, pts_of, read
 from tests.unit.actors.rows import refused, refused_call, rows_of, unchanged

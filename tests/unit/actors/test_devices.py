@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from actors.runtime import refs
 from api import limits
 from api import methods as m
 from api.errors import ApiError
+from runtime import refs
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import Device, fetch
 

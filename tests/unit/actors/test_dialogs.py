@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from actors import chat_reads
 from actors import group as group_actor
 from actors.chat import MEMBERS
-from actors.runtime import refs
-from actors.runtime.refs import Caller
 from api import methods as m
 from api import types as t
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import Device, fetch
 from tests.unit.actors.rows import rows_of

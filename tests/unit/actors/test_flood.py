@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from actors import chat as chats
 from actors import messages as i
 from actors import throttle
-from actors.runtime import refs
-from actors.runtime.refs import EXEMPT, Caller
 from actors.user import BUCKETS
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from api.limits import Flood
+from runtime import refs
+from runtime.refs import EXEMPT, Caller
 from tests.unit.actors.rows import pass_time, rows_of, stored, unchanged
 from tests.unit.actors.town import Town
 

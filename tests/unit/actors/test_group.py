@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from actors.chat import MEMBERS, MemberRow
-from actors.media.tickets import Seal, Ticket
-from actors.runtime import refs
-from actors.runtime.refs import Caller
+from actors.tickets import Seal, Ticket
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.rows import refused, refused_call, rows_of, unchanged
 from tests.unit.actors.town import OK, Town
 

@@ -6,10 +6,10 @@ import pytest
 
 from actors import messages as i
 from actors.handle import HEAD
-from actors.runtime import refs
-from actors.runtime.refs import Caller
 from api import methods as m
 from api.errors import ApiError
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.rows import refused, rows_of
 from tests.unit.actors.town import Town
 

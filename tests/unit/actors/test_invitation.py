@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from actors import messages as i
 from actors.invitation import HEAD, USES, Use
-from actors.runtime import refs
-from actors.runtime.refs import ActorRef, Caller
 from actors.verify import verify
 from api import methods as m
 from api.errors import ApiError
+from runtime import refs
+from runtime.refs import ActorRef, Caller
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.rows import refused, rows_of, stored, unchanged
 from tests.unit.actors.town import OK, Town

@@ -9,12 +9,12 @@ import pytest
 from actors import chat as actors_chat
 from actors import mailbox, user
 from actors.chat import MEMBERS
-from actors.runtime import refs, rows
-from actors.runtime.refs import Caller
 from actors.user import HEAD, RECENT_MAX
 from api import limits
 from api import methods as m
 from api import types as t
+from runtime import refs, rows
+from runtime.refs import Caller
 from tests.unit.actors.mailboxes import (
     Pair,
     acknowledge,

@@ -15,9 +15,9 @@ from msgspec.structs import fields
 from actors import messages
 from actors.kinds import KINDS
 from actors.messages import Arrived, Copied, Dedicate, Internal, WhereIs
-from actors.runtime import wire
-from actors.runtime.refs import MAX_ID, ActorRef, Caller, chat, user
-from actors.runtime.wire import Envelope, ReplyTo
+from runtime import wire
+from runtime.refs import MAX_ID, ActorRef, Caller, chat, user
+from runtime.wire import Envelope, ReplyTo
 
 LEAST: dict[Any, Any] = {
     int: 0,

@@ -8,11 +8,11 @@ from random import Random
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.kinds import KINDS
-from actors.metrics import DESCRIPTIONS, prometheus_text
-from actors.runtime import host
-from actors.runtime.engine import Engine
-from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import Placement
+from fronts.metrics import DESCRIPTIONS, prometheus_text
+from runtime.engine import Engine
+from runtime.pipeline import Pipeline
+from runtime.placement import Placement
+from shells import host
 from storage.memory import MemoryStore
 
 

@@ -22,13 +22,13 @@ from hypothesis.stateful import (
 )
 
 from actors import messages as i
-from actors.media.tickets import Seal, Ticket
-from actors.runtime import refs
-from actors.runtime.refs import Caller
+from actors.tickets import Seal, Ticket
 from actors.verify import verify
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from runtime import refs
+from runtime.refs import Caller
 from tests.profile import tries
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import PAGE, Device, Shown, fetch, history

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from actors.messages import Dedicate, WhereIs
-from actors.runtime import moves, refs
-from actors.runtime.placement import MOVED_BASE, own_partition
 from actors.verify import verify
 from api import methods as m
 from api.errors import ApiError
+from runtime import moves, refs
+from runtime.placement import MOVED_BASE, own_partition
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import fetch
 from tests.unit.actors.story import log_of

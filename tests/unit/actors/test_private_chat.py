@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from actors.chat import SENDS
-from actors.runtime import refs
-from actors.runtime.refs import Caller
 from api import limits
 from api import methods as m
 from api.errors import ApiError
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.rows import refused_call, rows_of
 from tests.unit.actors.town import Town
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from actors import messages as i
 from actors import throttle
-from actors.runtime.refs import ActorRef
 from actors.throttle import (
     ADDRESSES_MAX,
     FADE_MS,
@@ -24,6 +23,7 @@ from actors.throttle import (
     WAIT_MS_MAX_PER_ACCOUNT,
     WAIT_MS_MAX_PER_ADDRESS,
 )
+from runtime.refs import ActorRef
 from tests.unit.actors.rows import rows_of, unchanged
 from tests.unit.actors.town import OK, Town
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime.refs import MAX_ID
-from actors.tokens import new_token, parse_token
 from api.errors import ApiError
 from api.methods import SayHello
+from fronts.tokens import new_token, parse_token
+from runtime.refs import MAX_ID
 
 IDS = st.integers(1, MAX_ID)
 SECRET = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")

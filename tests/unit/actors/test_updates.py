@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from actors import messages as i
-from actors.runtime import refs
-from actors.runtime.refs import Caller
 from actors.user import MAILBOX, TRIM_STEP
 from api import limits
 from api import methods as m
 from api import types as t
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.mailboxes import (
     Pair,
     acknowledge,

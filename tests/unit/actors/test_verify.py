@@ -14,14 +14,14 @@ from actors import handle
 from actors import messages as i
 from actors import session as s
 from actors import user as u
-from actors.runtime import refs
-from actors.runtime.refs import KINDS, ActorRef
-from actors.runtime.rows import Table
-from actors.runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS, system_prefix
 from actors.verify import Finding, Report, verify
 from actors.verify.report import FINDINGS_MAX
 from api import limits
 from api import methods as m
+from runtime import refs
+from runtime.refs import KINDS, ActorRef
+from runtime.rows import Table
+from runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS, system_prefix
 from storage.keys import actor_prefix, split_key, u64
 from tests.unit.actors.cluster import Cluster
 

@@ -12,16 +12,16 @@ from typing import Any
 import msgspec
 
 from actors import messages as i
-from actors.edge.routes import ROUTES
 from actors.kinds import KINDS
-from actors.runtime import refs, wire
-from actors.runtime.engine import Engine
-from actors.runtime.placement import Placement
-from actors.runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
-from actors.runtime.wire import MOVED, PUSH, REFUSE, REPLY, Out, Request
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from fronts.routes import ROUTES
+from runtime import refs, wire
+from runtime.engine import Engine
+from runtime.placement import Placement
+from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
+from runtime.wire import MOVED, PUSH, REFUSE, REPLY, Out, Request
 from storage.memory import MemoryStore
 from storage.port import Store
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from actors import messages as i
-from actors.media.here import CHUNKS
-from actors.runtime import refs
 from api import methods as m
 from heliograph.admin import backup, stored
+from media.here import CHUNKS
+from runtime import refs
 from storage import snapshot
 from storage.chunks import ChunkStore
 from storage.engine import LmdbStore

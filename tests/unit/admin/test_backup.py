@@ -12,9 +12,6 @@ import msgspec
 import pytest
 
 from actors import messages as i
-from actors.runtime import refs
-from actors.runtime.placement import Placement
-from actors.runtime.refs import KINDS, Caller
 from actors.user import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM, UserHead
 from actors.verify.report import Facts, Report
 from actors.verify.users import UserCheck
@@ -23,6 +20,9 @@ from heliograph.admin import backup as backing
 from heliograph.admin.moments import shown, unix_ms
 from heliograph.admin.restore import Leap
 from heliograph.admin.stored import accounts, verify_folder
+from runtime import refs
+from runtime.placement import Placement
+from runtime.refs import KINDS, Caller
 from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
 from storage.engine import LmdbStore

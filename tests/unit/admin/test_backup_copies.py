@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.replication.protocol import Configuration, decode_configuration, encode
 from heliograph.admin import sources
 from heliograph.admin.mend_copies import write_to_copies
 from heliograph.admin.reader import Reader, Unsettled
 from heliograph.admin.sources import RunningCopies, known_here
 from heliograph.admin.stored import verify_folder
 from heliograph.admin.stores import Stores
+from runtime.replication.protocol import Configuration, decode_configuration, encode
 from storage.backup.follower import Follower
 from storage.backup.repository import Repository
 from storage.engine import LmdbStore

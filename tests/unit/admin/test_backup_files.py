@@ -13,9 +13,6 @@ from typing import Any
 import lmdb
 import pytest
 
-from actors.media.here import CHUNKS
-from actors.media.placement import ranking
-from actors.runtime.replication.protocol import Seat
 from api.files import chunk_hash, file_id
 from heliograph.admin import backup as backing
 from heliograph.admin import files
@@ -23,6 +20,9 @@ from heliograph.admin.checking import FilesIn
 from heliograph.admin.media import ChunksIn, MediaStores, chunks_in
 from heliograph.admin.reader import Reader
 from heliograph.admin.stored import verify_folder
+from media.here import CHUNKS
+from media.placement import ranking
+from runtime.replication.protocol import Seat
 from storage.backup.fill import NewFolder
 from storage.backup.index import held_in
 from storage.backup.repository import Repository

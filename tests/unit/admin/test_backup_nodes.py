@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 import ray
 
-from actors.runtime import cluster as runtime_cluster
-from actors.runtime.placement import place_of
-from actors.runtime.replication.protocol import Configuration, encode
-from actors.runtime.settings import Settings
 from api.files import chunk_hash
 from heliograph.admin import backup as backing
 from heliograph.admin import live, reader, remote
 from heliograph.admin.reader import Reader, Reading, Unsettled
 from heliograph.admin.stores import Node, Stores
+from runtime.placement import place_of
+from runtime.replication.protocol import Configuration, encode
+from shells import cluster as runtime_cluster
+from shells.settings import Settings
 from storage import node_folder
 from storage.backup.chunks import Cut, Row
 from storage.backup.index import held_in

@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from actors.runtime.secrets import metrics_token
+from fronts.secrets import metrics_token
 from heliograph.admin import commands
 from heliograph.cli import app
 from heliograph.failing import Told

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.runtime.streams import NUMBERS, OUTBOX, WATERMARKS, system_prefix
 from heliograph.admin import cut
 from heliograph.admin.cut import History, NoCut, earliest_cut, find_cut, history_of
+from runtime.streams import NUMBERS, OUTBOX, WATERMARKS, system_prefix
 from storage.keys import u64
 from storage.port import Writes
 from tests.profile import tries

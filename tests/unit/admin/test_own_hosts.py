@@ -11,13 +11,13 @@ import lmdb
 import pytest
 
 from actors.chat import MESSAGES
-from actors.runtime.placement import MOVED_BASE, own_host, place_of
-from actors.runtime.refs import KINDS
-from actors.runtime.replication.protocol import Mark, Seat, Unavailable
 from heliograph.admin.own_hosts import Place, place
 from heliograph.admin.restore_chat import restore_chat
 from heliograph.admin.sources import _led, has_all_hosts, known_here
 from heliograph.admin.stored import verify_folder
+from runtime.placement import MOVED_BASE, own_host, place_of
+from runtime.refs import KINDS
+from runtime.replication.protocol import Mark, Seat, Unavailable
 from storage.engine import database_name
 from storage.folder import Description
 from storage.keys import actor_prefix, u64

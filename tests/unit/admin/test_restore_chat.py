@@ -25,14 +25,14 @@ from actors.chat import (
     MessageRow,
 )
 from actors.messages import Dedicate
-from actors.runtime import refs
-from actors.runtime.placement import own_partition
-from actors.runtime.refs import KINDS, Caller
 from api import methods as m
 from api import types as t
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
 from heliograph.admin.restore_chat import _rows, restore_chat
 from heliograph.admin.stored import placement_of, verify_folder
+from runtime import refs
+from runtime.placement import own_partition
+from runtime.refs import KINDS, Caller
 from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
 from storage.engine import LmdbStore, database_name

@@ -12,15 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.media.listing import ChunkLine
-from actors.runtime import refs
-from actors.runtime.placement import own_host, own_partition
-from actors.runtime.refs import KINDS, partition_of
-from actors.runtime.residence import RESIDENCES, Phase, Residence
 from api import limits
 from api import methods as m
 from heliograph.admin import live
 from heliograph.admin.accounting import ChunkUse, chunk_use, file_use
+from media.listing import ChunkLine
+from runtime import refs
+from runtime.placement import own_host, own_partition
+from runtime.refs import KINDS, partition_of
+from runtime.residence import RESIDENCES, Phase, Residence
 from storage.engine import LmdbStore
 from storage.folder import DataFolder
 from storage.keys import actor_prefix

@@ -9,10 +9,10 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from actors.runtime.placement import Placement
 from actors.verify import Report
 from heliograph.admin import stored
 from heliograph.admin.stored import accounts, placement_of, verify_folder
+from runtime.placement import Placement
 from storage.engine import LmdbStore, database_name
 from storage.folder import DataFolder
 from storage.port import DataFolderError, StorageFailed

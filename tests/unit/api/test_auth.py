@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import auth as auth_module
 from actors import messages as i
-from actors.auth import HASHER, AuthService, Passwords, Place
-from actors.passwords import prepared, spellings
-from actors.runtime import refs
-from actors.runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
-from actors.runtime.settings import Settings
 from api import methods as m
 from api import names
 from api import types as t
 from api.errors import ApiError
+from fronts import auth as auth_module
+from fronts.auth import HASHER, AuthService, Passwords, Place
+from fronts.passwords import prepared, spellings
+from runtime import refs
+from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
+from shells.settings import Settings
 
 PASSWORD = "correct horse"
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import heliograph as h
-from actors.runtime.refs import Caller
 from api import methods as m
 from api.errors import ApiError
 from heliograph.chat.model import ChatState, Model, Pending
+from runtime.refs import Caller
 from tests.profile import tries
 from tests.unit.chat.village import Update, Village
 

@@ -15,13 +15,13 @@ import msgspec
 
 import heliograph as h
 from actors import messages as i
-from actors.media.tickets import Seal, Ticket
-from actors.runtime import refs
-from actors.runtime.refs import Caller
+from actors.tickets import Seal, Ticket
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from heliograph._methods import Methods
+from runtime import refs
+from runtime.refs import Caller
 from tests.unit.actors.town import Town
 from tests.unit.chat.pictures import preview_of
 from tests.unit.media.desk import id_of

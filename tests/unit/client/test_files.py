@@ -13,7 +13,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import heliograph
-from actors.media.look import Look
 from api import limits
 from api import methods as m
 from api import types as t
@@ -22,6 +21,7 @@ from api.files import name_in
 from api.visible import as_line
 from heliograph import _files
 from heliograph._saving import NAME_BYTES_MAX, draft_of, free_place, saved_name
+from media.look import Look
 from tests.unit.client import driving
 from tests.unit.client.fake_server import Server
 from tests.unit.client.files_at_desk import TEST_S_MAX, Served, run

@@ -14,18 +14,18 @@ import msgspec
 import pytest
 
 from actors import messages as i
-from actors.edge.connection import Connection
-from actors.edge.gateway import Gateway
 from actors.kinds import KINDS
-from actors.runtime import refs
-from actors.runtime.engine import Engine
-from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import Placement
-from actors.runtime.refs import EXEMPT, Caller
-from actors.tokens import new_token
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from fronts.connection import Connection
+from fronts.gateway import Gateway
+from fronts.tokens import new_token
+from runtime import refs
+from runtime.engine import Engine
+from runtime.pipeline import Pipeline
+from runtime.placement import Placement
+from runtime.refs import EXEMPT, Caller
 from storage.memory import MemoryStore
 from tests.unit.actors.town import declared
 

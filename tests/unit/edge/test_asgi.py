@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.edge import asgi
-from actors.edge.connection import CLOSE_S
 from api import limits
 from api import methods as m
 from api.frames import Close
+from fronts import asgi
+from fronts.connection import CLOSE_S
 from tests.unit.edge.kit import Person, Server, settled
 from tests.unit.runtime.fake_time import fake_loop, run
 

@@ -15,10 +15,10 @@ import uvloop
 from uvicorn.protocols.websockets import auto
 from uvicorn.server import ServerState
 
-from actors.edge import asgi, bounded
-from actors.edge.bounded import BoundedWebSocket
 from api import limits
 from api.frames import Close
+from fronts import asgi, bounded
+from fronts.bounded import BoundedWebSocket
 from tests.unit.edge.kit import Person, Server
 from tests.unit.edge.raw_client import (
     BINARY,

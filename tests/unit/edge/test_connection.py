@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from actors.edge.connection import HELLO_LOOK_S, KEEP_ALIVE_S
 from actors.user import ONLINE_MS_MAX
 from api import limits
 from api import methods as m
 from api.frames import Close
+from fronts.connection import HELLO_LOOK_S, KEEP_ALIVE_S
 from tests.unit.edge.kit import Client, Person, Server, settled, turns_of_the_loop
 from tests.unit.runtime.fake_time import run
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from actors import messages as i
-from actors.edge.gateway import Gateway
-from actors.runtime import refs
-from actors.runtime.fronts import FrontQueue
-from actors.runtime.placement import own_partition
-from actors.runtime.wire import Out
 from api import methods as m
+from fronts.gateway import Gateway
+from runtime import refs
+from runtime.fronts import FrontQueue
+from runtime.placement import own_partition
+from runtime.wire import Out
 from tests.unit.edge.kit import Client, Person, Server, turns_of_the_loop
 from tests.unit.runtime.fake_time import fake_loop, run
 

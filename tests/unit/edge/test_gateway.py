@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.edge.gateway import COMPLETED, Gateway
-from actors.edge.routes import ROUTES
-from actors.runtime import link, refs
-from actors.runtime.refs import EXEMPT
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
+from fronts.gateway import COMPLETED, Gateway
+from fronts.routes import ROUTES
+from runtime import link, refs
+from runtime.refs import EXEMPT
 from tests.unit.edge.kit import (
     CONFIG,
     Client,

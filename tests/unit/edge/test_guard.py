@@ -9,10 +9,10 @@ import pytest
 from uvicorn.protocols.http import auto as http_auto
 from uvicorn.protocols.websockets import auto
 
-from actors.edge import guard
-from actors.edge.bounded import BoundedWebSocket
-from actors.edge.guard import CLIENT_HEADER, FRONT_HEADER, Guard, Message
-from actors.runtime.secrets import TOKEN_VARIABLE, front_secret, metrics_token
+from fronts import guard
+from fronts.bounded import BoundedWebSocket
+from fronts.guard import CLIENT_HEADER, FRONT_HEADER, Guard, Message
+from fronts.secrets import TOKEN_VARIABLE, front_secret, metrics_token
 
 SECRET = b"secret"
 PROOF = (FRONT_HEADER, SECRET)

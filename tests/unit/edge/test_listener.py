@@ -11,12 +11,12 @@ import msgspec
 import pytest
 import uvloop
 
-from actors.edge import listener as module
-from actors.edge.listener import Listener
 from api import limits
 from api import methods as m
 from api.addresses import NO_PROXIES, Callers
 from api.frames import Close
+from fronts import listener as module
+from fronts.listener import Listener
 from tests.unit.edge.kit import Person, Server
 from tests.unit.edge.raw_client import (
     BINARY,

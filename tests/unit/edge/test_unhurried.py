@@ -11,9 +11,9 @@ import uvloop
 from uvicorn.protocols.http import auto
 from uvicorn.server import ServerState
 
-from actors.edge import unhurried
-from actors.edge.bounded import bound_uvicorn
-from actors.edge.unhurried import NOT_AHEAD, UnhurriedHttp
+from fronts import unhurried
+from fronts.bounded import bound_uvicorn
+from fronts.unhurried import NOT_AHEAD, UnhurriedHttp
 from tests.unit.edge.raw_client import TEST_S_MAX
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -18,11 +18,11 @@ import sys
 import threading
 from collections.abc import Callable
 
-from actors.media.look import kernel, picture
-from actors.media.look.sandbox import confine
-from actors.media.look.types import Inspect, Job, Sound, Type
-from actors.media.look.worker import FINDINGS, INPUT, OUTPUT, tell
-from actors.media.look.zygote import serve
+from media.look import kernel, picture
+from media.look.sandbox import confine
+from media.look.types import Inspect, Job, Sound, Type
+from media.look.worker import FINDINGS, INPUT, OUTPUT, tell
+from media.look.zygote import serve
 
 DONE = 9999
 FOLDER = sys.argv[1] if __name__ == "__main__" else ""

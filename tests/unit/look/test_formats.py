@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
-from actors.media.look import Look, Looker
-from actors.media.look.mime import mime_of
+from media.look import Look, Looker
+from media.look.mime import mime_of
 from tests.unit.look import samples
 
 pytestmark = pytest.mark.filterwarnings("ignore:IM image format is deprecated")

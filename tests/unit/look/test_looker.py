@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from actors.media.look import Kind, Look, Looker
-from actors.media.look.looker import ZYGOTE
-from actors.media.look.mime import mime_of
-from actors.media.look.types import PREVIEW_BYTES_MAX, THUMB_BYTES_MAX, WAVEFORM_SLICES
 from api.errors import ApiError
+from media.look import Kind, Look, Looker
+from media.look.looker import ZYGOTE
+from media.look.mime import mime_of
+from media.look.types import PREVIEW_BYTES_MAX, THUMB_BYTES_MAX, WAVEFORM_SLICES
 from tests.profile import tries
 from tests.unit.look import attacker, samples
 
@@ -415,7 +415,7 @@ def test_a_photo_is_no_file_because_the_disk_is_full(
             return opening("/dev/full", os.O_RDWR)
         return opening(path, flags, mode)  # type: ignore[call-overload,no-any-return]
 
-    monkeypatch.setattr("actors.media.look.parts.os.open", full)
+    monkeypatch.setattr("media.look.parts.os.open", full)
     with pytest.raises(OSError, match="No space left"):
         eyes.look(kinds[ending])
     monkeypatch.undo()

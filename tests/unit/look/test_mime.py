@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.media.look.mime import HEAD, TAIL, family_of, mime_of
+from media.look.mime import HEAD, TAIL, family_of, mime_of
 from tests.unit.look import samples
 
 

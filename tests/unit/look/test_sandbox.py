@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from actors.media.look import kernel
-from actors.media.look.looker import ZYGOTE
-from actors.media.look.sandbox import OUTPUT_BYTES_MAX
-from actors.media.look.slot import Slot
-from actors.media.look.types import Finding, Inspect, Run, Sound
+from media.look import kernel
+from media.look.looker import ZYGOTE
+from media.look.sandbox import OUTPUT_BYTES_MAX
+from media.look.slot import Slot
+from media.look.types import Finding, Inspect, Run, Sound
 from tests.unit.look import attacker
 
 REFUSED = {errno.EPERM, errno.EACCES}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from actors.media.look.mime import mime_of
-from actors.media.look.strip import STRIPS
+from media.look.mime import mime_of
+from media.look.strip import STRIPS
 from tests.unit.look import samples
 
 
@@ -92,7 +92,7 @@ def test_what_follows_the_end_is_dropped(data: bytes) -> None:
 def test_parts_may_end_anywhere(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     """Memory is bounded by reading in blocks, whose ends fall between any two bytes."""
     whole = [strip(data) for data in SECRETS.values()]
-    monkeypatch.setattr("actors.media.look.strip.BLOCK", block)
+    monkeypatch.setattr("media.look.strip.BLOCK", block)
     assert [strip(data) for data in SECRETS.values()] == whole
 
 

@@ -13,12 +13,6 @@ import msgspec
 from blake3 import blake3
 
 from actors import messages as i
-from actors.media.http import MediaHttp
-from actors.media.look import Look
-from actors.media.service import MediaService
-from actors.runtime import refs
-from actors.runtime.refs import EXEMPT, Caller
-from actors.tokens import new_token
 from api import limits
 from api import methods as m
 from api import types as t
@@ -26,6 +20,12 @@ from api.addresses import Address
 from api.errors import ApiError, Problem
 from api.files import chunk_hash, text_of
 from api.http import App
+from fronts.files.http import MediaHttp
+from fronts.files.service import MediaService
+from fronts.tokens import new_token
+from media.look import Look
+from runtime import refs
+from runtime.refs import EXEMPT, Caller
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.town import declared
 

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from actors.media.collector import Condemned
-from actors.media.keeper import Keeper
-from actors.media.placement import ranking
-from actors.media.pool import Pool
-from actors.media.shelf import Shelf
-from actors.runtime.replication.protocol import Seat
 from api.files import chunk_hash
+from media.collector import Condemned
+from media.keeper import Keeper
+from media.placement import ranking
+from media.pool import Pool
+from media.shelf import Shelf
+from runtime.replication.protocol import Seat
 from storage.chunks import ChunkStore
 from tests.unit.runtime.fake_time import run
 

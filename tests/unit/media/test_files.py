@@ -9,14 +9,14 @@ import pytest
 
 from actors import messages as i
 from actors.file import HEAD
-from actors.media.look import Look
-from actors.runtime import refs
 from actors.uploads import DISCARDED
 from api import limits
 from api import methods as m
 from api.errors import ApiError
 from api.files import text_of
 from api.types import PartRange
+from media.look import Look
+from runtime import refs
 from tests.unit.actors.rows import pass_time, rows_of
 from tests.unit.media.desk import Desk, hash_of
 from tests.unit.media.test_http import code, refused

@@ -18,10 +18,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors import messages as i
-from actors.media.conditions import part_of
-from actors.media.look import Look
-from actors.media.service import shown_name
-from actors.runtime import refs
 from api import limits
 from api import methods as m
 from api.addresses import Callers, parse
@@ -31,6 +27,10 @@ from api.http import ClientGone
 from api.room import Room
 from api.types import Ok, PartRange
 from api.visible import as_line, is_visible
+from fronts.files.conditions import part_of
+from fronts.files.service import shown_name
+from media.look import Look
+from runtime import refs
 from tests.profile import tries
 from tests.unit.media.desk import Desk, Person, hash_of, id_of, parts_of
 from tests.unit.runtime.fake_time import idle
@@ -665,7 +665,7 @@ def test_no_room_to_look_at_a_file(
     def failing(*asked: Any) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("actors.media.service.os.pwrite", failing)
+    monkeypatch.setattr("fronts.files.service.os.pwrite", failing)
     desk.looker.sees = Look(mime="image/jpeg", kind="photo")
     options = {"params": {"hash": hash_of(b"12345"), "kind": "photo"}, "content": b"12345"}
     assert code(desk.alice.ask("POST", "/media/upload", **options)) == expected

@@ -7,12 +7,12 @@ import logging
 
 import pytest
 
-from actors.media.keeper import Keeper, figures
-from actors.media.pool import ChunkMissing
-from actors.media.repair import SETTLED_MS
-from actors.media.scrub import DEADLINE_MS
-from actors.metrics import DESCRIPTIONS, prometheus_text
 from api.files import chunk_hash
+from fronts.metrics import DESCRIPTIONS, prometheus_text
+from media.keeper import Keeper, figures
+from media.pool import ChunkMissing
+from media.repair import SETTLED_MS
+from media.scrub import DEADLINE_MS
 from tests.unit.media.kit import DAY_MS, OTHER, ROOT, Media, everybody, nobody, play
 from tests.unit.runtime.fake_time import idle
 

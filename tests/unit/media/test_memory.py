@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.media import memory
+from media import memory
 
 PART, PARTS = 512 * 1024, 128
 

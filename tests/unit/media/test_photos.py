@@ -11,12 +11,12 @@ from actors import chat as c
 from actors import messages as i
 from actors import user as u
 from actors.file import HEAD, REFERRERS
-from actors.media.look import Look
-from actors.runtime import refs
 from actors.verify import Report, verify
 from api import methods as m
 from api import types as t
 from api.types import Media
+from media.look import Look
+from runtime import refs
 from tests.unit.actors.rows import rows_of
 from tests.unit.media.desk import Desk, Person, hash_of
 from tests.unit.media.test_files import GRACE_MS, may_delete

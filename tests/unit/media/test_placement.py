@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from actors.media.placement import ranking
-from actors.runtime.replication.protocol import Seat
 from api.files import chunk_hash
+from media.placement import ranking
+from runtime.replication.protocol import Seat
 
 CHUNKS = [chunk_hash(b"%d" % n) for n in range(2_000)]
 

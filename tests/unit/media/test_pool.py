@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from actors.media import pool as pools
-from actors.media.chunks import PooledChunks
-from actors.media.placement import ranking
-from actors.media.pool import ChunkMissing, Pool
-from actors.media.shelf import GROUP_BYTES
-from actors.runtime.replication.protocol import Unavailable
 from api.errors import ApiError
 from api.files import chunk_hash
+from media import pool as pools
+from media.chunks import PooledChunks
+from media.placement import ranking
+from media.pool import ChunkMissing, Pool
+from media.shelf import GROUP_BYTES
+from runtime.replication.protocol import Unavailable
 from storage.chunk_changes import Change, Checked, Put
 from storage.chunk_codec import CHUNK_BYTES_MAX, pack
 from storage.chunks import ChunkStore

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from actors.media.here import CHUNKS, ChunksHere
-from actors.media.pool import Pool
-from actors.media.roll import STEP_S, Membership, Roll
-from actors.media.shelf import Shelf
-from actors.runtime.replication.door import Door
-from actors.runtime.replication.host_lines import HostLines
-from actors.runtime.replication.lines import Clerk
-from actors.runtime.replication.protocol import MemoryRoster, Seat, Unavailable, encode
 from api.files import chunk_hash
+from media.here import CHUNKS, ChunksHere
+from media.pool import Pool
+from media.roll import STEP_S, Membership, Roll
+from media.shelf import Shelf
+from runtime.lines.door import Door
+from runtime.lines.host_lines import HostLines
+from runtime.lines.lines import Clerk
+from runtime.replication.protocol import MemoryRoster, Seat, Unavailable, encode
 from storage.chunk_codec import CHUNK_BYTES_MAX
 from storage.chunks import ChunkStore
 from tests.unit.media.kit import ROOT, disks

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from actors.media.collector import GRACE_MS, Collector
-from actors.media.shelf import Shelf
 from api.files import chunk_hash
+from media.collector import GRACE_MS, Collector
+from media.shelf import Shelf
 from storage.chunk_changes import Change
 from tests.unit.media.kit import DAY_MS, OTHER, ROOT, Media, disks
 from tests.unit.runtime.fake_time import idle, run

@@ -13,11 +13,11 @@ from actors import chat as c
 from actors import file as f
 from actors import uploads as up
 from actors import user as u
-from actors.runtime import refs
-from actors.runtime.refs import KINDS, ActorRef
-from actors.runtime.rows import Table
 from actors.verify import Report, verify
 from api import methods as m
+from runtime import refs
+from runtime.refs import KINDS, ActorRef
+from runtime.rows import Table
 from storage.keys import actor_prefix
 from tests.unit.media.desk import Desk
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.runtime import wire
+from runtime import wire
 from tests.unit.runtime import kit
 
 

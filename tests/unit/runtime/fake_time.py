@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from actors.runtime.replication import clock
+from runtime.replication import clock
 
 R = TypeVar("R")
 

@@ -14,16 +14,16 @@ import msgspec
 from msgspec import Struct
 
 from actors.messages import Arrived, Copied, Dedicate
-from actors.runtime import wire
-from actors.runtime.engine import Engine
-from actors.runtime.kind import Kind
-from actors.runtime.layers import Layer
-from actors.runtime.placement import Placement
-from actors.runtime.refs import NOBODY, ActorRef, Caller
-from actors.runtime.rows import U64, Table, View, head_table
-from actors.runtime.turn import Turn
-from actors.runtime.wire import REFUSE, REPLY, Out, Request
 from api.errors import ApiError
+from runtime import wire
+from runtime.engine import Engine
+from runtime.kind import Kind
+from runtime.layers import Layer
+from runtime.placement import Placement
+from runtime.refs import NOBODY, ActorRef, Caller
+from runtime.rows import U64, Table, View, head_table
+from runtime.turn import Turn
+from runtime.wire import REFUSE, REPLY, Out, Request
 from storage.memory import MemoryStore
 from storage.port import Store, Writes
 

@@ -7,17 +7,17 @@ from typing import Any
 import msgspec
 
 from actors.messages import Dedicate
-from actors.runtime import wire
-from actors.runtime.engine import Engine
-from actors.runtime.refs import NOBODY, ActorRef
-from actors.runtime.wire import MOVED, REFUSE, REPLY, Out, Request
+from runtime import wire
+from runtime.engine import Engine
+from runtime.refs import NOBODY, ActorRef
+from runtime.wire import MOVED, REFUSE, REPLY, Out, Request
 from storage.memory import MemoryStore
 from tests.unit.runtime.kit import FRONT, READS, Rig, refusal
 
 
 class MovingRig(Rig):
-    """A rig whose hosts come as they are needed, and whose front does what `actors.edge.gateway`
-    and `actors.runtime.link` do: it sends to each host in order, sends again what a host that
+    """A rig whose hosts come as they are needed, and whose front does what `fronts.gateway`
+    and `runtime.link` do: it sends to each host in order, sends again what a host that
     crashed has not answered, and follows an actor that has moved, in order."""
 
     def __init__(self, hosts: int = 2, seed: int = 0) -> None:

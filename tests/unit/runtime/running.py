@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from actors.runtime import wire
-from actors.runtime.engine import Engine
-from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import Placement
-from actors.runtime.refs import NOBODY, ActorRef
-from actors.runtime.wire import REFUSE, REPLY, Out, Request
 from api.errors import ApiError
+from runtime import wire
+from runtime.engine import Engine
+from runtime.pipeline import Pipeline
+from runtime.placement import Placement
+from runtime.refs import NOBODY, ActorRef
+from runtime.wire import REFUSE, REPLY, Out, Request
 from storage.memory import MemoryStore
 from storage.port import Store
 from tests.unit.runtime.fake_time import idle, run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from actors.runtime.refs import ActorRef
-from actors.runtime.streams import OUTBOX, WATERMARKS
-from actors.runtime.timers import BY_TIME
+from runtime.refs import ActorRef
+from runtime.streams import OUTBOX, WATERMARKS
+from runtime.timers import BY_TIME
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
 from tests.unit.runtime.kit import Add, LookAll, Relay, Remind

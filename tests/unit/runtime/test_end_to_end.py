@@ -14,10 +14,10 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from actors.runtime import wire
-from actors.runtime.link import Desk, Link
-from actors.runtime.refs import NOBODY, ActorRef
 from api.errors import ApiError
+from runtime import wire
+from runtime.link import Desk, Link
+from runtime.refs import NOBODY, ActorRef
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
 from tests.profile import tries

@@ -7,11 +7,11 @@ import copy
 import msgspec
 import pytest
 
-from actors.runtime import wire
-from actors.runtime.refs import NOBODY, ActorRef, Caller
-from actors.runtime.streams import DEAD, NUMBERS, OUTBOX
-from actors.runtime.wire import PUSH, Envelope, Out, Request
 from api.errors import ApiError
+from runtime import wire
+from runtime.refs import NOBODY, ActorRef, Caller
+from runtime.streams import DEAD, NUMBERS, OUTBOX
+from runtime.wire import PUSH, Envelope, Out, Request
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
 from tests.unit.runtime import kit

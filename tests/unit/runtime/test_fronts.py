@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from actors.runtime import fronts
-from actors.runtime.fronts import FRONT_SILENCE_S_MAX, PACKET_BYTES_MAX, Fronts
-from actors.runtime.wire import PUSH, Out
+from runtime import fronts
+from runtime.fronts import FRONT_SILENCE_S_MAX, PACKET_BYTES_MAX, Fronts
+from runtime.wire import PUSH, Out
 
 
 def push(size: int = 1) -> Out:

@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from actors.runtime.layers import Committed, Layer, Pending
-from actors.runtime.wire import PUSH, Out
+from runtime.layers import Committed, Layer, Pending
+from runtime.wire import PUSH, Out
 from storage.memory import MemoryStore
 from tests.profile import tries
 

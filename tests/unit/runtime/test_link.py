@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from actors.runtime import link as module
-from actors.runtime import wire
-from actors.runtime.link import ATTEMPT_S, BATCH_BYTES_MAX, FLYING_MAX, Desk, Link
-from actors.runtime.refs import NOBODY, ActorRef
-from actors.runtime.wire import CLOSE, PUSH, REFUSE, REPLY, Out, Packet, Refusal, Request
 from api.errors import ApiError
+from runtime import link as module
+from runtime import wire
+from runtime.link import ATTEMPT_S, BATCH_BYTES_MAX, FLYING_MAX, Desk, Link
+from runtime.refs import NOBODY, ActorRef
+from runtime.wire import CLOSE, PUSH, REFUSE, REPLY, Out, Packet, Refusal, Request
 from tests.unit.runtime import fake_time
 from tests.unit.runtime.fake_time import idle
 from tests.unit.runtime.kit import Add
@@ -47,7 +47,7 @@ class Submit:
 
 
 class Scripted:
-    """See `actors.runtime.link.HostCalls`. `submits` and `polls` are the calls so far."""
+    """See `runtime.link.HostCalls`. `submits` and `polls` are the calls so far."""
 
     def __init__(self) -> None:
         self.submits: list[Submit] = []

@@ -7,13 +7,13 @@ import msgspec
 import pytest
 
 from actors.messages import Dedicate
-from actors.runtime import moves, residence
-from actors.runtime.moves import AGAIN_MS, FREEZE_MS_MAX
-from actors.runtime.placement import MOVED_BASE, own_partition
-from actors.runtime.refs import ActorRef
-from actors.runtime.streams import OUTBOX
-from actors.runtime.timers import BY_NAME, BY_TIME
 from api.errors import ApiError
+from runtime import moves, residence
+from runtime.moves import AGAIN_MS, FREEZE_MS_MAX
+from runtime.placement import MOVED_BASE, own_partition
+from runtime.refs import ActorRef
+from runtime.streams import OUTBOX
+from runtime.timers import BY_NAME, BY_TIME
 from storage.keys import actor_prefix
 from storage.port import CorruptRow
 from tests.unit.runtime.kit import Add, Look, LookAll, Once, Relay, Remind

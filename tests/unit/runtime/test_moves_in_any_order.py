@@ -10,11 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from actors.runtime import moves
-from actors.runtime.placement import MOVED_BASE, own_partition
-from actors.runtime.refs import ActorRef
-from actors.runtime.wire import Receipt, Shipment
 from api.errors import ApiError
+from runtime import moves
+from runtime.placement import MOVED_BASE, own_partition
+from runtime.refs import ActorRef
+from runtime.wire import Receipt, Shipment
 from tests.profile import tries
 from tests.unit.runtime.kit import LookAll, Once, Relay, Remind
 from tests.unit.runtime.moving import MovingRig

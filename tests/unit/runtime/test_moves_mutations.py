@@ -9,9 +9,9 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from actors.runtime.moves import Moves
-from actors.runtime.residence import Move
-from actors.runtime.wire import Request
+from runtime.moves import Moves
+from runtime.residence import Move
+from runtime.wire import Request
 from tests.unit.runtime.test_moves_in_any_order import MovesMachine
 
 Patch = pytest.MonkeyPatch

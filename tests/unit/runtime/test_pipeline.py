@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.runtime import fronts, pipeline, wire
-from actors.runtime.fronts import FRONT_SILENCE_S_MAX
-from actors.runtime.pipeline import BATCH_ORDER_S_MAX, HOUSEKEEPING_S, POLL_S, READ_ONLY_S
-from actors.runtime.refs import NOBODY, ActorRef
-from actors.runtime.wire import Envelope, Parcel, Receipt, Shipment
+from runtime import fronts, pipeline, wire
+from runtime.fronts import FRONT_SILENCE_S_MAX
+from runtime.pipeline import BATCH_ORDER_S_MAX, HOUSEKEEPING_S, POLL_S, READ_ONLY_S
+from runtime.refs import NOBODY, ActorRef
+from runtime.wire import Envelope, Parcel, Receipt, Shipment
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
 from tests.profile import tries

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.runtime import pipeline, wire
-from actors.runtime.pipeline import READ_ONLY_S
-from actors.runtime.refs import ActorRef
-from actors.runtime.wire import Parcel
+from runtime import pipeline, wire
+from runtime.pipeline import READ_ONLY_S
+from runtime.refs import ActorRef
+from runtime.wire import Parcel
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
 from storage.port import StorageFailed, StorageFull, Writes

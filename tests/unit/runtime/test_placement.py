@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime import placement as module
-from actors.runtime import refs
-from actors.runtime.placement import DEDICATED_BASE, MOVED_BASE, Placement, own_partition
-from actors.runtime.refs import ActorRef, partition_of
+from runtime import placement as module
+from runtime import refs
+from runtime.placement import DEDICATED_BASE, MOVED_BASE, Placement, own_partition
+from runtime.refs import ActorRef, partition_of
 
 
 @given(st.integers(1, 100), st.data())

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.runtime.process import JsonLines, log_to
+from shells.process import JsonLines, log_to
 
 LOGGER = logging.getLogger("tests.process")
 

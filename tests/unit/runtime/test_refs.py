@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime import refs
-from actors.runtime.refs import KIND_NAMES, KINDS, MAX_ID, NOBODY, ActorRef, Caller, partition_of
+from runtime import refs
+from runtime.refs import KIND_NAMES, KINDS, MAX_ID, NOBODY, ActorRef, Caller, partition_of
 from storage.keys import actor_prefix, split_key
 
 IDS = st.integers(1, MAX_ID)

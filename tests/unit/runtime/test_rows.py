@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from actors.runtime.layers import Pending
-from actors.runtime.refs import NOBODY, ActorRef
-from actors.runtime.rows import HEAD, SINGLE, TEXT, U64, U64_PAIR, KeyCodec, Table, head_table
-from actors.runtime.turn import Turn
+from runtime.layers import Pending
+from runtime.refs import NOBODY, ActorRef
+from runtime.rows import HEAD, SINGLE, TEXT, U64, U64_PAIR, KeyCodec, Table, head_table
+from runtime.turn import Turn
 from storage.codec import VERSION, seal, unseal
 from storage.keys import TEXT_BYTES_MAX, actor_prefix
 from storage.memory import MemoryStore

@@ -9,12 +9,12 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from actors.runtime import shipper as module
-from actors.runtime import streams, wire
-from actors.runtime.engine import Engine
-from actors.runtime.refs import NOBODY, ActorRef
-from actors.runtime.shipper import Shipper
-from actors.runtime.wire import Envelope, Parcel, Receipt
+from runtime import shipper as module
+from runtime import streams, wire
+from runtime.engine import Engine
+from runtime.refs import NOBODY, ActorRef
+from runtime.shipper import Shipper
+from runtime.wire import Envelope, Parcel, Receipt
 from tests.unit.runtime import fake_time
 from tests.unit.runtime.fake_time import fake_loop, idle
 from tests.unit.runtime.kit import Add, LookAll, Relay, Rig

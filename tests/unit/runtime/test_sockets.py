@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from actors.runtime import sockets
+from shells import sockets
 
 ALL = [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]
 

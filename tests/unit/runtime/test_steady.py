@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actors.runtime.steady import DOWN_MS_MAX, ClockFile, Keeper, MemoryKeeper, SteadyClock
+from runtime.steady import DOWN_MS_MAX, ClockFile, Keeper, MemoryKeeper, SteadyClock
 
 EPOCH_MS = 1_800_000_000_000
 YEARS_MS = 30 * 365 * 86_400_000

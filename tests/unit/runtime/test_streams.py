@@ -11,11 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from actors.runtime import streams, wire
-from actors.runtime.refs import NOBODY, ActorRef
-from actors.runtime.streams import NUMBERS, OUTBOX, WATERMARKS
-from actors.runtime.wire import Envelope, Receipt, Shipment
 from api.errors import ApiError
+from runtime import streams, wire
+from runtime.refs import NOBODY, ActorRef
+from runtime.streams import NUMBERS, OUTBOX, WATERMARKS
+from runtime.wire import Envelope, Receipt, Shipment
 from tests.profile import tries
 from tests.unit.runtime.kit import Add, LookAll, Relay, Rig
 

@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from actors.runtime import timers
-from actors.runtime.refs import ActorRef
-from actors.runtime.timers import BY_NAME, BY_TIME, NEVER_MS
 from api.errors import ApiError
+from runtime import timers
+from runtime.refs import ActorRef
+from runtime.timers import BY_NAME, BY_TIME, NEVER_MS
 from tests.profile import tries
 from tests.unit.runtime.kit import KINDS, Add, LookAll, Remind, Rig
 

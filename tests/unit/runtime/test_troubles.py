@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from actors.runtime.troubles import LINES_MAX, REPEAT_S_MAX, REPEAT_S_MIN, Repeats, Troubles
+from runtime.troubles import LINES_MAX, REPEAT_S_MAX, REPEAT_S_MIN, Repeats, Troubles
 
 SILENT = {"host-1": "does not answer"}
 

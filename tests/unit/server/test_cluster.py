@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import ray
 
-from actors.runtime import cluster
-from actors.runtime.names import NODE_RESOURCE
 from heliograph.server.cluster import look
+from shells import cluster
+from shells.names import NODE_RESOURCE
 from storage.node_folder import Content
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actors.runtime.placement import MOVED_BASE, own_host
 from heliograph.server.layout import LayoutError, lay_out
+from runtime.placement import MOVED_BASE, own_host
 from storage.folder import Description
 from storage.node_folder import Content
 

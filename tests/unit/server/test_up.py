@@ -17,7 +17,6 @@ from click.testing import Result
 from rich.console import Console
 from typer.testing import CliRunner
 
-from actors.runtime.settings import decode_settings
 from api import limits, names
 from heliograph.cli import app
 from heliograph.server import up as up_module
@@ -33,6 +32,7 @@ from heliograph.server.listening import (
 )
 from heliograph.server.parts import settings_of
 from heliograph.server.ports import free_ports
+from shells.settings import decode_settings
 
 CONFIG = ServerConfig(
     data="/data",

@@ -13,15 +13,15 @@ import pytest
 from msgspec.structs import replace
 
 from actors import chat, chat_reads, handle
-from actors.edge.connection import Connection
 from actors.handle import Handle
-from actors.runtime.journal import LocalJournal
-from actors.runtime.replication.copy import Copy
-from actors.runtime.streams import OUTBOX
 from actors.user import User
 from api import types as t
 from api.methods import MarkRead
+from fronts.connection import Connection
 from heliograph._sync import Gate
+from runtime.journal import LocalJournal
+from runtime.replication.copy import Copy
+from runtime.streams import OUTBOX
 from sim.world.disk import Disk, DiskStore
 from sim.world.faults import KINDS
 from storage.keys import split_key

@@ -9,27 +9,27 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from actors.runtime.checkpointer import Checkpointer
-from actors.runtime.engine import Engine
-from actors.runtime.link import Desk, Link
-from actors.runtime.pipeline import Pipeline
-from actors.runtime.placement import Replicated, partition_at, partition_of_own, place_of
-from actors.runtime.refs import ActorRef
-from actors.runtime.replication import clock
-from actors.runtime.replication.copies import Copies, Courier
-from actors.runtime.replication.copy import Copy
-from actors.runtime.replication.directory import Directory
-from actors.runtime.replication.leader import Leader
-from actors.runtime.replication.member import Member
-from actors.runtime.replication.protocol import (
+from runtime.checkpointer import Checkpointer
+from runtime.engine import Engine
+from runtime.link import Desk, Link
+from runtime.pipeline import Pipeline
+from runtime.placement import Replicated, partition_at, partition_of_own, place_of
+from runtime.refs import ActorRef
+from runtime.replication import clock
+from runtime.replication.copies import Copies, Courier
+from runtime.replication.copy import Copy
+from runtime.replication.directory import Directory
+from runtime.replication.leader import Leader
+from runtime.replication.member import Member
+from runtime.replication.protocol import (
     MemoryConfigStore,
     MemoryRoster,
     Seat,
     decode_configuration,
     first_configuration,
 )
-from actors.runtime.replication.steward import Steward
-from actors.runtime.steady import Keeper, MemoryKeeper, SteadyClock
+from runtime.replication.steward import Steward
+from runtime.steady import Keeper, MemoryKeeper, SteadyClock
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from tests.unit.runtime.fake_time import run
 from tests.unit.runtime.kit import KINDS

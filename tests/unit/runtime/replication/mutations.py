@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.runtime.replication.copy import Copy
-from actors.runtime.replication.leader import Leader
-from actors.runtime.replication.member import Member
-from actors.runtime.replication.protocol import Configuration
-from actors.runtime.streams import Streams
+from runtime.replication.copy import Copy
+from runtime.replication.leader import Leader
+from runtime.replication.member import Member
+from runtime.replication.protocol import Configuration
+from runtime.streams import Streams
 from storage.port import Writes
 from storage.replica import encode_record
 

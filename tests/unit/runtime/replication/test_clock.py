@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from actors.runtime.replication import clock
-from actors.runtime.replication.copy import Copy
-from actors.runtime.replication.leader import Follower, Leader
-from actors.runtime.replication.protocol import Configuration, MemoryConfigStore, encode
+from runtime.replication import clock
+from runtime.replication.copy import Copy
+from runtime.replication.leader import Follower, Leader
+from runtime.replication.protocol import Configuration, MemoryConfigStore, encode
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from tests.unit.runtime.fake_time import run
 from tests.unit.runtime.replication.machines import a_clock

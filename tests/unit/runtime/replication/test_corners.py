@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.link import Link
-from actors.runtime.replication import protocol
-from actors.runtime.replication.copy import Copy
-from actors.runtime.replication.protocol import Append, Configuration, Rows, Unavailable
-from actors.runtime.wire import PUSH, Out
+from runtime.link import Link
+from runtime.replication import protocol
+from runtime.replication.copy import Copy
+from runtime.replication.protocol import Append, Configuration, Rows, Unavailable
+from runtime.wire import PUSH, Out
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.replica import encode_record
 from tests.unit.runtime.fake_time import fake_loop, run

@@ -8,16 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from actors.runtime.replication import door as module
-from actors.runtime.replication.door import (
-    BUFFER_BYTES,
-    KEY_BYTES,
-    LENGTH_BYTES,
-    Address,
-    Door,
-    connect,
-)
-from actors.runtime.replication.lines import Wire
+from runtime.lines import door as module
+from runtime.lines.door import BUFFER_BYTES, KEY_BYTES, LENGTH_BYTES, Address, Door, connect
+from runtime.lines.lines import Wire
 
 LOOPBACK = "127.0.0.1"
 TEST_S_MAX = 20.0

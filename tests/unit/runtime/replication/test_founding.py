@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from actors.runtime.placement import MOVED_BASE, own_host
-from actors.runtime.replication.copies import Courier
-from actors.runtime.replication.directory import Directory
-from actors.runtime.replication.founding import found
-from actors.runtime.replication.protocol import Configuration, Unavailable
+from runtime.placement import MOVED_BASE, own_host
+from runtime.replication.copies import Courier
+from runtime.replication.directory import Directory
+from runtime.replication.founding import found
+from runtime.replication.protocol import Configuration, Unavailable
 from tests.unit.runtime.fake_time import run
 from tests.unit.runtime.replication.machines import REPLACE_AFTER_S, Town, on_town
 

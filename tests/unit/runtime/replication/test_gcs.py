@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.replication.door import Door
-from actors.runtime.replication.gcs import GcsRoster
-from actors.runtime.replication.host_lines import HostLines
-from actors.runtime.replication.lines import Clerk
-from actors.runtime.replication.protocol import Seat, Unavailable, encode
+from runtime.lines.door import Door
+from runtime.lines.host_lines import HostLines
+from runtime.lines.lines import Clerk
+from runtime.replication.protocol import Seat, Unavailable, encode
+from shells.gcs import GcsRoster
 
 
 class Values:

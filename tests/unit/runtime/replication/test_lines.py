@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.runtime.replication import lines
-from actors.runtime.replication.lines import (
+from api.errors import ApiError
+from runtime.lines import lines
+from runtime.lines.lines import (
     BUNDLE_BYTES,
     PING_S,
     QUEUED_BYTES_MAX,
@@ -20,8 +21,7 @@ from actors.runtime.replication.lines import (
     Station,
     Wire,
 )
-from actors.runtime.replication.protocol import NotLeading, Unavailable
-from api.errors import ApiError
+from runtime.replication.protocol import NotLeading, Unavailable
 from tests.unit.runtime.fake_time import run
 
 HOST = "host-0"

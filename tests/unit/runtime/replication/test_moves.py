@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from actors.runtime.replication.protocol import Configuration, Unavailable
-from actors.runtime.replication.steward import STEP_S
+from runtime.replication.protocol import Configuration, Unavailable
+from runtime.replication.steward import STEP_S
 from tests.profile import SEED, tries
 from tests.unit.runtime.replication.machines import REPLACE_AFTER_S, Town, on_town
 from tests.unit.runtime.replication.test_replication import Writer, same_everywhere
@@ -101,7 +101,7 @@ def test_a_host_that_is_away_for_a_while_keeps_its_copies(
         await asyncio.sleep(3 * STEP_S)
 
     on_town(test, machines=4, partitions=PARTITIONS)
-    told = [r for r in caplog.records if r.name == "actors.runtime.replication.steward"]
+    told = [r for r in caplog.records if r.name == "runtime.replication.steward"]
     lines = [record.message for record in told if "host-1" in record.message]
     assert lines[0] == "host-1 does not answer"
     assert lines[-1].startswith("host-1 is well again")

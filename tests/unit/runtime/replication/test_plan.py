@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors.runtime.placement import MOVED_BASE, own_host
-from actors.runtime.replication.plan import MOVES_MAX, View, first_own_members, plan
-from actors.runtime.replication.protocol import Configuration, Mark, Seat
+from runtime.placement import MOVED_BASE, own_host
+from runtime.replication.plan import MOVES_MAX, View, first_own_members, plan
+from runtime.replication.protocol import Configuration, Mark, Seat
 from tests.profile import tries
 
 STEPS_MAX = 400

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.runtime import wire
-from actors.runtime.refs import NOBODY, ActorRef
 from api.errors import ApiError
+from runtime import wire
+from runtime.refs import NOBODY, ActorRef
 from storage.memory_replica import MemoryDisk
 from tests.profile import first_seed, tries
 from tests.unit.runtime.kit import LookAll, Once, Said

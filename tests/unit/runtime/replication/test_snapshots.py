@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from actors.runtime.replication import leader as leading
-from actors.runtime.replication import parts
-from actors.runtime.replication.leader import Leader
-from actors.runtime.replication.parts import Pace, next_part
-from actors.runtime.steady import MemoryKeeper
+from runtime.replication import leader as leading
+from runtime.replication import parts
+from runtime.replication.leader import Leader
+from runtime.replication.parts import Pace, next_part
+from runtime.steady import MemoryKeeper
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.replica import encode_record
 from tests.unit.runtime.fake_time import fake_loop, run

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
-from actors.runtime.replication.writer import GROUP_MAX, Writer
+from runtime.replication.writer import GROUP_MAX, Writer
 
 
 def with_writer(test: Callable[[Writer], Awaitable[None]]) -> None:

@@ -1,0 +1,264 @@
+"""Methods that take more than one actor, or none: the gateway completes them by further reads.
+
+The texts of messages in a difference or in the list of dialogs, profiles of several users, who
+holds a user name, the file of a message. What one actor must not decide alone (does that user
+exist?) is asked first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from actors import messages as i
+from actors.tickets import Pass
+from api import limits, names
+from api import methods as m
+from api import types as t
+from api.clock import now_ms
+from api.errors import ApiError
+from api.frames import Close
+from api.pages import fitting
+from runtime import refs
+from runtime.refs import ActorRef, Caller
+
+if TYPE_CHECKING:
+    from fronts.gateway import Gateway
+
+R = TypeVar("R")
+
+
+async def _typed(gateway: Gateway, kind: type[R], ref: ActorRef, message: Any, caller: Caller) -> R:
+    read = not isinstance(message, m.Params) or message.method.read
+    return msgspec.json.decode(await gateway.ask(ref, message, caller, read=read), type=kind)
+
+
+async def _profile(gateway: Gateway, user_id: int, caller: Caller) -> t.User:
+    """A user as the caller sees them. Raises `user_not_found`."""
+    return await _typed(gateway, t.User, refs.user(user_id), i.GetProfile(), caller)
+
+
+async def _get_users(gateway: Gateway, params: m.GetUsers, caller: Caller) -> t.Users:
+    ids = list(dict.fromkeys(params.user_ids))
+    found = await asyncio.gather(
+        *(_profile(gateway, user_id, caller) for user_id in ids), return_exceptions=True
+    )
+    for result in found:
+        if isinstance(result, ApiError) and result.code == "user_not_found":
+            continue
+        if isinstance(result, BaseException):
+            raise result
+    return t.Users([result for result in found if isinstance(result, t.User)])
+
+
+async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) -> t.User:
+    await gateway.spend(caller, "names")
+    holder = await _typed(gateway, i.Holder, refs.username(params.username), i.LookUp(), caller)
+    if not holder.user_id:
+        raise ApiError("user_not_found", f"nobody is called {params.username}")
+    return await _profile(gateway, holder.user_id, caller)
+
+
+async def _set_username(gateway: Gateway, params: m.SetUsername, caller: Caller) -> t.User:
+    names.check_free(params.username)
+    await gateway.spend(caller, "names")
+    ref = refs.username(params.username)
+    answer = await gateway.ask(ref, i.ClaimUsername(params.username), caller)
+    return msgspec.json.decode(answer, type=t.User)
+
+
+async def _open_private(gateway: Gateway, params: m.OpenPrivate, caller: Caller) -> t.Chat:
+    chat_id = refs.private_chat_id(caller.user_id, params.user_id)
+    await gateway.expect_answer_from(refs.chat(chat_id))
+    answer = await gateway.ask(refs.user(params.user_id), params, caller)
+    return msgspec.json.decode(answer, type=t.Chat)
+
+
+async def _about_user(gateway: Gateway, params: m.AddContact | m.Block, caller: Caller) -> Any:
+    await _profile(gateway, params.user_id, caller)
+    answer = await gateway.ask(refs.user(caller.user_id), params, caller)
+    return msgspec.json.decode(answer, type=t.Ok)
+
+
+async def _dialogs(gateway: Gateway, params: m.GetDialogs, caller: Caller) -> t.Dialogs:
+    page = await _typed(gateway, t.Dialogs, refs.user(caller.user_id), params, caller)
+    dialogs = await asyncio.gather(*(_dialog(gateway, dialog, caller) for dialog in page.dialogs))
+    fit = fitting(dialogs)
+    cut = len(fit) < len(dialogs)
+    return t.Dialogs(fit, params.offset + len(fit) if cut else page.next_offset, page.pts)
+
+
+async def _dialog(gateway: Gateway, dialog: t.Dialog, caller: Caller) -> t.Dialog:
+    """With what the chat knows, and of a private one the other person."""
+    chat_id, ask = dialog.chat_id, i.GetOverview(dialog.top_id)
+    seen = await _typed(gateway, i.Overview, refs.chat(chat_id), ask, caller)
+    title, photo = seen.title, seen.photo
+    if dialog.kind == "private":
+        [other] = set(refs.private_peers(chat_id) or ()) - {caller.user_id}
+        person = await _profile(gateway, other, caller)
+        title, photo = person.name, person.photo
+    return msgspec.structs.replace(dialog, title=title, photo=photo, message=seen.message)
+
+
+async def _difference(gateway: Gateway, params: m.GetDifference, caller: Caller) -> t.Difference:
+    part = await _typed(gateway, i.MailSlice, refs.user(caller.user_id), params, caller)
+    wanted = [(e.chat_id, e.first) for _, e in part.entries if e.kind == "message"]
+    texts = await _messages(gateway, wanted, caller)
+    updates = [t.Numbered(pts, _update(entry, texts, part.user)) for pts, entry in part.entries]
+    fit = fitting(updates)
+    if len(fit) < len(updates):
+        return t.Difference("slice", fit[-1].pts, fit)
+    return t.Difference(part.kind, part.pts, updates)  # type: ignore[arg-type]
+
+
+async def _messages(
+    gateway: Gateway, wanted: Iterable[tuple[str, int]], caller: Caller
+) -> dict[tuple[str, int], t.Message]:
+    """Messages by chat and id; those that the caller may not read are left out."""
+    by_chat: dict[str, list[int]] = {}
+    for chat_id, message_id in wanted:
+        by_chat.setdefault(chat_id, []).append(message_id)
+
+    async def read(chat_id: str, ids: list[int]) -> list[t.Message]:
+        ask = m.GetMessages(chat_id, ids)
+        page = await _typed(gateway, t.History, refs.chat(chat_id), ask, caller)
+        if not page.more:
+            return page.messages
+        last_id = page.messages[-1].id
+        return page.messages + await read(chat_id, [n for n in ids if n > last_id])
+
+    found = await asyncio.gather(*(read(chat_id, ids) for chat_id, ids in by_chat.items()))
+    return {(message.chat_id, message.id): message for part in found for message in part}
+
+
+async def _poll(gateway: Gateway, params: m.Poll, caller: Caller) -> t.Difference:
+    """A long poll is a short-lived connection that waits for its first push."""
+    question = m.GetDifference(params.pts)
+    difference = await _difference(gateway, question, caller)
+    if difference.kind != "empty" or not params.timeout_s:
+        return difference
+    pushed = asyncio.Event()
+
+    def on_push(frame: bytes) -> None:
+        if frame.startswith(b'{"pts"'):
+            pushed.set()
+
+    def on_close(code: int) -> None:
+        closed.append(code)
+        pushed.set()
+
+    closed: list[int] = []
+    number = gateway.connections.add(on_push, on_close, lambda link: pushed.set())
+    session = refs.session(caller.user_id, caller.session_id)
+    link = gateway.link(session)
+    try:
+        # What came between the first look and the attachment is seen by a second look.
+        await gateway.ask(session, i.KeepAlive(gateway.front, number))
+        difference = await _difference(gateway, question, caller)
+        if difference.kind == "empty":
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(pushed.wait(), params.timeout_s)
+            if Close.SESSION_ENDED in closed:
+                raise ApiError("unauthorized", "the session has ended; log in again")
+            if Close.TOO_MANY in closed:
+                most = limits.CONNECTIONS_PER_SESSION_MAX
+                raise ApiError("too_many", f"a session has {most} connections and polls at once")
+            if pushed.is_set():
+                difference = await _difference(gateway, question, caller)
+        return difference
+    finally:
+        gateway.connections.remove(number)
+        link.tell(session, i.Detach(gateway.front, number))
+
+
+async def file_of(gateway: Gateway, params: m.GetLink, caller: Caller) -> tuple[str, int, str, str]:
+    """Id, size, type and name of the file of a message, or of its small picture, for who may
+    read the message. Raises `media_not_found`."""
+    where = (params.chat_id, params.message_id)
+    message = (await _messages(gateway, [where], caller)).get(where)
+    if message is None or message.media is None:
+        raise ApiError("media_not_found")
+    media, thumb = message.media, message.media.thumb
+    if not params.thumb:
+        return _named(media)
+    if thumb is None:
+        raise ApiError("media_not_found", "this file has no small picture")
+    return _named(thumb)
+
+
+async def photo_of(
+    gateway: Gateway, mark: str, file_id: str, caller: Caller
+) -> tuple[str, int, str, str]:
+    """The same of the picture of a user or a group (`mark`: see `refs.of_mark`), if it is this
+    file, or this is its small picture. Raises `media_not_found`, `user_not_found`,
+    `chat_not_found`."""
+    ref = refs.of_mark(mark)
+    if ref.kind == "user":
+        photo = (await _profile(gateway, int(ref.key), caller)).photo
+    else:
+        photo = (await _typed(gateway, t.Chat, ref, m.GetChat(mark), caller)).photo
+    for file in (photo, photo and photo.thumb):
+        if file is not None and file.file_id == file_id:
+            return _named(file)
+    raise ApiError("media_not_found", "this is not the picture, or not any more")
+
+
+async def _link(gateway: Gateway, params: m.GetLink, caller: Caller) -> t.Link:
+    found = await file_of(gateway, params, caller)
+    expires_ms = now_ms() + limits.LINK_S * 1000
+    allowed = Pass(expires_ms, *found)
+    return t.Link(f"/media/link/{gateway.seal.close(allowed)}", expires_ms)
+
+
+async def _limits(gateway: Gateway, params: m.GetLimits, caller: Caller) -> t.LimitTable:
+    return t.LimitTable(limits.as_dict())
+
+
+async def _config(gateway: Gateway, params: m.GetConfig, caller: Caller) -> t.Config:
+    return gateway.config
+
+
+def _named(file: t.Media | t.Thumb) -> tuple[str, int, str, str]:
+    """Id, size, type and name."""
+    name = file.name if isinstance(file, t.Media) else ""
+    return file.file_id, file.size, file.mime, name
+
+
+def _update(entry: i.MailEntry, texts: dict[tuple[str, int], t.Message], own: t.User) -> t.Update:
+    """The update that a row of the mailbox points at."""
+    chat_id, first, second = entry.chat_id, entry.first, entry.second
+    if entry.kind == "message":
+        message = texts.get((chat_id, first))
+        return t.MessageNew(message or t.Message(chat_id, first, 0, 0))
+    if entry.kind == "read_inbox":
+        return t.ReadInbox(chat_id, first, second)
+    if entry.kind == "read_outbox":
+        return t.ReadOutbox(chat_id, first, second)
+    if entry.kind == "delivered":
+        return t.Delivered(chat_id, first, second)
+    if entry.kind == "contact":
+        return t.ContactChanged(first, entry.text, bool(second & 1), bool(second & 2))
+    assert entry.kind == "profile", entry.kind
+    return t.ProfileChanged(own)
+
+
+COMPLETED: dict[type[m.Params], Callable[[Gateway, Any, Caller], Awaitable[Any]]] = {
+    m.GetUsers: _get_users,
+    m.ResolveUsername: _resolve,
+    m.SetUsername: _set_username,
+    m.OpenPrivate: _open_private,
+    m.AddContact: _about_user,
+    m.Block: _about_user,
+    m.GetDialogs: _dialogs,
+    m.GetDifference: _difference,
+    m.Poll: _poll,
+    m.GetLink: _link,
+    m.GetLimits: _limits,
+    m.GetConfig: _config,
+}
+"""Methods that the gateway completes. `auth.register`, `auth.login` and `auth.change_password` are
+the authentication service's (`fronts.auth`), `session.hello` the connection's."""

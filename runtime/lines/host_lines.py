@@ -1,0 +1,52 @@
+"""How a process finds the hosts of a replicated server, and connects to them. No Ray."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from runtime.lines.door import Address, connect, decode_address
+from runtime.lines.lines import Lines, Station, Wire
+from runtime.replication.protocol import Seat, Unavailable
+
+CONNECT_S_MAX = 3.0
+
+
+class Doors(Protocol):
+    """The part of a roster that tells where a host is."""
+
+    async def seat(self, host: str) -> Seat | None:
+        """None: it is not on it. Raises Unavailable."""
+
+
+class HostLines(Lines):
+    """The lines of this process to the hosts of a replicated server. Where a host's door is, the
+    roster says. (A host can be asked by Ray, too; but Ray takes a second and a half to notice that
+    one is in another life, when that has been up for half of it.)"""
+
+    def __init__(
+        self,
+        roster: Doors,
+        own: str = "",
+        serve: Callable[..., Awaitable[Any]] | None = None,
+    ) -> None:
+        super().__init__(self._open, own, serve)
+        self._roster = roster
+        self._doors: dict[str, Address] = {}
+
+    async def _open(self, host: str, station: Station) -> Wire:
+        async with asyncio.timeout(CONNECT_S_MAX):
+            return await connect(await self._door(host), station)
+
+    async def _door(self, host: str) -> Address:
+        """While the roster cannot be read, the door is where it was."""
+        try:
+            seat = await self._roster.seat(host)
+        except Unavailable:
+            seat = None
+        if seat is not None and seat.door:
+            self._doors[host] = decode_address(seat.door)
+        if host not in self._doors:
+            raise Unavailable(f"{host} is not on the roster")
+        return self._doors[host]

@@ -1,0 +1,328 @@
+"""How processes call the hosts of a replicated server. asyncio, but no Ray and no sockets.
+
+A process has one *line* to each host, for everything that it has to say there: what fronts submit,
+polls, messages between partitions, records, heartbeats. What comes together travels together, in
+a *bundle*, and so do the answers; each request is carried out at most once, in no order, and
+answered, or fails, on its own, so that a poll of seconds keeps nothing else back. While the way is
+full, requests and answers wait.
+
+A line is one connection to one life of a host. When it is lost, or nothing is heard for too long,
+everything fails that is under way on it, and the next call opens another. Numbering, repeating and
+fencing are done above (`link`, `streams`, `leader`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from api.errors import ApiError
+from runtime.replication.protocol import NotLeading, Unavailable
+
+log = logging.getLogger(__name__)
+
+BUNDLE_BYTES = 256 * 1024
+"""A bundle is closed when it holds this much; what is larger alone travels alone."""
+QUEUED_BYTES_MAX = 64 * 1024 * 1024
+PING_S = 2.0
+"""Who waits and hears nothing for so long asks whether anybody is there."""
+SILENT_S_MAX = 6.0
+OVERHEAD_BYTES = 64
+
+DONE, NOT_LEADING, REFUSED, FAILED = range(4)
+
+
+class Wire(Protocol):
+    """One end of a connection. What is sent arrives once and in order, or the connection is lost;
+    the `Station` at the other end is told of both."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it is better to wait for `Station.drained` before more is sent."""
+
+    def send(self, frame: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Station(Protocol):
+    """Who is at an end of a connection."""
+
+    def received(self, frame: memoryview | bytes) -> None:
+        """The frame is another one after this call."""
+
+    def drained(self) -> None:
+        """The wire is not full any more."""
+
+    def lost(self, reason: str) -> None: ...
+
+
+class Item(Struct, frozen=True, array_like=True):
+    """A request."""
+
+    number: int
+    method: str
+    arguments: tuple[Any, ...]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it has."""
+        return OVERHEAD_BYTES + sum(len(a) for a in self.arguments if isinstance(a, bytes))
+
+
+class Answer(Struct, frozen=True, array_like=True):
+    """To the request of that number; what `value` is depends on the `kind`."""
+
+    number: int
+    kind: int
+    value: Any
+
+    @property
+    def size(self) -> int:
+        return OVERHEAD_BYTES + (len(self.value) if isinstance(self.value, bytes) else 0)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_items = msgspec.msgpack.Decoder(list[Item]).decode
+_decode_answers = msgspec.msgpack.Decoder(list[Answer]).decode
+
+
+# --- the caller's side ----------------------------------------------------------------------------
+
+
+class Line:
+    """See the module. `connect(line)` opens the connection; it is begun at once. `on_broken` is
+    called once, when nothing more can be called by this line."""
+
+    def __init__(
+        self, connect: Callable[[Station], Awaitable[Wire]], on_broken: Callable[[], None]
+    ) -> None:
+        self._on_broken = on_broken
+        self._loop = asyncio.get_running_loop()
+        self._wire: Wire | None = None
+        self._numbers = 0
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._queue: dict[int, Item] = {}
+        self._queued_bytes = 0
+        self._awake = False
+        self._heard_s = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self._broken = ""
+        self._opening = self._loop.create_task(self._open(connect))
+
+    async def _open(self, connect: Callable[[Station], Awaitable[Wire]]) -> None:
+        try:
+            wire = await connect(self)
+        except Exception as error:
+            self.lost(str(error) or type(error).__name__)
+            return
+        self._wire = wire
+        self._send()
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """What the host answers. Raises NotLeading, ApiError, Unavailable: also where it is not
+        known whether the request was carried out."""
+        if self._broken:
+            raise Unavailable(self._broken)
+        item = Item(self._numbers + 1, method, arguments)
+        if self._queue and self._queued_bytes + item.size > QUEUED_BYTES_MAX:
+            raise Unavailable("too much waits to be sent there")
+        self._numbers = item.number
+        future = self._loop.create_future()
+        self._waiting[item.number] = future
+        self._queue[item.number] = item
+        self._queued_bytes += item.size
+        if not self._awake:
+            self._awake = True
+            self._loop.call_soon(self._send)
+        if self._watch is None:
+            self._heard_s = self._loop.time()
+            self._watch = self._loop.call_later(PING_S, self._look)
+        try:
+            return await future
+        finally:
+            self._waiting.pop(item.number, None)
+            self._take_out(item.number)
+
+    def close(self) -> None:
+        """Fail what is under way."""
+        self.lost("closed")
+
+    def _take_out(self, number: int) -> None:
+        item = self._queue.pop(number, None)
+        if item is not None:
+            self._queued_bytes -= item.size
+
+    def _look(self) -> None:
+        """Somebody waits, or did: is the host still there?"""
+        self._watch = None
+        if self._broken or not self._waiting:
+            return
+        silent_s = self._loop.time() - self._heard_s
+        if silent_s >= SILENT_S_MAX:
+            self.lost("nothing is heard")
+            return
+        if silent_s >= PING_S and self._wire is not None and not self._wire.full:
+            self._wire.send(_encode([]))
+        self._watch = self._loop.call_later(PING_S, self._look)
+
+    # --- the wire -----------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        self._awake = False
+        while self._queue and self._wire is not None and not self._wire.full:
+            items: list[Item] = []
+            size = 0
+            for item in self._queue.values():
+                size += item.size
+                if items and size > BUNDLE_BYTES:
+                    break
+                items.append(item)
+            for item in items:
+                self._take_out(item.number)
+            self._wire.send(_encode(items))
+
+    def received(self, frame: memoryview | bytes) -> None:
+        self._heard_s = self._loop.time()
+        for answer in _decode_answers(frame):
+            future = self._waiting.get(answer.number)
+            if future is not None and not future.done():
+                _settle(future, answer)
+
+    def drained(self) -> None:
+        self._send()
+
+    def lost(self, reason: str) -> None:
+        if self._broken:
+            return
+        self._broken = reason
+        wire, self._wire = self._wire, None
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(Unavailable(reason))
+        if wire is not None:
+            wire.close()
+        self._opening.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._on_broken()
+
+
+def _settle(future: asyncio.Future[Any], answer: Answer) -> None:
+    if answer.kind == DONE:
+        future.set_result(answer.value)
+    elif answer.kind == NOT_LEADING:
+        future.set_exception(NotLeading(answer.value))
+    elif answer.kind == REFUSED:
+        future.set_exception(ApiError(*answer.value))
+    else:
+        future.set_exception(Unavailable(answer.value))
+
+
+class Lines:
+    """The lines of a process, by host: opened when needed, and forgotten when they break.
+    `connect(host, line)` opens a connection to the host of that name. What a host `own` calls of
+    itself does not leave it."""
+
+    def __init__(
+        self,
+        connect: Callable[[str, Station], Awaitable[Wire]],
+        own: str = "",
+        serve: Callable[..., Awaitable[Any]] | None = None,
+    ) -> None:
+        self._connect = connect
+        self._own = own
+        self._serve = serve
+        self._lines: dict[str, Line] = {}
+
+    async def call(self, host: str, method: str, *arguments: Any) -> Any:
+        """See `Line.call`."""
+        if host == self._own and self._serve is not None:
+            return await self._serve(method, *arguments)
+        line = self._lines.get(host)
+        if line is None:
+            line = self._lines[host] = Line(
+                lambda station: self._connect(host, station),
+                lambda: self._forget(host),
+            )
+        return await line.call(method, *arguments)
+
+    def _forget(self, host: str) -> None:
+        self._lines.pop(host, None)
+
+    def close(self) -> None:
+        for line in list(self._lines.values()):
+            line.close()
+
+
+# --- the host's side ------------------------------------------------------------------------------
+
+
+class Clerk:
+    """Carries out what comes by one connection. `serve(method, *arguments)` does a request; what
+    it answers is of msgpack's types."""
+
+    def __init__(self, wire: Wire, serve: Callable[..., Awaitable[Any]]) -> None:
+        self._wire = wire
+        self._serve = serve
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[Answer] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._giving = False
+        self._lost = False
+
+    def received(self, frame: memoryview | bytes) -> None:
+        items = _decode_items(frame)
+        for item in items:
+            task = self._loop.create_task(self._carry_out(item))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if not items and not self._wire.full:
+            self._wire.send(_encode([]))
+
+    def drained(self) -> None:
+        self._give()
+
+    def lost(self, reason: str) -> None:
+        """What was begun is done all the same."""
+        self._lost = True
+        self._ready.clear()
+
+    async def _carry_out(self, item: Item) -> None:
+        try:
+            answer = Answer(item.number, DONE, await self._serve(item.method, *item.arguments))
+        except NotLeading as error:
+            answer = Answer(item.number, NOT_LEADING, str(error))
+        except ApiError as error:
+            refusal = (error.code, error.detail, error.retry_after)
+            answer = Answer(item.number, REFUSED, refusal)
+        except Unavailable as error:
+            answer = Answer(item.number, FAILED, str(error))
+        except Exception as error:
+            log.info("%s failed: %r", item.method, error)
+            answer = Answer(item.number, FAILED, repr(error))
+        if self._lost:
+            return
+        self._ready.append(answer)
+        if not self._giving:
+            self._giving = True
+            self._loop.call_soon(self._give)
+
+    def _give(self) -> None:
+        """Send what is ready."""
+        self._giving = False
+        while self._ready and not self._wire.full:
+            answers: list[Answer] = []
+            size = 0
+            while self._ready:
+                size += self._ready[0].size
+                if answers and size > BUNDLE_BYTES:
+                    break
+                answers.append(self._ready.popleft())
+            self._wire.send(_encode(answers))

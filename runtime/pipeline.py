@@ -1,0 +1,328 @@
+"""The commit pipeline of a host: turns, group commit, release. asyncio, but no Ray.
+
+Requests are executed as they come. A committer takes the layer of all turns since the last cut,
+has a writer thread make it durable (one append with fsync), and meanwhile the loop goes on with
+the next turns. When it is durable, its rows become visible to reads, its outs are released in
+order, and its outbox rows are shipped. Nothing leaves before.
+
+When an append fails because the disk is full, everything that was not durable is refused and
+forgotten, and for a moment the host only reads; then it tries again. When it fails otherwise, the
+host stops rather than guess, and goes on from what is durable when it is restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from api.errors import ApiError
+from runtime import wire
+from runtime.engine import NOT_YET, Engine
+from runtime.fronts import FrontQueue, Fronts
+from runtime.journal import Deposed, Journal, LocalJournal
+from runtime.layers import Layer
+from runtime.shipper import Shipper
+from storage.port import StorageFull, Store
+
+log = logging.getLogger(__name__)
+
+POLL_S = 10.0
+READ_ONLY_S = 1.0
+HOUSEKEEPING_S = 0.25
+BATCH_ORDER_S_MAX = 0.5
+COMMANDS_PER_STEP = 64
+MOVED = "this host is stopping, or does not lead this partition any more"
+
+PeerCall = Callable[[str, bytes], Awaitable[bytes]]
+"""Calls `receive` of the host of that name with an encoded parcel; answers encoded receipts."""
+
+
+class Pipeline:
+    """See the module. `peers` reaches other hosts; `stop` is called once, when the host must not
+    go on. Without a `journal` the store is this pipeline's alone, which keeps and closes it; else
+    whoever gives the journal does that."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        peers: PeerCall,
+        stop: Callable[[BaseException], None],
+        journal: Journal | None = None,
+    ) -> None:
+        self.engine = engine
+        self.store = store
+        self.incarnation = secrets.token_hex(8)
+        self.fronts = Fronts()
+        self.shipper = Shipper(engine, peers, self._guard)
+        self.commits = 0
+        self.commit_s = 0.0
+        self.commit_s_max = 0.0
+        self._stop = stop
+        self._own = LocalJournal(store) if journal is None else None
+        chosen: Journal | None = self._own or journal
+        assert chosen is not None
+        self._journal = chosen
+        self._work = asyncio.Event()
+        self._durable = asyncio.Event()
+        self._executing = 0
+        self._executed = asyncio.Event()  # no batch is being executed
+        self._executed.set()
+        self._sequence = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self._abandoned = False
+        self._read_only_until_s = 0.0
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to commit, to ship what the outbox still holds, and to fire timers."""
+        self._tasks = [
+            asyncio.create_task(self._guard(self._commit_forever)),
+            asyncio.create_task(self._guard(self._housekeep)),
+        ]
+        self.shipper.start()
+
+    async def drain(self) -> None:
+        """Refuse what comes now, finish what was begun, move everything to the store, close."""
+        self._closing = True
+        self.fronts.wake_all()
+        await self._executed.wait()
+        await self.flush()
+        await self.shipper.stop()
+        if self._own is not None:
+            await self._guard(self._own.checkpointer.finish)
+        await self._end_tasks()
+        if self._own is not None:
+            self._own.close()
+
+    def refuse(self) -> None:
+        """Refuse what comes from now on."""
+        self._closing = True
+
+    def resume(self) -> None:
+        """Take requests again after all."""
+        self._closing = self._abandoned
+
+    async def abandon(self) -> None:
+        """Another copy leads, or may: stop at once and say nothing more. Who waits is refused."""
+        self._closing = self._abandoned = True
+        self._durable.set()
+        self.fronts.wake_all()
+        await self.shipper.stop()
+        await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _check(self) -> None:
+        if self._abandoned:
+            raise ApiError("unavailable", MOVED, 0.1)
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it; if it fails, the host stops. It is called in here, so that a task that ends before
+        it has begun leaves nothing that was never awaited."""
+        try:
+            await work()
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:
+            log.critical("the host stops: %s", error, exc_info=error)
+            self._stop(error)
+
+    # --- calls from fronts and peers ----------------------------------------------------------
+
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        """Execute a front's batch of requests; comes back when it is durable, with a packet of
+        what there is for this front. The batches of a stream are executed in the order of their
+        numbers, from 1: Ray promises none. After a call that failed, the front begins another
+        stream."""
+        if self._closing:
+            raise ApiError("unavailable", MOVED, 0.1)
+        queue = self.fronts.queue(front, time.monotonic())
+        await self._take_turn(queue, stream, number)
+        command = self.engine.command
+        self._executing += 1
+        self._executed.clear()
+        try:
+            for index, request in enumerate(wire.decode_requests(payload), 1):
+                command(front, request)
+                if index % COMMANDS_PER_STEP == 0:
+                    # Let a commit that has become durable be released, and the next one begin.
+                    self._work.set()
+                    await asyncio.sleep(0)
+        finally:
+            self._end_turn(queue, stream, number)
+            self._executing -= 1
+            if not self._executing:
+                self._executed.set()
+        await self.flush()
+        return self._packet(queue)
+
+    async def _take_turn(self, queue: FrontQueue, stream: str, number: int) -> None:
+        """Wait until it is this batch's turn. Raises `unavailable` if an earlier one is missing."""
+        if queue.stream != stream:
+            queue.stream, queue.executed = stream, 0
+            for early in queue.early.values():
+                early.cancel()
+            queue.early = {}
+        if number != queue.executed + 1:
+            early = queue.early[number] = asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.wait_for(early, BATCH_ORDER_S_MAX)
+            except (TimeoutError, asyncio.CancelledError):
+                raise ApiError("unavailable", "an earlier batch is missing", 0.05) from None
+            finally:
+                if queue.early.get(number) is early:  # and not one of another stream
+                    del queue.early[number]
+
+    def _end_turn(self, queue: FrontQueue, stream: str, number: int) -> None:
+        """The batch is executed: the next one of its stream may be."""
+        if queue.stream != stream:
+            return
+        queue.executed = number
+        following = queue.early.get(number + 1)
+        if following is not None and not following.done():
+            following.set_result(None)
+
+    async def poll(self, front: str) -> bytes:
+        """A packet for this front, as soon as there is something, at the latest after `POLL_S`. The
+        first poll is answered at once: the front knows then that this host is there."""
+        queue = self.fronts.queue(front, time.monotonic())
+        known, queue.polled = queue.polled, True
+        if known and not queue.outs and not self._closing:
+            queue.wake()
+            waiter = queue.waiter = asyncio.get_running_loop().create_future()
+            handle = asyncio.get_running_loop().call_later(POLL_S, queue.wake)
+            try:
+                await waiter
+            finally:
+                handle.cancel()
+            self._check()
+        return self._packet(queue)
+
+    async def receive(self, payload: bytes) -> bytes:
+        """Execute another host's parcel; comes back with receipts when it is durable."""
+        if self._closing:
+            raise ApiError("unavailable", MOVED, 0.1)
+        parcel = wire.decode_parcel(payload)
+        receipts = [self.engine.receive(shipment) for shipment in parcel.shipments]
+        for raw in parcel.ephemeral:
+            self.engine.receive_ephemeral(raw)
+        full = self.engine.read_only
+        await self.flush()
+        if full or self.engine.read_only:
+            # What was executed may have been given up: say only what is known to be durable.
+            receipts = [self.engine.receipt(shipment) for shipment in parcel.shipments]
+        return wire.encode(receipts)
+
+    def _packet(self, queue: FrontQueue) -> bytes:
+        outs = queue.take()
+        if outs:
+            queue.number += 1
+        if queue.outs:
+            queue.wake()
+        number = queue.number if outs else 0
+        return wire.encode(wire.Packet(f"{self.incarnation}.{queue.birth}", number, outs))
+
+    # --- commit -------------------------------------------------------------------------------
+
+    def kick(self) -> None:
+        """There is something to commit or to release."""
+        self._work.set()
+
+    async def flush(self) -> None:
+        """Wait until everything executed so far is durable and released."""
+        pending = self.engine.pending
+        if not pending.open and pending.flying is None:
+            return
+        # The flying layer first, then the open one.
+        goal = self._sequence + (2 if pending.flying is not None and pending.open else 1)
+        self._work.set()
+        while self._sequence < goal:
+            self._check()
+            await self._durable.wait()
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            # Not in a loop: what only deletes what arrived elsewhere waits for the next commit.
+            if (layer := self.engine.cut()) is not None:
+                writes = layer.writes()
+                if writes:
+                    begun_s = time.perf_counter()
+                    try:
+                        await self._journal.commit(writes)
+                    except Deposed:
+                        return
+                    except StorageFull as error:
+                        self._become_read_only(error)
+                        continue
+                    self.store.install(writes)
+                    took_s = time.perf_counter() - begun_s
+                    self.commits += 1
+                    self.commit_s += took_s
+                    self.commit_s_max = max(self.commit_s_max, took_s)
+                self.engine.settle()
+                self._release(layer)
+
+    def _release(self, layer: Layer) -> None:
+        touched = self.fronts.release(layer.outs)
+        self._sequence += 1
+        durable, self._durable = self._durable, asyncio.Event()
+        durable.set()
+        if touched:
+            # Whoever waits for this commit in `submit` takes its packet first; polls take the rest.
+            asyncio.get_running_loop().call_soon(_wake_unfetched, touched)
+        if layer.streams or layer.ephemeral:
+            self.shipper.ship(layer.streams, layer.ephemeral)
+
+    def _become_read_only(self, error: StorageFull) -> None:
+        log.error("the disk is full, only reading for %s s: %s", READ_ONLY_S, error)
+        self._read_only_until_s = time.monotonic() + READ_ONLY_S
+        self.engine.read_only = True
+        if self._journal.alone:
+            refusal = ApiError("storage_full", "the disk is full; nothing was changed", READ_ONLY_S)
+        else:
+            refusal = ApiError("unavailable", NOT_YET, READ_ONLY_S)
+        touched = self.fronts.release(self.engine.give_up(refusal))
+        self._sequence += 2
+        durable, self._durable = self._durable, asyncio.Event()
+        durable.set()
+        asyncio.get_running_loop().call_soon(_wake_unfetched, touched)
+
+    # --- housekeeping -------------------------------------------------------------------------
+
+    async def _housekeep(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            now_s = time.monotonic()
+            if self.engine.read_only and now_s >= self._read_only_until_s:
+                self.engine.read_only = False
+                self.shipper.retry_all()
+            if self.engine.timers.next_ms <= self.engine.clock():
+                self.engine.fire_timers()
+                self.kick()
+            if self.engine.moves.busy:
+                self.kick()
+            for name in self.fronts.drop_silent(now_s):
+                log.warning("front %s went silent", name)
+                self.engine.forget_front(name)
+                self.kick()
+            if self.engine.pending.open:
+                self.kick()
+            if self._own is not None:
+                await self._own.checkpointer.run_if_due(now_s)
+
+
+def _wake_unfetched(touched: set[FrontQueue]) -> None:
+    for queue in touched:
+        if queue.outs:
+            queue.wake()

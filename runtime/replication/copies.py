@@ -1,0 +1,251 @@
+"""The copies that a host has, and the calls that reach them. asyncio, but no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from runtime.journal import Deposed
+from runtime.replication import protocol
+from runtime.replication.directory import Led
+from runtime.replication.member import Member
+from runtime.replication.parts import BYTES_PER_S, Pace
+from runtime.replication.protocol import (
+    Append,
+    Appended,
+    Configuration,
+    Known,
+    NotLeading,
+    Rows,
+    Unavailable,
+)
+from storage.port import StorageError
+
+log = logging.getLogger(__name__)
+
+CALLS = {
+    *("submit", "poll", "receive", "led"),
+    *("append", "load", "known", "led_configurations", "rearrange", "rows"),
+}
+"""What other processes call."""
+CALL_S_MAX = 1.5
+BALANCE_STEP_S = 1.0
+
+
+class CallHost(Protocol):
+    """Makes a call of another host's `Copies`; raises what the transport raises."""
+
+    async def __call__(self, host: str, method: str, *args: Any) -> bytes: ...
+
+
+class Shelf(Protocol):
+    """Where a host has its copies."""
+
+    def make(self, partition: int) -> Member:
+        """A copy that waits for a snapshot. Raises StorageError."""
+
+    async def clear(self, partition: int) -> None:
+        """Remove what a closed copy left, all but the configuration that it has adopted."""
+
+
+class Copies:
+    """By partition. `given_away` are configurations of those that this host had once; they are
+    remembered, so that who asks here where a copy went is told."""
+
+    def __init__(
+        self,
+        host: str,
+        members: Iterable[Member],
+        shelf: Shelf,
+        given_away: Mapping[int, Configuration],
+    ) -> None:
+        self.host = host
+        self.members: dict[int, Member] = {}
+        self.given_away = dict(given_away)
+        self._shelf = shelf
+        self._leaving: dict[int, asyncio.Task[None]] = {}
+        self._balancer: asyncio.Task[None] | None = None
+        for member in members:
+            self._add(member)
+
+    def _add(self, member: Member) -> None:
+        partition = member.copy.partition
+        self.members[partition] = member
+        member.on_dismissed = lambda: self._dismiss(partition)
+
+    # --- copies come and go -----------------------------------------------------------------------
+
+    def _take_in(self, config: Configuration) -> Member | None:
+        """A copy that a leader says this host has from now on. None if that is old news, or what
+        was here before is not cleared away yet. Raises StorageError."""
+        partition = config.partition
+        before = self.given_away.get(partition)
+        is_old = before is not None and config.epoch <= before.epoch
+        if self.host not in config.members or is_old or partition in self._leaving:
+            return None
+        member = self._shelf.make(partition)
+        log.info("partition %d: %s gets a copy", partition, self.host)
+        self._add(member)
+        member.start()
+        return member
+
+    def _dismiss(self, partition: int) -> None:
+        self._leaving[partition] = asyncio.create_task(self._give_away(partition))
+
+    async def _give_away(self, partition: int) -> None:
+        member = self.members.pop(partition)
+        self.given_away[partition] = member.copy.config
+        try:
+            await member.close()
+            await self._shelf.clear(partition)
+            log.info("partition %d: %s has no copy any more", partition, self.host)
+        except OSError as error:
+            log.error(
+                "partition %d: what is left is removed at the next start: %s", partition, error
+            )
+        finally:
+            del self._leaving[partition]
+
+    async def _balance(self) -> None:
+        """Give partitions back, one at a time, to the hosts that shall lead them: else those that
+        were never down would lead everything in the end."""
+        while True:
+            await asyncio.sleep(BALANCE_STEP_S)
+            homesick = (m for m in self.members.values() if m.should_hand_over())
+            member = next(homesick, None)
+            if member is not None:
+                try:
+                    await member.hand_over(member.copy.config.members[0])
+                except (NotLeading, Deposed, Unavailable, TimeoutError) as error:
+                    log.info("partition %d stays: %s", member.copy.partition, error)
+
+    def start(self) -> None:
+        for member in self.members.values():
+            member.start()
+        self._balancer = asyncio.create_task(self._balance())
+
+    async def close(self) -> None:
+        if self._balancer is not None:
+            self._balancer.cancel()
+        await asyncio.gather(*self._leaving.values())
+        await asyncio.gather(*(member.close() for member in self.members.values()))
+
+    def rows(self) -> bytes:
+        """What this host knows of its copies as JSON: a list with a row for each."""
+        return msgspec.json.encode([member.row() for _, member in sorted(self.members.items())])
+
+    async def serve(self, method: str, *arguments: Any) -> Any:
+        """Carry out the call of that name."""
+        assert method in CALLS, method
+        answer: Any = getattr(self, method)(*arguments)
+        return await answer if asyncio.iscoroutine(answer) else answer
+
+    # --- calls of fronts, and of hosts that lead other partitions --------------------------------
+
+    async def submit(
+        self, partition: int, front: str, stream: str, number: int, payload: bytes
+    ) -> bytes:
+        return await self._leading(partition).led(
+            lambda pipeline: pipeline.submit(front, stream, number, payload)
+        )
+
+    async def poll(self, partition: int, front: str) -> bytes:
+        return await self._leading(partition).led(lambda pipeline: pipeline.poll(front))
+
+    async def receive(self, partition: int, payload: bytes) -> bytes:
+        return await self._leading(partition).led(lambda pipeline: pipeline.receive(payload))
+
+    def led(self) -> Led:
+        """What this host leads."""
+        return [(p, m.copy.epoch) for p, m in self.members.items() if m.leading]
+
+    def _leading(self, partition: int) -> Member:
+        member = self.members.get(partition)
+        if member is None:
+            raise NotLeading(f"there is no copy of partition {partition} here")
+        return member
+
+    # --- calls of leaders -------------------------------------------------------------------------
+
+    async def append(self, payload: bytes) -> bytes:
+        """Records, or a heartbeat."""
+        message = protocol.decode_append(payload)
+        answer = Appended(0, 0, full=True)
+        with contextlib.suppress(StorageError):
+            member = self.members.get(message.config.partition) or self._take_in(message.config)
+            if member is not None:
+                answer = await member.append(message)
+        return protocol.encode(answer)
+
+    async def load(self, payload: bytes) -> bytes:
+        message = protocol.decode_rows(payload)
+        member = self.members.get(message.config.partition)
+        if member is None:
+            raise Unavailable(f"there is no copy of partition {message.config.partition} here")
+        return protocol.encode(await member.load(message))
+
+    def known(self, partition: int) -> bytes:
+        member = self.members.get(partition)
+        if member is not None:
+            return protocol.encode(member.known())
+        config = self.given_away.get(partition)
+        return protocol.encode(None if config is None else Known(config, False))
+
+    # --- calls of the steward ---------------------------------------------------------------------
+
+    def led_configurations(self) -> bytes:
+        """The configurations of the partitions that this host leads."""
+        led = [member.copy.config for member in self.members.values() if member.leading]
+        return protocol.encode(led)
+
+    async def rearrange(self, partition: int, epoch: int, members: Sequence[str]) -> bytes:
+        """Let other hosts have the copies (see `Leader.rearrange`). Raises NotLeading,
+        Unavailable."""
+        await self._leading(partition).rearrange(epoch, tuple(members))
+        return b""
+
+
+class Courier:
+    """Calls of leaders to other hosts; `call` bundles what several have for one host."""
+
+    def __init__(self, call: CallHost) -> None:
+        self._call = call
+        self._pace = Pace(BYTES_PER_S)
+
+    async def append(self, host: str, message: Append) -> Appended:
+        payload = protocol.encode(message)
+        answer: Appended = protocol.decode_answer(await self._make(host, "append", payload))
+        return answer
+
+    async def load(self, host: str, message: Rows) -> Appended:
+        """All snapshots of this host share a pace, so that what is live has time."""
+        payload = protocol.encode(message)
+        await self._pace.wait(len(payload))
+        answer: Appended = protocol.decode_answer(await self._make(host, "load", payload))
+        return answer
+
+    async def known(self, host: str, partition: int) -> Known | None:
+        answer: Known | None = protocol.decode_known(await self._make(host, "known", partition))
+        return answer
+
+    async def led_configurations(self, host: str) -> list[Configuration]:
+        raw = await self._make(host, "led_configurations")
+        answer: list[Configuration] = protocol.decode_configurations(raw)
+        return answer
+
+    async def rearrange(self, host: str, config: Configuration, members: tuple[str, ...]) -> None:
+        """Have the host that leads with this configuration change its members."""
+        await self._make(host, "rearrange", config.partition, config.epoch, members)
+
+    async def _make(self, host: str, method: str, *args: Any) -> bytes:
+        """A call; whatever keeps it from being answered soon is Unavailable."""
+        try:
+            async with asyncio.timeout(CALL_S_MAX):
+                return await self._call(host, method, *args)
+        except Exception as error:
+            raise Unavailable(f"{host}: {error or type(error).__name__}") from error

@@ -1,0 +1,183 @@
+"""A copy of a partition, as its disk and its leader make it: what it holds, which configuration it
+has adopted, and how it takes what a leader sends. asyncio, but no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from runtime.replication import clock
+from runtime.replication.protocol import (
+    Append,
+    Appended,
+    Configuration,
+    Rows,
+    decode_configuration,
+    encode,
+)
+from runtime.steady import SteadyClock
+from storage.port import StorageFull
+from storage.replica import Replica, epoch_of
+
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+
+class Copy:
+    """See the module. `writer` runs what waits for the disk, one at a time; `steady` is the host's
+    time. `on_newer` is called when a configuration of a newer epoch was adopted that another host
+    leads."""
+
+    def __init__(
+        self,
+        host: str,
+        partition: int,
+        store: Replica,
+        writer: Executor | None,
+        steady: SteadyClock,
+    ) -> None:
+        self.host = host
+        self.partition = partition
+        self.store = store
+        self.steady = steady
+        self._writer = writer
+        raw = store.recall()
+        self.config = decode_configuration(raw) if raw else Configuration(partition, 0, "", (), ())
+        self.matched = store.installed
+        """Up to here this log is known to be the same as the leader's."""
+        self.heard_s = clock.now_s()
+        """When the leader of this epoch was heard last: it may be sure of this copy for some time
+        after. A copy that was just started may have promised so a moment ago."""
+        self.promised_s = -math.inf if self.leads or not self.epoch else self.heard_s
+        """When the leader before this epoch was heard last: its lease may last beyond."""
+        self.on_newer: Callable[[], None] = lambda: None
+        self.lock = asyncio.Lock()
+        """Held by whoever writes to the log or changes the epoch."""
+        self._snapshot = (0, 0)
+        """The attempt that is being loaded, and its next part."""
+
+    @property
+    def epoch(self) -> int:
+        return self.config.epoch
+
+    @property
+    def leads(self) -> bool:
+        return self.config.leader == self.host
+
+    async def on_disk(self, work: Callable[..., R], *args: Any) -> R:
+        """Do in the writer thread what waits for the disk. What has begun is waited for, also by
+        who is cancelled: nobody else may write meanwhile."""
+        future = asyncio.get_running_loop().run_in_executor(self._writer, work, *args)
+        cancelled = False
+        while not future.done():
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            raise asyncio.CancelledError
+        return future.result()
+
+    async def adopt(self, config: Configuration) -> bool:
+        """Take over a configuration of a newer epoch, durably: from now on what comes from an older
+        one is refused. False where the epoch is not newer. Raises StorageFull."""
+        async with self.lock:
+            return await self._adopt(config)
+
+    async def _adopt(self, config: Configuration) -> bool:
+        if config.epoch <= self.epoch:
+            return False
+        if not self.epoch and config.epoch > 1:
+            # This copy comes new to a partition in use, or its disk was lost: it must not lead
+            # before it has what the others have, whatever a configuration says of it.
+            self.store.begin_load()
+        await self.on_disk(self.store.remember, encode(config))
+        if not self.leads:
+            self.promised_s = self.heard_s
+        self.config = config
+        self.matched = self.store.installed
+        self.heard_s = clock.now_s()
+        if not self.leads:
+            self.on_newer()
+        return True
+
+    # --- what a leader sends ------------------------------------------------------------------
+
+    async def append(self, message: Append) -> Appended:
+        """Take records; answered when they are durable."""
+        async with self.lock:
+            try:
+                if not await self._heed(message.config):
+                    return Appended(self.epoch, 0, full=True)
+                if self.store.loading:
+                    return Appended(self.epoch, 0, blank=True)
+                if message.first <= self.matched + 1:
+                    await self._take(message)
+            except StorageFull as error:
+                log.error("partition %d: %s", self.partition, error)
+                return Appended(self.epoch, self.matched, full=True)
+            commit = min(message.commit, self.matched)
+            if commit > self.store.installed:
+                self.store.settle(commit)
+            return Appended(self.epoch, self.matched)
+
+    async def _heed(self, config: Configuration) -> bool:
+        """Whether a leader may say something here; one that may is heard."""
+        if config.epoch < self.epoch:
+            return False
+        await self._adopt(config)
+        if config.leader != self.config.leader:
+            return False
+        if self.leads:  # the leader before hands over: it serves no more
+            self.promised_s = -math.inf
+            return False
+        self.heard_s = clock.now_s()
+        return True
+
+    async def _take(self, message: Append) -> None:
+        fresh: list[bytes] = []
+        for number, record in enumerate(message.records, message.first):
+            if number <= self.matched:
+                continue
+            if not fresh and number <= self.store.last:
+                if self.store.epoch_at(number) == epoch_of(record):
+                    self.matched = number
+                    continue
+                lost = self.store.last - number + 1
+                log.info("partition %d: %d records are taken back", self.partition, lost)
+                await self.on_disk(self.store.truncate, number - 1)
+            fresh.append(record)
+        if fresh:
+            await self.on_disk(self.store.append_records, fresh)
+            self.matched = self.store.last
+
+    async def load(self, message: Rows) -> Appended:
+        """Take a part of a snapshot, if it is the next one of the newest attempt."""
+        async with self.lock:
+            try:
+                if not await self._heed(message.config) or not self._is_next(message):
+                    return Appended(self.epoch, 0, full=True)
+                if not message.part:
+                    self.store.begin_load()
+                    self.matched = 0
+                if message.rows:
+                    await self.on_disk(self.store.load, {self.partition: message.rows})
+                if message.end is not None:
+                    await self.on_disk(self.store.end_load, message.end)
+                    self.matched = self.store.installed
+                    self.steady.go_on_from(message.now_ms)
+            except StorageFull as error:
+                log.error("partition %d: %s", self.partition, error)
+                return Appended(self.epoch, 0, full=True, blank=True)
+            self._snapshot = (message.attempt, message.part + 1)
+            return Appended(self.epoch, self.matched, blank=self.store.loading)
+
+    def _is_next(self, message: Rows) -> bool:
+        attempt, part = self._snapshot
+        if not message.part:
+            return message.attempt > attempt
+        return (message.attempt, message.part) == (attempt, part)

@@ -1,0 +1,163 @@
+"""Who looks after where the copies are: the host that leads partition 0.
+
+It asks all hosts what they lead, and has the leaders change members where `plan` says so. There may
+be two for a moment, or none: what a leader changes, it changes only if the configuration is still
+the one that was planned with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final, Protocol
+
+from msgspec.structs import replace
+
+from runtime.replication.copies import Copies
+from runtime.replication.plan import View, plan
+from runtime.replication.protocol import Configuration, Roster, Seat, Unavailable
+from runtime.troubles import Troubles
+
+log = logging.getLogger(__name__)
+
+STEP_S: Final = 1.0
+ANNOUNCE_S: Final = 10.0
+CHARGE: Final = 0
+"""Who leads this partition is the steward."""
+
+
+class Leaders(Protocol):
+    """Calls of hosts. Raises Unavailable."""
+
+    async def led_configurations(self, host: str) -> list[Configuration]: ...
+
+    async def rearrange(
+        self, host: str, config: Configuration, members: tuple[str, ...]
+    ) -> None: ...
+
+
+class Steward:
+    """See the module. Every host has one, which also keeps it on the roster. A host that was silent
+    for `replace_after_s` is taken for lost."""
+
+    def __init__(
+        self,
+        seat: Seat,
+        own: Copies,
+        roster: Roster,
+        leaders: Leaders,
+        *,
+        copies: int,
+        partitions: int,
+        replace_after_s: float,
+    ) -> None:
+        self._seat = seat
+        self._own = own
+        self._roster = roster
+        self._leaders = leaders
+        self._copies = copies
+        self._partitions = partitions
+        self._replace_after_s = replace_after_s
+        self._configs: dict[int, Configuration] = {}
+        self._silent_since: dict[str, float] = {}
+        self._troubles = Troubles()
+        self._announced_s: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._live())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _live(self) -> None:
+        while True:
+            try:
+                await self._announce()
+                if self._in_charge():
+                    await self.step()
+                else:
+                    self._silent_since.clear()
+                    self._troubles = Troubles()
+            except Unavailable as error:
+                log.info("nothing is moved: %s", error)
+            except Exception:
+                log.exception("nothing is moved")
+            await asyncio.sleep(STEP_S)
+
+    async def _announce(self) -> None:
+        """Put this host on the roster, as it is in this life, and keep it there: the roster may be
+        emptied, or be an older one."""
+        before_s, now_s = self._announced_s, time.monotonic()
+        if before_s is not None and now_s - before_s < ANNOUNCE_S:
+            return
+        if before_s is None or not await self._is_announced():
+            await self._roster.announce(self._seat)
+        self._announced_s = now_s
+
+    async def _is_announced(self) -> bool:
+        seat = (await self._roster.seats()).get(self._seat.host)
+        return seat is not None and replace(seat, mark="") == self._seat
+
+    def _in_charge(self) -> bool:
+        member = self._own.members.get(CHARGE)
+        return member is not None and member.leading
+
+    async def step(self) -> None:
+        """Look at all hosts, and have changed what should be. Raises Unavailable."""
+        seats = await self._roster.seats()
+        led = await self._ask(seats)
+        self._tell()
+        lost = self._lost()
+        silent = frozenset(self._silent_since)
+        view = View(
+            self._configs, frozenset(led), seats, silent, lost, self._copies, self._partitions
+        )
+        for partition, members in plan(view).items():
+            config = self._configs[partition]
+            told = ", ".join(members)
+            log.info("partition %d: %s lets %s have it", partition, config.leader, told)
+            try:
+                await self._leaders.rearrange(led[partition], config, members)
+            except Unavailable as error:
+                log.info("partition %d stays where it is: %s", partition, error)
+        await self._forget(seats, lost)
+
+    async def _ask(self, seats: dict[str, Seat]) -> dict[int, str]:
+        """Learn from all hosts what they lead; returns who leads what."""
+        hosts = sorted(seats.keys() | {h for c in self._configs.values() for h in c.members})
+        answers = await asyncio.gather(
+            *map(self._leaders.led_configurations, hosts), return_exceptions=True
+        )
+        led: dict[int, str] = {}
+        for host, answer in zip(hosts, answers, strict=True):
+            if isinstance(answer, BaseException):
+                self._silent_since.setdefault(host, time.monotonic())
+                continue
+            self._silent_since.pop(host, None)
+            for config in answer:
+                known = self._configs.get(config.partition)
+                if known is None or config.epoch >= known.epoch:
+                    self._configs[config.partition] = config
+                    led[config.partition] = host
+        return led
+
+    def _tell(self) -> None:
+        wrong = dict.fromkeys(self._silent_since, "does not answer")
+        for line in self._troubles.look(wrong, time.monotonic()):
+            log.warning("%s", line)
+
+    def _lost(self) -> frozenset[str]:
+        since = time.monotonic() - self._replace_after_s
+        return frozenset(h for h, began_s in self._silent_since.items() if began_s <= since)
+
+    async def _forget(self, seats: dict[str, Seat], lost: frozenset[str]) -> None:
+        """Take hosts off the roster that are gone and that no partition names any more."""
+        named = {host for config in self._configs.values() for host in config.members}
+        for host in sorted((lost & seats.keys()) - named):
+            log.warning("%s is gone, and is not missed any more", host)
+            await self._roster.remove(host)
+            self._silent_since.pop(host, None)

@@ -1,0 +1,140 @@
+"""A media actor: the Ray actor around a store of chunks. It owns a folder of the data folder, which
+it locks.
+
+What it acknowledges is synced. When it dies, Ray makes it again in the same folder; meanwhile
+others stand in for it. It promises no order between calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.messages import Condemned, MayDelete
+from api.clock import now_ms
+from api.files import text_of
+from media.here import CHUNKS, ChunksHere
+from media.keeper import Keeper, figures
+from media.listing import ChunkLine
+from media.memory import keep_memory
+from media.pool import Pool
+from media.roll import Membership, Roll
+from media.shelf import Shelf
+from runtime import refs
+from runtime.lines.door import Door
+from runtime.lines.host_lines import HostLines
+from runtime.lines.lines import Clerk
+from runtime.replication import clock as monotonic
+from runtime.steady import ClockFile, SteadyClock
+from shells.edge import make_gateway
+from shells.gcs import GcsRoster
+from shells.host import LOCK_S_MAX, stop_process
+from shells.process import log_to, share_the_interpreter, tune_garbage_collection
+from shells.settings import Settings, decode_settings
+from shells.transport import Gcs, here, own_address
+from storage.chunks import ChunkStore
+from storage.folder import HostFolder
+
+log = logging.getLogger(__name__)
+
+
+def media_roster(settings: Settings) -> GcsRoster:
+    """The media actors of a server, apart from its hosts."""
+    return GcsRoster(Gcs(), f"{settings.cluster_id}:media")
+
+
+class MediaFront:
+    """How a front reaches the media actors, by its `pool`; those of its machine it reads itself, in
+    the data folder `data`. On a running loop."""
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        roster = media_roster(settings)
+        self.roll = Roll(roster)
+        lines = HostLines(roster)
+        here = ChunksHere(data, self._damaged)
+        self.pool = Pool(lines.call, self.roll.seats, settings.copies, here)
+
+    def start(self) -> None:
+        self.roll.start()
+
+    def _damaged(self, actor: str, name: bytes) -> None:
+        """A media actor that is asked for a damaged copy finds that, and has it mended."""
+        self.pool.ask_behind(actor, name)
+
+
+class MediaActor:
+    """See the module. Ray makes it, restarts it, and carries its calls."""
+
+    async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
+        config = decode_settings(settings)
+        log_to(Path(config.data), name)
+        tune_garbage_collection()
+        share_the_interpreter()
+        keep_memory()
+        self._name = name
+        self._started_s = time.monotonic()
+        self._folder = HostFolder.lock(Path(config.data) / name, wait_s=LOCK_S_MAX)
+        steady = SteadyClock(now_ms, monotonic.now_s, ClockFile(self._folder.path))
+        self._shelf = Shelf(ChunkStore(self._folder.path / CHUNKS), steady, stop_process)
+        self._door = Door(lambda wire: Clerk(wire, self._shelf.serve))
+        seat = here(name, await self._door.open(own_address()))
+        roster = media_roster(config)
+        self._lines = HostLines(roster, name, self._shelf.serve)
+        self._membership = Membership(
+            roster, seat, lambda actor: self._pool.call(actor, "ping"), config.replace_after_s
+        )
+        seats = self._membership.seats
+        self._pool = Pool(self._lines.call, seats, config.copies)
+        self._keeper = Keeper(name, self._shelf, self._pool, seats, config.copies, self.condemned)
+        self._gateway = make_gateway(config)
+        await self._gateway.start()
+        self._membership.start()
+        self._keeper.start()
+        log.info("%s has %d chunks", name, self._shelf.store.stats().chunks)
+
+    async def condemned(self, root: bytes) -> bool:
+        """Whether a file's actor condemns it: then its chunks are not needed any more. Raises
+        ApiError."""
+        file = refs.file(text_of(root))
+        answer = await self._gateway.ask(file, MayDelete())
+        return msgspec.json.decode(answer, type=Condemned).condemned
+
+    async def stats(self) -> bytes:
+        """Figures of this media actor as JSON: name to number, and `media`."""
+        told: dict[str, Any] = {
+            "media": self._name,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._started_s, 1),
+            "media_actors": len(self._membership.seats()),
+            **figures(self._shelf, self._keeper),
+            "memory_bytes_max": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        }
+        return msgspec.json.encode(told)
+
+    async def chunks(self, after: bytes, count: int) -> bytes:
+        """So many of the chunks here, in the order of their names, those after this one: a list of
+        `ChunkLine`."""
+        found = await self._shelf.read(self._shelf.store.listed, after, count)
+        return msgspec.msgpack.encode(
+            [
+                ChunkLine(name, facts.raw_bytes, facts.stored_bytes, facts.touched_ms, held)
+                for name, facts, held in found
+            ]
+        )
+
+    async def drain(self) -> None:
+        """Finish what was begun, and close the folder."""
+        await self._keeper.close()
+        await self._gateway.close()
+        await self._membership.close()
+        await self._pool.close()
+        self._lines.close()
+        self._door.close()
+        await self._shelf.close()
+        self._folder.close()
