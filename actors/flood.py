@@ -26,20 +26,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from actors.messages import (
-    Charges,
-    Internal,
-    NetworkSpend,
-    Spend,
-    Spent,
-    Unspent,
-    UserSpent,
-    Verdict,
-)
+from actors import addresses
+from actors.charges import Charges
+from actors.chat.messages import Spent
+from actors.throttle.messages import NetworkSpend, Verdict
+from actors.user.messages import Spend, Unspent, UserSpent
 from api import limits
 from api import methods as m
 from api.errors import ApiError
 from runtime import refs, wire
+from runtime.messages import Internal
 from runtime.refs import EXEMPT
 from runtime.rows import Table, View
 from runtime.turn import Turn
@@ -118,7 +114,7 @@ def pass_on(turn: Turn, message: Spend, wait_s: float) -> Verdict | None:
     on = NetworkSpend(message.charges, message.asker, message.method, message.body, wait_s)
     if not turn.caller.network:
         return answer(turn, on, wait_s)
-    turn.send(refs.network(turn.caller.network), on, answer=True)
+    turn.send(addresses.network(turn.caller.network), on, answer=True)
     return None
 
 
@@ -155,7 +151,7 @@ def paid(turn: Turn, act: Act, charges: Charges, spent: Paid) -> bool:
         return True
     method = act.method.name if isinstance(act, m.Params) else ""
     body = msgspec.json.encode(act) if isinstance(act, m.Params) else wire.encode(act)
-    turn.send(refs.user(turn.caller.user_id), Spend(due, turn.ref, method, body), answer=True)
+    turn.send(addresses.user(turn.caller.user_id), Spend(due, turn.ref, method, body), answer=True)
     return False
 
 
@@ -163,7 +159,7 @@ def give_back(turn: Turn, spent: Paid) -> None:
     """The act was carried out before, so it costs nothing now."""
     if spent is not None and not spent.wait_s:
         refund = Unspent(spent.charges, turn.caller.network)
-        turn.send(refs.user(turn.caller.user_id), refund)
+        turn.send(addresses.user(turn.caller.user_id), refund)
 
 
 def act_of(spent: Spent | UserSpent) -> Act:

@@ -21,8 +21,25 @@ from typing import Any, Literal, TypeVar, get_args
 import argon2
 import msgspec
 
-from actors import flood
-from actors import messages as i
+from actors import addresses, flood
+from actors.handle.messages import Holder, LookUp, NewAccount
+from actors.invitation.messages import UseInvitation
+from actors.throttle.messages import (
+    Admit,
+    NetworkSpend,
+    NetworkUnspent,
+    TrySucceeded,
+    TryUnchecked,
+    Verdict,
+)
+from actors.user.messages import (
+    Credentials,
+    GetCredentials,
+    GetProfile,
+    NewLogin,
+    NewPassword,
+    Rehashed,
+)
 from api import limits, names
 from api import methods as m
 from api import types as t
@@ -31,7 +48,7 @@ from fronts.common_passwords import check_uncommon
 from fronts.gateway import Gateway
 from fronts.passwords import check_new, prepared, spellings
 from fronts.tokens import new_token
-from runtime import refs
+from runtime.messages import Internal
 from runtime.refs import EXEMPT, MAX_ID, ActorRef, Caller
 
 R = TypeVar("R")
@@ -143,7 +160,7 @@ class Attempt:
         self.right: bool | None = None
         self.unprepared = False
 
-    async def check(self, owner: i.Credentials | None, password: str, place: Place) -> None:
+    async def check(self, owner: Credentials | None, password: str, place: Place) -> None:
         """Raises `wrong_credentials`, also where nobody is meant; `overloaded`."""
         known_hash = owner.password_hash if owner else None
         spelled = await self._passwords.verify(known_hash, password, place)
@@ -187,9 +204,9 @@ class AuthService:
         invitation = params.invitation if self._registration == "invitation" else ""
         if self._registration == "invitation" and not invitation:
             raise ApiError("invitation_invalid", "this server needs an invitation to register")
-        handle = refs.username(params.username)
+        handle = addresses.username(params.username)
         await self._spend(caller, "names")  # whether it is taken can be learnt here as well
-        holder = await self._ask(i.Holder, handle, i.LookUp(), read=True)
+        holder = await self._ask(Holder, handle, LookUp(), read=True)
         if holder.user_id:
             raise ApiError("username_taken")
         counted = await self._spend(caller, "registrations")
@@ -197,13 +214,13 @@ class AuthService:
             password_hash = await self.passwords.hash(params.password, "newcomer")
         except ApiError:
             if counted:  # what the server refused for its own sake costs nobody anything
-                again = i.NetworkUnspent((("registrations", 1),))
-                await self._gateway.ask(refs.network(caller.network), again)
+                again = NetworkUnspent((("registrations", 1),))
+                await self._gateway.ask(addresses.network(caller.network), again)
             raise
         user_id = 1 + secrets.randbelow(USER_ID_MAX)
         session_id = 1 + secrets.randbelow(MAX_ID)
         token, token_hash = new_token(user_id, session_id)
-        account = i.NewAccount(
+        account = NewAccount(
             user_id,
             session_id,
             params.username,
@@ -213,11 +230,11 @@ class AuthService:
             params.device,
             invitation,
         )
-        await self._gateway.expect_answer_from(refs.session(user_id, session_id))
+        await self._gateway.expect_answer_from(addresses.session(user_id, session_id))
         first: ActorRef = handle
-        message: i.Internal = account
+        message: Internal = account
         if invitation:
-            first, message = ActorRef("invitation", invitation), i.UseInvitation(account)
+            first, message = ActorRef("invitation", invitation), UseInvitation(account)
         made = await self._ask(t.Authorization, first, message)
         return t.Authorization(token, made.session_id, made.user)
 
@@ -233,8 +250,8 @@ class AuthService:
         if not caller.network or caller.network == EXEMPT or not limits.FLOODS[kind].per_hour:
             return False
         charges = ((kind, 1),)
-        ask = i.NetworkSpend(charges)
-        verdict = await self._ask(i.Verdict, refs.network(caller.network), ask)
+        ask = NetworkSpend(charges)
+        verdict = await self._ask(Verdict, addresses.network(caller.network), ask)
         if verdict.wait_s:
             raise flood.refusal(charges, verdict.wait_s)
         return True
@@ -243,13 +260,13 @@ class AuthService:
         """Create a session for whoever knows the password."""
         async with self._try(params.username, address) as attempt:
             holder = await self._ask(
-                i.Holder, refs.username(params.username), i.LookUp(), read=True
+                Holder, addresses.username(params.username), LookUp(), read=True
             )
-            known: i.Credentials | None = None
+            known: Credentials | None = None
             # Somebody who does not exist is asked for all the same: both cases take the same steps.
-            user = refs.user(holder.user_id or 1 + secrets.randbelow(USER_ID_MAX))
+            user = addresses.user(holder.user_id or 1 + secrets.randbelow(USER_ID_MAX))
             try:
-                known = await self._ask(i.Credentials, user, i.GetCredentials(), read=True)
+                known = await self._ask(Credentials, user, GetCredentials(), read=True)
             except ApiError as error:
                 if error.code != "user_not_found":
                     raise
@@ -259,25 +276,25 @@ class AuthService:
         assert known is not None
         session_id = 1 + secrets.randbelow(MAX_ID)
         token, token_hash = new_token(known.user_id, session_id)
-        await self._gateway.expect_answer_from(refs.session(known.user_id, session_id))
-        message = i.NewLogin(session_id, token_hash, params.device, known.password_hash)
-        made = await self._ask(t.Authorization, refs.user(known.user_id), message)
+        await self._gateway.expect_answer_from(addresses.session(known.user_id, session_id))
+        message = NewLogin(session_id, token_hash, params.device, known.password_hash)
+        made = await self._ask(t.Authorization, addresses.user(known.user_id), message)
         if attempt.unprepared:
             with suppress(ApiError):  # or the next time
                 new_hash = await self.passwords.hash(params.password, "known")
-                await self._ask(t.Ok, user, i.Rehashed(known.password_hash, new_hash))
+                await self._ask(t.Ok, user, Rehashed(known.password_hash, new_hash))
         return t.Authorization(token, made.session_id, made.user)
 
     async def change_password(self, params: m.ChangePassword, caller: Caller, address: str) -> t.Ok:
         """Set a new password; the caller's other sessions end."""
         self._check_new(params.new_password, "/new_password")
-        user = refs.user(caller.user_id)
-        shown = await self._ask(t.User, user, i.GetProfile(), read=True)
+        user = addresses.user(caller.user_id)
+        shown = await self._ask(t.User, user, GetProfile(), read=True)
         async with self._try(shown.username, address) as attempt:
-            credentials = await self._ask(i.Credentials, user, i.GetCredentials(), read=True)
+            credentials = await self._ask(Credentials, user, GetCredentials(), read=True)
             await attempt.check(credentials, params.old_password, "known")
         new_hash = await self.passwords.hash(params.new_password, "known")
-        message = i.NewPassword(credentials.password_hash, new_hash)
+        message = NewPassword(credentials.password_hash, new_hash)
         answer = await self._gateway.ask(user, message, caller)
         return msgspec.json.decode(answer, type=t.Ok)
 
@@ -291,14 +308,14 @@ class AuthService:
             ActorRef("throttle", f"address:{address}"),
         )
         verdicts = await asyncio.gather(
-            *(self._ask(i.Verdict, ref, i.Admit(address)) for ref in throttles),
+            *(self._ask(Verdict, ref, Admit(address)) for ref in throttles),
             return_exceptions=True,
         )
-        found = [verdict for verdict in verdicts if isinstance(verdict, i.Verdict)]
+        found = [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
         counted = {
             ref: verdict.place
             for ref, verdict in zip(throttles, verdicts, strict=True)
-            if isinstance(verdict, i.Verdict) and not verdict.wait_s
+            if isinstance(verdict, Verdict) and not verdict.wait_s
         }
         attempt = Attempt(self.passwords, known=any(verdict.known for verdict in found))
         try:
@@ -312,14 +329,14 @@ class AuthService:
             yield attempt
         except ApiError:
             if attempt.right is not False:
-                await self._tell({ref: i.TryUnchecked(place) for ref, place in counted.items()})
+                await self._tell({ref: TryUnchecked(place) for ref, place in counted.items()})
             raise
-        await self._tell({ref: i.TrySucceeded(address, place) for ref, place in counted.items()})
+        await self._tell({ref: TrySucceeded(address, place) for ref, place in counted.items()})
 
-    async def _tell(self, messages: Mapping[ActorRef, i.Internal]) -> None:
+    async def _tell(self, messages: Mapping[ActorRef, Internal]) -> None:
         await asyncio.gather(*(self._gateway.ask(ref, what) for ref, what in messages.items()))
 
     async def _ask(
-        self, kind: type[R], ref: ActorRef, message: i.Internal, *, read: bool = False
+        self, kind: type[R], ref: ActorRef, message: Internal, *, read: bool = False
     ) -> R:
         return msgspec.json.decode(await self._gateway.ask(ref, message, read=read), type=kind)

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from actors import messages as i
+from actors import addresses
+from actors.chat.messages import GetOverview, Overview
+from actors.handle.messages import ClaimUsername, Holder, LookUp
+from actors.session.messages import Detach, KeepAlive
 from actors.tickets import Pass
+from actors.user.messages import GetProfile, MailEntry, MailSlice
 from api import limits, names
 from api import methods as m
 from api import types as t
@@ -23,7 +27,6 @@ from api.clock import now_ms
 from api.errors import ApiError
 from api.frames import Close
 from api.pages import fitting
-from runtime import refs
 from runtime.refs import ActorRef, Caller
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ async def _typed(gateway: Gateway, kind: type[R], ref: ActorRef, message: Any, c
 
 async def _profile(gateway: Gateway, user_id: int, caller: Caller) -> t.User:
     """A user as the caller sees them. Raises `user_not_found`."""
-    return await _typed(gateway, t.User, refs.user(user_id), i.GetProfile(), caller)
+    return await _typed(gateway, t.User, addresses.user(user_id), GetProfile(), caller)
 
 
 async def _get_users(gateway: Gateway, params: m.GetUsers, caller: Caller) -> t.Users:
@@ -57,7 +60,7 @@ async def _get_users(gateway: Gateway, params: m.GetUsers, caller: Caller) -> t.
 
 async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) -> t.User:
     await gateway.spend(caller, "names")
-    holder = await _typed(gateway, i.Holder, refs.username(params.username), i.LookUp(), caller)
+    holder = await _typed(gateway, Holder, addresses.username(params.username), LookUp(), caller)
     if not holder.user_id:
         raise ApiError("user_not_found", f"nobody is called {params.username}")
     return await _profile(gateway, holder.user_id, caller)
@@ -66,26 +69,26 @@ async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) 
 async def _set_username(gateway: Gateway, params: m.SetUsername, caller: Caller) -> t.User:
     names.check_free(params.username)
     await gateway.spend(caller, "names")
-    ref = refs.username(params.username)
-    answer = await gateway.ask(ref, i.ClaimUsername(params.username), caller)
+    ref = addresses.username(params.username)
+    answer = await gateway.ask(ref, ClaimUsername(params.username), caller)
     return msgspec.json.decode(answer, type=t.User)
 
 
 async def _open_private(gateway: Gateway, params: m.OpenPrivate, caller: Caller) -> t.Chat:
-    chat_id = refs.private_chat_id(caller.user_id, params.user_id)
-    await gateway.expect_answer_from(refs.chat(chat_id))
-    answer = await gateway.ask(refs.user(params.user_id), params, caller)
+    chat_id = addresses.private_chat_id(caller.user_id, params.user_id)
+    await gateway.expect_answer_from(addresses.chat(chat_id))
+    answer = await gateway.ask(addresses.user(params.user_id), params, caller)
     return msgspec.json.decode(answer, type=t.Chat)
 
 
 async def _about_user(gateway: Gateway, params: m.AddContact | m.Block, caller: Caller) -> Any:
     await _profile(gateway, params.user_id, caller)
-    answer = await gateway.ask(refs.user(caller.user_id), params, caller)
+    answer = await gateway.ask(addresses.user(caller.user_id), params, caller)
     return msgspec.json.decode(answer, type=t.Ok)
 
 
 async def _dialogs(gateway: Gateway, params: m.GetDialogs, caller: Caller) -> t.Dialogs:
-    page = await _typed(gateway, t.Dialogs, refs.user(caller.user_id), params, caller)
+    page = await _typed(gateway, t.Dialogs, addresses.user(caller.user_id), params, caller)
     dialogs = await asyncio.gather(*(_dialog(gateway, dialog, caller) for dialog in page.dialogs))
     fit = fitting(dialogs)
     cut = len(fit) < len(dialogs)
@@ -94,18 +97,18 @@ async def _dialogs(gateway: Gateway, params: m.GetDialogs, caller: Caller) -> t.
 
 async def _dialog(gateway: Gateway, dialog: t.Dialog, caller: Caller) -> t.Dialog:
     """With what the chat knows, and of a private one the other person."""
-    chat_id, ask = dialog.chat_id, i.GetOverview(dialog.top_id)
-    seen = await _typed(gateway, i.Overview, refs.chat(chat_id), ask, caller)
+    chat_id, ask = dialog.chat_id, GetOverview(dialog.top_id)
+    seen = await _typed(gateway, Overview, addresses.chat(chat_id), ask, caller)
     title, photo = seen.title, seen.photo
     if dialog.kind == "private":
-        [other] = set(refs.private_peers(chat_id) or ()) - {caller.user_id}
+        [other] = set(addresses.private_peers(chat_id) or ()) - {caller.user_id}
         person = await _profile(gateway, other, caller)
         title, photo = person.name, person.photo
     return msgspec.structs.replace(dialog, title=title, photo=photo, message=seen.message)
 
 
 async def _difference(gateway: Gateway, params: m.GetDifference, caller: Caller) -> t.Difference:
-    part = await _typed(gateway, i.MailSlice, refs.user(caller.user_id), params, caller)
+    part = await _typed(gateway, MailSlice, addresses.user(caller.user_id), params, caller)
     wanted = [(e.chat_id, e.first) for _, e in part.entries if e.kind == "message"]
     texts = await _messages(gateway, wanted, caller)
     updates = [t.Numbered(pts, _update(entry, texts, part.user)) for pts, entry in part.entries]
@@ -125,7 +128,7 @@ async def _messages(
 
     async def read(chat_id: str, ids: list[int]) -> list[t.Message]:
         ask = m.GetMessages(chat_id, ids)
-        page = await _typed(gateway, t.History, refs.chat(chat_id), ask, caller)
+        page = await _typed(gateway, t.History, addresses.chat(chat_id), ask, caller)
         if not page.more:
             return page.messages
         last_id = page.messages[-1].id
@@ -153,11 +156,11 @@ async def _poll(gateway: Gateway, params: m.Poll, caller: Caller) -> t.Differenc
 
     closed: list[int] = []
     number = gateway.connections.add(on_push, on_close, lambda link: pushed.set())
-    session = refs.session(caller.user_id, caller.session_id)
+    session = addresses.session(caller.user_id, caller.session_id)
     link = gateway.link(session)
     try:
         # What came between the first look and the attachment is seen by a second look.
-        await gateway.ask(session, i.KeepAlive(gateway.front, number))
+        await gateway.ask(session, KeepAlive(gateway.front, number))
         difference = await _difference(gateway, question, caller)
         if difference.kind == "empty":
             with contextlib.suppress(TimeoutError):
@@ -172,7 +175,7 @@ async def _poll(gateway: Gateway, params: m.Poll, caller: Caller) -> t.Differenc
         return difference
     finally:
         gateway.connections.remove(number)
-        link.tell(session, i.Detach(gateway.front, number))
+        link.tell(session, Detach(gateway.front, number))
 
 
 async def file_of(gateway: Gateway, params: m.GetLink, caller: Caller) -> tuple[str, int, str, str]:
@@ -193,10 +196,10 @@ async def file_of(gateway: Gateway, params: m.GetLink, caller: Caller) -> tuple[
 async def photo_of(
     gateway: Gateway, mark: str, file_id: str, caller: Caller
 ) -> tuple[str, int, str, str]:
-    """The same of the picture of a user or a group (`mark`: see `refs.of_mark`), if it is this
+    """The same of the picture of a user or a group (`mark`: see `addresses.of_mark`), if it is this
     file, or this is its small picture. Raises `media_not_found`, `user_not_found`,
     `chat_not_found`."""
-    ref = refs.of_mark(mark)
+    ref = addresses.of_mark(mark)
     if ref.kind == "user":
         photo = (await _profile(gateway, int(ref.key), caller)).photo
     else:
@@ -228,7 +231,7 @@ def _named(file: t.Media | t.Thumb) -> tuple[str, int, str, str]:
     return file.file_id, file.size, file.mime, name
 
 
-def _update(entry: i.MailEntry, texts: dict[tuple[str, int], t.Message], own: t.User) -> t.Update:
+def _update(entry: MailEntry, texts: dict[tuple[str, int], t.Message], own: t.User) -> t.Update:
     """The update that a row of the mailbox points at."""
     chat_id, first, second = entry.chat_id, entry.first, entry.second
     if entry.kind == "message":

@@ -17,7 +17,8 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET
 
-from actors import messages as i
+from actors import addresses
+from actors.session.messages import Attach, Detach, KeepAlive
 from api import limits
 from api import methods as m
 from api import types as t
@@ -25,7 +26,7 @@ from api.errors import ApiError
 from api.frames import ClientFrame, Close, decode_client_frame, error_frame, result_frame
 from fronts.gateway import Gateway
 from fronts.tokens import parse_token
-from runtime import refs, wire
+from runtime import wire
 from runtime.link import Answer, Link
 from runtime.refs import NOBODY, ActorRef, Caller
 
@@ -141,7 +142,7 @@ class Connection:
         self.closed = True
         if self._session is not None:
             self._gateway.connections.remove(self._number)
-            gone = i.Detach(self._gateway.front, self._number)
+            gone = Detach(self._gateway.front, self._number)
             self._gateway.link(self._session).tell(self._session, gone)
             self._session = None
 
@@ -160,7 +161,7 @@ class Connection:
             return HELLO_LOOK_S
         elif now_s - self._kept_s >= KEEP_ALIVE_S:
             self._kept_s = now_s
-            here = i.KeepAlive(self._gateway.front, self._number)
+            here = KeepAlive(self._gateway.front, self._number)
             self._gateway.link(self._session).tell(self._session, here)
         return min(left_s, self._kept_s + KEEP_ALIVE_S - now_s)
 
@@ -268,7 +269,7 @@ class Connection:
             raise ApiError("bad_request", "this connection has said hello already")
         user_id, session_id, self._token_hash = parse_token(params.token)
         self._number = self._gateway.connections.add(self.push, self._closed_by_host, self._renewed)
-        self._session = refs.session(user_id, session_id)
+        self._session = addresses.session(user_id, session_id)
         caller = Caller(user_id, session_id, self._number, self.network)
 
         def answer(result: bytes | None, error: ApiError | None) -> None:
@@ -290,11 +291,11 @@ class Connection:
         def attached(result: bytes | None, error: ApiError | None) -> None:
             if self.closed and result is not None:
                 # A host that was restarted meanwhile was asked again, after `lost` had told it.
-                link.tell(session, i.Detach(front, number))
+                link.tell(session, Detach(front, number))
             else:
                 answer(result, error)
 
-        message = i.Attach(front, number, self._token_hash)
+        message = Attach(front, number, self._token_hash)
         try:
             link.request(session, "", wire.encode(message), NOBODY, attached)
         except ApiError as error:

@@ -15,9 +15,11 @@ from typing import TypeVar
 
 import msgspec
 
-from actors import flood
-from actors import messages as i
+from actors import addresses, flood
+from actors.session.messages import Checked, CheckToken, TokenUsed
+from actors.throttle.messages import Verdict
 from actors.tickets import Seal, Ticket
+from actors.user.messages import Spend
 from api import limits
 from api import methods as m
 from api import types as t
@@ -27,8 +29,9 @@ from api.errors import ApiError
 from fronts.completed import COMPLETED
 from fronts.routes import ROUTES
 from fronts.tokens import parse_token
-from runtime import refs, wire
+from runtime import wire
 from runtime.link import Answer, Desk, HostCalls, Link
+from runtime.messages import Internal
 from runtime.placement import DEDICATED_BASE, Placement
 from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
 from runtime.wire import CLOSE, MOVED, PUSH, Out
@@ -223,7 +226,7 @@ class Gateway:
     async def ask(
         self,
         ref: ActorRef,
-        message: i.Internal | m.Params,
+        message: Internal | m.Params,
         caller: Caller = NOBODY,
         *,
         read: bool = False,
@@ -239,10 +242,10 @@ class Gateway:
     async def authenticate(self, token: str, network: str = "") -> Caller:
         """Whose token this is; `network`: see `Caller`. Raises `unauthorized`."""
         user_id, session_id, token_hash = parse_token(token)
-        ref = refs.session(user_id, session_id)
-        answer = await self.ask(ref, i.CheckToken(token_hash), read=True)
-        if msgspec.json.decode(answer, type=i.Checked).stale:
-            self.link(ref).tell(ref, i.TokenUsed())
+        ref = addresses.session(user_id, session_id)
+        answer = await self.ask(ref, CheckToken(token_hash), read=True)
+        if msgspec.json.decode(answer, type=Checked).stale:
+            self.link(ref).tell(ref, TokenUsed())
         return Caller(user_id, session_id, network=network)
 
     def network(self, address: Address | None) -> str:
@@ -253,8 +256,8 @@ class Gateway:
         """Count something that no actor carries out (`actors.flood`). Raises `flood`."""
         if flood.limited(caller, kind):
             charges = ((kind, 1),)
-            answer = await self.ask(refs.user(caller.user_id), i.Spend(charges), caller)
-            verdict = msgspec.json.decode(answer, type=i.Verdict)
+            answer = await self.ask(addresses.user(caller.user_id), Spend(charges), caller)
+            verdict = msgspec.json.decode(answer, type=Verdict)
             if verdict.wait_s:
                 raise flood.refusal(charges, verdict.wait_s)
 

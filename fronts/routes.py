@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from actors import addresses
 from api import methods as m
-from runtime import refs
 from runtime.refs import ActorRef, Caller
 
 Route = Callable[[Any, Caller], ActorRef]
 
 
 def _own_user(_: Any, caller: Caller) -> ActorRef:
-    return refs.user(caller.user_id)
+    return addresses.user(caller.user_id)
 
 
 def _own_session(_: Any, caller: Caller) -> ActorRef:
-    return refs.session(caller.user_id, caller.session_id)
+    return addresses.session(caller.user_id, caller.session_id)
 
 
 def _chat(params: Any, _: Caller) -> ActorRef:
-    return refs.chat(params.chat_id)
+    return addresses.chat(params.chat_id)
 
 
 ROUTES: dict[type[m.Params], Route] = {
@@ -42,8 +42,8 @@ ROUTES: dict[type[m.Params], Route] = {
     m.GetBlocked: _own_user,
     m.GetState: _own_user,
     m.Ack: _own_session,
-    m.CreateGroup: lambda params, caller: refs.chat(
-        refs.group_id(caller.user_id, params.random_id)
+    m.CreateGroup: lambda params, caller: addresses.chat(
+        addresses.group_id(caller.user_id, params.random_id)
     ),
     m.GetChat: _chat,
     m.AddMember: _chat,

@@ -19,11 +19,11 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Dedicate, WhereIs
 from api.errors import ApiError
 from runtime import wire
 from runtime.kind import Kind
 from runtime.layers import Committed, Layer, Pending, StoreReads
+from runtime.messages import Dedicate, WhereIs
 from runtime.moves import Moves
 from runtime.placement import Placement
 from runtime.refs import ActorRef

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from runtime.messages import KNOWN, Internal
 from runtime.refs import KINDS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +47,7 @@ class Kind:
 
         def declare(handler: F) -> F:
             assert message not in self.handlers, f"{self.name} handles {message.__name__} twice"
-            self.handlers[message] = handler
+            self.handlers[_known(message)] = handler
             return handler
 
         return declare
@@ -56,7 +57,13 @@ class Kind:
 
         def declare(reader: F) -> F:
             assert message not in self.readers, f"{self.name} reads {message.__name__} twice"
-            self.readers[message] = reader
+            self.readers[_known(message)] = reader
             return reader
 
         return declare
+
+
+def _known(message: type) -> type:
+    if issubclass(message, Internal):
+        KNOWN.add(message)
+    return message

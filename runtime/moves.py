@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.messages import Arrived, Copied, Dedicated
 from api.errors import ApiError
 from runtime import wire
+from runtime.messages import Arrived, Copied, Dedicated
 from runtime.placement import DEDICATED_BASE, MOVED_BASE, own_partition
-from runtime.refs import KIND_NAMES, KINDS, ActorRef
+from runtime.refs import KIND_NAMES, ActorRef, prefix_of
 from runtime.residence import HELD, RESIDENCES, Move, Residence, decode_residence
 from runtime.streams import system_prefix
 from runtime.turn import Message, Timer, envelope_of, message_in
 from runtime.wire import MOVED, REPLY, Out, ReplyTo, Request
-from storage.keys import actor_prefix, prefix_end, split_key
+from storage.keys import prefix_end, split_key
 from storage.port import CorruptRow
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Moves:
         """Whether an actor can move, and there is one. Raises ApiError."""
         if ref.kind not in MOVABLE:
             raise ApiError("bad_request", f"a {ref.kind} cannot be moved")
-        prefix = actor_prefix(KINDS[ref.kind], ref.key)
+        prefix = prefix_of(ref)
         rows = self._engine.pending.rows
         if not rows(partition, prefix, prefix, prefix_end(prefix), 1, False):
             raise ApiError(f"{ref.kind}_not_found")

@@ -1,34 +1,37 @@
-"""Addresses: what an actor is called, and which partition it lives in."""
+"""References to actors: which kinds there are, who asks, and which partition an actor lives in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
-from api import types as t
-
-KINDS: Final = {
-    "user": 1,
-    "session": 2,
-    "chat": 3,
-    "handle": 4,
-    "throttle": 5,
-    "invitation": 6,
-    "file": 7,
-}
-"""Kinds of actors with the byte that stands for each in keys. Never reuse a number."""
-
-KIND_NAMES: Final = {number: name for name, number in KINDS.items()}
+from storage.keys import actor_prefix
 
 MAX_ID: Final = 2**53 - 1
 
+KINDS: dict[str, int] = {}
+"""Kinds of actors with the byte that stands for each in keys."""
+KIND_NAMES: dict[int, str] = {}
+_HOMES: dict[str, Callable[[int | str], str]] = {}
+
+
+def declare(kind: str, number: int, home: Callable[[int | str], str] | None = None) -> int:
+    """There are actors of this kind. `number`, which is returned, stands for it in the keys of rows,
+    and is never used again. `home(key)`: what says which partition an actor lives in, where that is
+    not the actor itself."""
+    assert 0 < number < 256, f"{kind}: {number} is no byte of an actor's key"
+    assert KINDS.setdefault(kind, number) == number, f"{kind} has two numbers"
+    assert KIND_NAMES.setdefault(number, kind) == kind, f"{number} stands for two kinds"
+    if home is not None:
+        _HOMES[kind] = home
+    return number
+
 
 class ActorRef(msgspec.Struct, frozen=True, array_like=True):
-    """The address of an actor. Keys: user - user id; session - "<user id>.<session id>"; chat -
-    chat id; handle - "username:<folded name>"; throttle - "<what>:<who>"; invitation - code;
-    file - file id."""
+    """The address of an actor."""
 
     kind: str
     key: int | str
@@ -54,78 +57,15 @@ EXEMPT: Final = "*"
 NOBODY: Final = Caller(0, 0)
 
 
-def user(user_id: int) -> ActorRef:
-    return ActorRef("user", user_id)
-
-
-def session(user_id: int, session_id: int) -> ActorRef:
-    return ActorRef("session", f"{user_id}.{session_id}")
-
-
-def chat(chat_id: str) -> ActorRef:
-    return ActorRef("chat", chat_id)
-
-
-def network(name: str) -> ActorRef:
-    """The throttle that counts what comes from a network (`api.addresses.network_of`)."""
-    return ActorRef("throttle", f"network:{name}")
-
-
-def file(file_id: str) -> ActorRef:
-    return ActorRef("file", file_id)
-
-
-def username(name: str) -> ActorRef:
-    """The handle of a user name; case does not tell names apart."""
-    return ActorRef("handle", f"username:{name.lower()}")
-
-
-def user_mark(user_id: int) -> str:
-    """A user among chats: the id of none."""
-    return f"u{user_id}"
-
-
-def of_mark(mark: str) -> ActorRef:
-    """The chat with this id, or the user with this mark."""
-    return user(int(mark[1:])) if mark.startswith("u") else chat(mark)
-
-
-def private_chat_id(a: int, b: int) -> str:
-    """The one private chat of two users, whoever opens it; with oneself: the saved messages."""
-    low, high = (a, b) if a <= b else (b, a)
-    return f"p{low}-{high}"
-
-
-def private_peers(chat_id: str) -> tuple[int, int] | None:
-    """The two users of a private chat, or None where the id is not one in its normal form."""
-    if not chat_id.startswith("p"):
-        return None
-    low, _, high = chat_id[1:].partition("-")
-    a, b = int(low), int(high)
-    return (a, b) if a <= b <= MAX_ID else None
-
-
-def chat_kind(chat_id: str) -> t.ChatKind:
-    """What sort of chat has this id."""
-    peers = private_peers(chat_id)
-    if peers is None:
-        return "group"
-    return "saved" if peers[0] == peers[1] else "private"
-
-
-def group_id(creator: int, random_id: int) -> str:
-    """The id of the group that a user creates with a `random_id`: a repeated call meets the same
-    actor, so it creates nothing twice."""
-    digest = blake2b(f"group:{creator}:{random_id}".encode(), digest_size=8).digest()
-    return f"g{(int.from_bytes(digest, 'big') >> 14) + 1}"
-
-
 def partition_of(ref: ActorRef, partitions: int) -> int:
-    """The partition of an actor. A user and the user's sessions share one."""
-    key = ref.key
-    if ref.kind == "session":
-        home = f"user:{str(key).partition('.')[0]}"
-    else:
-        home = f"{ref.kind}:{key}"
+    """The partition of an actor; its kind has to be declared."""
+    assert ref.kind in KINDS, f"{ref.kind} is no kind of actor"
+    home_of = _HOMES.get(ref.kind)
+    home = f"{ref.kind}:{ref.key}" if home_of is None else home_of(ref.key)
     digest = blake2b(home.encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") % partitions
+
+
+def prefix_of(ref: ActorRef) -> bytes:
+    """What the keys of an actor's rows begin with."""
+    return actor_prefix(KINDS[ref.kind], ref.key)

@@ -9,9 +9,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from runtime.refs import KINDS, ActorRef
+from runtime.refs import ActorRef, prefix_of
 from runtime.wire import Request
-from storage.keys import actor_prefix, prefix_end, split_key
+from storage.keys import prefix_end, split_key
 
 RESIDENCES, HELD = 7, 8
 """Tables of the runtime's own rows: who has moved, and messages that wait for a move."""
@@ -52,7 +52,7 @@ class Move:
         self.home = home
         self.own = residence.partition
         self.phase: Phase = residence.phase
-        self.prefix = actor_prefix(KINDS[self.ref.kind], self.ref.key)
+        self.prefix = prefix_of(self.ref)
         self.copied = residence.copied or self.prefix
         self.frozen = False
         self.held = 0

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from runtime import wire
 from runtime.layers import Layer, Pending
-from runtime.refs import KINDS, ActorRef
+from runtime.refs import ActorRef, prefix_of
 from runtime.streams import system_prefix
 from runtime.turn import Timer
-from storage.keys import actor_prefix, prefix_end
+from storage.keys import prefix_end
 from storage.port import CorruptRow
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Timers:
     def change(self, layer: Layer, partition: int, ref: ActorRef, timers: list[Timer]) -> None:
         """Set or cancel timers of an actor."""
         prefix = system_prefix(partition)
-        owner = actor_prefix(KINDS[ref.kind], ref.key)
+        owner = prefix_of(ref)
         for timer in timers:
             by_name = b"%b%c%b%b" % (prefix, BY_NAME, owner, timer.name.encode())
             rows: dict[bytes, bytes | None] = {}
@@ -79,7 +79,7 @@ class Timers:
 
     def of(self, partition: int, ref: ActorRef) -> list[tuple[str, int, bytes]]:
         """The timers of an actor: name, time, message."""
-        prefix, owner = system_prefix(partition), actor_prefix(KINDS[ref.kind], ref.key)
+        prefix, owner = system_prefix(partition), prefix_of(ref)
         base = b"%b%c%b" % (prefix, BY_NAME, owner)
         found: list[tuple[str, int, bytes]] = []
         rows = self._pending.rows(partition, prefix, base, prefix_end(base), TIMERS_MAX, False)
@@ -109,7 +109,7 @@ class Timers:
                     break
                 self._next[partition] = at_ms
                 alarm = _decode(raw)
-                owner = actor_prefix(KINDS[alarm.ref.kind], alarm.ref.key)
+                owner = prefix_of(alarm.ref)
                 by_name = b"%b%c%b%b" % (prefix, BY_NAME, owner, alarm.name.encode())
                 self._pending.open.write(partition, prefix, {key: None, by_name: None})
                 due.append((alarm.ref, wire.decode_message(alarm.message)))

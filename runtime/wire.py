@@ -5,13 +5,13 @@ appended, with defaults.
 
 from __future__ import annotations
 
-from typing import Any, Final, Union
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from actors import messages
 from api.methods import METHODS, decode_params
+from runtime.messages import KNOWN
 from runtime.refs import ActorRef, Caller
 
 # What a host tells a front, in order.
@@ -115,14 +115,7 @@ decode_caller = msgspec.msgpack.Decoder(Caller).decode
 decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
 decode_moved = msgspec.msgpack.Decoder(Moved).decode
 decode_refusal = msgspec.msgpack.Decoder(Refusal).decode
-
-
-def _internal_types() -> Any:
-    found = messages.Internal.__subclasses__()
-    return Union[tuple(found)]  # noqa: UP007 - made at run time
-
-
-decode_message = msgspec.msgpack.Decoder(_internal_types()).decode
+decode_message = KNOWN.decode
 
 
 def decode_request_message(request: Request) -> Any:

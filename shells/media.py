@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Condemned, MayDelete
+from actors import addresses
+from actors.file.messages import Condemned, MayDelete
 from api.clock import now_ms
 from api.files import text_of
 from media.here import CHUNKS, ChunksHere
@@ -26,7 +27,6 @@ from media.memory import keep_memory
 from media.pool import Pool
 from media.roll import Membership, Roll
 from media.shelf import Shelf
-from runtime import refs
 from runtime.lines.door import Door
 from runtime.lines.host_lines import HostLines
 from runtime.lines.lines import Clerk
@@ -101,7 +101,7 @@ class MediaActor:
     async def condemned(self, root: bytes) -> bool:
         """Whether a file's actor condemns it: then its chunks are not needed any more. Raises
         ApiError."""
-        file = refs.file(text_of(root))
+        file = addresses.file(text_of(root))
         answer = await self._gateway.ask(file, MayDelete())
         return msgspec.json.decode(answer, type=Condemned).condemned
 

@@ -6,8 +6,8 @@ make right is no finding.
 
 from __future__ import annotations
 
+from actors import addresses
 from actors.verify.report import ChatFacts, Facts, Report
-from runtime import refs
 from runtime.placement import Placement
 
 
@@ -26,9 +26,11 @@ def _files(placement: Placement, facts: Facts, report: Report) -> None:
     is. (Of a chat that was taken back to an earlier moment, it knows more than there are.)"""
     for (file_id, mark), there in facts.references.items():
         known = facts.referred.get((file_id, mark), 0)
-        referrer = refs.of_mark(mark)
+        referrer = addresses.of_mark(mark)
         here = placement.partition(referrer)
-        if there > known and not facts.under_way(here, placement.partition(refs.file(file_id))):
+        if there > known and not facts.under_way(
+            here, placement.partition(addresses.file(file_id))
+        ):
             what = f"knows of {known} uses by {referrer}, and there are {there}"
             report.add(f"file/{file_id}", what)
 
@@ -55,14 +57,14 @@ def _delivered(
     placement: Placement, chat_id: str, chat: ChatFacts, facts: Facts, report: Report
 ) -> None:
     """Every message of a chat is in the mailboxes of those it is for."""
-    home = placement.partition(refs.chat(chat_id))
+    home = placement.partition(addresses.chat(chat_id))
     for user_id, last_id in chat.members.items():
         member = facts.users.get(user_id)
         if member is None:
             report.add(f"chat/{chat_id}", f"its member {user_id} does not exist")
             continue
         got = member.dialogs.get(chat_id, 0)
-        if got == last_id or facts.under_way(home, placement.partition(refs.user(user_id))):
+        if got == last_id or facts.under_way(home, placement.partition(addresses.user(user_id))):
             continue
         report.add(f"user/{user_id}", f"has {chat_id} up to message {got} of {last_id}")
 
@@ -77,8 +79,8 @@ def _names(placement: Placement, facts: Facts, report: Report) -> None:
         holder = facts.users.get(user_id)
         if holder is not None and holder.username.lower() == name:
             continue
-        here = placement.partition(refs.username(name))
-        there = placement.partition(refs.user(user_id))
+        here = placement.partition(addresses.username(name))
+        there = placement.partition(addresses.user(user_id))
         if not facts.under_way(here, there) and not facts.under_way(there, here):
             report.add(f"handle/username:{name}", f"is held by user {user_id}, not called so")
 
@@ -89,8 +91,8 @@ def _sessions(placement: Placement, facts: Facts, report: Report) -> None:
         (user_id, number) for user_id, user in facts.users.items() for number in user.sessions
     }
     for user_id, number in listed ^ facts.sessions:
-        user_at = placement.partition(refs.user(user_id))
-        session_at = placement.partition(refs.session(user_id, number))
+        user_at = placement.partition(addresses.user(user_id))
+        session_at = placement.partition(addresses.session(user_id, number))
         if facts.under_way(user_at, session_at) or facts.under_way(session_at, user_at):
             continue
         there = (user_id, number) in facts.sessions

@@ -78,7 +78,7 @@ class UserFacts:
 class Facts:
     """What has to fit together across partitions. Streams are (source, target): the number of the
     last message sent, the numbers that wait in the outbox, and the receiver's watermark. By file
-    and by chat or user (`refs.of_mark`): `references`, how often it refers to the file, and
+    and by chat or user (`addresses.of_mark`): `references`, how often it refers to the file, and
     `referred`, of how many times the file's actor knows. `chunks`: None where they cannot be
     looked at."""
 

@@ -8,20 +8,19 @@ from typing import Any, Protocol
 
 import msgspec
 
+from actors.chat.check import ChatCheck
+from actors.file.check import FileCheck
+from actors.handle.check import HandleCheck
+from actors.invitation.check import InvitationCheck
+from actors.kinds import KINDS
+from actors.session.check import SessionCheck
+from actors.throttle.check import ThrottleCheck
+from actors.user.check import UserCheck
 from actors.verify.across import check_across
-from actors.verify.chats import ChatCheck
-from actors.verify.files import FileCheck
+from actors.verify.plain import PlainCheck
 from actors.verify.report import Chunks, Facts, Report
-from actors.verify.users import (
-    HandleCheck,
-    InvitationCheck,
-    PlainCheck,
-    SessionCheck,
-    ThrottleCheck,
-    UserCheck,
-)
 from runtime.placement import MOVED_BASE, Placement
-from runtime.refs import KIND_NAMES, KINDS, ActorRef
+from runtime.refs import KIND_NAMES, ActorRef
 from runtime.residence import residences_in
 from runtime.rows import Table
 from runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS
@@ -34,13 +33,13 @@ NOWHERE = -1
 
 Check = UserCheck | ChatCheck | SessionCheck | HandleCheck | FileCheck | PlainCheck
 CHECKS: dict[int, type[Check]] = {
-    KINDS["user"]: UserCheck,
-    KINDS["session"]: SessionCheck,
-    KINDS["chat"]: ChatCheck,
-    KINDS["handle"]: HandleCheck,
-    KINDS["throttle"]: ThrottleCheck,
-    KINDS["invitation"]: InvitationCheck,
-    KINDS["file"]: FileCheck,
+    KINDS["user"].number: UserCheck,
+    KINDS["session"].number: SessionCheck,
+    KINDS["chat"].number: ChatCheck,
+    KINDS["handle"].number: HandleCheck,
+    KINDS["throttle"].number: ThrottleCheck,
+    KINDS["invitation"].number: InvitationCheck,
+    KINDS["file"].number: FileCheck,
 }
 
 

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 import msgspec
 
+from actors import addresses
 from actors.tickets import Pass
 from api import limits
 from api import methods as m
@@ -52,7 +53,6 @@ from fronts.completed import file_of, photo_of
 from fronts.files.conditions import part_of
 from fronts.files.service import MediaService
 from fronts.gateway import Gateway
-from runtime import refs
 from runtime.refs import NOBODY, Caller
 
 PART_BYTES, PARTS_IN_MEMORY = limits.PART_BYTES, limits.PARTS_IN_MEMORY_PER_REQUEST_MAX
@@ -255,7 +255,7 @@ async def _send_pieces(part: bytes, send: Send) -> None:
 def _mark(whose: str) -> str:
     """Whose picture is meant, for `photo_of`; empty if this names nobody."""
     if _ID.match(whose):
-        return refs.user_mark(int(whose))
+        return addresses.user_mark(int(whose))
     return whose if _GROUP.match(whose) else ""
 
 

@@ -19,9 +19,19 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from actors import messages as i
+from actors import addresses
 from actors.tickets import Ticket
-from actors.uploads import check_named
+from actors.user.messages import (
+    BytesDiscarded,
+    ExpectFile,
+    ExpectParts,
+    GetParts,
+    KeepFile,
+    Parts,
+    PartsExpected,
+    PartsStored,
+)
+from actors.user.uploads import check_named
 from api import limits
 from api import methods as m
 from api import types as t
@@ -40,7 +50,6 @@ from api.files import (
 from fronts.gateway import Gateway
 from media.look import Look
 from media.look.mime import HEAD, TAIL, mime_of
-from runtime import refs
 from runtime.refs import Caller
 from storage.port import NO_ROOM
 
@@ -119,10 +128,10 @@ class MediaService:
         """Parts of a running upload that follow one another, each by itself: what is stored when it
         ends is noted, also where others are refused. Raises the first refusal: `upload_not_found`,
         `part_invalid`, `hash_mismatch`."""
-        user = refs.user(caller.user_id)
-        expect = i.ExpectParts(upload_id, first, len(names))
+        user = addresses.user(caller.user_id)
+        expect = ExpectParts(upload_id, first, len(names))
         answer = await self._gateway.ask(user, expect, caller, read=True)
-        size = msgspec.json.decode(answer, type=i.PartsExpected).size
+        size = msgspec.json.decode(answer, type=PartsExpected).size
         slots = asyncio.Semaphore(limits.PARTS_IN_MEMORY_PER_REQUEST_MAX)
         storing: dict[tuple[int, bytes], asyncio.Task[None]] = {}
         try:
@@ -153,8 +162,8 @@ class MediaService:
         stored = tuple(key for key, task in storing.items() if task.exception() is None)
         if stored:
             async with self._counted(caller, sum(part_bytes(size, part) for part, _ in stored)):
-                noted = i.PartsStored(upload_id, stored)
-                await self._gateway.ask(refs.user(caller.user_id), noted, caller)
+                noted = PartsStored(upload_id, stored)
+                await self._gateway.ask(addresses.user(caller.user_id), noted, caller)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, R]) -> R:
         """Also where the client hangs up meanwhile: what is stored is noted, and counts."""
@@ -179,8 +188,8 @@ class MediaService:
         _check_hash(name, data)
         if not data:
             raise ApiError("part_invalid", "a file has at least one byte")
-        expect = i.ExpectFile(text_of(name), len(data))
-        await self._gateway.ask(refs.user(caller.user_id), expect, caller, read=True)
+        expect = ExpectFile(text_of(name), len(data))
+        await self._gateway.ask(addresses.user(caller.user_id), expect, caller, read=True)
         await self._gateway.spend(caller, "uploads")
         return await self._keep(caller, 0, Stored(name, len(data), [name], data), file_name, kind)
 
@@ -191,18 +200,18 @@ class MediaService:
         try:
             yield
         except ApiError:
-            user = refs.user(caller.user_id)
+            user = addresses.user(caller.user_id)
             if size:
                 with suppress(ApiError):
-                    await self._gateway.ask(user, i.BytesDiscarded(size), caller)
+                    await self._gateway.ask(user, BytesDiscarded(size), caller)
             raise
 
     async def finish(self, params: m.FinishUpload, caller: Caller) -> t.Finished:
         """See `media.finish`."""
         answer = await self._gateway.ask(
-            refs.user(caller.user_id), i.GetParts(params.upload_id), caller, read=True
+            addresses.user(caller.user_id), GetParts(params.upload_id), caller, read=True
         )
-        parts = msgspec.json.decode(answer, type=i.Parts)
+        parts = msgspec.json.decode(answer, type=Parts)
         if parts.media is not None:
             check_named(parts.named, params.hash)
             return self._ticket(caller, parts.media)
@@ -258,9 +267,9 @@ class MediaService:
                 await self._thumb(look),
             )
             spare = 0 if media.file_id == named else uploaded_bytes
-            user = refs.user(caller.user_id)
-            await self._gateway.expect_answer_from(refs.file(media.file_id))
-            await self._gateway.ask(user, i.KeepFile(upload_id, media, named, spare), caller)
+            user = addresses.user(caller.user_id)
+            await self._gateway.expect_answer_from(addresses.file(media.file_id))
+            await self._gateway.ask(user, KeepFile(upload_id, media, named, spare), caller)
         return self._ticket(caller, media)
 
     async def _thumb(self, look: Look) -> t.Thumb | None:

@@ -16,11 +16,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from actors import chat, file, user
+from actors import addresses
+from actors.chat import state as chat
+from actors.file import turns as file
+from actors.user import state as user
 from api import limits
 from heliograph.admin.stored import host_folders, placement_of
 from media.listing import ChunkLine
-from runtime import refs
 from runtime.placement import MOVED_BASE, Placement
 from runtime.refs import KINDS, ActorRef
 from runtime.residence import residences_in
@@ -188,11 +190,11 @@ class _Names:
 
     def of(self, key: int | str) -> str:
         if isinstance(key, int):
-            head = self._head(refs.user(key), user.HEAD)
+            head = self._head(addresses.user(key), user.HEAD)
             return "" if head is None else f"{head.name} ({head.username})"
-        peers = refs.private_peers(key)
+        peers = addresses.private_peers(key)
         if peers is None:
-            head = self._head(refs.chat(key), chat.HEAD)
+            head = self._head(addresses.chat(key), chat.HEAD)
             return "" if head is None else head.title
         low, high = peers
         if low == high:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from actors.chat import MessageRow
+from actors.chat.state import MessageRow
 from api.files import name_in, part_count, split
 from heliograph.admin.media import MediaStores
 from heliograph.admin.reader import Reading

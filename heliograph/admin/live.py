@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from actors import messages as i
+from actors import addresses
+from actors.handle.messages import Holder, LookUp
+from actors.invitation.messages import MakeInvitation
+from actors.user.messages import Credentials, GetCredentials, NewPassword
 from api import methods as m
 from api.errors import ApiError
 from fronts.passwords import check_new, prepared
@@ -31,7 +34,7 @@ from heliograph.server.config import (
     ray_membership,
 )
 from media.listing import ChunkLine
-from runtime import refs
+from runtime.messages import Dedicate, Dedicated, Internal, WhereIs
 from runtime.placement import own_partition
 from runtime.refs import ActorRef
 
@@ -366,26 +369,26 @@ def invite(data: Path, uses: int) -> str:
     code = secrets.token_urlsafe(12)
 
     async def work(gateway: Any) -> None:
-        await gateway.ask(ActorRef("invitation", code), i.MakeInvitation(uses))
+        await gateway.ask(ActorRef("invitation", code), MakeInvitation(uses))
 
     _with_gateway(data, work)
     return code
 
 
-def dedicate(data: Path, chat_id: str) -> i.Dedicated:
+def dedicate(data: Path, chat_id: str) -> Dedicated:
     """Give a chat a host of its own, and wait until it serves there. Raises NotRunning,
     ApiError."""
 
-    async def work(gateway: Any) -> i.Dedicated:
+    async def work(gateway: Any) -> Dedicated:
         from heliograph.admin import own_hosts
         from shells import cluster
 
-        chat = refs.chat(chat_id)
-        await gateway.ask(chat, i.WhereIs(), read=True)
+        chat = addresses.chat(chat_id)
+        await gateway.ask(chat, WhereIs(), read=True)
         settings = cluster.settings()
         host = await own_hosts.make(data, settings, own_partition(chat))
-        answer = await gateway.ask(chat, i.Dedicate(), deadline_s=DEDICATE_S_MAX)
-        found = msgspec.json.decode(answer, type=i.Dedicated)
+        answer = await gateway.ask(chat, Dedicate(), deadline_s=DEDICATE_S_MAX)
+        found = msgspec.json.decode(answer, type=Dedicated)
         return found if settings.copies == 1 else replace(found, host=host)
 
     return _with_gateway(data, work)
@@ -404,18 +407,18 @@ def reset_password(data: Path, username: str, password: str) -> None:
     async def work(gateway: Any) -> None:
         from fronts.auth import HASHER
 
-        holder = await _typed(gateway, i.Holder, refs.username(username), i.LookUp())
+        holder = await _typed(gateway, Holder, addresses.username(username), LookUp())
         if not holder.user_id:
             raise ApiError("user_not_found", f"nobody is called {username}")
-        user = refs.user(holder.user_id)
-        known = await _typed(gateway, i.Credentials, user, i.GetCredentials())
+        user = addresses.user(holder.user_id)
+        known = await _typed(gateway, Credentials, user, GetCredentials())
         new_hash = await asyncio.to_thread(HASHER.hash, prepared(password))
-        await gateway.ask(user, i.NewPassword(known.password_hash, new_hash))
+        await gateway.ask(user, NewPassword(known.password_hash, new_hash))
 
     _with_gateway(data, work)
 
 
-async def _typed(gateway: Any, kind: type[R], ref: ActorRef, message: i.Internal) -> R:
+async def _typed(gateway: Any, kind: type[R], ref: ActorRef, message: Internal) -> R:
     return msgspec.json.decode(await gateway.ask(ref, message, read=True), type=kind)
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from actors.chat import (
+from actors.chat.state import (
     ALBUMS,
     HEAD,
     MEMBERS,
@@ -182,7 +182,7 @@ def _replayed(base: ChatRows, here: ChatRows, mended: Mended, last_id: int) -> C
 def _act(
     head: ChatHead | None, members: dict[int, MemberRow], number: int, message: MessageRow
 ) -> ChatHead | None:
-    """What a service message did, as `actors.group` does it."""
+    """What a service message did, as `actors.chat.group` does it."""
     assert message.action is not None
     kind, user_id, text = message.action
     by, row = message.from_id, members.get(user_id)

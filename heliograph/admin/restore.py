@@ -18,11 +18,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from actors.user import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
+from actors import addresses
+from actors.user.state import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
 from heliograph.admin.files import restore_files
 from heliograph.admin.media import writing_media
 from runtime.placement import MOVED_BASE, first_members, own_host, place_of
-from runtime.refs import KINDS
 from runtime.replication.protocol import Configuration, encode
 from storage.backup.chunks import Row
 from storage.backup.fill import NewFolder
@@ -35,7 +35,7 @@ from storage.port import BadKey
 YEAR_2020_S = 1_577_836_800
 RESTORED_EPOCH = 2
 _encode = msgspec.msgpack.Encoder().encode
-_USER = bytes([KINDS["user"]])
+_USER = bytes([addresses.USER])
 
 
 class Restored(NamedTuple):

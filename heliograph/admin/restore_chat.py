@@ -13,8 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from actors.chat import ALBUMS, HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
-from actors.user import DIALOGS
+from actors import addresses
+from actors.chat.state import ALBUMS, HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
+from actors.user.state import DIALOGS
 from heliograph.admin.files import restore_files_of
 from heliograph.admin.media import writing_media
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
@@ -28,9 +29,7 @@ from heliograph.admin.sources import (
 )
 from heliograph.admin.stored import placement_of
 from heliograph.admin.stores import Stores
-from runtime import refs
 from runtime.placement import Placement
-from runtime.refs import KINDS
 from runtime.residence import residences_in
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError, DamagedBackup
@@ -68,8 +67,8 @@ def _restore(
     repository: Repository, folder: DataFolder, chat_id: str, until_ms: int | None
 ) -> Mended:
     placement = placement_of(folder)
-    prefix = actor_prefix(KINDS["chat"], chat_id)
-    pooled = placement.partition(refs.chat(chat_id))
+    prefix = actor_prefix(addresses.CHAT, chat_id)
+    pooled = placement.partition(addresses.chat(chat_id))
     with contextlib.ExitStack() as stack:
         source = source_here(folder)
         if isinstance(source, RunningCopies):
@@ -81,7 +80,7 @@ def _restore(
         for name, store in stores.items():
             store.settle(ends[name])
         _find(stores, placement, pooled, chat_id)
-        partition = placement.partition(refs.chat(chat_id))
+        partition = placement.partition(addresses.chat(chat_id))
         place = placement.host(partition)
         if place not in stores or partition not in stores[place].partitions:
             missing = folder.path / place
@@ -125,7 +124,7 @@ def _find(stores: dict[str, Follower], placement: Placement, pooled: int, chat_i
     if store is None or pooled not in store.partitions:
         return
     for residence in residences_in(store.rows(pooled)):
-        if residence.ref != refs.chat(chat_id):
+        if residence.ref != addresses.chat(chat_id):
             continue
         own = stores.get(placement.host(residence.partition))
         rows = () if own is None else own.rows(residence.partition)
@@ -165,14 +164,14 @@ def _last_id_seen(
     stores: dict[str, Follower], placement: Placement, chat_id: str, known: list[ChatRows]
 ) -> int:
     """The highest message id in the dialogs of all who are or were members."""
-    users = set(refs.private_peers(chat_id) or ())
+    users = set(addresses.private_peers(chat_id) or ())
     highest = 0
     for user_id in users.union(*(rows.members for rows in known)):
-        partition = placement.partition(refs.user(user_id))
+        partition = placement.partition(addresses.user(user_id))
         store = stores.get(placement.host(partition))
         if store is None or partition not in store.partitions:
             continue
-        key = actor_prefix(KINDS["user"], user_id) + bytes([DIALOGS.number])
+        key = actor_prefix(addresses.USER, user_id) + bytes([DIALOGS.number])
         key += DIALOGS.key.encode(chat_id)
         row = store.between(partition, key, key + b"\x00").get(key)
         if row is not None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.user import HEAD, SESSIONS, UserHead
+from actors import addresses
+from actors.user.state import HEAD, SESSIONS, UserHead
 from actors.verify import Chunks, Finding, Report, verify
 from heliograph.admin.copies import copies_in, hosts_in, newest, snapshots
 from heliograph.admin.media import chunks_in
 from runtime.placement import Placement, Replicated
-from runtime.refs import KINDS
 from storage.folder import DataFolder, Description
 from storage.keys import split_key
 from storage.port import StorageError
@@ -126,7 +126,7 @@ def _accounts_in(snapshot: Snapshot, partition: int) -> Iterator[Account]:
     found: Account | None = None
     for key, row in snapshot.rows(partition):
         kind, actor, table, _ = split_key(key)
-        if kind != KINDS["user"] or row is None:
+        if kind != addresses.USER or row is None:
             continue
         if table == HEAD.number:
             if found is not None:

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from actors import chat, mailbox, user
+from actors.chat import marks
+from actors.user import mailbox, presence, state
 from api import limits
 from api.limits import Flood
 from heliograph import _link
@@ -38,11 +39,11 @@ BOUNDS = (
     Bound(link, "FLYING_MAX", (1, 2)),
     Bound(link, "ATTEMPT_S", (0.5, 2.0)),
     Bound(checkpointer, "SLICE_ROWS", (1, 10)),
-    Bound(user, "RECENT_MAX", (1, 3)),
-    Bound(user, "PRESENCE_STEP", (1, 3)),
+    Bound(state, "RECENT_MAX", (1, 3)),
+    Bound(presence, "PRESENCE_STEP", (1, 3)),
     Bound(mailbox, "RECEIVED_STEP", (2, 10)),
-    Bound(chat, "MARK_STEP", (1, 5)),
-    Bound(chat, "UNREAD_ROWS_MAX", (0, 3)),
+    Bound(marks, "MARK_STEP", (1, 5)),
+    Bound(marks, "UNREAD_ROWS_MAX", (0, 3)),
     Bound(limits, "FLOOD_ADDRESS_FACTOR", (1, 2)),
     # Not in `api.limits`: what is decoded first would keep it for all later runs.
     Bound(_link, "limits", tuple(SimpleNamespace(DIFFERENCE_PAGE_MAX=page) for page in (1, 3))),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from actors.addresses import group_id
 from api import methods as m
 from api.methods import Params
-from runtime.refs import group_id
 from sim.world.evidence import Evidence
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.chat import shown
+from actors.chat.state import shown
 from api import methods as m
 from api import types as t
 from sim.world.evidence import Evidence

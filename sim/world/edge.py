@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from actors import messages as i
+from actors import addresses
+from actors.handle.messages import NewAccount
+from actors.user.messages import NewLogin
 from api import limits
 from api import methods as m
 from api import types as t
 from fronts.connection import CLOSE_S, Connection
 from fronts.gateway import Gateway
-from runtime import refs
 from runtime.link import HostCalls
 from runtime.placement import Placement
 from runtime.refs import NOBODY
@@ -76,13 +77,13 @@ class EdgeService:
         caller = await self.gateway.authenticate(token, NETWORK) if method.auth else NOBODY
         return await self.gateway.call(params, caller)
 
-    async def register(self, account: i.NewAccount) -> bytes:
+    async def register(self, account: NewAccount) -> bytes:
         """What `fronts.auth` does to register somebody, without hashing a password."""
-        return await self.gateway.ask(refs.username(account.username), account)
+        return await self.gateway.ask(addresses.username(account.username), account)
 
-    async def log_in(self, user_id: int, login: i.NewLogin) -> bytes:
+    async def log_in(self, user_id: int, login: NewLogin) -> bytes:
         """What `fronts.auth` does to log a device in, when the password was right."""
-        return await self.gateway.ask(refs.user(user_id), login)
+        return await self.gateway.ask(addresses.user(user_id), login)
 
 
 class _Socket:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from actors.chat import shown
+from actors.addresses import private_peers
+from actors.chat.state import shown
 from api import types as t
 from runtime.placement import Placement
-from runtime.refs import private_peers
 from sim.world.final import Final, Rows
 from sim.world.history import History, Op
 from sim.world.readback import ReadBack

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from actors import chat as c
-from actors import handle as h
-from actors import user as u
-from actors.messages import MailEntry
+from actors import addresses
+from actors.chat import state as c
+from actors.handle import turns as h
+from actors.user import state as u
+from actors.user.messages import MailEntry
 from runtime.layers import StoreReads
 from runtime.placement import Placement
-from runtime.refs import KINDS
 from runtime.streams import DEAD, OUTBOX
 from sim.world.cluster import Cluster
 from sim.world.disk import DiskStore
@@ -90,7 +90,7 @@ def _row(final: Final, key: bytes, row: bytes) -> None:
     if kind == 0:
         final.waiting += table == OUTBOX
         final.dead += table == DEAD
-    elif kind == KINDS["chat"]:
+    elif kind == addresses.CHAT:
         log = final.chats.setdefault(str(actor), ChatLog())
         if table == c.HEAD.number:
             log.head = c.HEAD.decode(row)
@@ -98,7 +98,7 @@ def _row(final: Final, key: bytes, row: bytes) -> None:
             log.members[c.MEMBERS.key.decode(suffix)] = c.MEMBERS.decode(row)
         elif table == c.MESSAGES.number:
             log.messages[c.MESSAGES.key.decode(suffix)] = c.MESSAGES.decode(row)
-    elif kind == KINDS["user"]:
+    elif kind == addresses.USER:
         account = final.accounts.setdefault(int(actor), Account())
         if table == u.HEAD.number:
             account.head = u.HEAD.decode(row)
@@ -106,5 +106,5 @@ def _row(final: Final, key: bytes, row: bytes) -> None:
             account.mailbox[u.MAILBOX.key.decode(suffix)] = u.MAILBOX.decode(row)
         elif table == u.DIALOGS.number:
             account.dialogs[u.DIALOGS.key.decode(suffix)] = u.DIALOGS.decode(row)
-    elif kind == KINDS["handle"] and table == h.HEAD.number:
+    elif kind == addresses.HANDLE and table == h.HEAD.number:
         final.holders[str(actor).removeprefix("username:")] = h.HEAD.decode(row).user_id

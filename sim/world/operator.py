@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 
-from actors.messages import Dedicate, WhereIs
+from actors import addresses
 from api.errors import ApiError
 from fronts.gateway import Gateway
-from runtime import refs
+from runtime.messages import Dedicate, WhereIs
 from runtime.placement import Replicated, own_partition
 from runtime.replication.copies import Courier
 from runtime.replication.founding import found
@@ -58,7 +58,7 @@ class Operator:
 
     async def _dedicate(self, chat_id: str) -> None:
         """A step on the way. Raises ApiError, Unavailable: then another one is due."""
-        chat, server = refs.chat(chat_id), self._server
+        chat, server = addresses.chat(chat_id), self._server
         await self._gateway.ask(chat, WhereIs(), read=True)
         own = server.start_own(own_partition(chat))
         counts = {"copies": server.copies, "partitions": PARTITIONS}

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from actors import messages as i
+from actors.handle.messages import NewAccount
+from actors.user.messages import NewLogin
 from api import types as t
 from api.errors import ApiError
 from fronts.tokens import new_token
@@ -60,7 +61,7 @@ class Town:
     async def _register(self, name: str, devices: int) -> None:
         user_id, session_id = self._new_id(), self._new_id()
         token, token_hash = new_token(user_id, session_id)
-        account = i.NewAccount(user_id, session_id, name, name.title(), "hash", token_hash, "1")
+        account = NewAccount(user_id, session_id, name, name.title(), "hash", token_hash, "1")
         await self._until_answered("register", account)
         person = Person(user_id, name)
         self.people.append(person)
@@ -68,7 +69,7 @@ class Town:
         for letter in "bcd"[: devices - 1]:
             session_id = self._new_id()
             token, token_hash = new_token(user_id, session_id)
-            login = i.NewLogin(session_id, token_hash, letter, "hash")
+            login = NewLogin(session_id, token_hash, letter, "hash")
             await self._until_answered("log_in", user_id, login)
             self._add(person, letter, token, session_id)
 

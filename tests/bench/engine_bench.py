@@ -13,10 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from actors import messages as i
+from actors import addresses
+from actors.chat.messages import OpenChat
+from actors.handle.messages import NewAccount
 from actors.kinds import KINDS
+from actors.session.messages import Attach
 from runtime import refs, wire
 from runtime.engine import Engine
+from runtime.messages import Internal
 from runtime.placement import Placement
 from runtime.refs import EXEMPT, NOBODY, Caller
 from runtime.wire import Request
@@ -46,15 +50,15 @@ class Bench:
         for pair in range(PAIRS):
             a, b = 2 * pair + 1, 2 * pair + 2
             for user in (a, b):
-                account = i.NewAccount(user, user, f"user{user}", "User", "hash", b"t", "bench")
-                self.post(refs.username(f"user{user}"), account)
-                self.post(refs.session(user, user), i.Attach(FRONT, user, b"t"))
-            chat = refs.private_chat_id(a, b)
-            self.post(refs.chat(chat), i.OpenChat(a, b))
+                account = NewAccount(user, user, f"user{user}", "User", "hash", b"t", "bench")
+                self.post(addresses.username(f"user{user}"), account)
+                self.post(addresses.session(user, user), Attach(FRONT, user, b"t"))
+            chat = addresses.private_chat_id(a, b)
+            self.post(addresses.chat(chat), OpenChat(a, b))
             self.pairs.append((Caller(a, a, a, EXEMPT), chat))
         self.commit()
 
-    def post(self, ref: refs.ActorRef, message: i.Internal) -> None:
+    def post(self, ref: refs.ActorRef, message: Internal) -> None:
         request = Request(next(self.numbers), ref, NOBODY, "", wire.encode(message))
         self.engine.command(FRONT, request)
 
@@ -69,7 +73,7 @@ class Bench:
                 TEXT.encode(),
                 number,
             )
-            requests.append(Request(number, refs.chat(chat), caller, "messages.send", body))
+            requests.append(Request(number, addresses.chat(chat), caller, "messages.send", body))
         return wire.encode(requests)
 
     def commit(self) -> None:

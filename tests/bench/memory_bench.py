@@ -20,11 +20,15 @@ from pathlib import Path
 
 import msgspec
 
-from actors import messages as i
+from actors import addresses
+from actors.chat.messages import OpenChat
+from actors.handle.messages import NewAccount
 from actors.kinds import KINDS
+from actors.session.messages import Attach
 from api import methods as m
 from runtime import refs, wire
 from runtime.engine import Engine
+from runtime.messages import Internal
 from runtime.placement import Placement
 from runtime.refs import EXEMPT, NOBODY, Caller
 from runtime.wire import Request
@@ -51,7 +55,7 @@ class Host:
         )
         self.number = 0
 
-    def post(self, ref: refs.ActorRef, message: i.Internal | m.Params, caller: Caller) -> None:
+    def post(self, ref: refs.ActorRef, message: Internal | m.Params, caller: Caller) -> None:
         self.number += 1
         if isinstance(message, m.Params):
             name, body = message.method.name, msgspec.json.encode(message)
@@ -85,13 +89,13 @@ def populate(folder: Path, known: int) -> None:
     """`known` users, each with a session and a chat with the next one, and one message in it."""
     host = Host(folder, 20_000)
     for user in range(1, known + 1):
-        account = i.NewAccount(user, user, f"user{user}", "Some Name", "h" * 97, b"t" * 32, "x")
-        host.post(refs.username(f"user{user}"), account, NOBODY)
+        account = NewAccount(user, user, f"user{user}", "Some Name", "h" * 97, b"t" * 32, "x")
+        host.post(addresses.username(f"user{user}"), account, NOBODY)
     for user in range(1, known + 1):
-        chat = refs.private_chat_id(user, user % known + 1)
-        host.post(refs.chat(chat), i.OpenChat(user, user % known + 1), NOBODY)
+        chat = addresses.private_chat_id(user, user % known + 1)
+        host.post(addresses.chat(chat), OpenChat(user, user % known + 1), NOBODY)
         sent = m.SendMessage(chat, "Something that people say to each other.", user)
-        host.post(refs.chat(chat), sent, Caller(user, user, network=EXEMPT))
+        host.post(addresses.chat(chat), sent, Caller(user, user, network=EXEMPT))
     host.commit()
     host.checkpoint()
     host.store.close()
@@ -127,9 +131,9 @@ def touch(host: Host, known: int, first: int, upto: int) -> None:
     user = first + 1
     while len(host.engine.residents) < upto:
         spread = user * 7919 % known + 1
-        host.post(refs.session(spread, spread), i.Attach("front", spread, b"t" * 32), NOBODY)
-        chat = refs.private_chat_id(spread, spread % known + 1)
-        host.post(refs.chat(chat), m.SetTyping(chat), Caller(spread, spread, network=EXEMPT))
+        host.post(addresses.session(spread, spread), Attach("front", spread, b"t" * 32), NOBODY)
+        chat = addresses.private_chat_id(spread, spread % known + 1)
+        host.post(addresses.chat(chat), m.SetTyping(chat), Caller(spread, spread, network=EXEMPT))
         user += 1
     host.commit()
 

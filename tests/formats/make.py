@@ -22,10 +22,10 @@ import psutil
 import zstandard
 from PIL import Image
 
+from actors import addresses
 from api import methods as m
 from api.errors import ApiError
 from heliograph import Client
-from runtime import refs
 from runtime.placement import Placement
 from runtime.refs import ActorRef
 from storage.folder import DataFolder
@@ -113,8 +113,10 @@ async def write_while_a_host_stands_still(server: RunningServer) -> tuple[str, l
         for name in members:
             async with Client(server.url, live=False) as member:
                 await member.register(name, PASSWORD)
-        here = host_of(refs.user(alice.user_id))
-        while host_of(refs.chat((group := await alice.create_group("Late", members)).id)) != here:
+        here = host_of(addresses.user(alice.user_id))
+        while (
+            host_of(addresses.chat((group := await alice.create_group("Late", members)).id)) != here
+        ):
             pass
         while len((await alice.chat(group.id)).members) <= len(members):
             pass  # they are told, and join, after the answer

@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from actors import addresses
 from heliograph.admin.copies import hosts_in
 from heliograph.admin.stored import verify_folder
-from runtime import refs
 from runtime.placement import own_host, own_partition
 from tests.integration.machine_folders import DATA, HOME
 from tests.integration.machines import Machine
@@ -163,7 +163,7 @@ class Cluster:
     def dedicate(self, chat_id: str) -> str:
         """Give a chat a host of its own; returns its name."""
         self.nodes[0].run("heliograph", "admin", "dedicate", chat_id, "--data", DATA)
-        return own_host(own_partition(refs.chat(chat_id)))
+        return own_host(own_partition(addresses.chat(chat_id)))
 
     def metrics_token(self) -> str:
         """What `/metrics` of each node wants to be shown."""

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 import heliograph
-from actors.throttle import FREE_PER_ACCOUNT
+from actors.throttle.turns import FREE_PER_ACCOUNT
 from api import limits
 from tests.integration.running import RunningServer
 

@@ -14,10 +14,9 @@ import msgspec
 import pytest
 
 import heliograph
-from actors.chat import MESSAGES
-from runtime import refs
+from actors import addresses
+from actors.chat.state import MESSAGES
 from runtime.placement import Replicated
-from runtime.refs import KINDS
 from storage.engine import database_name
 from storage.keys import actor_prefix
 from tests.integration.running import (
@@ -210,8 +209,8 @@ async def histories(server: RunningServer, chats: dict[str, str]) -> dict[str, l
 
 def lose(data: Path, chat: str) -> None:
     """Flip a bit in each of a chat's first messages, in every copy."""
-    partition = Replicated(16).partition(refs.chat(chat))
-    base = actor_prefix(KINDS["chat"], chat) + bytes([MESSAGES.number])
+    partition = Replicated(16).partition(addresses.chat(chat))
+    base = actor_prefix(addresses.CHAT, chat) + bytes([MESSAGES.number])
     for copy in data.glob(f"host-*/partition-{partition}"):
         with lmdb.open(str(copy / "rows"), max_dbs=8, map_size=1 << 34) as env:
             database = env.open_db(database_name(partition), create=False)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import heliograph
+from actors import addresses
 from heliograph.admin.stored import placement_of
-from runtime import refs
 from runtime.refs import ActorRef
 from storage.folder import DataFolder
 from tests.integration.running import RunningServer, verify, wait_for
@@ -31,7 +31,7 @@ def process_of(server: RunningServer, ref: ActorRef) -> int:
 
 def sessions_of(people: Four) -> list[ActorRef]:
     clients = [device.client for device in people.devices]
-    return [refs.session(client.user_id, client.session_id) for client in clients]
+    return [addresses.session(client.user_id, client.session_id) for client in clients]
 
 
 def test_each_session_and_chat_is_a_process(server: RunningServer) -> None:
@@ -45,7 +45,7 @@ def test_each_session_and_chat_is_a_process(server: RunningServer) -> None:
         delivered = heliograph.Delivered(group.id, sent.id, bob.user_id)
         await people.alice[1].until(lambda: delivered in people.alice[1].items)
 
-        actors = [*sessions_of(people), refs.chat(chat.id), refs.chat(group.id)]
+        actors = [*sessions_of(people), addresses.chat(chat.id), addresses.chat(group.id)]
         processes = {process_of(server, ref) for ref in actors}
         assert len(processes) == len(actors)
         assert processes < set(server.pids("ray::Host"))
@@ -59,7 +59,7 @@ def test_a_chat_and_a_session_are_killed(server: RunningServer) -> None:
         chat = await alice.open_private(bob[0].client.user_id)
         talking = asyncio.create_task(talk(people, chat.id, 50))
         await bob[1].until(lambda: len(bob[1].texts(chat.id)) > 10)
-        for ref in (refs.chat(chat.id), sessions_of(people)[0]):
+        for ref in (addresses.chat(chat.id), sessions_of(people)[0]):
             os.kill(process_of(server, ref), signal.SIGKILL)
         assert not talking.done(), "they were killed while people talked"
         await talking

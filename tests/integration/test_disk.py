@@ -16,9 +16,9 @@ import lmdb
 import pytest
 
 import heliograph
+from actors import addresses
 from api.limits import TEXT_CHARS_MAX
 from heliograph.admin.stored import placement_of
-from runtime import refs
 from runtime.placement import Placement
 from storage.engine import database_name
 from storage.folder import DataFolder
@@ -175,7 +175,7 @@ async def talk(server: RunningServer) -> tuple[str, str]:
 
 def flip_a_bit(data: Path, placement: Placement, chat_id: str) -> None:
     """In the text of the fifth message of a chat, on the disk."""
-    ref = refs.chat(chat_id)
+    ref = addresses.chat(chat_id)
     partition = placement.partition(ref)
     key = actor_prefix(3, chat_id) + b"\x02" + (5).to_bytes(8, "big")
     rows = data / placement.host(partition) / "rows"

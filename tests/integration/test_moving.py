@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from actors import addresses
 from heliograph.admin.stored import host_folders
-from runtime import refs
 from runtime.placement import own_partition
-from runtime.refs import KINDS
 from storage.keys import split_key
 from storage.snapshot import Snapshot
 from tests.integration.running import (
@@ -40,13 +39,13 @@ def chats(data: Path) -> dict[str, str]:
             for partition in snapshot.partitions:
                 for key, _ in snapshot.rows(partition):
                     kind, name, table, _ = split_key(key)
-                    if kind == KINDS["chat"] and table == 2:
+                    if kind == addresses.CHAT and table == 2:
                         found[str(name)] = folder.name
     return found
 
 
 def folder_of(chat_id: str) -> str:
-    return f"dedicated-{own_partition(refs.chat(chat_id)):x}"
+    return f"dedicated-{own_partition(addresses.chat(chat_id)):x}"
 
 
 def pid_of(server: RunningServer, host: str) -> int:

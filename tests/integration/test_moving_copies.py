@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runtime import refs
+from actors import addresses
 from runtime.placement import own_host, own_partition, place_of
 from tests.integration.running import (
     LOAD_S_MAX,
@@ -34,14 +34,14 @@ BACK_S_MAX = 240
 
 
 def own_of(chat_id: str) -> str:
-    return own_host(own_partition(refs.chat(chat_id)))
+    return own_host(own_partition(addresses.chat(chat_id)))
 
 
 def leads(server: RunningServer, chat_id: str) -> str:
     """Who leads the partition of a chat that has moved; empty if nobody does."""
     done = server.run("admin", "cluster", "--data", str(server.data), "--json")
     shown: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    own = own_partition(refs.chat(chat_id))
+    own = own_partition(addresses.chat(chat_id))
     return next((str(row["leader"]) for row in shown["partitions"] if row["partition"] == own), "")
 
 
@@ -54,7 +54,7 @@ def moved(server: RunningServer) -> dict[str, str]:
     """The chats that have hosts of their own, with the folder that each was found in."""
 
     def own(chat_id: str) -> tuple[str, str]:
-        return own_of(chat_id), place_of(own_partition(refs.chat(chat_id)))
+        return own_of(chat_id), place_of(own_partition(addresses.chat(chat_id)))
 
     return {name: folder for name, folder in chats(server.data).items() if folder in own(name)}
 

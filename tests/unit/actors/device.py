@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from actors import addresses
 from api import methods as m
 from api import types as t
 from api.frames import encode
 from heliograph._sync import Gate, own_message
 from heliograph._wire import decode_difference
-from runtime import refs
 from runtime.refs import Caller
 from tests.unit.actors.cluster import Cluster
 
@@ -55,7 +55,7 @@ class Shown:
                 raise AssertionError(f"an unknown update: {update}")
 
     def _known(self, chat_id: str) -> t.Dialog:
-        return self.dialogs.get(chat_id) or t.Dialog(chat_id, refs.chat_kind(chat_id), 0, 0)
+        return self.dialogs.get(chat_id) or t.Dialog(chat_id, addresses.chat_kind(chat_id), 0, 0)
 
     def _dialog(self, chat_id: str, **changes: Any) -> None:
         self.dialogs[chat_id] = replace(self._known(chat_id), **changes)

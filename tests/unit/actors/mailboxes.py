@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from actors import messages as i
+from actors import addresses
+from actors.user.messages import MailSlice, NewLogin
 from api import methods as m
 from api import types as t
-from runtime import refs
 from runtime.refs import Caller
 from tests.unit.actors.town import Town
 
@@ -29,9 +29,9 @@ class Pair:
         self.town.settle()
 
 
-def difference(town: Town, caller: Caller, pts: int, limit: int = 100) -> i.MailSlice:
-    answer = town.ask(refs.user(caller.user_id), m.GetDifference(pts, limit), caller)
-    return msgspec.convert(answer, i.MailSlice)
+def difference(town: Town, caller: Caller, pts: int, limit: int = 100) -> MailSlice:
+    answer = town.ask(addresses.user(caller.user_id), m.GetDifference(pts, limit), caller)
+    return msgspec.convert(answer, MailSlice)
 
 
 def pts_of(town: Town, caller: Caller) -> int:
@@ -58,7 +58,7 @@ def told(town: Town, caller: Caller, pts: int = 0) -> list[tuple[str, int, int]]
 
 
 def dialogs(town: Town, caller: Caller, offset: int = 0, limit: int = 50) -> t.Dialogs:
-    answer = town.ask(refs.user(caller.user_id), m.GetDialogs(offset, limit), caller)
+    answer = town.ask(addresses.user(caller.user_id), m.GetDialogs(offset, limit), caller)
     return msgspec.convert(answer, t.Dialogs)
 
 
@@ -71,7 +71,7 @@ def fill(town: Town, caller: Caller, updates: int) -> None:
     """That many updates of the cheapest kind."""
     start = pts_of(town, caller)
     for number in range(start, start + updates):
-        town.post(refs.user(caller.user_id), m.UpdateProfile(bio=f"{number}"), caller)
+        town.post(addresses.user(caller.user_id), m.UpdateProfile(bio=f"{number}"), caller)
     town.settle()
 
 
@@ -88,8 +88,8 @@ def read(town: Town, caller: Caller, chat_id: str, max_id: int) -> t.ReadMark:
 
 def log_in(town: Town, caller: Caller, session_id: int) -> Caller:
     """Another device of somebody."""
-    message = i.NewLogin(session_id, b"token", "another", "hash")
-    town.ask(refs.user(caller.user_id), message)
+    message = NewLogin(session_id, b"token", "another", "hash")
+    town.ask(addresses.user(caller.user_id), message)
     return Caller(caller.user_id, session_id)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from actors.chat import MESSAGES, shown
+from actors import addresses
+from actors.chat.state import MESSAGES, shown
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
-from runtime import refs
 from runtime.refs import KINDS, Caller
 from storage.keys import actor_prefix, prefix_end
 from tests.unit.actors.cluster import Cluster
@@ -71,7 +71,7 @@ def stripped(messages: dict[int, t.Message]) -> dict[int, t.Message]:
 
 def log_of(cluster: Cluster, chat_id: str) -> list[t.Message]:
     """All messages of a chat, as they are stored: nobody may be there who may read them all."""
-    ref = refs.chat(chat_id)
+    ref = addresses.chat(chat_id)
     base = actor_prefix(KINDS["chat"], chat_id) + bytes([MESSAGES.number])
     rows = cluster.stores[cluster.placement.home(ref)].scan(
         cluster.placement.partition(ref), base, prefix_end(base), limit=10**6

@@ -7,15 +7,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import messages as i
-from actors import session, user
-from actors.session import IDLE_MS_MAX
+from actors import addresses
+from actors.handle.messages import NewAccount
+from actors.session import turns as session
+from actors.session.messages import Attach, Checked, CheckToken, Detach, KeepAlive, TokenUsed
+from actors.session.turns import IDLE_MS_MAX
+from actors.user import state as user
+from actors.user.messages import Claimed, GetCredentials, GetProfile, Invite, NewLogin, NewPassword
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from api.frames import Close
-from runtime import refs, wire
+from runtime import wire
 from runtime.refs import NOBODY, ActorRef, Caller
 from runtime.streams import system_prefix
 from runtime.timers import BY_NAME, BY_TIME
@@ -32,15 +36,15 @@ def town(request: pytest.FixtureRequest) -> Town:
 
 
 def own(caller: Caller) -> ActorRef:
-    return refs.user(caller.user_id)
+    return addresses.user(caller.user_id)
 
 
 def session_of(caller: Caller) -> ActorRef:
-    return refs.session(caller.user_id, caller.session_id)
+    return addresses.session(caller.user_id, caller.session_id)
 
 
 def log_in(town: Town, caller: Caller, session_id: int, password_hash: str = "hash") -> Caller:
-    login = i.NewLogin(session_id, b"token", f"device {session_id}", password_hash)
+    login = NewLogin(session_id, b"token", f"device {session_id}", password_hash)
     made = msgspec.convert(town.ask(own(caller), login), t.Authorization)
     assert (made.token, made.session_id, made.user.id) == ("", session_id, caller.user_id)
     town.settle()
@@ -50,7 +54,7 @@ def log_in(town: Town, caller: Caller, session_id: int, password_hash: str = "ha
 def valid(town: Town, caller: Caller, token_hash: bytes = b"token") -> bool:
     """Whether the token of a session is good; it is stored at both or at neither."""
     listed = user.SESSIONS.get(rows_of(town, own(caller)), caller.session_id) is not None
-    number = town.post(session_of(caller), i.CheckToken(token_hash), read=True)
+    number = town.post(session_of(caller), CheckToken(token_hash), read=True)
     town.settle()
     answer = town.answers[number]
     if isinstance(answer, ApiError):
@@ -70,8 +74,8 @@ def listed(town: Town, caller: Caller) -> set[int]:
 
 
 def test_a_registration_makes_a_user_and_a_session(town: Town) -> None:
-    account = i.NewAccount(5, 9, "Alice", "Alice A.", "hash", b"token", "phone")
-    made = msgspec.convert(town.ask(refs.username("Alice"), account), t.Authorization)
+    account = NewAccount(5, 9, "Alice", "Alice A.", "hash", b"token", "phone")
+    made = msgspec.convert(town.ask(addresses.username("Alice"), account), t.Authorization)
     assert made == t.Authorization("", 9, t.User(5, "Alice", "Alice A."))
     alice = Caller(5, 9)
     assert valid(town, alice)
@@ -84,17 +88,17 @@ def test_a_registration_makes_a_user_and_a_session(town: Town) -> None:
 
 
 def test_a_registration_that_is_repeated_is_answered_alike(town: Town) -> None:
-    account = i.NewAccount(5, 9, "alice", "Alice", "hash", b"token", "phone")
-    first = town.ask(refs.username("alice"), account)
+    account = NewAccount(5, 9, "alice", "Alice", "hash", b"token", "phone")
+    first = town.ask(addresses.username("alice"), account)
     town.now_ms += 1_000
-    assert unchanged(town, refs.username("alice"), account) == first
+    assert unchanged(town, addresses.username("alice"), account) == first
 
 
 def test_a_name_that_is_taken_registers_nobody(town: Town) -> None:
     town.register("alice")
-    account = i.NewAccount(5, 9, "ALICE", "Another", "other hash", b"token", "phone")
-    assert refused(town, refs.username("ALICE"), account).code == "username_taken"
-    assert refused(town, refs.user(5), m.GetMe(), Caller(5, 9)).code == "user_not_found"
+    account = NewAccount(5, 9, "ALICE", "Another", "other hash", b"token", "phone")
+    assert refused(town, addresses.username("ALICE"), account).code == "username_taken"
+    assert refused(town, addresses.user(5), m.GetMe(), Caller(5, 9)).code == "user_not_found"
     assert not valid(town, Caller(5, 9))
 
 
@@ -104,8 +108,8 @@ def test_a_login_needs_the_hash_that_was_checked(town: Town) -> None:
     phone = log_in(town, alice, 2)
     assert valid(town, phone)
     assert valid(town, alice)
-    wrong = refused(town, own(alice), i.NewLogin(3, b"token", "", "another hash"))
-    nobody = refused(town, refs.user(2**50), i.NewLogin(3, b"token", "", "hash"))
+    wrong = refused(town, own(alice), NewLogin(3, b"token", "", "another hash"))
+    nobody = refused(town, addresses.user(2**50), NewLogin(3, b"token", "", "hash"))
     assert wrong.code == "wrong_credentials"
     assert wrong.args == nobody.args, "it is not told whether there is such a user"
 
@@ -123,7 +127,7 @@ def test_only_the_token_opens_a_session(town: Town) -> None:
     alice, bobby = town.register("alice"), town.register("bobby")
     stolen = Caller(bobby.user_id, alice.session_id)
     refusals = {
-        str(refused(town, session_of(caller), i.Attach(FRONT, 1, token_hash)))
+        str(refused(town, session_of(caller), Attach(FRONT, 1, token_hash)))
         for caller, token_hash in ((alice, b"another"), (alice, b""), (stolen, b"token"))
     }
     assert len(refusals) == 1, "it is not told whether there is such a session"
@@ -145,7 +149,7 @@ def test_a_logout_ends_this_session_only(town: Town) -> None:
     assert (valid(town, phone), valid(town, alice)) == (False, True)
     assert session.HEAD.get(rows_of(town, session_of(phone)), None) is None
     assert listed(town, alice) == {alice.session_id}
-    assert refused(town, session_of(phone), i.Attach(FRONT, 3, b"token")).code == "unauthorized"
+    assert refused(town, session_of(phone), Attach(FRONT, 3, b"token")).code == "unauthorized"
 
 
 def test_ending_another_session(town: Town) -> None:
@@ -190,7 +194,7 @@ def test_a_heartbeat_of_a_session_that_has_ended_is_told_so(town: Town) -> None:
     alice = town.register("alice")
     town.call(alice, m.Logout())
     town.settle()
-    beat = i.KeepAlive(FRONT, 7)
+    beat = KeepAlive(FRONT, 7)
     assert refused(town, session_of(alice), beat).code == "unauthorized"
     town.engine(session_of(alice)).receive_ephemeral(_envelope(session_of(alice), beat))
     town.settle()
@@ -215,7 +219,7 @@ def test_beyond_the_limit_the_session_used_longest_ago_ends(
     assert listed(town, devices[0]) == {10, 20, 30}
     town.attach(devices[0], 7)
     town.now_ms += 1_000
-    town.post(session_of(devices[0]), i.Detach(FRONT, 7))
+    town.post(session_of(devices[0]), Detach(FRONT, 7))
     town.settle()
     log_in(town, alice, 10)  # is there already
     assert listed(town, devices[0]) == {10, 20, 30}
@@ -230,9 +234,9 @@ def test_beyond_the_limit_the_session_used_longest_ago_ends(
 
 def use_by_http(town: Town, caller: Caller) -> None:
     """As a front does that is given the session's token."""
-    answer = town.ask(session_of(caller), i.CheckToken(b"token"), read=True)
-    if msgspec.convert(answer, i.Checked).stale:
-        town.post(session_of(caller), i.TokenUsed())
+    answer = town.ask(session_of(caller), CheckToken(b"token"), read=True)
+    if msgspec.convert(answer, Checked).stale:
+        town.post(session_of(caller), TokenUsed())
     town.settle()
 
 
@@ -263,7 +267,7 @@ def test_where_all_sessions_are_connected_a_login_is_refused(
     other = log_in(town, alice, 2)
     town.attach(alice, 1)
     town.attach(other, 2)
-    login = i.NewLogin(3, b"token", "third", "hash")
+    login = NewLogin(3, b"token", "third", "hash")
     assert refused(town, own(alice), login).code == "too_many"
     town.call(other, m.Logout())
     town.settle()
@@ -286,7 +290,7 @@ def test_a_session_has_so_many_connections_and_the_first_one_gives_way(town: Tow
 def test_heartbeats_attach_no_more_connections_than_hellos(town: Town) -> None:
     alice = town.register("alice")
     for connection in range(1, limits.CONNECTIONS_PER_SESSION_MAX + 4):
-        town.ask(session_of(alice), i.KeepAlive(FRONT, connection))
+        town.ask(session_of(alice), KeepAlive(FRONT, connection))
     town.call(alice, m.UpdateProfile(name="New"))
     town.settle()
     assert len(town.pushed) == limits.CONNECTIONS_PER_SESSION_MAX
@@ -311,7 +315,7 @@ def test_a_session_that_is_used_goes_on(town: Town) -> None:
     for connection in range(1, 5):
         pass_time(town, IDLE_MS_MAX // 2)
         town.attach(alice, connection)
-        town.post(session_of(alice), i.Detach(FRONT, connection))
+        town.post(session_of(alice), Detach(FRONT, connection))
         town.settle()
     pass_time(town, IDLE_MS_MAX - 1)
     assert valid(town, alice)
@@ -377,8 +381,8 @@ def test_a_session_that_was_connected_lately_goes_on(town: Town) -> None:
     town.attach(alice, 1)
     for _ in range(IDLE_MS_MAX // DAY_MS - 1):
         pass_time(town, DAY_MS)
-        town.ask(session_of(alice), i.KeepAlive(FRONT, 1))
-    town.post(session_of(alice), i.Detach(FRONT, 1))
+        town.ask(session_of(alice), KeepAlive(FRONT, 1))
+    town.post(session_of(alice), Detach(FRONT, 1))
     pass_time(town, DAY_MS)
     assert valid(town, alice)
 
@@ -410,12 +414,12 @@ def test_a_new_password_ends_the_other_sessions(town: Town) -> None:
     alice = town.register("alice")
     phone = log_in(town, alice, 2)
     town.attach(phone, 7)
-    change = i.NewPassword("hash", "new hash")
+    change = NewPassword("hash", "new hash")
     assert town.ask(own(alice), change, alice) == OK
     town.settle()
     assert (valid(town, alice), valid(town, phone)) == (True, False)
     assert town.closed == {7: Close.SESSION_ENDED}
-    assert refused(town, own(alice), i.NewLogin(3, b"token", "", "hash")).code == (
+    assert refused(town, own(alice), NewLogin(3, b"token", "", "hash")).code == (
         "wrong_credentials"
     )
     other = log_in(town, alice, 3, "new hash")
@@ -426,13 +430,13 @@ def test_a_new_password_ends_the_other_sessions(town: Town) -> None:
 def test_of_two_changes_at_once_one_takes_effect(town: Town) -> None:
     alice = town.register("alice")
     phone = log_in(town, alice, 2)
-    first = town.post(own(alice), i.NewPassword("hash", "first"), alice)
-    second = town.post(own(alice), i.NewPassword("hash", "second"), phone)
+    first = town.post(own(alice), NewPassword("hash", "first"), alice)
+    second = town.post(own(alice), NewPassword("hash", "second"), phone)
     town.settle()
     assert town.answers[first] == b'{"ok":true}'
     assert town.answers[second].code == "wrong_credentials"
     assert (valid(town, alice), valid(town, phone)) == (True, False)
-    kept = town.ask(own(alice), i.GetCredentials(), read=True)
+    kept = town.ask(own(alice), GetCredentials(), read=True)
     assert kept == [alice.user_id, "first"]
 
 
@@ -452,7 +456,7 @@ def test_a_profile_changes_where_it_is_told_to(town: Town) -> None:
     assert [entry.kind for _, entry in town.mail(alice)] == ["profile"] * 3
 
 
-READS = (i.GetProfile, i.GetCredentials)
+READS = (GetProfile, GetCredentials)
 
 
 @pytest.mark.parametrize(
@@ -466,17 +470,17 @@ READS = (i.GetProfile, i.GetCredentials)
         m.AddContact(7),
         m.RemoveContact(7),
         m.OpenPrivate(2**50),
-        i.GetProfile(),
-        i.GetCredentials(),
-        i.NewPassword("hash", "new"),
-        i.Claimed("somebody"),
-        i.Invite("g5", 7),
+        GetProfile(),
+        GetCredentials(),
+        NewPassword("hash", "new"),
+        Claimed("somebody"),
+        Invite("g5", 7),
     ],
     ids=lambda message: type(message).__name__,
 )
 def test_a_user_who_does_not_exist_has_and_does_nothing(town: Town, message: Any) -> None:
     town.register("alice")
-    ref = refs.user(2**50)
+    ref = addresses.user(2**50)
     before = stored(town)
     with pytest.raises(ApiError) as caught:
         town.ask(ref, message, Caller(2**50, 1), isinstance(message, READS))

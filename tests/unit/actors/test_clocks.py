@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
-from actors import messages as i
-from actors import session, throttle
+from actors import addresses
+from actors.file.messages import FileKept, MayDelete
+from actors.session import turns as session
+from actors.session.messages import Attach, CheckToken, Detach
+from actors.throttle import turns as throttle
+from actors.throttle.messages import Admit
 from actors.tickets import Pass, Seal, Ticket
+from actors.user.messages import GetProfile
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
-from runtime import refs
 from runtime.refs import ActorRef
 from runtime.steady import MemoryKeeper, SteadyClock
 from tests.unit.actors.mailboxes import log_in
@@ -53,13 +57,13 @@ def test_nobody_is_logged_out_and_nobody_stays_for_ever(jump_ms: int) -> None:
     machine = Machine()
     town = machine.town
     alice = town.register("alice")
-    ref = refs.session(alice.user_id, alice.session_id)
+    ref = addresses.session(alice.user_id, alice.session_id)
     town.now_ms += jump_ms
     machine.passes(session.IDLE_MS_MAX // 2 - HOUR_MS)
-    machine.ask(ref, i.CheckToken(b"token"), read=True)
+    machine.ask(ref, CheckToken(b"token"), read=True)
     machine.passes(2 * session.IDLE_MS_MAX, steps=100)
     with pytest.raises(ApiError):
-        machine.ask(ref, i.CheckToken(b"token"), read=True)
+        machine.ask(ref, CheckToken(b"token"), read=True)
 
 
 @pytest.mark.parametrize("jump_ms", JUMPS)
@@ -72,8 +76,8 @@ def test_use_counts_and_the_least_used_goes(jump_ms: int, monkeypatch: pytest.Mo
     old = log_in(town, alice, 2)
     town.now_ms += jump_ms
     machine.passes(HOUR_MS)
-    machine.ask(refs.session(alice.user_id, alice.session_id), i.Attach(FRONT, 1, b"token"))
-    town.post(refs.session(alice.user_id, alice.session_id), i.Detach(FRONT, 1))
+    machine.ask(addresses.session(alice.user_id, alice.session_id), Attach(FRONT, 1, b"token"))
+    town.post(addresses.session(alice.user_id, alice.session_id), Detach(FRONT, 1))
     town.settle()
     log_in(town, alice, 3)
     left = {one.id for one in town.call(alice, m.GetSessions()).sessions}
@@ -86,12 +90,12 @@ def test_who_has_to_wait_waits_as_long_as_it_takes(jump_ms: int) -> None:
     machine = Machine()
     ref = ActorRef("throttle", "account:alice")
     for _ in range(throttle.FREE_PER_ACCOUNT + 2):
-        while machine.ask(ref, i.Admit("192.0.2.7"))[0]:
+        while machine.ask(ref, Admit("192.0.2.7"))[0]:
             machine.passes(1_000)
     machine.town.now_ms += jump_ms
-    assert 0 < machine.ask(ref, i.Admit("192.0.2.7"))[0] <= 8
+    assert 0 < machine.ask(ref, Admit("192.0.2.7"))[0] <= 8
     machine.passes(16_000)
-    assert machine.ask(ref, i.Admit("192.0.2.7"))[0] == 0
+    assert machine.ask(ref, Admit("192.0.2.7"))[0] == 0
 
 
 @pytest.mark.parametrize("jump_ms", JUMPS)
@@ -100,14 +104,14 @@ def test_uploads_and_files_are_kept_for_their_time(jump_ms: int) -> None:
     town = machine.town
     alice = town.register("alice")
     town.call(alice, m.BeginUpload(7, 1000))
-    file = refs.file("f" * 43)
-    machine.ask(file, i.FileKept(alice.user_id, 5, "file", 1))
+    file = addresses.file("f" * 43)
+    machine.ask(file, FileKept(alice.user_id, 5, "file", 1))
     town.now_ms += jump_ms
     machine.passes(limits.UPLOAD_S_MAX * 400)
     assert town.call(alice, m.GetUpload(7)).size == 1000
-    assert machine.ask(file, i.MayDelete()) == [False]
+    assert machine.ask(file, MayDelete()) == [False]
     machine.passes(limits.FILE_GRACE_S * 2200, steps=100)
-    assert machine.ask(file, i.MayDelete()) == [True]
+    assert machine.ask(file, MayDelete()) == [True]
     with pytest.raises(ApiError):
         town.call(alice, m.GetUpload(7))
 
@@ -126,7 +130,9 @@ def test_what_is_shown_is_what_the_clock_says(jump_ms: int) -> None:
     assert sent.date_ms == town.now_ms
     shown = town.call(bobby, m.GetHistory(chat)).messages
     assert [message.text for message in shown] == ["before", "after"]
-    status = machine.town.ask(refs.user(alice.user_id), i.GetProfile(), bobby, read=True)["status"]
+    status = machine.town.ask(addresses.user(alice.user_id), GetProfile(), bobby, read=True)[
+        "status"
+    ]
     assert status == {"online": True, "last_seen_ms": town.now_ms}
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import messages as i
-from actors import user
-from actors.user import BLOCKED, HEAD, ONLINE_MS_MAX
+from actors import addresses
+from actors.session.messages import Detach, KeepAlive
+from actors.user import presence
+from actors.user.messages import GetProfile, NewLogin
+from actors.user.state import BLOCKED, HEAD, ONLINE_MS_MAX
 from api import limits
 from api import methods as m
 from api import types as t
-from runtime import refs
 from runtime.refs import ActorRef, Caller
 from tests.unit.actors import mailboxes
 from tests.unit.actors.mailboxes import acknowledge, pts_of, read
@@ -27,7 +28,7 @@ def town(request: pytest.FixtureRequest) -> Town:
 
 
 def own(caller: Caller) -> ActorRef:
-    return refs.user(caller.user_id)
+    return addresses.user(caller.user_id)
 
 
 def do(town: Town, caller: Caller, params: m.Params) -> Any:
@@ -53,13 +54,13 @@ def told(town: Town, caller: Caller, pts: int = 0) -> list[tuple[int, int, str]]
 
 def status(town: Town, viewer: Caller, of: Caller) -> t.Status | None:
     """How somebody sees somebody."""
-    answer = town.ask(own(of), i.GetProfile(), viewer, read=True)
+    answer = town.ask(own(of), GetProfile(), viewer, read=True)
     return msgspec.convert(answer, t.User).status
 
 
 def detach(town: Town, caller: Caller, connection: int) -> None:
-    ref = refs.session(caller.user_id, caller.session_id)
-    town.post(ref, i.Detach(FRONT, connection))
+    ref = addresses.session(caller.user_id, caller.session_id)
+    town.post(ref, Detach(FRONT, connection))
     town.settle()
 
 
@@ -200,7 +201,7 @@ def test_a_block_stops_messages_both_ways_until_both_take_theirs_back(
 
 def test_who_is_blocked_reads_on_but_is_not_heard(town: Town) -> None:
     alice, bobby = acquainted(town, "alice", "bobby")
-    chat = refs.private_chat_id(alice.user_id, bobby.user_id)
+    chat = addresses.private_chat_id(alice.user_id, bobby.user_id)
     do(town, alice, m.Block(bobby.user_id))
     town.pushed.clear()
     town.call(bobby, m.SetTyping(chat))
@@ -220,10 +221,10 @@ def test_a_chat_of_two_who_block_is_not_there_for_others(town: Town) -> None:
     """A block makes a row of a chat that nobody has opened."""
     alice, bobby, eve = people(town, "alice", "bobby", "evelyn")
     do(town, alice, m.Block(bobby.user_id))
-    chat = refs.private_chat_id(alice.user_id, bobby.user_id)
+    chat = addresses.private_chat_id(alice.user_id, bobby.user_id)
     for make in (m.GetChat, m.GetHistory, lambda chat_id: m.SendMessage(chat_id, "x", 1)):
         refusals = {
-            refused(town, refs.chat(chat_id), make(chat_id), caller).args
+            refused(town, addresses.chat(chat_id), make(chat_id), caller).args
             for caller in (alice, bobby, eve)
             for chat_id in (chat, "p1-2")
         }
@@ -236,7 +237,7 @@ def test_a_chat_of_two_who_block_is_not_there_for_others(town: Town) -> None:
 def test_those_one_has_written_with_see_one_come_and_go(town: Town) -> None:
     alice, bobby, carol = acquainted(town, "alice", "bobby", "carol")
     phone = Caller(bobby.user_id, 2)
-    town.ask(own(bobby), i.NewLogin(2, b"token", "phone", "hash"))
+    town.ask(own(bobby), NewLogin(2, b"token", "phone", "hash"))
     assert status(town, alice, bobby) == t.Status(False, town.now_ms)
     town.attach(bobby, 2)
     town.settle()
@@ -351,7 +352,7 @@ def test_who_is_blocked_tells_theirs_and_in_a_group_all_do(town: Town) -> None:
 def test_however_many_one_has_written_with_all_are_told(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user, "PRESENCE_STEP", 2)
+    monkeypatch.setattr(presence, "PRESENCE_STEP", 2)
     alice, *others = (town.register(f"person{at}") for at in range(8))
     for number, other in enumerate(others):
         town.private(alice, other)
@@ -397,8 +398,8 @@ def test_who_is_not_heard_of_for_long_is_not_online(town: Town) -> None:
     shown = status(town, alice, bobby)
     assert shown is not None
     assert not shown.online
-    beat = i.KeepAlive(FRONT, 2)
-    town.ask(refs.session(bobby.user_id, bobby.session_id), beat)
+    beat = KeepAlive(FRONT, 2)
+    town.ask(addresses.session(bobby.user_id, bobby.session_id), beat)
     assert status(town, alice, bobby) == t.Status(True, town.now_ms)
 
 
@@ -410,10 +411,10 @@ def test_a_host_that_restarts_learns_by_heartbeats_who_is_online(town: Town) -> 
     shown = status(town, alice, bobby)
     assert shown is not None
     assert not shown.online
-    ref = refs.session(bobby.user_id, bobby.session_id)
-    hello = msgspec.convert(town.ask(ref, i.KeepAlive(FRONT, 2)), t.Hello)
+    ref = addresses.session(bobby.user_id, bobby.session_id)
+    hello = msgspec.convert(town.ask(ref, KeepAlive(FRONT, 2)), t.Hello)
     assert hello.pts == len(town.mail(bobby))
     assert status(town, alice, bobby) == t.Status(True, town.now_ms)
-    town.send(alice, refs.private_chat_id(alice.user_id, bobby.user_id), "again")
+    town.send(alice, addresses.private_chat_id(alice.user_id, bobby.user_id), "again")
     town.settle()
     assert [frame["pts"] for frame in town.pushed[2] if "pts" in frame] == [hello.pts + 1]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from actors import addresses
 from api import limits
 from api import methods as m
 from api.errors import ApiError
-from runtime import refs
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import Device, fetch
 
@@ -64,11 +64,11 @@ def test_a_resend_that_overtakes_the_first_leaves_no_device_behind() -> None:
     the update, which is not pushed to the connection that sent it."""
     city = Cluster(2)
     alice = city.register("alice")
-    home = city.placement.home(refs.user(alice.user_id))
+    home = city.placement.home(addresses.user(alice.user_id))
     while True:
         other = city.register(f"other{city.rng.randrange(10**6)}")
         chat_id = city.private(alice, other)
-        chat_home = city.placement.home(refs.chat(chat_id))
+        chat_home = city.placement.home(addresses.chat(chat_id))
         if chat_home != home:
             break
     city.settle()

@@ -6,12 +6,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from actors import chat_reads
-from actors import group as group_actor
-from actors.chat import MEMBERS
+from actors import addresses
+from actors.chat import group as group_actor
+from actors.chat import reads as chat_reads
+from actors.chat.state import MEMBERS
 from api import methods as m
 from api import types as t
-from runtime import refs
 from runtime.refs import Caller
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import Device, fetch
@@ -75,7 +75,7 @@ def test_who_left_before_that_was_noted_is_told_the_name_too(
     city.call(bobby, m.LeaveGroup(group))
     monkeypatch.undo()
     monkeypatch.setattr(chat_reads, "TITLE_STEP", 2)
-    row = MEMBERS.get(rows_of(city, refs.chat(group)), bobby.user_id)
+    row = MEMBERS.get(rows_of(city, addresses.chat(group)), bobby.user_id)
     assert row is not None
     assert (row.left_id, row.title) == (3, "")
     city.call(alice, m.RenameGroup(group, "Secret plans"))

@@ -10,10 +10,11 @@ from unittest.mock import patch
 import pytest
 from msgspec.structs import replace
 
-from actors import chat as chats
-from actors import messages as i
-from actors import throttle
-from actors.user import BUCKETS
+from actors import addresses
+from actors.chat import state as chats
+from actors.throttle import turns as throttle
+from actors.throttle.messages import Admit, NetworkSpend, NetworkUnspent
+from actors.user.state import BUCKETS
 from api import limits
 from api import methods as m
 from api import types as t
@@ -52,7 +53,7 @@ def acts(town: Town, kind: str, who: Caller) -> Act:
     others = [town.register(f"other_{next(NUMBERS)}") for _ in range(6)]
     if kind == "chats":
         return lambda n: town.ask(
-            refs.user(others[n].user_id), m.OpenPrivate(others[n].user_id), who
+            addresses.user(others[n].user_id), m.OpenPrivate(others[n].user_id), who
         )
     if kind == "strangers":
         private = town.private(free, others[0])
@@ -109,7 +110,7 @@ def test_a_repetition_may_come_while_the_first_is_under_way(town: Town, at_once:
     gives back what it took."""
     alice = town.register("alice")
     group = m.CreateGroup("Group", 7)
-    ref = refs.chat(refs.group_id(alice.user_id, 7))
+    ref = addresses.chat(addresses.group_id(alice.user_id, 7))
     numbers = [town.post(ref, group, alice) for _ in range(at_once)]
     town.settle()
     answers = [town.answers[number] for number in numbers]
@@ -125,7 +126,7 @@ def test_a_message_is_repeated_while_it_is_under_way(town: Town) -> None:
     alice, bobby = town.register("alice"), town.register("bobby")
     private = town.private(alice, bobby)
     message = m.SendMessage(private, "hello", 7)
-    numbers = [town.post(refs.chat(private), message, alice) for _ in range(BURST + 2)]
+    numbers = [town.post(addresses.chat(private), message, alice) for _ in range(BURST + 2)]
     town.settle()
     assert not [n for n in numbers if isinstance(town.answers[n], ApiError)]
     assert [entry.first for _, entry in town.mail(bobby)] == [1]
@@ -165,7 +166,7 @@ def test_the_ordinary_message_costs_nothing(town: Town) -> None:
         town.send(alice, chat_id, "hello")
         for _ in range(2 * BURST):
             assert costs(alice, chat_id) == costs(replace(alice, network=EXEMPT), chat_id)
-    buckets = BUCKETS.scan(rows_of(town, refs.user(alice.user_id)), limit=10)
+    buckets = BUCKETS.scan(rows_of(town, addresses.user(alice.user_id)), limit=10)
     assert {kind for kind, _ in buckets} == {"chats", "groups", "additions", "strangers"}
 
 
@@ -177,7 +178,7 @@ def test_chats_that_are_older_than_the_limits(town: Town) -> None:
 
     def as_before() -> None:
         for engine in town.engines.values():
-            resident = engine.residents.get(refs.chat(private))
+            resident = engine.residents.get(addresses.chat(private))
             if resident is not None:
                 resident.state.head = replace(resident.state.head, unanswered=0)
 
@@ -190,7 +191,7 @@ def test_chats_that_are_older_than_the_limits(town: Town) -> None:
     town.send(bobby, private, "hello")
     as_before()
     town.send(alice, private, "hello", 200)
-    head = chats.HEAD.get(rows_of(town, refs.chat(private)), None)
+    head = chats.HEAD.get(rows_of(town, addresses.chat(private)), None)
     assert head is not None
     assert head.unanswered == chats.ANSWERED
 
@@ -216,7 +217,7 @@ def test_a_group_is_made_with_all_whom_it_invites_or_not_at_all(town: Town) -> N
 def test_who_cannot_be_added_costs_nothing(town: Town) -> None:
     alice, bobby = town.register("alice"), town.register("bobby")
     group = town.call(alice, m.CreateGroup("Group", 1)).id
-    town.ask(refs.user(bobby.user_id), m.Block(alice.user_id), bobby)
+    town.ask(addresses.user(bobby.user_id), m.Block(alice.user_id), bobby)
     before = stored(town)
     for user_id in (bobby.user_id, 2**50):
         for _ in range(2 * BURST):
@@ -252,13 +253,13 @@ def test_many_accounts_of_a_network_have_a_limit_together(crowd: Town, kind: str
 
 
 def test_registrations_are_counted_by_network_and_given_back(crowd: Town) -> None:
-    ref, charges = refs.network(NETWORK), (("registrations", 1),)
+    ref, charges = addresses.network(NETWORK), (("registrations", 1),)
     nobody = Caller(0, 0, network=NETWORK)
     for _ in range(BURST):
-        assert crowd.ask(ref, i.NetworkSpend(charges), nobody)[0] == 0
-    assert unchanged(crowd, ref, i.NetworkSpend(charges), nobody)[0] == STEP_MS / 1000
-    crowd.ask(ref, i.NetworkUnspent((("registrations", 1),)))
-    assert crowd.ask(ref, i.NetworkSpend(charges), nobody)[0] == 0
+        assert crowd.ask(ref, NetworkSpend(charges), nobody)[0] == 0
+    assert unchanged(crowd, ref, NetworkSpend(charges), nobody)[0] == STEP_MS / 1000
+    crowd.ask(ref, NetworkUnspent((("registrations", 1),)))
+    assert crowd.ask(ref, NetworkSpend(charges), nobody)[0] == 0
 
 
 def test_what_was_counted_counts_after_a_restart(town: Town) -> None:
@@ -285,7 +286,7 @@ def test_a_throttle_forgets_what_has_filled_up_again(crowd: Town) -> None:
     act = acts(crowd, "groups", crowd.register("alice"))
     for number in range(BURST):
         act(number)
-    view = rows_of(crowd, refs.network(NETWORK))
+    view = rows_of(crowd, addresses.network(NETWORK))
     assert throttle.BUCKETS.scan(view, limit=10)
     pass_time(crowd, throttle.FADE_MS)
     assert not throttle.BUCKETS.scan(view, limit=10)
@@ -294,7 +295,7 @@ def test_a_throttle_forgets_what_has_filled_up_again(crowd: Town) -> None:
 def test_wrong_passwords_that_have_faded_are_not_kept(town: Town) -> None:
     """Anybody can try any name: what is noted of it must not stay."""
     ref = refs.ActorRef("throttle", "account:nobody")
-    town.ask(ref, i.Admit(NETWORK))
+    town.ask(ref, Admit(NETWORK))
     assert throttle.HEAD.get(rows_of(town, ref), None) is not None
     pass_time(town, throttle.FADE_MS)
     assert throttle.HEAD.get(rows_of(town, ref), None) is None

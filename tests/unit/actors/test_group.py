@@ -8,13 +8,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from actors.chat import MEMBERS, MemberRow
+from actors import addresses
+from actors.chat.state import MEMBERS, MemberRow
 from actors.tickets import Seal, Ticket
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
-from runtime import refs
 from runtime.refs import Caller
 from tests.unit.actors.rows import refused, refused_call, rows_of, unchanged
 from tests.unit.actors.town import OK, Town
@@ -137,9 +137,9 @@ def test_who_is_outside_cannot_tell_the_group_from_none(town: Town, role: str) -
     for what, (make, allowed) in ACTIONS.items():
         if allowed[ROLES.index(role)] == "-":
             params = make(circle)
-            real = refused(town, refs.chat(circle.group), params, caller)
+            real = refused(town, addresses.chat(circle.group), params, caller)
             circle.group, kept = NOWHERE, circle.group
-            none = refused(town, refs.chat(NOWHERE), make(circle), caller)
+            none = refused(town, addresses.chat(NOWHERE), make(circle), caller)
             circle.group = kept
             assert real.args == none.args, what
 
@@ -186,7 +186,7 @@ def test_creating_again_finds_the_group(town: Town) -> None:
     alice, bobby, carol = (town.register(name) for name in ("alice", "bobby", "carol"))
     group = group_of(town, alice, bobby)
     again = m.CreateGroup("Another title", 1, [carol.user_id])
-    found = unchanged(town, refs.chat(group), again, alice)
+    found = unchanged(town, addresses.chat(group), again, alice)
     assert (found["id"], found["title"]) == (group, "Group")
     assert group_of(town, alice, random_id=2) != group
     assert group_of(town, bobby) != group, "another's equal random_id is another group"
@@ -195,7 +195,7 @@ def test_creating_again_finds_the_group(town: Town) -> None:
 def test_creating_at_once_creates_once(town: Town) -> None:
     alice, bobby = town.register("alice"), town.register("bobby")
     params = m.CreateGroup("Group", 7, [bobby.user_id])
-    ref = refs.chat(refs.group_id(alice.user_id, 7))
+    ref = addresses.chat(addresses.group_id(alice.user_id, 7))
     numbers = [town.post(ref, params, alice) for _ in range(3)]
     town.settle()
     answers = [msgspec.json.decode(town.answers[number], type=t.Chat) for number in numbers]
@@ -206,7 +206,7 @@ def test_creating_at_once_creates_once(town: Town) -> None:
 
 def test_whoever_cannot_be_added_is_left_out_of_a_new_group(town: Town) -> None:
     alice, bobby, carol = (town.register(name) for name in ("alice", "bobby", "carol"))
-    town.ask(refs.user(bobby.user_id), m.Block(alice.user_id), bobby)
+    town.ask(addresses.user(bobby.user_id), m.Block(alice.user_id), bobby)
     invited = [bobby.user_id, 2**50, alice.user_id, carol.user_id, carol.user_id]
     group = town.call(alice, m.CreateGroup("Group", 1, invited)).id
     town.settle()
@@ -231,7 +231,7 @@ def test_a_group_that_was_left_by_all_stays_closed(town: Town) -> None:
 
 def test_what_is_so_already_changes_nothing(town: Town) -> None:
     circle = Circle(town)
-    owner, group, ref = circle.people["owner"], circle.group, refs.chat(circle.group)
+    owner, group, ref = circle.people["owner"], circle.group, addresses.chat(circle.group)
     for params in (
         m.AddMember(group, circle.id("member")),
         m.AddMember(group, circle.id("owner")),
@@ -245,7 +245,7 @@ def test_what_is_so_already_changes_nothing(town: Town) -> None:
 def test_whoever_blocks_is_not_added_by_whom_they_block(town: Town) -> None:
     alice, bobby, carol = (town.register(name) for name in ("alice", "bobby", "carol"))
     group = group_of(town, alice, bobby)
-    block = refs.user(carol.user_id)
+    block = addresses.user(carol.user_id)
     town.ask(block, m.Block(alice.user_id), carol)
     assert refused_call(town, alice, m.AddMember(group, carol.user_id)) == "blocked"
     assert refused_call(town, alice, m.AddMember(group, 2**50)) == "user_not_found"
@@ -288,7 +288,7 @@ def test_a_removed_member_reads_up_to_that_and_nothing_later(town: Town) -> None
     assert town.pushed.get(7) is None
     last: t.History = town.call(bobby, m.GetHistory(group, limit=1))
     assert last.messages[0].action == t.Action("member_removed", bobby.user_id)
-    dialog = town.ask(refs.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
+    dialog = town.ask(addresses.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
     assert (dialog["left"], dialog["top_id"]) == (True, 5)
     assert read(town, carol, group) == [3, 4, 5, 6, 7, 8]
 
@@ -318,7 +318,7 @@ def test_whoever_comes_back_is_a_member_as_at_first(town: Town) -> None:
     town.settle()
     assert roles(town, alice, group)[bobby.user_id] == "member"
     assert read(town, bobby, group) == [7]
-    dialog = town.ask(refs.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
+    dialog = town.ask(addresses.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
     assert not dialog.get("left")
     assert town.send(bobby, group, "mine", 5).id == mine.id, "a resend stays a resend"
     assert town.send(bobby, group, "again", 6).id == 8
@@ -334,10 +334,10 @@ def test_an_invitation_of_somebody_who_is_gone_meanwhile_is_refused() -> None:
     town = Town(hosts=3)
     alice, bobby = town.register("alice"), town.register("bobby")
     group = group_of(town, alice, bobby)
-    ref = refs.chat(group)
+    ref = addresses.chat(group)
     home = town.placement.home(ref)
     others = (town.register(f"other{number}") for number in range(50))
-    carol = next(o for o in others if town.placement.home(refs.user(o.user_id)) != home)
+    carol = next(o for o in others if town.placement.home(addresses.user(o.user_id)) != home)
     adding = town.post(ref, m.AddMember(group, carol.user_id), bobby)
     town.commit(home)
     removing = town.post(ref, m.RemoveMember(group, bobby.user_id), alice)
@@ -354,7 +354,7 @@ def test_the_last_place_is_given_once(town: Town, monkeypatch: pytest.MonkeyPatc
     alice, bobby, *others = (town.register(f"person{number}") for number in range(8))
     group = group_of(town, alice, bobby)
     monkeypatch.setattr(limits, "GROUP_MEMBERS_MAX", 3)
-    ref = refs.chat(group)
+    ref = addresses.chat(group)
     asked = [town.post(ref, m.AddMember(group, other.user_id), alice) for other in others]
     town.settle()
     answers = [town.answers[number] for number in asked]
@@ -490,10 +490,10 @@ def test_whoever_joins_has_to_read_what_they_may(town: Town) -> None:
     town.call(alice, m.AddMember(group, bobby.user_id))
     town.send(alice, group, "after")
     town.settle()
-    dialog = town.ask(refs.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
+    dialog = town.ask(addresses.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
     assert dialog["unread"] == 2
     for early in (1, 6):
-        mark = unchanged(town, refs.chat(group), m.MarkRead(group, early), bobby)
+        mark = unchanged(town, addresses.chat(group), m.MarkRead(group, early), bobby)
         assert mark == {"max_id": 6, "unread": 2}
     assert town.call(bobby, m.MarkRead(group, 7)) == t.ReadMark(7, 1)
     assert _marks(town, alice) == [], "nor do the first ones look read, in a group of two either"
@@ -513,12 +513,12 @@ def test_nothing_is_unread_to_whoever_is_out(town: Town, how: str) -> None:
     away = m.LeaveGroup(group) if leaves else m.RemoveMember(group, bobby.user_id)
     town.call(bobby if leaves else alice, away)
     town.settle()
-    dialog = town.ask(refs.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
+    dialog = town.ask(addresses.user(bobby.user_id), m.GetDialogs(), bobby)["dialogs"][0]
     assert (dialog["left"], dialog["read_inbox_id"], dialog.get("unread", 0)) == (True, 6, 0)
     told = [frame["update"] for frame in town.pushed[7]]
     assert told[0]["message"]["action"]["kind"] == f"member_{how}"
     assert told[1:] == [{"type": "read_inbox", "chat_id": group, "max_id": 6, "unread": 0}]
-    row = MEMBERS.get(rows_of(town, refs.chat(group)), bobby.user_id)
+    row = MEMBERS.get(rows_of(town, addresses.chat(group)), bobby.user_id)
     assert row is not None
     assert row.read_id == 0, "nobody is told that they have read it"
     assert _marks(town, alice) == []
@@ -531,6 +531,6 @@ def test_rows_of_members_tell_when_they_were_there(town: Town) -> None:
     town.now_ms += 1_000
     town.call(alice, m.AddMember(group, bobby.user_id))
     town.call(bobby, m.LeaveGroup(group))
-    view = rows_of(town, refs.chat(group))
+    view = rows_of(town, addresses.chat(group))
     row = MEMBERS.get(view, bobby.user_id)
     assert row == MemberRow("member", town.now_ms, 2, left_id=3, title="Group")

@@ -7,12 +7,13 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from actors import messages as i
-from actors.invitation import HEAD, USES, Use
+from actors import addresses
+from actors.handle.messages import ClaimUsername, LookUp, NewAccount
+from actors.invitation.messages import MakeInvitation, ReturnUse, UseInvitation
+from actors.invitation.turns import HEAD, USES, Use
 from actors.verify import verify
 from api import methods as m
 from api.errors import ApiError
-from runtime import refs
 from runtime.refs import ActorRef, Caller
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.rows import refused, rows_of, stored, unchanged
@@ -26,9 +27,9 @@ def town(request: pytest.FixtureRequest) -> Town:
     return Town(hosts=request.param)
 
 
-def account(user_id: int, username: str = "") -> i.NewAccount:
+def account(user_id: int, username: str = "") -> NewAccount:
     name = username or f"user{user_id}"
-    return i.NewAccount(user_id, 1, name, "Name", f"hash of {user_id}", b"token", "phone", "code")
+    return NewAccount(user_id, 1, name, "Name", f"hash of {user_id}", b"token", "phone", "code")
 
 
 def uses_left(town: Town) -> int:
@@ -38,28 +39,28 @@ def uses_left(town: Town) -> int:
 
 
 def test_as_many_register_as_it_says(town: Town) -> None:
-    assert town.ask(CODE, i.MakeInvitation(2)) == OK
+    assert town.ask(CODE, MakeInvitation(2)) == OK
     for user_id in (5, 6):
-        made = town.ask(CODE, i.UseInvitation(account(user_id)))
+        made = town.ask(CODE, UseInvitation(account(user_id)))
         assert made["user"]["id"] == user_id
-        assert town.ask(refs.username(f"user{user_id}"), i.LookUp(), read=True) == [user_id]
-    assert refused(town, CODE, i.UseInvitation(account(7))).code == "invitation_invalid"
+        assert town.ask(addresses.username(f"user{user_id}"), LookUp(), read=True) == [user_id]
+    assert refused(town, CODE, UseInvitation(account(7))).code == "invitation_invalid"
     uses = USES.scan(rows_of(town, CODE), limit=10)
     assert uses == [(5, Use(town.now_ms)), (6, Use(town.now_ms))]
 
 
 def test_a_registration_that_is_repeated_counts_once(town: Town) -> None:
-    town.ask(CODE, i.MakeInvitation(2))
-    first = town.ask(CODE, i.UseInvitation(account(5)))
-    assert unchanged(town, CODE, i.UseInvitation(account(5))) == first
+    town.ask(CODE, MakeInvitation(2))
+    first = town.ask(CODE, UseInvitation(account(5)))
+    assert unchanged(town, CODE, UseInvitation(account(5))) == first
     assert uses_left(town) == 1
-    town.ask(CODE, i.UseInvitation(account(6)))
-    assert unchanged(town, CODE, i.UseInvitation(account(5))) == first, "also when it is used up"
+    town.ask(CODE, UseInvitation(account(6)))
+    assert unchanged(town, CODE, UseInvitation(account(5))) == first, "also when it is used up"
 
 
 def test_many_at_once_are_no_more(town: Town) -> None:
-    town.ask(CODE, i.MakeInvitation(3))
-    asked = [town.post(CODE, i.UseInvitation(account(user_id))) for user_id in range(5, 13)]
+    town.ask(CODE, MakeInvitation(3))
+    asked = [town.post(CODE, UseInvitation(account(user_id))) for user_id in range(5, 13)]
     town.settle()
     answers = [town.answers[number] for number in asked]
     refusals = [answer.code for answer in answers if isinstance(answer, ApiError)]
@@ -67,55 +68,55 @@ def test_many_at_once_are_no_more(town: Town) -> None:
 
 
 def test_a_code_that_nobody_made_invites_nobody(town: Town) -> None:
-    assert refused(town, CODE, i.UseInvitation(account(5))).code == "invitation_invalid"
+    assert refused(town, CODE, UseInvitation(account(5))).code == "invitation_invalid"
     assert stored(town) == {}
 
 
 def test_an_invitation_made_anew_has_that_many_uses(town: Town) -> None:
-    town.ask(CODE, i.MakeInvitation(1))
-    town.ask(CODE, i.UseInvitation(account(5)))
-    town.ask(CODE, i.MakeInvitation(1))
-    town.ask(CODE, i.UseInvitation(account(6)))
-    assert refused(town, CODE, i.UseInvitation(account(7))).code == "invitation_invalid"
+    town.ask(CODE, MakeInvitation(1))
+    town.ask(CODE, UseInvitation(account(5)))
+    town.ask(CODE, MakeInvitation(1))
+    town.ask(CODE, UseInvitation(account(6)))
+    assert refused(town, CODE, UseInvitation(account(7))).code == "invitation_invalid"
 
 
 def test_codes_are_apart(town: Town) -> None:
-    town.ask(CODE, i.MakeInvitation(1))
+    town.ask(CODE, MakeInvitation(1))
     other = ActorRef("invitation", "Code")
-    assert refused(town, other, i.UseInvitation(account(5))).code == "invitation_invalid"
-    town.ask(CODE, i.UseInvitation(account(5)))
+    assert refused(town, other, UseInvitation(account(5))).code == "invitation_invalid"
+    town.ask(CODE, UseInvitation(account(5)))
 
 
 def test_a_registration_that_is_refused_leaves_the_invitation(town: Town) -> None:
     """Somebody takes the name after the authentication service has found it free."""
     town.register("alice")
-    town.ask(CODE, i.MakeInvitation(1))
-    assert refused(town, CODE, i.UseInvitation(account(5, "alice"))).code == "username_taken"
-    assert town.ask(CODE, i.UseInvitation(account(6, "another")))["user"]["id"] == 6
+    town.ask(CODE, MakeInvitation(1))
+    assert refused(town, CODE, UseInvitation(account(5, "alice"))).code == "username_taken"
+    assert town.ask(CODE, UseInvitation(account(6, "another")))["user"]["id"] == 6
 
 
 def test_a_registration_whose_id_is_taken_leaves_the_invitation(town: Town) -> None:
     alice = town.register("alice")
-    town.ask(CODE, i.MakeInvitation(1))
-    unlucky = i.UseInvitation(account(alice.user_id, "another"))
+    town.ask(CODE, MakeInvitation(1))
+    unlucky = UseInvitation(account(alice.user_id, "another"))
     assert refused(town, CODE, unlucky).code == "unavailable"
-    assert town.ask(CODE, i.UseInvitation(account(6, "another")))["user"]["id"] == 6
+    assert town.ask(CODE, UseInvitation(account(6, "another")))["user"]["id"] == 6
 
 
 def test_what_is_refused_and_repeated_is_given_back_once(town: Town) -> None:
     """And what was counted before registers nobody where the name is free by now: its use may be
     on its way back."""
     town.register("alice")
-    town.ask(CODE, i.MakeInvitation(2))
-    town.ask(CODE, i.UseInvitation(account(5)))
-    asked = [town.post(CODE, i.UseInvitation(account(6, "alice"))) for _ in range(3)]
+    town.ask(CODE, MakeInvitation(2))
+    town.ask(CODE, UseInvitation(account(5)))
+    asked = [town.post(CODE, UseInvitation(account(6, "alice"))) for _ in range(3)]
     town.settle()
     codes = [getattr(town.answers[number], "code", "") for number in asked]
     assert codes == ["username_taken"] * 3
     assert uses_left(town) == 1
-    town.post(CODE, i.ReturnUse(7))
+    town.post(CODE, ReturnUse(7))
     late = replace(account(7, "free"), repeated=True)
-    assert refused(town, refs.username("free"), late).code == "username_taken"
+    assert refused(town, addresses.username("free"), late).code == "username_taken"
     assert uses_left(town) == 1
 
 
@@ -131,26 +132,26 @@ def test_whoever_is_counted_is_there(hosts: int, seed: int) -> None:
     known = {person.user_id: person for person in map(town.register, ("name0", "name1"))}
     town.settle()
     uses = rng.randint(3, 6)
-    town.ask(CODE, i.MakeInvitation(uses))
+    town.ask(CODE, MakeInvitation(uses))
     ids = [*known, *range(5, 10)]
     wanted = [
-        i.NewAccount(rng.choice(ids), 1, f"name{rng.randrange(6)}", "", f"{at}", b"", "", "code")
+        NewAccount(rng.choice(ids), 1, f"name{rng.randrange(6)}", "", f"{at}", b"", "", "code")
         for at in range(12)
     ]
-    waiting: dict[int, i.NewAccount] = {}
+    waiting: dict[int, NewAccount] = {}
     for _ in range(80):
         act = rng.randrange(10)
         if act < 4:
             chosen = rng.choice(wanted)
-            waiting[town.post(CODE, i.UseInvitation(chosen))] = chosen
+            waiting[town.post(CODE, UseInvitation(chosen))] = chosen
         elif act == 4:
             name = f"name{rng.randrange(6)}"
-            town.post(refs.username(name), i.ClaimUsername(name), rng.choice([*known.values()]))
+            town.post(addresses.username(name), ClaimUsername(name), rng.choice([*known.values()]))
         elif act == 5:
             town.crash(rng.choice(town.names), appended=rng.random() < 0.5)
             for number, chosen in [*waiting.items()]:
                 if number not in town.answers:
-                    waiting[town.post(CODE, i.UseInvitation(chosen))] = chosen
+                    waiting[town.post(CODE, UseInvitation(chosen))] = chosen
         else:
             for _ in range(rng.randint(1, 10)):
                 town.step()
@@ -167,6 +168,6 @@ def test_whoever_is_counted_is_there(hosts: int, seed: int) -> None:
     assert not made & known.keys(), "an id is one user's"
     for user_id in made | known.keys():
         name = town.call(Caller(user_id, 1), m.GetMe()).username
-        assert town.ask(refs.username(name), i.LookUp(), read=True) == [user_id]
+        assert town.ask(addresses.username(name), LookUp(), read=True) == [user_id]
     report = verify(town.placement, town.stored())
     assert report.clean, report.findings

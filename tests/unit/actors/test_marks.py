@@ -6,14 +6,16 @@ import random
 
 import pytest
 
-from actors import chat as actors_chat
-from actors import mailbox, user
-from actors.chat import MEMBERS
-from actors.user import HEAD, RECENT_MAX
+from actors import addresses
+from actors.chat import marks
+from actors.chat.state import MEMBERS
+from actors.user import mailbox
+from actors.user import state as user
+from actors.user.state import HEAD, RECENT_MAX
 from api import limits
 from api import methods as m
 from api import types as t
-from runtime import refs, rows
+from runtime import rows
 from runtime.refs import Caller
 from tests.unit.actors.mailboxes import (
     Pair,
@@ -45,11 +47,11 @@ def test_what_devices_confirm_is_delivered_once_and_only_forward(pair: Pair) -> 
     marks = {row.user_id: row.delivered_id for row in town.call(alice, m.GetChat(chat)).members}
     assert marks == {alice.user_id: 0, bob: 3}
     assert pts_of(town, bobby) == 4, "one does not deliver to oneself"
-    head = HEAD.get(rows_of(town, refs.user(bob)), None)
+    head = HEAD.get(rows_of(town, addresses.user(bob)), None)
     assert head is not None
     assert head.delivered_pts == 3, "what came before is not looked at again"
     acknowledge(town, bobby, 3)
-    unchanged(town, refs.session(bob, bobby.session_id), m.Ack(3), bobby)
+    unchanged(town, addresses.session(bob, bobby.session_id), m.Ack(3), bobby)
 
 
 def test_own_messages_are_not_delivered_by_own_devices(pair: Pair) -> None:
@@ -78,7 +80,7 @@ def test_however_much_is_confirmed_at_once_every_chat_is_told(
         for _ in range(count):
             chat, other = rng.choice([*chats.items()])
             send = m.SendMessage(chat, "hello", rng.randrange(1, 2**53))
-            town.post(refs.chat(chat), send, rng.choice([alice, other, other]))
+            town.post(addresses.chat(chat), send, rng.choice([alice, other, other]))
         town.settle()
         if restarted:
             _restart(town)
@@ -99,7 +101,7 @@ def _restart(town: Town) -> None:
 
 def _delivered(town: Town, chat: str, caller: Caller) -> int:
     """Up to where the chat knows that somebody has it."""
-    row = MEMBERS.get(rows_of(town, refs.chat(chat)), caller.user_id)
+    row = MEMBERS.get(rows_of(town, addresses.chat(chat)), caller.user_id)
     assert row is not None
     return row.delivered_id
 
@@ -129,7 +131,7 @@ def test_what_is_not_there_cannot_be_confirmed(pair: Pair) -> None:
 def test_a_confirmation_that_came_too_early_does_not_hide_the_same_one_later(pair: Pair) -> None:
     """The server was restored from a copy, and the device still was where it had been before."""
     pair.write(1)
-    session = refs.session(pair.bobby.user_id, pair.bobby.session_id)
+    session = addresses.session(pair.bobby.user_id, pair.bobby.session_id)
     unchanged(pair.town, session, m.Ack(2), pair.bobby)
     pair.write(1)
     acknowledge(pair.town, pair.bobby, 2)
@@ -140,7 +142,7 @@ def test_a_session_that_ended_confirms_nothing(pair: Pair) -> None:
     town, bobby = pair.town, pair.bobby
     pair.write(1)
     town.call(bobby, m.Logout())
-    unchanged(town, refs.session(bobby.user_id, bobby.session_id), m.Ack(1), bobby)
+    unchanged(town, addresses.session(bobby.user_id, bobby.session_id), m.Ack(1), bobby)
 
 
 def test_in_a_group_the_first_device_of_anybody_counts(town: Town) -> None:
@@ -191,7 +193,7 @@ def test_marks_only_move_forward_and_not_beyond_the_end(pair: Pair) -> None:
     pair.write(3)
     assert read(town, bobby, chat, 2) == t.ReadMark(2, 1)
     for max_id in (1, 2):
-        mark = unchanged(town, refs.chat(chat), m.MarkRead(chat, max_id), bobby)
+        mark = unchanged(town, addresses.chat(chat), m.MarkRead(chat, max_id), bobby)
         assert mark == {"max_id": 2, "unread": 1}
     assert read(town, bobby, chat, 10**15) == t.ReadMark(3, 0)
     bob = bobby.user_id
@@ -264,8 +266,8 @@ def test_unread_of_one_who_came_back_is_what_they_may_read(town: Town) -> None:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn looks at next to nothing."""
-    monkeypatch.setattr(actors_chat, "MARK_STEP", 2)
-    monkeypatch.setattr(actors_chat, "UNREAD_ROWS_MAX", 1)
+    monkeypatch.setattr(marks, "MARK_STEP", 2)
+    monkeypatch.setattr(marks, "UNREAD_ROWS_MAX", 1)
     monkeypatch.setattr(mailbox, "RECEIVED_STEP", 2)
     monkeypatch.setattr(user, "RECENT_MAX", 1)
     monkeypatch.setattr(rows, "PAGE", 2)
@@ -329,12 +331,12 @@ def _check_marks(town: Town, people: list[Caller], group: str) -> None:
         assert shown.unread == unread
         own = [row.id for row in history if row.from_id == me.user_id and row.action is None]
         others = [row for user_id, row in members.items() if user_id != me.user_id]
-        for told_id, marks in (
+        for told_id, marked in (
             (shown.read_outbox_id, [row.read_id for row in others]),
             (shown.delivered_id, [row.delivered_id for row in others]),
         ):
-            seen = max((number for number in own if number <= max(marks)), default=0)
-            assert seen <= told_id <= max(marks)
+            seen = max((number for number in own if number <= max(marked)), default=0)
+            assert seen <= told_id <= max(marked)
 
 
 # --- dialogs ----------------------------------------------------------------------------------

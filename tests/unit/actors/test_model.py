@@ -21,13 +21,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from actors import messages as i
+from actors import addresses
+from actors.session.messages import Detach
 from actors.tickets import Seal, Ticket
+from actors.user.messages import NewLogin
 from actors.verify import verify
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
-from runtime import refs
 from runtime.refs import Caller
 from tests.profile import tries
 from tests.unit.actors.cluster import Cluster
@@ -143,7 +144,7 @@ class CityMachine(RuleBasedStateMachine):
             if (asked.params.chat_id, asked.device.caller.user_id) == (to.id, user_id)
             and not asked.expected
         )
-        peers = refs.private_peers(to.id) or ()
+        peers = addresses.private_peers(to.id) or ()
         expected = ""
         if user_id not in to.roles:
             expected = "chat_not_found"
@@ -193,7 +194,7 @@ class CityMachine(RuleBasedStateMachine):
     @rule(person=PERSON, random_id=st.integers(1, 2), others=st.lists(PERSON, max_size=3))
     def create(self, person: int, random_id: int, others: list[int]) -> None:
         creator = self.people[person]
-        me, chat_id = creator.user_id, refs.group_id(creator.user_id, random_id)
+        me, chat_id = creator.user_id, addresses.group_id(creator.user_id, random_id)
         known = self.chats.get(chat_id)
         expected = "chat_not_found" if known and me not in known.roles else ""
         invited = [self.people[other].user_id for other in others]
@@ -340,8 +341,8 @@ class CityMachine(RuleBasedStateMachine):
     @rule(person=PERSON)
     def log_in(self, person: int) -> None:
         user_id, session_id = self.people[person].user_id, len(self.devices) + 1
-        login = i.NewLogin(session_id, b"token", "another", "hash")
-        self.cluster.ask(refs.user(user_id), login)
+        login = NewLogin(session_id, b"token", "another", "hash")
+        self.cluster.ask(addresses.user(user_id), login)
         self.devices.append(Device(self.cluster, Caller(user_id, session_id)))
 
     @rule(device=NUMBERS)
@@ -359,8 +360,8 @@ class CityMachine(RuleBasedStateMachine):
         user_id, session_id, connection = device.caller.user_id, device.caller.session_id, 0
         connection = device.caller.connection
         if connection:
-            left = i.Detach("front", connection)
-            self.cluster.post(refs.session(user_id, session_id), left)
+            left = Detach("front", connection)
+            self.cluster.post(addresses.session(user_id, session_id), left)
         device.hang_up()
 
     @rule(
@@ -411,7 +412,7 @@ class CityMachine(RuleBasedStateMachine):
             asked.numbers.append(cluster.begin(asked.device.caller, asked.params))
         for device in self.devices:
             user_id, session_id = device.caller.user_id, device.caller.session_id
-            homes = (refs.user(user_id), refs.session(user_id, session_id))
+            homes = (addresses.user(user_id), addresses.session(user_id, session_id))
             if device.attached and name in map(cluster.placement.home, homes):
                 device.listen()
                 hello = cluster.attach(device.caller, device.caller.connection)

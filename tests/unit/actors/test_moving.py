@@ -7,11 +7,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from actors.messages import Dedicate, WhereIs
+from actors import addresses
 from actors.verify import verify
 from api import methods as m
 from api.errors import ApiError
-from runtime import moves, refs
+from runtime import moves
+from runtime.messages import Dedicate, WhereIs
 from runtime.placement import MOVED_BASE, own_partition
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import fetch
@@ -22,7 +23,7 @@ from tests.unit.actors.test_model import NUMBERS, SETTINGS, CityMachine
 class MovingCityMachine(CityMachine):
     @rule(chat=NUMBERS)
     def dedicate(self, chat: int) -> None:
-        self.cluster.post(refs.chat(self._chat(chat).id), Dedicate())
+        self.cluster.post(addresses.chat(self._chat(chat).id), Dedicate())
 
     @rule(chat=NUMBERS, steps=st.integers(1, 30))
     def dedicate_and_look(self, chat: int, steps: int) -> None:
@@ -52,8 +53,8 @@ def test_a_private_chat_is_opened_blocked_and_read_after_the_move() -> None:
     alice, bob = cluster.register("alice"), cluster.register("bobby")
     chat_id = cluster.private(alice, bob)
     cluster.send(alice, chat_id, "here", random_id=1)
-    moved = cluster.ask(refs.chat(chat_id), Dedicate())
-    assert moved[0] == own_partition(refs.chat(chat_id)) >= MOVED_BASE
+    moved = cluster.ask(addresses.chat(chat_id), Dedicate())
+    assert moved[0] == own_partition(addresses.chat(chat_id)) >= MOVED_BASE
     assert cluster.private(alice, bob) == chat_id
     again = cluster.send(alice, chat_id, "here", random_id=1)
     assert (again.id, again.pts) == (1, 0), "a repeated send is known"
@@ -74,17 +75,17 @@ def test_only_what_exists_is_moved() -> None:
     alice = cluster.register("alice")
     for message in (Dedicate(), WhereIs()):
         with pytest.raises(ApiError) as caught:
-            cluster.ask(refs.chat("g5"), message)
+            cluster.ask(addresses.chat("g5"), message)
         assert caught.value.code == "chat_not_found"
         with pytest.raises(ApiError) as caught:
-            cluster.ask(refs.user(alice.user_id), message)
+            cluster.ask(addresses.user(alice.user_id), message)
         assert caught.value.code == "bad_request"
 
 
 def test_a_chat_tells_where_it_is() -> None:
     cluster = Cluster()
     alice, bob = cluster.register("alice"), cluster.register("bobby")
-    chat = refs.chat(cluster.private(alice, bob))
+    chat = addresses.chat(cluster.private(alice, bob))
     home = cluster.placement.partition(chat)
     assert cluster.ask(chat, WhereIs())[0] == home
     assert cluster.placement.partition(chat) == home, "to ask moves nothing"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actors.chat import SENDS
+from actors import addresses
+from actors.chat.state import SENDS
 from api import limits
 from api import methods as m
 from api.errors import ApiError
@@ -100,7 +101,7 @@ def test_a_send_is_forgotten_in_time_whatever_follows_it(
     for number in range(4, 7):
         town.call(alice, m.RenameGroup(group, f"Group {number}"))
         town.send(alice, group, "a message", number)
-    remembered = SENDS.all(rows_of(town, refs.chat(group)))
+    remembered = SENDS.all(rows_of(town, addresses.chat(group)))
     assert [row.message_id for _, row in remembered] == [8, 10]
 
 
@@ -189,4 +190,4 @@ def test_an_ended_session_closes_its_connections_at_once(town: Town) -> None:
 
 
 def _user(caller: Caller) -> refs.ActorRef:
-    return refs.user(caller.user_id)
+    return addresses.user(caller.user_id)

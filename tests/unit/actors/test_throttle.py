@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors import messages as i
-from actors import throttle
-from actors.throttle import (
+from actors.throttle import turns as throttle
+from actors.throttle.messages import Admit, TrySucceeded, TryUnchecked, Verdict
+from actors.throttle.turns import (
     ADDRESSES_MAX,
     FADE_MS,
     FREE_PER_ACCOUNT,
@@ -45,9 +45,9 @@ def town() -> Town:
     return Town()
 
 
-def admit(town: Town, ref: ActorRef = ACCOUNT, address: str = ME) -> i.Verdict:
+def admit(town: Town, ref: ActorRef = ACCOUNT, address: str = ME) -> Verdict:
     """Try."""
-    return msgspec.convert(town.ask(ref, i.Admit(address)), i.Verdict)
+    return msgspec.convert(town.ask(ref, Admit(address)), Verdict)
 
 
 def wait_s(town: Town, ref: ActorRef = ACCOUNT, address: str = ME) -> float:
@@ -57,7 +57,7 @@ def wait_s(town: Town, ref: ActorRef = ACCOUNT, address: str = ME) -> float:
 
 def right(town: Town, ref: ActorRef, address: str) -> Any:
     """A try that was counted there had the right password."""
-    return town.ask(ref, i.TrySucceeded(address, address))
+    return town.ask(ref, TrySucceeded(address, address))
 
 
 def try_until_waiting(town: Town, ref: ActorRef = ACCOUNT, address: str = ME) -> int:
@@ -85,13 +85,13 @@ def test_some_tries_are_free_and_then_each_waits_twice_as_long(
 def test_a_try_that_is_refused_is_not_counted(town: Town) -> None:
     try_until_waiting(town)
     for _ in range(3):
-        assert unchanged(town, ACCOUNT, i.Admit(ME)) == [1.0, False, ""]
+        assert unchanged(town, ACCOUNT, Admit(ME)) == [1.0, False, ""]
 
 
 def test_many_at_once_are_not_more_than_one_after_the_other(town: Town) -> None:
-    asked = [town.post(ACCOUNT, i.Admit(ME)) for _ in range(20)]
+    asked = [town.post(ACCOUNT, Admit(ME)) for _ in range(20)]
     town.settle()
-    waits = [msgspec.json.decode(town.answers[number], type=i.Verdict).wait_s for number in asked]
+    waits = [msgspec.json.decode(town.answers[number], type=Verdict).wait_s for number in asked]
     assert waits.count(0.0) == FREE_PER_ACCOUNT
     assert set(waits[FREE_PER_ACCOUNT:]) == {1.0}
 
@@ -126,7 +126,7 @@ def test_strangers_beyond_the_room_for_them_are_counted_together(town: Town) -> 
 def test_what_is_taken_back_of_all_others_is_one_try(town: Town) -> None:
     for number in range(ADDRESSES_MAX):
         wait_s(town, ACCOUNT, f"10.1.0.{number}")
-    for message in (i.TryUnchecked(OTHERS), i.TrySucceeded(OTHER, OTHERS)):
+    for message in (TryUnchecked(OTHERS), TrySucceeded(OTHER, OTHERS)):
         for number in range(FREE_PER_ACCOUNT):
             assert wait_s(town, ACCOUNT, f"10.2.{type(message).__name__}.{number}") == 0
         assert wait_s(town, ACCOUNT, ME) == 1
@@ -206,23 +206,23 @@ def test_what_was_not_checked_costs_nobody_anything(
 ) -> None:
     for _ in range(3 * free):
         assert wait_s(town, ref) == 0
-        town.ask(ref, i.TryUnchecked(ME))
+        town.ask(ref, TryUnchecked(ME))
     assert HEAD.get(rows_of(town, ref), None) is None
     assert try_until_waiting(town, ref) == free
     town.now_ms += 1_000
     for _ in range(3):
         assert wait_s(town, ref) == 0, "whoever has waited does not wait again"
-        town.ask(ref, i.TryUnchecked(ME))
+        town.ask(ref, TryUnchecked(ME))
     assert wait_s(town, ref) == 0
     assert wait_s(town, ref) == 2, "and what was wrong before is not forgotten"
-    assert unchanged(town, ref, i.TryUnchecked(OTHER)) == OK
+    assert unchanged(town, ref, TryUnchecked(OTHER)) == OK
 
 
 def known(town: Town, address: str) -> bool:
     """Whether the account's owner is known to come from there."""
     verdict = admit(town, ACCOUNT, address)
     assert verdict.wait_s == 0
-    town.ask(ACCOUNT, i.TryUnchecked(verdict.place))
+    town.ask(ACCOUNT, TryUnchecked(verdict.place))
     return verdict.known
 
 
@@ -256,7 +256,7 @@ def test_of_two_tries_at_once_the_second_takes_nothing_back_of_others(town: Town
         wait_s(town, ACCOUNT, f"10.1.0.{number}")
     assert admit(town, ACCOUNT, OTHER).place == OTHERS
     for place in places:
-        town.ask(ACCOUNT, i.TrySucceeded(ME, place))
+        town.ask(ACCOUNT, TrySucceeded(ME, place))
     head = HEAD.get(rows_of(town, ACCOUNT), None)
     assert head is not None
     assert head.addresses[OTHERS].count == 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from actors import messages as i
-from actors.user import MAILBOX, TRIM_STEP
+from actors import addresses
+from actors.user.messages import MailEntry, MailSlice
+from actors.user.state import MAILBOX, TRIM_STEP
 from api import limits
 from api import methods as m
 from api import types as t
-from runtime import refs
 from runtime.refs import Caller
 from tests.unit.actors.mailboxes import (
     Pair,
@@ -33,13 +33,13 @@ def test_a_new_mailbox_is_empty(town: Town) -> None:
     alice = town.register("alice")
     assert town.call(alice, m.GetState()) == t.State(0, town.now_ms)
     me = t.User(alice.user_id, "alice", "Alice")
-    assert difference(town, alice, 0) == i.MailSlice("empty", 0, [], me)
+    assert difference(town, alice, 0) == MailSlice("empty", 0, [], me)
 
 
 def test_nobody_has_no_mailbox(town: Town) -> None:
     nobody = Caller(5, 1)
     for params in (m.GetState(), m.GetDifference(0)):
-        assert refused(town, refs.user(5), params, nobody).code == "user_not_found"
+        assert refused(town, addresses.user(5), params, nobody).code == "user_not_found"
 
 
 def test_a_difference_is_empty_full_or_a_slice(town: Town) -> None:
@@ -71,7 +71,7 @@ def test_slices_put_together_are_the_mailbox(pair: Pair) -> None:
 
 @pytest.mark.parametrize("params", [m.GetDifference(-1), m.GetDifference(0, 0), m.Ack(-1)])
 def test_numbers_that_make_no_sense_are_refused(pair: Pair, params: m.Params) -> None:
-    me = refs.user(pair.alice.user_id)
+    me = addresses.user(pair.alice.user_id)
     assert refused(pair.town, me, params, pair.alice).code == "bad_request"
 
 
@@ -91,7 +91,7 @@ def test_old_updates_are_dropped_and_never_those_within_the_limit(
     monkeypatch.setattr(limits, "MAILBOX_EVENTS_MAX", limit)
     town = Town()
     alice = town.register("alice")
-    view = rows_of(town, refs.user(alice.user_id))
+    view = rows_of(town, addresses.user(alice.user_id))
     step = TRIM_STEP
     for pts in (limit, limit + 1, 2 * step - 1, 2 * step, 2 * step + 1, 3 * step, 4 * step + 9):
         fill(town, alice, pts - pts_of(town, alice))
@@ -127,7 +127,7 @@ def test_what_was_dropped_is_in_no_answer_also_when_the_limit_was_raised(
 def test_every_update_takes_one_number_and_is_pushed_with_it(pair: Pair) -> None:
     town, alice, bobby, chat = pair.town, pair.alice, pair.bobby, pair.chat
     town.attach(alice, 7)
-    me, bob = refs.user(alice.user_id), bobby.user_id
+    me, bob = addresses.user(alice.user_id), bobby.user_id
     town.send(alice, chat, "one")
     alice = Caller(alice.user_id, alice.session_id, 7)
     town.send(bobby, chat, "two")
@@ -139,14 +139,14 @@ def test_every_update_takes_one_number_and_is_pushed_with_it(pair: Pair) -> None
     town.ask(me, m.AddContact(bob, "Bob"), alice)
     town.ask(me, m.Block(bob), alice)
     assert difference(town, alice, 0).entries == [
-        (1, i.MailEntry("message", chat, 1, 1)),
-        (2, i.MailEntry("message", chat, 2, 0)),
-        (3, i.MailEntry("delivered", chat, 1, bob)),
-        (4, i.MailEntry("read_outbox", chat, 1, bob)),
-        (5, i.MailEntry("read_inbox", chat, 2, 0)),
-        (6, i.MailEntry("profile", "", 0, 0)),
-        (7, i.MailEntry("contact", "", bob, 1, "Bob")),
-        (8, i.MailEntry("contact", "", bob, 3, "Bob")),
+        (1, MailEntry("message", chat, 1, 1)),
+        (2, MailEntry("message", chat, 2, 0)),
+        (3, MailEntry("delivered", chat, 1, bob)),
+        (4, MailEntry("read_outbox", chat, 1, bob)),
+        (5, MailEntry("read_inbox", chat, 2, 0)),
+        (6, MailEntry("profile", "", 0, 0)),
+        (7, MailEntry("contact", "", bob, 1, "Bob")),
+        (8, MailEntry("contact", "", bob, 3, "Bob")),
     ]
     frames = town.pushed[7]
     assert [frame["pts"] for frame in frames] == [*range(1, 9)]
@@ -196,7 +196,7 @@ def test_sends_at_once_are_numbered_in_their_order(town: Town) -> None:
     alice, *others = (town.register(name) for name in ("alice", "bobby", "carol", "david"))
     chats = [town.private(alice, other) for other in others]
     asked = [
-        town.post(refs.chat(chat), m.SendMessage(chat, f"{number}", number + 1), sender)
+        town.post(addresses.chat(chat), m.SendMessage(chat, f"{number}", number + 1), sender)
         for number in range(20)
         for chat, other in zip(chats, others, strict=True)
         for sender in (alice, other)
@@ -214,17 +214,17 @@ def test_sends_at_once_are_numbered_in_their_order(town: Town) -> None:
 def test_what_is_refused_or_repeated_takes_no_number(pair: Pair) -> None:
     town, alice, bobby, chat = pair.town, pair.alice, pair.bobby, pair.chat
     first = town.send(alice, chat, "one", 1)
-    town.ask(refs.user(bobby.user_id), m.Block(alice.user_id), bobby)
+    town.ask(addresses.user(bobby.user_id), m.Block(alice.user_id), bobby)
     assert refused_call(town, alice, m.SendMessage(chat, "two", 2)) == "blocked"
     read(town, bobby, chat, 1)
-    again = unchanged(town, refs.chat(chat), m.SendMessage(chat, "one", 1), alice)
+    again = unchanged(town, addresses.chat(chat), m.SendMessage(chat, "one", 1), alice)
     assert (first.pts, again.get("pts", 0)) == (1, 0), "from memory, without a number"
     for ref, params, caller in (
-        (refs.chat(chat), m.MarkRead(chat, 1), bobby),
-        (refs.user(bobby.user_id), m.Block(alice.user_id), bobby),
-        (refs.user(alice.user_id), m.Unblock(bobby.user_id), alice),
-        (refs.user(alice.user_id), m.RemoveContact(bobby.user_id), alice),
-        (refs.user(alice.user_id), m.UpdateProfile(name="Alice"), alice),
+        (addresses.chat(chat), m.MarkRead(chat, 1), bobby),
+        (addresses.user(bobby.user_id), m.Block(alice.user_id), bobby),
+        (addresses.user(alice.user_id), m.Unblock(bobby.user_id), alice),
+        (addresses.user(alice.user_id), m.RemoveContact(bobby.user_id), alice),
+        (addresses.user(alice.user_id), m.UpdateProfile(name="Alice"), alice),
     ):
         unchanged(town, ref, params, caller)
 

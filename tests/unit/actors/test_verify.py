@@ -9,16 +9,18 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from actors import chat as c
-from actors import handle
-from actors import messages as i
-from actors import session as s
-from actors import user as u
+from actors import addresses
+from actors.chat import state as c
+from actors.handle import turns as handle
+from actors.invitation.messages import MakeInvitation
+from actors.session import turns as s
+from actors.throttle.messages import Admit
+from actors.user import state as u
+from actors.user.messages import MailEntry, NewLogin
 from actors.verify import Finding, Report, verify
 from actors.verify.report import FINDINGS_MAX
 from api import limits
 from api import methods as m
-from runtime import refs
 from runtime.refs import KINDS, ActorRef
 from runtime.rows import Table
 from runtime.streams import DEAD, NUMBERS, OUTBOX, WATERMARKS, system_prefix
@@ -51,9 +53,9 @@ class Busy:
         town.call(self.alice, m.AddContact(self.bobby.user_id, "Bob"))
         town.call(self.alice, m.Block(self.carol.user_id))
         town.call(self.carol, m.SetUsername("caroline"))
-        town.ask(refs.user(self.bobby.user_id), i.NewLogin(5, b"token", "phone", "hash"))
-        town.ask(ActorRef("throttle", "account:alice"), i.Admit("127.0.0.1"))
-        town.ask(ActorRef("invitation", "code"), i.MakeInvitation(2))
+        town.ask(addresses.user(self.bobby.user_id), NewLogin(5, b"token", "phone", "hash"))
+        town.ask(ActorRef("throttle", "account:alice"), Admit("127.0.0.1"))
+        town.ask(ActorRef("invitation", "code"), MakeInvitation(2))
         town.settle()
         self.sources = town.stored()
 
@@ -116,15 +118,15 @@ Damage = Callable[[Busy], Any]
 
 
 def chat(busy: Busy) -> ActorRef:
-    return refs.chat(busy.private)
+    return addresses.chat(busy.private)
 
 
 def bobby(busy: Busy) -> ActorRef:
-    return refs.user(busy.bobby.user_id)
+    return addresses.user(busy.bobby.user_id)
 
 
 def phone(busy: Busy) -> ActorRef:
-    return refs.session(busy.bobby.user_id, 5)
+    return addresses.session(busy.bobby.user_id, 5)
 
 
 def moved(busy: Busy) -> None:
@@ -194,7 +196,7 @@ DAMAGES: dict[str, Damage] = {
     "update 3 is missing": lambda b: b.drop(bobby(b), u.MAILBOX, 3),
     "updates before 2 are missing": lambda b: b.drop(bobby(b), u.MAILBOX, 1),
     "is there twice, or too late": lambda b: b.put(
-        bobby(b), u.MAILBOX, 9, i.MailEntry("message", b.private, 1, 0)
+        bobby(b), u.MAILBOX, 9, MailEntry("message", b.private, 1, 0)
     ),
     # rows
     "not a key: 01": lambda b: b.rows(chat(b)).update({b"\x01": b"row"}),
@@ -207,10 +209,10 @@ DAMAGES: dict[str, Damage] = {
     "lies in partition": moved,
     # across
     "is called bobby but does not hold the name": lambda b: b.drop(
-        refs.username("bobby"), handle.HEAD, None
+        addresses.username("bobby"), handle.HEAD, None
     ),
     "is held by user 9, not called so": lambda b: b.put(
-        refs.username("nobody"), handle.HEAD, None, handle.HandleHead(9)
+        addresses.username("nobody"), handle.HEAD, None, handle.HandleHead(9)
     ),
     "is not listed by its user": lambda b: b.drop(bobby(b), u.SESSIONS, 5),
     "is listed by its user but not there": lambda b: b.drop(phone(b), s.HEAD, None),
@@ -298,7 +300,7 @@ def test_a_send_that_was_forgotten_in_time_is_no_finding(
     monkeypatch.setattr(limits, "RANDOM_IDS_PER_CHAT_MAX", 4)
     for chat_id, forgotten_sends in ((busy.private, (1, 2)), (busy.group, (1, 2, 3))):
         for number in forgotten_sends:
-            busy.drop(refs.chat(chat_id), c.SENDS, (busy.alice.user_id, number))
+            busy.drop(addresses.chat(chat_id), c.SENDS, (busy.alice.user_id, number))
     assert busy.verify().clean
 
 

@@ -11,13 +11,16 @@ from typing import Any
 
 import msgspec
 
-from actors import messages as i
+from actors import addresses
+from actors.handle.messages import NewAccount
 from actors.kinds import KINDS
+from actors.session.messages import Attach
+from actors.user.messages import MailEntry, MailSlice
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from fronts.routes import ROUTES
-from runtime import refs, wire
+from runtime import wire
 from runtime.engine import Engine
 from runtime.placement import Placement
 from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
@@ -181,20 +184,20 @@ class Town:
     def register(self, username: str, name: str = "") -> Caller:
         """`name` is not checked: there are some from before lines were."""
         user_id, session_id = self.rng.randrange(1, 2**48), self.rng.randrange(1, 2**53)
-        account = i.NewAccount(
+        account = NewAccount(
             user_id, session_id, username, name or username.title(), "hash", b"token", "test"
         )
-        answer = self.ask(refs.username(username), account)
+        answer = self.ask(addresses.username(username), account)
         made = msgspec.convert(answer, t.Authorization)
         assert made.user.id == user_id
         return Caller(user_id, session_id, network=self.network)
 
     def attach(self, caller: Caller, connection: int) -> t.Hello:
-        ref = refs.session(caller.user_id, caller.session_id)
-        return msgspec.convert(self.ask(ref, i.Attach(FRONT, connection, b"token")), t.Hello)
+        ref = addresses.session(caller.user_id, caller.session_id)
+        return msgspec.convert(self.ask(ref, Attach(FRONT, connection, b"token")), t.Hello)
 
     def private(self, a: Caller, b: Caller) -> str:
-        answer = self.ask(refs.user(b.user_id), m.OpenPrivate(b.user_id), a)
+        answer = self.ask(addresses.user(b.user_id), m.OpenPrivate(b.user_id), a)
         return msgspec.convert(answer, t.Chat).id
 
     def send(self, caller: Caller, chat_id: str, text: str, random_id: int = 0) -> t.Sent:
@@ -202,7 +205,7 @@ class Town:
         sent: t.Sent = self.call(caller, m.SendMessage(chat_id, text, random_id))
         return sent
 
-    def mail(self, caller: Caller, pts: int = 0) -> list[tuple[int, i.MailEntry]]:
-        ref = refs.user(caller.user_id)
+    def mail(self, caller: Caller, pts: int = 0) -> list[tuple[int, MailEntry]]:
+        ref = addresses.user(caller.user_id)
         answer = self.ask(ref, m.GetDifference(pts), caller)
-        return msgspec.convert(answer, i.MailSlice).entries
+        return msgspec.convert(answer, MailSlice).entries

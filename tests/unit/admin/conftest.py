@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from actors import messages as i
+from actors import addresses
+from actors.user.messages import NewLogin
 from api import methods as m
 from heliograph.admin import backup, stored
 from media.here import CHUNKS
-from runtime import refs
 from storage import snapshot
 from storage.chunks import ChunkStore
 from storage.engine import LmdbStore
@@ -46,13 +46,13 @@ def data(tmp_path: Path) -> Path:
     ]
     town = Town(hosts=2, stores=list(stores))
     alice, bobby = town.register("alice"), town.register("Bobby", ODD_NAME)
-    chat = refs.private_chat_id(alice.user_id, bobby.user_id)
-    town.ask(refs.user(bobby.user_id), m.OpenPrivate(bobby.user_id), alice)
+    chat = addresses.private_chat_id(alice.user_id, bobby.user_id)
+    town.ask(addresses.user(bobby.user_id), m.OpenPrivate(bobby.user_id), alice)
     town.send(alice, chat, "in the rows")
     for store in stores:
         checkpoint(store)
     town.register("carol")
-    town.ask(refs.user(bobby.user_id), i.NewLogin(7, b"token", "phone", "hash"))
+    town.ask(addresses.user(bobby.user_id), NewLogin(7, b"token", "phone", "hash"))
     town.call(bobby, m.UpdateProfile(bio="In Wonderland"))
     town.send(bobby, chat, "in the log")
     town.settle()

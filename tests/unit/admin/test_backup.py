@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import messages as i
-from actors.user import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM, UserHead
+from actors import addresses
+from actors.user.check import UserCheck
+from actors.user.messages import MailEntry, MailSlice
+from actors.user.state import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM, UserHead
 from actors.verify.report import Facts, Report
-from actors.verify.users import UserCheck
 from api import methods as m
 from heliograph.admin import backup as backing
 from heliograph.admin.moments import shown, unix_ms
 from heliograph.admin.restore import Leap
 from heliograph.admin.stored import accounts, verify_folder
-from runtime import refs
 from runtime.placement import Placement
 from runtime.refs import KINDS, Caller
 from storage.backup.manifest import BackupError
@@ -211,8 +211,8 @@ def test_a_device_that_is_ahead_of_the_backup_starts_afresh(
     ]
     town = Town(hosts=2, seed=5, stores=list(stores))
     dave = town.register("dave")
-    town.ask(refs.user(alice.user_id), m.OpenPrivate(alice.user_id), dave)
-    chat = refs.private_chat_id(alice.user_id, dave.user_id)
+    town.ask(addresses.user(alice.user_id), m.OpenPrivate(alice.user_id), dave)
+    chat = addresses.private_chat_id(alice.user_id, dave.user_id)
     for number in range(30):
         town.send(dave, chat, f"{number}")
     pts = town.call(alice, m.GetState()).pts
@@ -240,15 +240,15 @@ def test_a_clock_that_would_number_updates_twice_is_told(
     assert "clock" in result.stderr
 
 
-def difference(town: Town, caller: Caller, pts: int) -> i.MailSlice:
-    answer = town.ask(refs.user(caller.user_id), m.GetDifference(pts), caller)
-    return msgspec.convert(answer, i.MailSlice)
+def difference(town: Town, caller: Caller, pts: int) -> MailSlice:
+    answer = town.ask(addresses.user(caller.user_id), m.GetDifference(pts), caller)
+    return msgspec.convert(answer, MailSlice)
 
 
 def mailbox(user_id: int, first: int, last: int, delivered: int) -> list[tuple[bytes, bytes]]:
     prefix = actor_prefix(KINDS["user"], user_id)
     head = UserHead("name", "", "", "", 1, pts=last, delivered_pts=delivered)
-    entry = msgspec.msgpack.encode(i.MailEntry("profile", "", 0, 0))
+    entry = msgspec.msgpack.encode(MailEntry("profile", "", 0, 0))
     rows = [(prefix + bytes([HEAD.number]), msgspec.msgpack.encode(head))]
     rows += [(prefix + bytes([MAILBOX.number]) + u64(n), entry) for n in range(first, last + 1)]
     return rows
@@ -288,7 +288,7 @@ def test_only_a_restored_mailbox_may_begin_late(base: int, first: int, clean: bo
     check = UserCheck(3, "user/3", facts, report)
     check.row(None, UserHead("name", "", "", "", 1, pts=base + last))
     for number in range(first, last + 1):
-        check.row(base + number, i.MailEntry("profile", "", 0, 0))
+        check.row(base + number, MailEntry("profile", "", 0, 0))
     check.end()
     assert report.clean == clean
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from actors.chat import MESSAGES
+from actors.chat.state import MESSAGES
 from heliograph.admin.own_hosts import Place, place
 from heliograph.admin.restore_chat import restore_chat
 from heliograph.admin.sources import _led, has_all_hosts, known_here

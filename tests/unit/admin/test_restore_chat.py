@@ -13,7 +13,8 @@ import lmdb
 import msgspec
 import pytest
 
-from actors.chat import (
+from actors import addresses
+from actors.chat.state import (
     ALBUMS,
     HEAD,
     MEMBERS,
@@ -24,13 +25,12 @@ from actors.chat import (
     ChatHead,
     MessageRow,
 )
-from actors.messages import Dedicate
 from api import methods as m
 from api import types as t
 from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
 from heliograph.admin.restore_chat import _rows, restore_chat
 from heliograph.admin.stored import placement_of, verify_folder
-from runtime import refs
+from runtime.messages import Dedicate
 from runtime.placement import own_partition
 from runtime.refs import KINDS, Caller
 from storage.backup.manifest import BackupError
@@ -60,8 +60,8 @@ class Server:
         self.alice, self.bob, self.carol = map(town.register, ("alice", "bobby", "carol"))
         made = town.call(self.alice, m.CreateGroup("First", 7, [self.bob.user_id]))
         self.group = made.id
-        town.ask(refs.user(self.bob.user_id), m.OpenPrivate(self.bob.user_id), self.alice)
-        self.private = refs.private_chat_id(self.alice.user_id, self.bob.user_id)
+        town.ask(addresses.user(self.bob.user_id), m.OpenPrivate(self.bob.user_id), self.alice)
+        self.private = addresses.private_chat_id(self.alice.user_id, self.bob.user_id)
         for number in range(5):
             before = m.SendMessage(self.group, f"before {number}", 1 + number, album=7)
             town.call(self.alice, before)
@@ -94,15 +94,15 @@ class Server:
 
     def move(self, chat_id: str, settle: bool = True) -> None:
         """Give a chat a partition of its own; without `settle`, only its way there is begun."""
-        town, own = self.open(), own_partition(refs.chat(chat_id))
+        town, own = self.open(), own_partition(addresses.chat(chat_id))
         name = town.placement.host(own)
         town.stores[name] = LmdbStore(self.data / name, [own], segment_bytes=1 << 16)
         self._stores.append(town.stores[name])
         town.names.append(name)
         town.start(name)
-        town.post(refs.chat(chat_id), Dedicate())
+        town.post(addresses.chat(chat_id), Dedicate())
         if not settle:
-            town.commit(town.placement.home(refs.chat(chat_id)))
+            town.commit(town.placement.home(addresses.chat(chat_id)))
             town.settle = lambda: None  # type: ignore[method-assign]
         else:
             self.moved[chat_id] = own
@@ -111,8 +111,8 @@ class Server:
     def place(self, chat_id: str) -> tuple[Path, int, bytes]:
         placement = placement_of(DataFolder.look(self.data))
         if chat_id in self.moved:
-            placement.learn(refs.chat(chat_id), self.moved[chat_id])
-        partition = placement.partition(refs.chat(chat_id))
+            placement.learn(addresses.chat(chat_id), self.moved[chat_id])
+        partition = placement.partition(addresses.chat(chat_id))
         prefix = actor_prefix(KINDS["chat"], chat_id)
         return self.data / placement.host(partition), partition, prefix
 

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors import addresses
 from api import limits
 from api import methods as m
 from heliograph.admin import live
 from heliograph.admin.accounting import ChunkUse, chunk_use, file_use
 from media.listing import ChunkLine
-from runtime import refs
 from runtime.placement import own_host, own_partition
 from runtime.refs import KINDS, partition_of
 from runtime.residence import RESIDENCES, Phase, Residence
@@ -100,7 +100,7 @@ def test_a_chat_that_moves_counts_once(used: Path) -> None:
     """Where it has been until it has left, then where it has arrived."""
     before = file_use(used, 10).chats
     (group,) = (str(chat.id) for chat in before if chat.name == "[b]Friends[/b]")
-    ref = refs.chat(group)
+    ref = addresses.chat(group)
     home, own = partition_of(ref, 8), own_partition(ref)
     pooled, alone = (f"host-{home % 2}", range(home % 2, 8, 2)), (own_host(own), [own])
     prefix = actor_prefix(KINDS["chat"], group)

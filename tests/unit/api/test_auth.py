@@ -13,7 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import messages as i
+from actors import addresses
+from actors.handle.messages import Holder, LookUp, NewAccount
+from actors.invitation.messages import UseInvitation
+from actors.throttle.messages import Admit, NetworkSpend, Verdict
+from actors.user.messages import Credentials, GetCredentials, NewLogin
 from api import methods as m
 from api import names
 from api import types as t
@@ -21,7 +25,6 @@ from api.errors import ApiError
 from fronts import auth as auth_module
 from fronts.auth import HASHER, AuthService, Passwords, Place
 from fronts.passwords import prepared, spellings
-from runtime import refs
 from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
 from shells.settings import Settings
 
@@ -49,22 +52,22 @@ class FakeGateway:
         return msgspec.json.encode(self.answer(ref, message))
 
     def answer(self, ref: ActorRef, message: Any) -> Any:
-        if isinstance(message, i.NetworkSpend):
-            return i.Verdict(self.waits_s["network"])
-        if isinstance(message, i.Admit):
+        if isinstance(message, NetworkSpend):
+            return Verdict(self.waits_s["network"])
+        if isinstance(message, Admit):
             wait_s = self.waits_s[str(ref.key).partition(":")[0]]
             known = self.known and str(ref.key).startswith("account:")
-            return i.Verdict(wait_s, known, message.address)
-        if isinstance(message, i.LookUp):
-            return i.Holder(7 if ref == refs.username("alice") else 0)
-        if isinstance(message, i.GetCredentials):
+            return Verdict(wait_s, known, message.address)
+        if isinstance(message, LookUp):
+            return Holder(7 if ref == addresses.username("alice") else 0)
+        if isinstance(message, GetCredentials):
             if ref.key != 7:
                 raise ApiError("user_not_found")
-            return i.Credentials(7, self.hash)
-        if isinstance(message, i.NewLogin):
+            return Credentials(7, self.hash)
+        if isinstance(message, NewLogin):
             return t.Authorization("", message.session_id, t.User(7, "alice", "Alice"))
-        if isinstance(message, i.UseInvitation | i.NewAccount):
-            new = message.account if isinstance(message, i.UseInvitation) else message
+        if isinstance(message, UseInvitation | NewAccount):
+            new = message.account if isinstance(message, UseInvitation) else message
             return t.Authorization("", new.session_id, t.User(new.user_id, new.username, new.name))
         return t.Ok()
 

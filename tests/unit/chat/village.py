@@ -14,13 +14,14 @@ from typing import Any, Literal, cast
 import msgspec
 
 import heliograph as h
-from actors import messages as i
+from actors import addresses
+from actors.chat.messages import GetOverview, Overview
 from actors.tickets import Seal, Ticket
+from actors.user.messages import GetProfile
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from heliograph._methods import Methods
-from runtime import refs
 from runtime.refs import Caller
 from tests.unit.actors.town import Town
 from tests.unit.chat.pictures import preview_of
@@ -72,27 +73,27 @@ class Village:
                     raise ApiError("user_not_found", f"nobody is called {username}")
                 return self.profile(caller, self.people[username].user_id)
             case m.GetDialogs():
-                answer = town.ask(refs.user(caller.user_id), params, caller)
+                answer = town.ask(addresses.user(caller.user_id), params, caller)
                 page = msgspec.convert(answer, t.Dialogs)
                 shown = [self.overview(caller, dialog) for dialog in page.dialogs]
                 return msgspec.structs.replace(page, dialogs=shown)
             case m.GetConfig():
                 return t.Config("1", "", "/ws", self.registration, 30)
             case m.Block() | m.AddContact():
-                return town.ask(refs.user(caller.user_id), params, caller)
+                return town.ask(addresses.user(caller.user_id), params, caller)
             case m.OpenPrivate(user_id=user_id):
-                return msgspec.convert(town.ask(refs.user(user_id), params, caller), t.Chat)
+                return msgspec.convert(town.ask(addresses.user(user_id), params, caller), t.Chat)
         return town.call(caller, params)
 
     def overview(self, caller: Caller, dialog: t.Dialog) -> t.Dialog:
-        ref, ask = refs.chat(dialog.chat_id), i.GetOverview(dialog.top_id)
-        seen = msgspec.convert(self.town.ask(ref, ask, caller, read=True), i.Overview)
+        ref, ask = addresses.chat(dialog.chat_id), GetOverview(dialog.top_id)
+        seen = msgspec.convert(self.town.ask(ref, ask, caller, read=True), Overview)
         return msgspec.structs.replace(
             dialog, title=seen.title, photo=seen.photo, message=seen.message
         )
 
     def profile(self, caller: Caller, user_id: int) -> t.User:
-        answer = self.town.ask(refs.user(user_id), i.GetProfile(), caller, read=True)
+        answer = self.town.ask(addresses.user(user_id), GetProfile(), caller, read=True)
         return msgspec.convert(answer, t.User)
 
     def client(self, username: str = "") -> VillageClient:

@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from actors import messages as i
+from actors import addresses
+from actors.handle.messages import NewAccount
 from actors.kinds import KINDS
+from actors.user.messages import NewLogin
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from fronts.connection import Connection
 from fronts.gateway import Gateway
 from fronts.tokens import new_token
-from runtime import refs
 from runtime.engine import Engine
 from runtime.pipeline import Pipeline
 from runtime.placement import Placement
@@ -201,20 +202,20 @@ class Server:
     async def register(self, username: str) -> Person:
         user_id, session_id = self._rng.randrange(1, 2**48), self._rng.randrange(1, 2**53)
         token, token_hash = new_token(user_id, session_id)
-        account = i.NewAccount(
+        account = NewAccount(
             user_id, session_id, username, username.title(), "hash", token_hash, "test"
         )
-        await self.gateway.expect_answer_from(refs.session(user_id, session_id))
-        await self.gateway.ask(refs.username(username), account)
+        await self.gateway.expect_answer_from(addresses.session(user_id, session_id))
+        await self.gateway.ask(addresses.username(username), account)
         return Person(Caller(user_id, session_id, network=EXEMPT), token)
 
     async def log_in(self, person: Person) -> Person:
         """Another session of the same account."""
         session_id = self._rng.randrange(1, 2**53)
         token, token_hash = new_token(person.id, session_id)
-        login = i.NewLogin(session_id, token_hash, "second", "hash")
-        await self.gateway.expect_answer_from(refs.session(person.id, session_id))
-        await self.gateway.ask(refs.user(person.id), login)
+        login = NewLogin(session_id, token_hash, "second", "hash")
+        await self.gateway.expect_answer_from(addresses.session(person.id, session_id))
+        await self.gateway.ask(addresses.user(person.id), login)
         return Person(Caller(person.id, session_id, network=EXEMPT), token)
 
     async def private(self, one: Person, other: Person) -> str:

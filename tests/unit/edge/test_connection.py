@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from actors.user import ONLINE_MS_MAX
+from actors.user.state import ONLINE_MS_MAX
 from api import limits
 from api import methods as m
 from api.frames import Close

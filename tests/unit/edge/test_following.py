@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from actors import messages as i
+from actors import addresses
 from api import methods as m
 from fronts.gateway import Gateway
-from runtime import refs
 from runtime.fronts import FrontQueue
+from runtime.messages import Dedicate
 from runtime.placement import own_partition
 from runtime.wire import Out
 from tests.unit.edge.kit import Client, Person, Server, turns_of_the_loop
@@ -36,7 +36,7 @@ class Scene:
         self.alice = await server.register("alice")
         self.bobby = await server.register("bobby")
         self.chat_id = await server.private(self.alice, self.bobby)
-        self.own = own_partition(refs.chat(self.chat_id))
+        self.own = own_partition(addresses.chat(self.chat_id))
         self.host = server.placement.host(self.own)
         return self
 
@@ -46,7 +46,7 @@ class Scene:
             host.submit = _late(host.submit)  # type: ignore[method-assign]
 
     def dedicate(self, front: Gateway) -> asyncio.Task[bytes]:
-        return asyncio.create_task(front.ask(refs.chat(self.chat_id), i.Dedicate()))
+        return asyncio.create_task(front.ask(addresses.chat(self.chat_id), Dedicate()))
 
     async def texts(self, front: Gateway | None = None) -> list[str]:
         history = m.GetHistory(self.chat_id, limit=100)
@@ -102,7 +102,7 @@ def test_a_front_that_is_new_finds_the_chat() -> None:
         await scene.dedicate(scene.server.gateway)
         front = await scene.server.front()
         assert await scene.texts(front) == ["before"]
-        assert front.placement.partition(refs.chat(scene.chat_id)) == scene.own
+        assert front.placement.partition(addresses.chat(scene.chat_id)) == scene.own
         await scene.server.send(scene.bobby, scene.chat_id, "after", front)
         assert await scene.texts() == ["before", "after"]
 

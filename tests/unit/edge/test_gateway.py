@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors import addresses
 from api import limits
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from fronts.gateway import COMPLETED, Gateway
 from fronts.routes import ROUTES
-from runtime import link, refs
+from runtime import link
 from runtime.refs import EXEMPT
 from tests.unit.edge.kit import (
     CONFIG,
@@ -182,7 +183,7 @@ def test_users_come_in_the_order_asked_for_without_unknown_ones() -> None:
 def test_users_are_not_left_out_because_their_host_does_not_answer() -> None:
     async def test(server: Server) -> None:
         people = [await server.register(f"person_{number}") for number in range(12)]
-        homes = {server.placement.home(refs.user(person.id)) for person in people}
+        homes = {server.placement.home(addresses.user(person.id)) for person in people}
         assert homes == {"host-0", "host-1"}
         server.kill("host-1")
         asked = m.GetUsers([person.id for person in people])
@@ -412,7 +413,9 @@ def test_a_host_that_is_down_is_said_to_be_unavailable_and_used_again_when_it_is
         server.kill()
         await settled()
         assert await server.gateway.ping_hosts() == [False]
-        asked = server.gateway.ask(refs.user(alice.id), m.GetMe(), alice.caller, deadline_s=2.0)
+        asked = server.gateway.ask(
+            addresses.user(alice.id), m.GetMe(), alice.caller, deadline_s=2.0
+        )
         assert await refused(asked) == "unavailable"
         assert await refused(server.call(alice, m.GetDialogs())) == "unavailable"
         server.start()

@@ -12,7 +12,8 @@ import httpx2
 import msgspec
 from blake3 import blake3
 
-from actors import messages as i
+from actors import addresses
+from actors.handle.messages import NewAccount
 from api import limits
 from api import methods as m
 from api import types as t
@@ -24,7 +25,6 @@ from fronts.files.http import MediaHttp
 from fronts.files.service import MediaService
 from fronts.tokens import new_token
 from media.look import Look
-from runtime import refs
 from runtime.refs import EXEMPT, Caller
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.town import declared
@@ -91,8 +91,8 @@ class Person:
         self.desk = desk
         user_id, session_id = desk.town.rng.randrange(1, 2**48), desk.town.rng.randrange(1, 2**53)
         self.token, hashed = new_token(user_id, session_id)
-        account = i.NewAccount(user_id, session_id, username, username, "hash", hashed, "test")
-        desk.town.ask(refs.username(username), account)
+        account = NewAccount(user_id, session_id, username, username, "hash", hashed, "test")
+        desk.town.ask(addresses.username(username), account)
         self.caller = Caller(user_id, session_id)
 
     def ask(self, verb: str, path: str, **options: Any) -> httpx2.Response:

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from actors import messages as i
-from actors.file import HEAD
-from actors.uploads import DISCARDED
+from actors import addresses
+from actors.file.messages import MayDelete
+from actors.file.turns import HEAD
+from actors.user.messages import BytesDiscarded, KeepFile
+from actors.user.uploads import DISCARDED
 from api import limits
 from api import methods as m
 from api.errors import ApiError
 from api.files import text_of
 from api.types import PartRange
 from media.look import Look
-from runtime import refs
 from tests.unit.actors.rows import pass_time, rows_of
 from tests.unit.media.desk import Desk, hash_of
 from tests.unit.media.test_http import code, refused
@@ -26,7 +27,7 @@ DAY_MS = 24 * 3600 * 1000
 
 
 def may_delete(desk: Desk, file_id: str) -> bool:
-    answer = desk.town.ask(refs.file(file_id), i.MayDelete())
+    answer = desk.town.ask(addresses.file(file_id), MayDelete())
     return bool(answer["condemned"] if isinstance(answer, dict) else answer[0])
 
 
@@ -65,7 +66,7 @@ def test_a_small_picture_is_told_apart(desk: Desk) -> None:
     assert media.thumb is not None
     desk.town.settle()
     for file_id, kind in ((media.file_id, "photo"), (media.thumb.file_id, "thumb")):
-        head = HEAD.get(rows_of(desk.town, refs.file(file_id)), None)
+        head = HEAD.get(rows_of(desk.town, addresses.file(file_id)), None)
         assert head is not None
         assert head.kind == kind
 
@@ -143,7 +144,7 @@ def test_it_ends_with_the_grace_period(desk: Desk, small_room: None) -> None:
     assert has_room_for(desk, 80)
     begin_and_send(desk, 1)
     desk.alice.call(m.CancelUpload(7))
-    user = rows_of(desk.town, refs.user(desk.alice.caller.user_id))
+    user = rows_of(desk.town, addresses.user(desk.alice.caller.user_id))
     assert [row.bytes for _, row in DISCARDED.scan(user, limit=9)] == [20, 1], "the old one is gone"
 
 
@@ -161,8 +162,8 @@ def test_parts_that_are_sent_again_count(desk: Desk, small_room: None) -> None:
     for _ in range(2):
         done = desk.alice.call(m.FinishUpload(7, hash_of(b"\x02" * 20)))
         assert has_room_for(desk, 40)
-    at_once = i.KeepFile(7, done.media, done.media.file_id, spare=20)
-    desk.town.ask(refs.user(desk.alice.caller.user_id), at_once, desk.alice.caller)
+    at_once = KeepFile(7, done.media, done.media.file_id, spare=20)
+    desk.town.ask(addresses.user(desk.alice.caller.user_id), at_once, desk.alice.caller)
     assert has_room_for(desk, 40), "two calls of finish count once"
 
 
@@ -202,7 +203,7 @@ def test_what_was_stored_in_vain_counts(
     async def put_and_cancel(name: bytes, data: bytes) -> None:
         await put(name, data)
         await desk.town.gateway.ask(
-            refs.user(desk.alice.caller.user_id), m.CancelUpload(7), desk.alice.caller
+            addresses.user(desk.alice.caller.user_id), m.CancelUpload(7), desk.alice.caller
         )
 
     monkeypatch.setattr(desk.chunks, "put", put_and_cancel)
@@ -223,7 +224,7 @@ def test_what_was_stored_in_vain_counts(
     ask = desk.town.gateway.ask
 
     async def half_down(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
-        if isinstance(message, i.KeepFile):
+        if isinstance(message, KeepFile):
             raise ApiError("unavailable")
         return await ask(ref, message, *args, **more)
 
@@ -240,9 +241,9 @@ def test_the_reason_is_told_also_where_nothing_can_be_counted(
     ask = desk.town.gateway.ask
 
     async def half_down(ref: Any, message: Any, *args: Any, **more: Any) -> bytes:
-        if isinstance(message, i.BytesDiscarded):
+        if isinstance(message, BytesDiscarded):
             raise ApiError("unavailable")
-        if isinstance(message, i.KeepFile):
+        if isinstance(message, KeepFile):
             raise ApiError("quota_exceeded")
         return await ask(ref, message, *args, **more)
 

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors import messages as i
+from actors import addresses
+from actors.user.messages import KeepFile
 from api import limits
 from api import methods as m
 from api.addresses import Callers, parse
@@ -30,7 +31,6 @@ from api.visible import as_line, is_visible
 from fronts.files.conditions import part_of
 from fronts.files.service import shown_name
 from media.look import Look
-from runtime import refs
 from tests.profile import tries
 from tests.unit.media.desk import Desk, Person, hash_of, id_of, parts_of
 from tests.unit.runtime.fake_time import idle
@@ -177,8 +177,8 @@ def test_an_upload_becomes_one_file(desk: Desk) -> None:
     desk.alice.call(m.BeginUpload(7, 5))
     desk.alice.put(7, 0, b"12345")
     first = desk.alice.call(m.FinishUpload(7, hash_of(b"12345")))
-    late = i.KeepFile(7, replace(first.media, file_id=hash_of(b"67890")), hash_of(b"67890"))
-    user = refs.user(desk.alice.caller.user_id)
+    late = KeepFile(7, replace(first.media, file_id=hash_of(b"67890")), hash_of(b"67890"))
+    user = addresses.user(desk.alice.caller.user_id)
     assert refused(lambda: desk.town.ask(user, late, desk.alice.caller)) == "hash_mismatch"
 
 
@@ -189,8 +189,8 @@ def test_an_upload_that_took_the_id_of_another_is_not_finished_as_that(desk: Des
     media = desk.alice.call(m.FinishUpload(3, hash_of(b"12345"))).media
     desk.alice.call(m.BeginUpload(7, 6))
     desk.alice.put(7, 0, b"67890a")
-    late = i.KeepFile(7, media, hash_of(b"12345"))
-    user = refs.user(desk.alice.caller.user_id)
+    late = KeepFile(7, media, hash_of(b"12345"))
+    user = addresses.user(desk.alice.caller.user_id)
     assert refused(lambda: desk.town.ask(user, late, desk.alice.caller)) == "hash_mismatch"
     assert desk.alice.call(m.FinishUpload(7, hash_of(b"67890a"))).media.size == 6
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from actors import chat as c
-from actors import messages as i
-from actors import user as u
-from actors.file import HEAD, REFERRERS
+from actors import addresses
+from actors.chat import state as c
+from actors.file.messages import FileReleased
+from actors.file.turns import HEAD, REFERRERS
+from actors.user import state as u
 from actors.verify import Report, verify
 from api import methods as m
 from api import types as t
@@ -169,7 +170,7 @@ def test_only_owner_and_admins_change_it(desk: Desk) -> None:
 
 def references(desk: Desk, file_id: str) -> dict[str, int]:
     desk.town.settle()
-    rows = rows_of(desk.town, refs.file(file_id))
+    rows = rows_of(desk.town, addresses.file(file_id))
     found = {by: row.references for by, row in REFERRERS.scan(rows, limit=9)}
     head = HEAD.get(rows, None)
     assert head is not None
@@ -184,7 +185,7 @@ def test_a_picture_is_kept_as_long_as_it_is_one(desk: Desk) -> None:
     desk.alice.call(m.SetPhoto(ticket))
     desk.alice.call(m.SetChatPhoto(group, ticket))
     desk.alice.send(group, ticket)
-    mark = refs.user_mark(desk.alice.caller.user_id)
+    mark = addresses.user_mark(desk.alice.caller.user_id)
     for file_id in files:
         assert references(desk, file_id) == {mark: 1, group: 2}
     assert verified(desk).clean
@@ -222,9 +223,9 @@ def test_what_was_never_referred_to_is_not_released(desk: Desk) -> None:
     file_id = desk.alice.upload(b"a file").media.file_id
     desk.alice.send(desk.chat, desk.alice.upload(b"a file").ticket)
     desk.town.settle()
-    desk.town.post(refs.file(file_id), i.FileReleased("g9"))
+    desk.town.post(addresses.file(file_id), FileReleased("g9"))
     assert references(desk, file_id) == {desk.chat: 1}
-    desk.town.post(refs.file(hash_of(b"unknown")), i.FileReleased("g9"))
+    desk.town.post(addresses.file(hash_of(b"unknown")), FileReleased("g9"))
     desk.town.settle()
     assert not any(engine.failures for engine in desk.town.engines.values())
     assert verified(desk).clean
@@ -234,7 +235,7 @@ def test_what_was_never_referred_to_is_not_released(desk: Desk) -> None:
 
 
 def lose_reference(desk: Desk, by: str) -> None:
-    ref = refs.file(hash_of(b"a face"))
+    ref = addresses.file(hash_of(b"a face"))
     partition = desk.town.placement.partition(ref)
     rows = rows_of(desk.town, ref)
     head = HEAD.get(rows, None)
@@ -254,7 +255,7 @@ def test_verification_knows_of_pictures(desk: Desk, of_group: bool) -> None:
     ticket = picture(desk, desk.alice)
     desk.alice.call(m.SetChatPhoto(group, ticket) if of_group else m.SetPhoto(ticket))
     assert verified(desk).clean
-    by = group if of_group else refs.user_mark(desk.alice.caller.user_id)
+    by = group if of_group else addresses.user_mark(desk.alice.caller.user_id)
     lose_reference(desk, by)
     (finding,) = verified(desk).findings
     what = f"chat/{group}" if of_group else f"user/{desk.alice.caller.user_id}"
@@ -262,8 +263,8 @@ def test_verification_knows_of_pictures(desk: Desk, of_group: bool) -> None:
 
 
 DAMAGED: dict[str, Callable[[Desk, str], tuple[refs.ActorRef, int]]] = {
-    "user": lambda desk, group: (refs.user(desk.alice.caller.user_id), u.PHOTO.number),
-    "chat": lambda desk, group: (refs.chat(group), c.PHOTO.number),
+    "user": lambda desk, group: (addresses.user(desk.alice.caller.user_id), u.PHOTO.number),
+    "chat": lambda desk, group: (addresses.chat(group), c.PHOTO.number),
 }
 
 

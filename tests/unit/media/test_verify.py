@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from actors import chat as c
-from actors import file as f
-from actors import uploads as up
-from actors import user as u
+from actors import addresses
+from actors.chat import state as c
+from actors.file import turns as f
+from actors.user import state as u
+from actors.user import uploads as up
 from actors.verify import Report, verify
 from api import methods as m
-from runtime import refs
 from runtime.refs import KINDS, ActorRef
 from runtime.rows import Table
 from storage.keys import actor_prefix
@@ -33,9 +33,9 @@ class Used:
         desk.alice.call(m.BeginUpload(7, 5))
         desk.alice.put(7, 0, b"12345")
         desk.town.settle()
-        self.user = refs.user(desk.alice.caller.user_id)
-        self.chat = refs.chat(desk.chat)
-        self.file = refs.file(finished.media.file_id)
+        self.user = addresses.user(desk.alice.caller.user_id)
+        self.chat = addresses.chat(desk.chat)
+        self.file = addresses.file(finished.media.file_id)
         self.sources = desk.town.stored()
 
     def verify(self) -> Report:

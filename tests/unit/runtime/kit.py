@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Union
 import msgspec
 from msgspec import Struct
 
-from actors.messages import Arrived, Copied, Dedicate
 from api.errors import ApiError
 from runtime import wire
 from runtime.engine import Engine
 from runtime.kind import Kind
 from runtime.layers import Layer
+from runtime.messages import Arrived, Copied, Dedicate
 from runtime.placement import Placement
 from runtime.refs import NOBODY, ActorRef, Caller
 from runtime.rows import U64, Table, View, head_table

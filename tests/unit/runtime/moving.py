@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Dedicate
 from runtime import wire
 from runtime.engine import Engine
+from runtime.messages import Dedicate
 from runtime.refs import NOBODY, ActorRef
 from runtime.wire import MOVED, REFUSE, REPLY, Out, Request
 from storage.memory import MemoryStore

@@ -6,9 +6,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from actors.messages import Dedicate
 from api.errors import ApiError
 from runtime import moves, residence
+from runtime.messages import Dedicate
 from runtime.moves import AGAIN_MS, FREEZE_MS_MAX
 from runtime.placement import MOVED_BASE, own_partition
 from runtime.refs import ActorRef

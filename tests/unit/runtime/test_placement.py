@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors import addresses
 from runtime import placement as module
-from runtime import refs
 from runtime.placement import DEDICATED_BASE, MOVED_BASE, Placement, own_partition
 from runtime.refs import ActorRef, partition_of
 
@@ -28,7 +28,7 @@ def test_hosts_stay_what_they_are() -> None:
     placement = Placement(8, 3)
     assert placement.pooled_hosts() == ["host-0", "host-1", "host-2"]
     assert placement.led_by("host-1") == [1, 4, 7]
-    assert placement.partition(refs.user(1)) == partition_of(refs.user(1), 8)
+    assert placement.partition(addresses.user(1)) == partition_of(addresses.user(1), 8)
 
 
 def test_more_hosts_than_partitions_are_refused() -> None:
@@ -38,22 +38,22 @@ def test_more_hosts_than_partitions_are_refused() -> None:
 
 def test_a_dedicated_kind_has_a_host_per_actor() -> None:
     placement = Placement(8, 2, ("chat",))
-    chats = [refs.chat(f"g{number}") for number in range(1, 200)]
+    chats = [addresses.chat(f"g{number}") for number in range(1, 200)]
     partitions = [placement.partition(chat) for chat in chats]
     assert len(set(partitions)) == len(chats)
     assert min(partitions) >= DEDICATED_BASE
     for partition in partitions:
         assert placement.led_by(placement.host(partition)) == [partition]
-    user = refs.user(1)
+    user = addresses.user(1)
     assert placement.partition(user) == partition_of(user, 8), "the others stay pooled"
 
 
 def test_dedicated_sessions_leave_their_users_partition() -> None:
     placement = Placement(8, 1, ("session",))
-    sessions = [placement.partition(refs.session(5, number)) for number in range(1, 50)]
+    sessions = [placement.partition(addresses.session(5, number)) for number in range(1, 50)]
     assert len(set(sessions)) == 49
     assert min(sessions) >= DEDICATED_BASE
-    assert placement.partition(refs.user(5)) < 8
+    assert placement.partition(addresses.user(5)) < 8
 
 
 def test_what_is_learned_is_found_and_of_too_much_the_oldest_is_forgotten(
@@ -61,7 +61,7 @@ def test_what_is_learned_is_found_and_of_too_much_the_oldest_is_forgotten(
 ) -> None:
     monkeypatch.setattr(module, "LEARNED_MAX", 2)
     placement = Placement(8, 1)
-    chats = [refs.chat(f"g{number}") for number in range(1, 4)]
+    chats = [addresses.chat(f"g{number}") for number in range(1, 4)]
     owns = [own_partition(chat) for chat in chats]
     assert min(owns) >= MOVED_BASE > DEDICATED_BASE + (1 << 40) - 1
     assert [placement.learn(*both) for both in zip(chats, owns, strict=True)] == [True] * 3
@@ -74,15 +74,15 @@ def test_what_is_learned_is_found_and_of_too_much_the_oldest_is_forgotten(
 
 def test_a_single_actor_can_be_dedicated() -> None:
     placement = Placement(8, 1, ("chat/g7",))
-    assert placement.partition(refs.chat("g7")) >= DEDICATED_BASE
-    assert placement.partition(refs.chat("g8")) < 8
+    assert placement.partition(addresses.chat("g7")) >= DEDICATED_BASE
+    assert placement.partition(addresses.chat("g8")) < 8
     assert placement.partition(ActorRef("handle", "g7")) < 8
 
 
 def test_dedicated_hosts_stay_what_they_are() -> None:
     placement = Placement(64, 1, ("chat", "session"))
-    assert placement.host(placement.partition(refs.chat("g7"))) == "dedicated-129f6ebd797"
-    assert placement.host(placement.partition(refs.session(1, 2))) == "dedicated-1298e39ccc4"
+    assert placement.host(placement.partition(addresses.chat("g7"))) == "dedicated-129f6ebd797"
+    assert placement.host(placement.partition(addresses.session(1, 2))) == "dedicated-1298e39ccc4"
 
 
 def test_only_a_pool_of_one_host_is_alone() -> None:

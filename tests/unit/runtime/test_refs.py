@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import refs
+from actors import addresses
 from runtime.refs import KIND_NAMES, KINDS, MAX_ID, NOBODY, ActorRef, Caller, partition_of
 from storage.keys import actor_prefix, split_key
 
@@ -54,13 +54,13 @@ def test_the_rows_of_two_actors_are_apart(one: ActorRef, other: ActorRef) -> Non
 
 
 GOLDEN = [
-    (refs.user(1), 59, 71),
-    (refs.user(MAX_ID), 6, 82),
-    (refs.session(1, 99), 59, 71),
-    (refs.session(MAX_ID, 1), 6, 82),
-    (refs.chat("p1-2"), 47, 87),
-    (refs.chat("g1234567890"), 61, 25),
-    (refs.username("Alice"), 10, 58),
+    (addresses.user(1), 59, 71),
+    (addresses.user(MAX_ID), 6, 82),
+    (addresses.session(1, 99), 59, 71),
+    (addresses.session(MAX_ID, 1), 6, 82),
+    (addresses.chat("p1-2"), 47, 87),
+    (addresses.chat("g1234567890"), 61, 25),
+    (addresses.username("Alice"), 10, 58),
     (ActorRef("throttle", "address:127.0.0.1"), 25, 41),
     (ActorRef("invitation", "aBc-_09"), 13, 29),
 ]
@@ -77,45 +77,49 @@ def test_partitions_stay_what_they_are(ref: ActorRef, of_64: int, of_100: int) -
 def test_a_user_and_the_users_sessions_share_a_partition(
     user_id: int, session_id: int, partitions: int
 ) -> None:
-    home = partition_of(refs.user(user_id), partitions)
-    assert partition_of(refs.session(user_id, session_id), partitions) == home
+    home = partition_of(addresses.user(user_id), partitions)
+    assert partition_of(addresses.session(user_id, session_id), partitions) == home
     assert 0 <= home < partitions
 
 
 def test_actors_are_spread_evenly() -> None:
     counts = [0] * 64
     for number in range(64_000):
-        counts[partition_of(refs.user(number), 64)] += 1
+        counts[partition_of(addresses.user(number), 64)] += 1
     assert 800 < min(counts) <= max(counts) < 1_200
 
 
 def test_case_does_not_tell_user_names_apart() -> None:
-    assert refs.username("Alice") == refs.username("ALICE") == ActorRef("handle", "username:alice")
+    assert (
+        addresses.username("Alice")
+        == addresses.username("ALICE")
+        == ActorRef("handle", "username:alice")
+    )
 
 
 @given(IDS, IDS)
 def test_two_users_have_one_private_chat(a: int, b: int) -> None:
-    chat_id = refs.private_chat_id(a, b)
-    assert chat_id == refs.private_chat_id(b, a)
-    assert refs.private_peers(chat_id) == (min(a, b), max(a, b))
+    chat_id = addresses.private_chat_id(a, b)
+    assert chat_id == addresses.private_chat_id(b, a)
+    assert addresses.private_peers(chat_id) == (min(a, b), max(a, b))
 
 
 def test_only_the_normal_form_is_a_private_chat() -> None:
-    assert refs.private_peers("p1-2") == (1, 2)
-    assert refs.private_peers("p3-3") == (3, 3)
-    assert refs.private_peers("p2-1") is None
-    assert refs.private_peers(f"p1-{MAX_ID + 1}") is None
-    assert refs.private_peers("g12") is None
+    assert addresses.private_peers("p1-2") == (1, 2)
+    assert addresses.private_peers("p3-3") == (3, 3)
+    assert addresses.private_peers("p2-1") is None
+    assert addresses.private_peers(f"p1-{MAX_ID + 1}") is None
+    assert addresses.private_peers("g12") is None
 
 
 def test_ids_of_groups_stay_what_they_are() -> None:
     """A call that is repeated after an upgrade must meet the group that it made."""
-    assert refs.group_id(1, 2) == "g577760666376909"
-    assert refs.group_id(2, 1) == "g441192544928533"
+    assert addresses.group_id(1, 2) == "g577760666376909"
+    assert addresses.group_id(2, 1) == "g441192544928533"
 
 
 @given(IDS, IDS)
 def test_the_id_of_a_group_is_one_that_clients_can_say(creator: int, random_id: int) -> None:
-    made = refs.group_id(creator, random_id)
+    made = addresses.group_id(creator, random_id)
     assert made[0] == "g"
     assert 1 <= int(made[1:]) <= MAX_ID

@@ -12,9 +12,11 @@ from unittest.mock import patch
 import pytest
 from msgspec.structs import replace
 
-from actors import chat, chat_reads, handle
-from actors.handle import Handle
-from actors.user import User
+from actors.chat import reads as chat_reads
+from actors.chat import state as chat
+from actors.handle import turns as handle
+from actors.handle.turns import Handle
+from actors.user.state import User
 from api import types as t
 from api.methods import MarkRead
 from fronts.connection import Connection

@@ -1,4 +1,4 @@
-"""What can be read of a chat. Part of the chat actor (see `actors.chat`).
+"""What can be read of a chat. Part of the chat actor (see `actors.chat.state`).
 
 One gate mediates every read: a member reads from the message with which they joined; a past member
 reads up to the message with which they left; to anybody else the chat does not exist.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from actors.chat import (
+from actors.chat.messages import GetOverview, Overview
+from actors.chat.state import (
     HEAD,
     MEMBERS,
     MESSAGES,
@@ -21,7 +22,6 @@ from actors.chat import (
     shown,
     view_of,
 )
-from actors.messages import GetOverview, Overview
 from api import types as t
 from api.errors import ApiError
 from api.methods import GetChat, GetHistory, GetMessages

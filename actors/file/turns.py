@@ -12,10 +12,11 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.messages import Condemned, FileDeleted, FileKept, FileReferred, FileReleased, MayDelete
+from actors import addresses
+from actors.file.messages import Condemned, FileKept, FileReferred, FileReleased, MayDelete
+from actors.user.messages import FileDeleted
 from api import limits
 from api import types as t
-from runtime import refs
 from runtime.kind import Kind
 from runtime.rows import TEXT, U64, Table, View, head_table
 from runtime.turn import Turn
@@ -35,7 +36,7 @@ class FileHead(Struct, frozen=True, array_like=True):
 
 
 class ReferrerRow(Struct, frozen=True, array_like=True):
-    """Of a chat, or of a user (`refs.user_mark`): how often it refers to the file."""
+    """Of a chat, or of a user (`addresses.user_mark`): how often it refers to the file."""
 
     references: int = 0
 
@@ -109,7 +110,7 @@ def may_delete(state: File, message: MayDelete, turn: Turn) -> Condemned:
     keepers = KEEPERS.scan(turn, limit=KEEPERS_STEP)
     for user_id, row in keepers:
         KEEPERS.delete(turn, user_id)
-        turn.send(refs.user(user_id), FileDeleted(state.id, row.kept_ms))
+        turn.send(addresses.user(user_id), FileDeleted(state.id, row.kept_ms))
     if len(keepers) == KEEPERS_STEP:
         return Condemned(False)  # there may be more of them: ask again
     HEAD.delete(turn, None)

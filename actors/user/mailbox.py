@@ -1,29 +1,28 @@
 """What chats tell a user: new messages and marks, and what the user's devices confirm.
 
-Part of the user actor (see `actors.user`).
+Part of the user actor (see `actors.user.state`).
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors.messages import (
+from actors import addresses
+from actors.chat.messages import Joined, MarkDelivered
+from actors.user.messages import (
     CountUnread,
     Invite,
-    Joined,
     MailEntry,
-    MarkDelivered,
     MarksChanged,
     NewMessage,
     Received,
     SentBefore,
 )
-from actors.user import BLOCKED, MAILBOX, User, user
+from actors.user.state import BLOCKED, MAILBOX, User, user
 from api import types as t
 from api.errors import ApiError
 from api.frames import encode as to_json
 from api.frames import own_update
-from runtime import refs
 from runtime.turn import Turn
 
 RECEIVED_STEP = 1_000
@@ -116,7 +115,7 @@ def received(state: User, message: Received, turn: Turn) -> None:
         delivered[chat_id] = max(max_id, delivered.get(chat_id, 0))
     state.put(turn, replace(head, delivered_pts=pts))
     for chat_id, max_id in delivered.items():
-        turn.send(refs.chat(chat_id), MarkDelivered(state.id, max_id))
+        turn.send(addresses.chat(chat_id), MarkDelivered(state.id, max_id))
     if pts < message.pts:
         turn.send(turn.ref, message)
 
@@ -126,4 +125,6 @@ def invite(state: User, message: Invite, turn: Turn) -> None:
     state.access()
     if BLOCKED.get(turn, message.by) is not None:
         raise ApiError("blocked", "this user does not let you add them to groups")
-    turn.send(refs.chat(message.chat_id), Joined(state.id, message.by, message.paid), answer=True)
+    turn.send(
+        addresses.chat(message.chat_id), Joined(state.id, message.by, message.paid), answer=True
+    )

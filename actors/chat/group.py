@@ -1,18 +1,19 @@
 """Membership of groups: create, add, remove, leave, rename, picture, owner and admins.
 
-Part of the chat actor (see `actors.chat`). Every change is a service message in the log, so all
-members see all changes in one order. Adding somebody takes three turns: the group checks the right
-to add, the user exists and does not block, the group takes them in.
+Every change is a service message in the log, so all members see all changes in one order. Adding
+somebody takes three turns: the group checks the right to add, the user exists and does not block,
+the group takes them in.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors import flood
-from actors.chat import ACTS, PHOTO, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
-from actors.messages import Invite, Joined, MarksChanged
-from actors.photos import exchange
+from actors import addresses, flood
+from actors.chat.messages import Joined
+from actors.chat.state import ACTS, PHOTO, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
+from actors.user.messages import Invite, MarksChanged
+from actors.user.photo import exchange
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -26,7 +27,6 @@ from api.methods import (
     SetChatPhoto,
     TransferOwnership,
 )
-from runtime import refs
 from runtime.turn import Turn
 
 
@@ -90,7 +90,7 @@ def create(
     state.put_member(turn, creator, MemberRow("owner", turn.date_ms, 1))
     _note(state, turn, creator, "group_created", text=message.title)
     for user_id in others:
-        turn.send(refs.user(user_id), Invite(state.id, creator, paid=True))
+        turn.send(addresses.user(user_id), Invite(state.id, creator, paid=True))
     return view_of(state, turn)
 
 
@@ -101,7 +101,7 @@ def add(state: Chat, message: AddMember, turn: Turn) -> t.Ok | None:
         return t.Ok()
     _room(state)
     invite = Invite(state.id, turn.caller.user_id)
-    turn.send(refs.user(message.user_id), invite, answer=True)
+    turn.send(addresses.user(message.user_id), invite, answer=True)
     return None
 
 
@@ -155,7 +155,7 @@ def _take_out(
     left = replace(row, role="member", left_id=last_id, title=head.title)
     state.put_member(turn, user_id, left)
     _note(state, turn, turn.caller.user_id, kind, user_id, gone=user_id)
-    turn.send(refs.user(user_id), MarksChanged(state.id, "read_inbox", last_id, user_id))
+    turn.send(addresses.user(user_id), MarksChanged(state.id, "read_inbox", last_id, user_id))
 
 
 @chat.on(RenameGroup)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from actors.chat import (
+from actors.chat.state import (
     ALBUMS,
     HEAD,
     MEMBERS,

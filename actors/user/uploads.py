@@ -1,4 +1,4 @@
-"""A user's uploads and the room that their files take: handlers of `actors.user`.
+"""A user's uploads and the room that their files take: handlers of `actors.user.state`.
 
 An upload belongs to its user, who alone can add to it. What is stored of it is a row for each part;
 the bytes are chunks in the media pool (`media`), which are there before the row is. It is
@@ -17,14 +17,14 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors import flood
-from actors.messages import (
+from actors import addresses, flood
+from actors.file.messages import FileKept
+from actors.user.messages import (
     BytesDiscarded,
     ExpectFile,
     ExpectParts,
     ExpireUploads,
     FileDeleted,
-    FileKept,
     GetParts,
     KeepFile,
     Parts,
@@ -32,13 +32,12 @@ from actors.messages import (
     PartsStored,
     UserSpent,
 )
-from actors.user import HEAD, User, user
+from actors.user.state import HEAD, User, user
 from api import limits
 from api import types as t
 from api.errors import ApiError
 from api.files import HASH_BYTES, file_id, part_bytes, part_count, text_of
 from api.methods import BeginUpload, CancelUpload, GetUpload
-from runtime import refs
 from runtime.rows import TEXT, U64, U64_PAIR, Table, View
 from runtime.turn import Turn
 
@@ -281,7 +280,7 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
     for kept_id, size in sizes.items():
         own = kept_id == media.file_id
         kept = FileKept(state.id, size, media.kind if own else THUMB, turn.now_ms)
-        turn.send(refs.file(kept_id), kept, answer=own)
+        turn.send(addresses.file(kept_id), kept, answer=own)
 
 
 @user.on(CancelUpload)

@@ -15,7 +15,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.messages import (
+from actors import addresses
+from actors.session.messages import (
     Attach,
     Checked,
     CheckToken,
@@ -23,20 +24,15 @@ from actors.messages import (
     Detach,
     EndThisSession,
     ExpireSession,
-    ForgetSession,
     KeepAlive,
-    Received,
-    SessionOffline,
-    SessionOnline,
-    SessionUsed,
     TokenUsed,
 )
+from actors.user.messages import ForgetSession, Received, SessionOffline, SessionOnline, SessionUsed
 from api import limits
 from api import types as t
 from api.errors import ApiError
 from api.frames import Close
 from api.methods import Ack
-from runtime import refs
 from runtime.kind import Kind
 from runtime.rows import View, head_table
 from runtime.turn import Turn
@@ -116,7 +112,7 @@ def check(view: View, message: CheckToken) -> Checked:
 @session.on(TokenUsed)
 def used(state: Session, message: TokenUsed, turn: Turn) -> None:
     if not turn.volatile and state.used(turn, USED_STEP_MS):
-        turn.tell(refs.user(state.user_id), SessionUsed(state.session_id))
+        turn.tell(addresses.user(state.user_id), SessionUsed(state.session_id))
 
 
 def _online(state: Session, turn: Turn) -> SessionOnline:
@@ -139,7 +135,7 @@ def attach(state: Session, message: Attach, turn: Turn) -> None:
     _access(state.head, message.token_hash)
     state.used(turn)
     _connect(turn, message.front, message.connection)
-    turn.send(refs.user(state.user_id), _online(state, turn), answer=True)
+    turn.send(addresses.user(state.user_id), _online(state, turn), answer=True)
 
 
 @session.on(KeepAlive)
@@ -151,7 +147,7 @@ def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
         return
     state.used(turn)
     _connect(turn, message.front, message.connection)
-    turn.send(refs.user(state.user_id), _online(state, turn), answer=True)
+    turn.send(addresses.user(state.user_id), _online(state, turn), answer=True)
 
 
 @session.on(Detach)
@@ -159,7 +155,7 @@ def detach(state: Session, message: Detach, turn: Turn) -> None:
     if turn.volatile.pop((message.front, message.connection), None) is None:
         return
     state.used(turn, 0 if not turn.volatile else ACTIVE_STEP_MS)
-    owner = refs.user(state.user_id)
+    owner = addresses.user(state.user_id)
     if turn.volatile:
         turn.tell(owner, _online(state, turn))
     else:
@@ -169,7 +165,7 @@ def detach(state: Session, message: Detach, turn: Turn) -> None:
 @session.on(Ack)
 def acknowledge(state: Session, message: Ack, turn: Turn) -> t.Ok:
     if state.head is not None:
-        turn.send(refs.user(state.user_id), Received(message.pts))
+        turn.send(addresses.user(state.user_id), Received(message.pts))
     return t.Ok()
 
 
@@ -184,7 +180,7 @@ def end(state: Session, message: EndThisSession, turn: Turn) -> None:
         turn.close(front, connection, Close.SESSION_ENDED)
     if turn.volatile:
         turn.volatile.clear()
-        turn.send(refs.user(state.user_id), SessionOffline(state.session_id))
+        turn.send(addresses.user(state.user_id), SessionOffline(state.session_id))
 
 
 @session.on(ExpireSession)
@@ -193,6 +189,6 @@ def expire(state: Session, message: ExpireSession, turn: Turn) -> None:
         return
     last_ms = turn.now_ms if turn.volatile else state.head.active_ms
     if turn.now_ms - last_ms >= IDLE_MS_MAX:
-        turn.send(refs.user(state.user_id), ForgetSession(state.session_id))
+        turn.send(addresses.user(state.user_id), ForgetSession(state.session_id))
     else:
         turn.set_timer("expire", last_ms + IDLE_MS_MAX, ExpireSession())

@@ -1,4 +1,4 @@
-"""What can be read of a user. Part of the user actor (see `actors.user`).
+"""What can be read of a user. Part of the user actor (see `actors.user.state`).
 
 Reads run on committed rows. The gateway completes what lies in other actors: the texts of messages
 in a difference and in the list of dialogs.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from heapq import nlargest
 
-from actors.messages import Credentials, GetCredentials, GetProfile, MailSlice
-from actors.user import (
+from actors import addresses
+from actors.user.messages import Credentials, GetCredentials, GetProfile, MailSlice
+from actors.user.state import (
     BLOCKED,
     CONTACTS,
     DIALOGS,
@@ -34,7 +35,6 @@ from api.methods import (
     GetSessions,
     GetState,
 )
-from runtime import refs
 from runtime.rows import View
 
 
@@ -108,7 +108,7 @@ def dialogs(view: View, message: GetDialogs) -> t.Dialogs:
     page = [
         t.Dialog(
             chat_id,
-            refs.chat_kind(chat_id),
+            addresses.chat_kind(chat_id),
             row.top_id,
             row.top_date_ms,
             row.unread,

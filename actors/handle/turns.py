@@ -12,19 +12,18 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.messages import (
-    Claimed,
+from actors import addresses
+from actors.handle.messages import (
     ClaimUsername,
-    CreateUser,
     Holder,
     LookUp,
     NewAccount,
     RefuseAccount,
     ReleaseHandle,
-    ReturnUse,
 )
+from actors.invitation.messages import ReturnUse
+from actors.user.messages import Claimed, CreateUser
 from api.errors import ApiError
-from runtime import refs
 from runtime.kind import Kind
 from runtime.refs import ActorRef
 from runtime.rows import View, head_table
@@ -77,7 +76,7 @@ def new_account(state: Handle, message: NewAccount, turn: Turn) -> None:
             refuse_account(state, RefuseAccount(message, "username_taken"), turn)
             return
         claim = state.claim(message.user_id, turn)
-    turn.send(refs.user(message.user_id), CreateUser(message, claim), answer=True)
+    turn.send(addresses.user(message.user_id), CreateUser(message, claim), answer=True)
 
 
 @handle.on(RefuseAccount)
@@ -94,7 +93,7 @@ def refuse_account(state: Handle, message: RefuseAccount, turn: Turn) -> None:
 @handle.on(ClaimUsername)
 def claim_username(state: Handle, message: ClaimUsername, turn: Turn) -> None:
     claim = state.claim(turn.caller.user_id, turn)
-    turn.send(refs.user(turn.caller.user_id), Claimed(message.username, claim), answer=True)
+    turn.send(addresses.user(turn.caller.user_id), Claimed(message.username, claim), answer=True)
 
 
 @handle.on(ReleaseHandle)

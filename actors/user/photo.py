@@ -1,4 +1,4 @@
-"""Profile pictures: that of a user, here, and that of a group, in `actors.group`.
+"""Profile pictures: that of a user, here, and that of a group, in `actors.chat.group`.
 
 A picture is a file like others. As long as it is somebody's picture, its actor knows that it is
 referred to; one that is replaced is released, and deleted in time if nothing else has it.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from actors.messages import FileReferred, FileReleased
+from actors import addresses
+from actors.file.messages import FileReferred, FileReleased
 from actors.tickets import media_in
-from actors.user import PHOTO, User, profile, profile_changed, user
+from actors.user.people import profile_changed
+from actors.user.state import PHOTO, User, profile, user
 from api import types as t
 from api.errors import ApiError
 from api.methods import SetPhoto
-from runtime import refs
 from runtime.rows import Table
 from runtime.turn import Turn
 
@@ -32,10 +33,10 @@ def exchange(turn: Turn, table: Table[None, t.Media], mark: str, ticket: str) ->
     else:
         table.put(turn, None, new)
         for file_id in new.file_ids():
-            turn.send(refs.file(file_id), FileReferred(mark))
+            turn.send(addresses.file(file_id), FileReferred(mark))
     if old is not None:
         for file_id in old.file_ids():
-            turn.send(refs.file(file_id), FileReleased(mark))
+            turn.send(addresses.file(file_id), FileReleased(mark))
     return True
 
 
@@ -50,6 +51,6 @@ def _picture(ticket: str) -> t.Media:
 @user.on(SetPhoto)
 def set_photo(state: User, message: SetPhoto, turn: Turn) -> t.User:
     head = state.access()
-    if exchange(turn, PHOTO, refs.user_mark(state.id), message.media):
+    if exchange(turn, PHOTO, addresses.user_mark(state.id), message.media):
         return profile_changed(state, turn, head)
     return profile(turn, head)

@@ -1,15 +1,12 @@
-"""The rows of one user, and those of one session, handle, throttle or invitation."""
+"""What must be true of the rows of a user."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from actors import handle, invitation, session, throttle
-from actors.handle import HandleHead
-from actors.messages import MailEntry
-from actors.session import SessionHead
-from actors.uploads import DISCARDED, FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
-from actors.user import (
+from actors import addresses
+from actors.user.messages import MailEntry
+from actors.user.state import (
     BLOCKED,
     BUCKETS,
     CONTACTS,
@@ -25,11 +22,11 @@ from actors.user import (
     SessionRow,
     UserHead,
 )
+from actors.user.uploads import DISCARDED, FILES, PARTS, UPLOADS, FileRow, PartRow, UploadRow
 from actors.verify.report import Facts, Report, UserFacts
 from api import limits
 from api import types as t
 from api.files import part_bytes
-from runtime import refs
 from runtime.rows import Table
 
 
@@ -59,7 +56,7 @@ class UserCheck:
         self._top: dict[str, int] = {}
         self._facts = facts.users[key] = UserFacts()
         self._references = facts.references
-        self._mark = refs.user_mark(key)
+        self._mark = addresses.user_mark(key)
 
     def row(self, key: Any, row: Any) -> None:
         if isinstance(row, UserHead):
@@ -122,61 +119,3 @@ class UserCheck:
 
     def _tell(self, what: str) -> None:
         self._report.add(self._where, what)
-
-
-class SessionCheck:
-    """Fed with the head."""
-
-    tables: tuple[Table[Any, Any], ...] = (session.HEAD,)
-
-    def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
-        user_id, _, session_id = key.partition(".")
-        self._key = (int(user_id), int(session_id))
-        self._facts = facts
-        self._report = report
-
-    def row(self, key: Any, row: SessionHead) -> None:
-        self._facts.sessions.add(self._key)
-        self._report.counts["sessions"] += 1
-
-    def end(self) -> None:
-        """There is nothing more to check."""
-
-
-class HandleCheck:
-    """Fed with the head."""
-
-    tables: tuple[Table[Any, Any], ...] = (handle.HEAD,)
-
-    def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
-        self._name = key.removeprefix("username:")
-        self._facts = facts
-
-    def row(self, key: Any, row: HandleHead) -> None:
-        self._facts.holders[self._name] = row.user_id
-
-    def end(self) -> None:
-        """There is nothing more to check."""
-
-
-class PlainCheck:
-    """An actor whose rows only have to be readable."""
-
-    tables: tuple[Table[Any, Any], ...] = ()
-
-    def __init__(self, key: Any, where: str, facts: Facts, report: Report) -> None:
-        """Nothing is kept."""
-
-    def row(self, key: Any, row: Any) -> None:
-        """Reading it was the check."""
-
-    def end(self) -> None:
-        """There is nothing more to check."""
-
-
-class ThrottleCheck(PlainCheck):
-    tables = (throttle.HEAD, throttle.BUCKETS)
-
-
-class InvitationCheck(PlainCheck):
-    tables = (invitation.HEAD, invitation.USES)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.messages import MakeInvitation, ReturnUse, UseInvitation
+from actors import addresses
+from actors.invitation.messages import MakeInvitation, ReturnUse, UseInvitation
 from api import types as t
 from api.errors import ApiError
-from runtime import refs
 from runtime.kind import Kind
 from runtime.rows import U64, Table, View, head_table
 from runtime.turn import Turn
@@ -63,7 +63,7 @@ def use(state: Invitation, message: UseInvitation, turn: Turn) -> None:
         USES.put(turn, account.user_id, Use(turn.date_ms))
     else:
         raise ApiError("invitation_invalid")
-    turn.send(refs.username(account.username), account, answer=True)
+    turn.send(addresses.username(account.username), account, answer=True)
 
 
 @invitation.on(ReturnUse)

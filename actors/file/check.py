@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.file import HEAD, KEEPERS, REFERRERS, FileHead, ReferrerRow
+from actors.file.turns import HEAD, KEEPERS, REFERRERS, FileHead, ReferrerRow
 from actors.verify.report import Chunks, Facts, Report
 from api.files import name_in, part_count, split
 from runtime.rows import Table

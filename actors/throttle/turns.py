@@ -20,21 +20,20 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from actors import flood
-from actors.messages import (
+from actors import addresses, flood
+from actors.charges import Charges
+from actors.throttle.messages import (
     Admit,
-    Charges,
     FadeThrottle,
     NetworkSpend,
     NetworkUnspent,
     TrySucceeded,
     TryUnchecked,
-    Unspent,
     Verdict,
 )
+from actors.user.messages import Unspent
 from api import limits
 from api import types as t
-from runtime import refs
 from runtime.kind import Kind
 from runtime.rows import TEXT, Table, View, head_table
 from runtime.turn import Turn
@@ -236,7 +235,7 @@ def spend(state: Throttle, message: NetworkSpend, turn: Turn) -> Verdict | None:
         if not wait_s:
             state.fade_later(turn)
         elif turn.caller.user_id:
-            turn.send(refs.user(turn.caller.user_id), Unspent(charges))
+            turn.send(addresses.user(turn.caller.user_id), Unspent(charges))
     return flood.answer(turn, message, wait_s)
 
 

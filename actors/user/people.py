@@ -1,0 +1,128 @@
+"""A user's profile and name, the people they know, and those whom they block."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from actors import addresses
+from actors.chat.messages import OpenChat, SetBlock
+from actors.handle.messages import ReleaseHandle
+from actors.user.messages import (
+    Claimed,
+    MailEntry,
+)
+from actors.user.presence import show_presence_to
+from actors.user.state import BLOCKED, CONTACTS, BlockRow, ContactRow, User, UserHead, profile, user
+from api import limits
+from api import types as t
+from api.errors import ApiError
+from api.frames import encode as to_json
+from api.methods import (
+    AddContact,
+    Block,
+    OpenPrivate,
+    RemoveContact,
+    Unblock,
+    UpdateProfile,
+)
+from runtime.turn import Turn
+
+
+def profile_changed(state: User, turn: Turn, head: UserHead) -> t.User:
+    """Store it, and tell the user's devices; what it looks like now."""
+    state.put(turn, head)
+    shown = profile(turn, head)
+    state.record(turn, MailEntry("profile", "", 0, 0), to_json(t.ProfileChanged(shown)))
+    return shown
+
+
+@user.on(UpdateProfile)
+def update_profile(state: User, message: UpdateProfile, turn: Turn) -> t.User:
+    head = state.access()
+    name = head.name if message.name is UNSET else message.name
+    bio = head.bio if message.bio is UNSET else message.bio
+    if (name, bio) == (head.name, head.bio):
+        return profile(turn, head)
+    return profile_changed(state, turn, replace(head, name=name, bio=bio))
+
+
+@user.on(Claimed)
+def claimed(state: User, message: Claimed, turn: Turn) -> t.User:
+    head = state.access()
+    if head.username.lower() != message.username.lower():
+        turn.send(addresses.username(head.username), ReleaseHandle(state.id, head.claim))
+    claimed_head = replace(head, username=message.username, claim=message.claim)
+    if head.username == message.username:
+        state.put(turn, claimed_head)
+        return profile(turn, head)
+    return profile_changed(state, turn, claimed_head)
+
+
+def _contact_changed(state: User, turn: Turn, user_id: int) -> t.Ok:
+    contact = CONTACTS.get(turn, user_id)
+    blocked = BLOCKED.get(turn, user_id) is not None
+    name = contact.name if contact else ""
+    entry = MailEntry("contact", "", user_id, (1 if contact else 0) + (2 if blocked else 0), name)
+    update = t.ContactChanged(user_id, name, contact is not None, blocked)
+    state.record(turn, entry, to_json(update))
+    return t.Ok()
+
+
+@user.on(AddContact)
+def add_contact(state: User, message: AddContact, turn: Turn) -> t.Ok:
+    head = state.access()
+    old = CONTACTS.get(turn, message.user_id)
+    if old is None:
+        if head.contacts >= limits.CONTACTS_MAX:
+            raise ApiError("too_many", f"you have {limits.CONTACTS_MAX} contacts already")
+        state.put(turn, replace(head, contacts=head.contacts + 1))
+    elif old.name == message.name:
+        return t.Ok()
+    CONTACTS.put(turn, message.user_id, ContactRow(message.name))
+    return _contact_changed(state, turn, message.user_id)
+
+
+@user.on(RemoveContact)
+def remove_contact(state: User, message: RemoveContact, turn: Turn) -> t.Ok:
+    head = state.access()
+    if CONTACTS.get(turn, message.user_id) is None:
+        return t.Ok()
+    state.put(turn, replace(head, contacts=head.contacts - 1))
+    CONTACTS.delete(turn, message.user_id)
+    return _contact_changed(state, turn, message.user_id)
+
+
+@user.on(Block)
+def block(state: User, message: Block, turn: Turn) -> t.Ok:
+    if message.user_id == state.id:
+        raise ApiError("forbidden", "you cannot block yourself")
+    if BLOCKED.get(turn, message.user_id) is not None:
+        return t.Ok()
+    if len(BLOCKED.scan(turn, limit=limits.BLOCKED_MAX)) == limits.BLOCKED_MAX:
+        raise ApiError("too_many", f"you block {limits.BLOCKED_MAX} users already")
+    BLOCKED.put(turn, message.user_id, BlockRow(turn.date_ms))
+    return _block_changed(state, turn, message.user_id, True)
+
+
+@user.on(Unblock)
+def unblock(state: User, message: Unblock, turn: Turn) -> t.Ok:
+    if BLOCKED.get(turn, message.user_id) is None:
+        return t.Ok()
+    BLOCKED.delete(turn, message.user_id)
+    return _block_changed(state, turn, message.user_id, False)
+
+
+def _block_changed(state: User, turn: Turn, user_id: int, blocked: bool) -> t.Ok:
+    chat = addresses.chat(addresses.private_chat_id(state.id, user_id))
+    turn.send(chat, SetBlock(state.id, blocked))
+    show_presence_to(state, turn, user_id, hidden=blocked)
+    return _contact_changed(state, turn, user_id)
+
+
+@user.on(OpenPrivate)
+def open_private(state: User, message: OpenPrivate, turn: Turn) -> None:
+    """Routed to the one whom the caller wants to talk to: they exist, so there can be a chat."""
+    state.access()
+    chat_id = addresses.private_chat_id(turn.caller.user_id, state.id)
+    turn.send(addresses.chat(chat_id), OpenChat(turn.caller.user_id, state.id), answer=True)
