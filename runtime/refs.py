@@ -19,9 +19,9 @@ _HOMES: dict[str, Callable[[int | str], str]] = {}
 
 
 def declare(kind: str, number: int, home: Callable[[int | str], str] | None = None) -> int:
-    """There are actors of this kind. `number`, which is returned, stands for it in the keys of rows,
-    and is never used again. `home(key)`: what says which partition an actor lives in, where that is
-    not the actor itself."""
+    """There are actors of this kind. `number`, which is returned, stands for it in the keys of
+    rows, and is never used again. `home(key)`: what says which partition an actor lives in, where
+    that is not the actor itself."""
     assert 0 < number < 256, f"{kind}: {number} is no byte of an actor's key"
     assert KINDS.setdefault(kind, number) == number, f"{kind} has two numbers"
     assert KIND_NAMES.setdefault(number, kind) == kind, f"{number} stands for two kinds"
