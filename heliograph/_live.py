@@ -49,7 +49,8 @@ class Live(WSListener):
                     lambda: self,
                     url,
                     ssl_context=secure,
-                    websocket_handshake_timeout=timeout_s,
+                    # Sooner than the timeout here, which would leave the socket open.
+                    websocket_handshake_timeout=timeout_s / 2,
                     max_frame_size=FRAME_BYTES_MAX,
                     max_redirects=0,  # the address is the one that was chosen as safe
                 )

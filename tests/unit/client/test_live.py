@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import heliograph
 from api import frames
 from api import methods as m
 from heliograph import _link
+from heliograph._errors import ConnectionLost
+from heliograph._live import Live
 from tests.unit.client.driving import (
     CHAT,
     PASSWORD,
@@ -260,3 +264,25 @@ def test_a_slow_application_is_bounded_and_loses_nothing() -> None:
             assert numbers == list(range(1, 501))
 
     run(test)
+
+
+def test_who_accepts_and_says_nothing_is_hung_up_on() -> None:
+    """The socket is closed, and not only when garbage is collected."""
+
+    async def test() -> None:
+        hung_up = asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked = await reader.read()
+            assert asked.startswith(b"GET /ws"), "read to its end"
+            writer.close()
+            hung_up.set()
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            live = Live(lambda frame: None)
+            with pytest.raises(ConnectionLost):
+                await live.open(f"ws://127.0.0.1:{port}/ws", 0.1, None)
+            await asyncio.wait_for(hung_up.wait(), 60)
+
+    asyncio.run(test())
