@@ -27,7 +27,7 @@ from api.frames import ClientFrame, Close, decode_client_frame, error_frame, res
 from fronts.gateway import Gateway
 from fronts.tokens import parse_token
 from runtime import wire
-from runtime.link import Answer, Link
+from runtime.link import Answer, HostLink
 from runtime.refs import NOBODY, ActorRef, Caller
 
 log = logging.getLogger(__name__)
@@ -301,7 +301,7 @@ class Connection:
         except ApiError as error:
             answer(None, error)
 
-    def _renewed(self, link: Link) -> None:
+    def _renewed(self, link: HostLink) -> None:
         """A host is in a new life: if it is this session's, attach again, and tell the client where
         the mailbox is, so that it fetches what it missed."""
         session = self._session

@@ -30,7 +30,7 @@ from fronts.completed import COMPLETED
 from fronts.routes import ROUTES
 from fronts.tokens import parse_token
 from runtime import wire
-from runtime.link import Answer, Desk, HostCalls, Link
+from runtime.link import Answer, Desk, HostCalls, HostLink
 from runtime.messages import Internal
 from runtime.placement import DEDICATED_BASE, Placement
 from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
@@ -44,7 +44,7 @@ _to_json = msgspec.json.Encoder().encode
 
 OnPush = Callable[[bytes], None]
 OnClose = Callable[[int], None]
-OnRenewed = Callable[[Link], None]
+OnRenewed = Callable[[HostLink], None]
 
 
 class Connections:
@@ -94,7 +94,7 @@ class Gateway:
         self.connections = Connections()
         self.desk = Desk()
         self._reach = reach
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, HostLink] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -125,14 +125,14 @@ class Gateway:
         """Requests that wait to be sent to hosts."""
         return sum(link.queued for link in self._links.values())
 
-    def link(self, ref: ActorRef) -> Link:
+    def link(self, ref: ActorRef) -> HostLink:
         """The link to the host of an actor."""
         return self._link_to(self.placement.home(ref))
 
-    def _link_to(self, name: str) -> Link:
+    def _link_to(self, name: str) -> HostLink:
         link = self._links.get(name)
         if link is None:
-            link = self._links[name] = Link(
+            link = self._links[name] = HostLink(
                 name,
                 self.front,
                 self._reach(name),
@@ -167,11 +167,11 @@ class Gateway:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _repeat_when(self, connected: Link, number: int, target: ActorRef) -> None:
+    async def _repeat_when(self, connected: HostLink, number: int, target: ActorRef) -> None:
         await connected.connected.wait()
         self.link(target).repeat(number)
 
-    def _renewed(self, link: Link) -> None:
+    def _renewed(self, link: HostLink) -> None:
         """A host is in a new life: whoever is attached there attaches again."""
         for _, _, on_renewed in list(self.connections.by_number.values()):
             on_renewed(link)

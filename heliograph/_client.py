@@ -26,7 +26,7 @@ from heliograph._errors import (
 from heliograph._files import Files
 from heliograph._http import Http, check, decode_result
 from heliograph._inbox import Delivery, Inbox
-from heliograph._link import Link
+from heliograph._link import LiveLink
 from heliograph._retry import OnWait, Retry
 from heliograph._state import MemoryState, Saved, State
 from heliograph._sync import Gate, own_message
@@ -113,7 +113,7 @@ class Client(Files):
         self._inbox = Inbox(self._bounds.updates_max, self._room, self._taken, self._done)
         self._slots = asyncio.Semaphore(self._bounds.requests_max)
         self._read_slots = asyncio.Semaphore(READS_MAX)
-        self._link: Link | None = None
+        self._link: LiveLink | None = None
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()  # online, or never to be
         self._over: BaseException | None = None
@@ -233,7 +233,7 @@ class Client(Files):
         self._inbox.begin()
         if self._with_live:
             assert self._http is not None
-            self._link = Link(
+            self._link = LiveLink(
                 self._http,
                 saved.token,
                 self._gate,
@@ -388,7 +388,7 @@ class Client(Files):
                 timeout_s,
             )
 
-    def _answered(self, link: Link | None, params: m.Params, result: Any) -> Any:
+    def _answered(self, link: LiveLink | None, params: m.Params, result: Any) -> Any:
         """Make the update that an own send is; see `messages.send`. With a file it is fetched: only
         the server knows what it is."""
         if isinstance(result, t.Sent) and isinstance(params, m.SendMessage):

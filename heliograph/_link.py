@@ -33,7 +33,7 @@ HURRIED_CLOSES = (Close.FLOOD, Close.TOO_SLOW, Close.BAD_FRAME)
 """After these, coming back at once would only repeat what went wrong."""
 
 
-class Link:
+class LiveLink:
     """See the module. `on_hello` is told who this is; `on_state` how the connection is."""
 
     def __init__(

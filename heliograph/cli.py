@@ -16,7 +16,6 @@ from api import limits
 from api.errors import ApiError
 from heliograph._errors import HeliographError, StateError
 from heliograph.admin import app as admin_app
-from heliograph.chat.command import command as chat_command
 from heliograph.command_line import App, Program
 from heliograph.failing import REFUSED, UNABLE, Told
 from heliograph.server.commands import (
@@ -39,6 +38,7 @@ from heliograph.server.floods import (
     read_exempt,
     read_floods,
 )
+from heliograph.terminal.command import command as chat_command
 from sim.load import command as load_command
 from sim.world import app as sim_app
 from storage.port import StorageError

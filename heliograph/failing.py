@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from heliograph.chat.text import one_line
+from heliograph.terminal.text import one_line
 
 REFUSED, UNABLE = 1, 2
 """Exit codes: something was found or refused; wrong use, or it could not be done."""

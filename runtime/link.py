@@ -87,7 +87,7 @@ class Desk:
             )
 
 
-class Link:
+class HostLink:
     """See the module. `on_out` takes pushes and closes."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Link:
         host: HostCalls,
         desk: Desk,
         on_out: Callable[[Out], None],
-        on_renewed: Callable[[Link], None],
+        on_renewed: Callable[[HostLink], None],
     ) -> None:
         self.name = name
         self._front = front

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable
 from api.errors import ApiError
 from runtime import wire
 from runtime.engine import NOT_YET, Engine
-from runtime.fronts import FrontQueue, Fronts
+from runtime.front_queues import FrontQueue, Fronts
 from runtime.journal import Deposed, Journal, LocalJournal
 from runtime.layers import Layer
 from runtime.shipper import Shipper

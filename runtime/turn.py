@@ -18,7 +18,7 @@ from runtime.wire import CLOSE, PUSH, Out, ReplyTo
 from storage.keys import prefix_end
 
 
-class Rows(Protocol):
+class RowReader(Protocol):
     """Reads of one partition, whoever's view they show."""
 
     def row(self, partition: int, prefix: bytes, key: bytes) -> bytes | None: ...
@@ -67,7 +67,7 @@ class ReadView:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: RowReader,
         ref: ActorRef,
         partition: int,
         prefix: bytes,
@@ -105,7 +105,7 @@ class Turn(ReadView):
 
     def __init__(
         self,
-        rows: Rows,
+        rows: RowReader,
         ref: ActorRef,
         partition: int,
         prefix: bytes,

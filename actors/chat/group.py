@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from actors import addresses, flood
 from actors.chat.messages import Joined
-from actors.chat.state import ACTS, PHOTO, Chat, ChatHead, MemberRow, MessageRow, chat, view_of
+from actors.chat.state import ACTS, PHOTO, ChatActor, ChatHead, MemberRow, MessageRow, chat, view_of
 from actors.user.messages import Invite, MarksChanged
 from actors.user.photo import exchange
 from api import limits
@@ -31,14 +31,20 @@ from runtime.turn import Turn
 
 
 def _note(
-    state: Chat, turn: Turn, by: int, kind: str, user_id: int = 0, text: str = "", gone: int = 0
+    state: ChatActor,
+    turn: Turn,
+    by: int,
+    kind: str,
+    user_id: int = 0,
+    text: str = "",
+    gone: int = 0,
 ) -> int:
     """Write a service message."""
     row = MessageRow(by, turn.date_ms, "", action=(kind, user_id, text))
     return state.append(turn, row, gone=gone)
 
 
-def _manager(state: Chat, turn: Turn) -> tuple[ChatHead, MemberRow]:
+def _manager(state: ChatActor, turn: Turn) -> tuple[ChatHead, MemberRow]:
     """The gate of managing: owner and admins."""
     head, member = state.access(turn.caller.user_id)
     if member.role == "member":
@@ -46,14 +52,14 @@ def _manager(state: Chat, turn: Turn) -> tuple[ChatHead, MemberRow]:
     return head, member
 
 
-def _owner(state: Chat, turn: Turn) -> tuple[ChatHead, MemberRow]:
+def _owner(state: ChatActor, turn: Turn) -> tuple[ChatHead, MemberRow]:
     head, member = state.access(turn.caller.user_id)
     if member.role != "owner":
         raise ApiError("forbidden", "only the owner may do this")
     return head, member
 
 
-def _other(state: Chat, turn: Turn, user_id: int) -> MemberRow:
+def _other(state: ChatActor, turn: Turn, user_id: int) -> MemberRow:
     """Another member than the caller."""
     row = state.members.get(user_id)
     if row is None or user_id == turn.caller.user_id:
@@ -61,12 +67,12 @@ def _other(state: Chat, turn: Turn, user_id: int) -> MemberRow:
     return row
 
 
-def _room(state: Chat) -> None:
+def _room(state: ChatActor) -> None:
     if len(state.members) >= limits.GROUP_MEMBERS_MAX:
         raise ApiError("group_full", f"a group has at most {limits.GROUP_MEMBERS_MAX} members")
 
 
-def _room_for_admin(state: Chat) -> None:
+def _room_for_admin(state: ChatActor) -> None:
     admins = sum(member.role == "admin" for member in state.members.values())
     if admins >= limits.GROUP_ADMINS_MAX:
         raise ApiError("too_many", f"a group has at most {limits.GROUP_ADMINS_MAX} admins")
@@ -74,7 +80,7 @@ def _room_for_admin(state: Chat) -> None:
 
 @chat.on(CreateGroup)
 def create(
-    state: Chat, message: CreateGroup, turn: Turn, spent: flood.Paid = None
+    state: ChatActor, message: CreateGroup, turn: Turn, spent: flood.Paid = None
 ) -> t.Chat | None:
     """Routed to the id that creator and `random_id` make: repeated, it finds the group there."""
     creator = turn.caller.user_id
@@ -95,7 +101,7 @@ def create(
 
 
 @chat.on(AddMember)
-def add(state: Chat, message: AddMember, turn: Turn) -> t.Ok | None:
+def add(state: ChatActor, message: AddMember, turn: Turn) -> t.Ok | None:
     state.access(turn.caller.user_id)
     if message.user_id in state.members:
         return t.Ok()
@@ -106,7 +112,7 @@ def add(state: Chat, message: AddMember, turn: Turn) -> t.Ok | None:
 
 
 @chat.on(Joined)
-def joined(state: Chat, message: Joined, turn: Turn, spent: flood.Paid = None) -> t.Ok | None:
+def joined(state: ChatActor, message: Joined, turn: Turn, spent: flood.Paid = None) -> t.Ok | None:
     """The invited user agrees; whoever invited them must still be in the group."""
     state.access(message.by)
     if message.user_id in state.members:
@@ -127,7 +133,7 @@ ACTS.update({CreateGroup: create, Joined: joined})
 
 
 @chat.on(RemoveMember)
-def remove(state: Chat, message: RemoveMember, turn: Turn) -> t.Ok:
+def remove(state: ChatActor, message: RemoveMember, turn: Turn) -> t.Ok:
     head, member = _manager(state, turn)
     row = _other(state, turn, message.user_id)
     if row.role == "owner" or (row.role == "admin" and member.role != "owner"):
@@ -137,7 +143,7 @@ def remove(state: Chat, message: RemoveMember, turn: Turn) -> t.Ok:
 
 
 @chat.on(LeaveGroup)
-def leave(state: Chat, message: LeaveGroup, turn: Turn) -> t.Ok:
+def leave(state: ChatActor, message: LeaveGroup, turn: Turn) -> t.Ok:
     user_id = turn.caller.user_id
     head, row = state.access(user_id)
     if row.role == "owner" and len(state.members) > 1:
@@ -147,7 +153,7 @@ def leave(state: Chat, message: LeaveGroup, turn: Turn) -> t.Ok:
 
 
 def _take_out(
-    state: Chat, head: ChatHead, user_id: int, row: MemberRow, kind: str, turn: Turn
+    state: ChatActor, head: ChatHead, user_id: int, row: MemberRow, kind: str, turn: Turn
 ) -> None:
     """The message that tells of it, the next one, is the last that they may read; nothing of the
     group is unread to whoever is not in it."""
@@ -159,7 +165,7 @@ def _take_out(
 
 
 @chat.on(RenameGroup)
-def rename(state: Chat, message: RenameGroup, turn: Turn) -> t.Ok:
+def rename(state: ChatActor, message: RenameGroup, turn: Turn) -> t.Ok:
     head, _ = _manager(state, turn)
     if head.title != message.title:
         state.put(turn, replace(head, title=message.title))
@@ -168,7 +174,7 @@ def rename(state: Chat, message: RenameGroup, turn: Turn) -> t.Ok:
 
 
 @chat.on(SetChatPhoto)
-def set_photo(state: Chat, message: SetChatPhoto, turn: Turn) -> t.Ok:
+def set_photo(state: ChatActor, message: SetChatPhoto, turn: Turn) -> t.Ok:
     _manager(state, turn)
     if exchange(turn, PHOTO, state.id, message.media):
         kind = "photo_changed" if message.media else "photo_removed"
@@ -177,7 +183,7 @@ def set_photo(state: Chat, message: SetChatPhoto, turn: Turn) -> t.Ok:
 
 
 @chat.on(SetAdmin)
-def set_admin(state: Chat, message: SetAdmin, turn: Turn) -> t.Ok:
+def set_admin(state: ChatActor, message: SetAdmin, turn: Turn) -> t.Ok:
     _owner(state, turn)
     row = _other(state, turn, message.user_id)
     role = "admin" if message.admin else "member"
@@ -192,7 +198,7 @@ def set_admin(state: Chat, message: SetAdmin, turn: Turn) -> t.Ok:
 
 
 @chat.on(TransferOwnership)
-def transfer(state: Chat, message: TransferOwnership, turn: Turn) -> t.Ok:
+def transfer(state: ChatActor, message: TransferOwnership, turn: Turn) -> t.Ok:
     _, member = _owner(state, turn)
     row = _other(state, turn, message.user_id)
     if row.role != "admin":

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from actors import addresses
 from actors.chat.messages import MarkDelivered, ReadOn
-from actors.chat.state import MESSAGES, Chat, chat
+from actors.chat.state import MESSAGES, ChatActor, chat
 from actors.user.messages import CountUnread, MarksChanged
 from api import types as t
 from api.methods import MarkRead
@@ -19,13 +19,13 @@ UNREAD_ROWS_MAX = 1_000
 
 
 @chat.on(MarkRead)
-def mark_read(state: Chat, message: MarkRead, turn: Turn) -> t.ReadMark | None:
+def mark_read(state: ChatActor, message: MarkRead, turn: Turn) -> t.ReadMark | None:
     state.access(turn.caller.user_id)
     return read_on(state, ReadOn(turn.caller.user_id, message.max_id), turn)
 
 
 @chat.on(ReadOn)
-def read_on(state: Chat, message: ReadOn, turn: Turn) -> t.ReadMark | None:
+def read_on(state: ChatActor, message: ReadOn, turn: Turn) -> t.ReadMark | None:
     """One step. Where few messages are left after the mark, they are counted here, exactly; where
     there are many, what this step passes is counted, and the user knows how many there were. Each
     step tells of itself alone: another mark may pass between two of them."""
@@ -55,7 +55,7 @@ def read_on(state: Chat, message: ReadOn, turn: Turn) -> t.ReadMark | None:
 
 
 @chat.on(MarkDelivered)
-def mark_delivered(state: Chat, message: MarkDelivered, turn: Turn) -> None:
+def mark_delivered(state: ChatActor, message: MarkDelivered, turn: Turn) -> None:
     """One step."""
     user_id = message.user_id
     member = state.members.get(user_id)
@@ -75,7 +75,7 @@ def mark_delivered(state: Chat, message: MarkDelivered, turn: Turn) -> None:
 
 
 def _senders(
-    state: Chat, user_id: int, old_id: int, max_id: int, mark: str, turn: Turn
+    state: ChatActor, user_id: int, old_id: int, max_id: int, mark: str, turn: Turn
 ) -> list[int]:
     """To whom it is news that a member has seen (old_id, max_id]. The first to see a message
     counts: to those of whom nobody else has seen the latest one in there. Service messages are

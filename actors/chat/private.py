@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from actors import addresses, flood
 from actors.chat.messages import OpenChat, SetBlock
-from actors.chat.state import ACTS, Chat, ChatHead, MemberRow, chat, view_of
+from actors.chat.state import ACTS, ChatActor, ChatHead, MemberRow, chat, view_of
 from actors.user.messages import MarksChanged
 from api import types as t
 from runtime.turn import Turn
@@ -14,7 +14,7 @@ from runtime.turn import Turn
 
 @chat.on(OpenChat)
 def open_chat(
-    state: Chat, message: OpenChat, turn: Turn, spent: flood.Paid = None
+    state: ChatActor, message: OpenChat, turn: Turn, spent: flood.Paid = None
 ) -> t.Chat | None:
     """Both users exist. Opening an open chat changes nothing."""
     head = state.head
@@ -32,7 +32,7 @@ def open_chat(
 
 
 @chat.on(SetBlock)
-def set_block(state: Chat, message: SetBlock, turn: Turn) -> None:
+def set_block(state: ChatActor, message: SetBlock, turn: Turn) -> None:
     """Where the chat is not open yet, the block is kept for when it is."""
     head = state.head or ChatHead("private", "", 0)
     others = tuple(user_id for user_id in head.blocked_by if user_id != message.blocker_id)
@@ -48,7 +48,7 @@ def set_block(state: Chat, message: SetBlock, turn: Turn) -> None:
         state.put_member(turn, message.blocker_id, told)
 
 
-def _tell_marks(state: Chat, user_id: int, row: MemberRow, turn: Turn) -> None:
+def _tell_marks(state: ChatActor, user_id: int, row: MemberRow, turn: Turn) -> None:
     """What somebody has received and read, also while they told nobody of it."""
     for other in state.members:
         if other != user_id:

@@ -14,7 +14,7 @@ from actors.chat.state import (
     MEMBERS,
     MESSAGES,
     PHOTO,
-    Chat,
+    ChatActor,
     ChatHead,
     MemberRow,
     MessageRow,
@@ -108,6 +108,6 @@ def _title_at(view: View, message_id: int) -> str:
 
 @chat.reads(GetChat)
 def get(view: View, message: GetChat) -> t.Chat:
-    state = Chat(view)
+    state = ChatActor(view)
     state.access(view.caller.user_id)
     return view_of(state, view)

@@ -11,7 +11,7 @@ from actors.chat.state import (
     ANSWERED,
     SENDS,
     AlbumRow,
-    Chat,
+    ChatActor,
     ChatHead,
     MessageRow,
     SendRow,
@@ -29,7 +29,7 @@ from runtime.turn import Turn
 
 
 @chat.on(SendMessage)
-def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None) -> None:
+def send(state: ChatActor, message: SendMessage, turn: Turn, spent: flood.Paid = None) -> None:
     """Answered by the sender's user, whose mailbox numbers it."""
     sender = turn.caller.user_id
     head, _ = state.access(sender)
@@ -71,7 +71,7 @@ def send(state: Chat, message: SendMessage, turn: Turn, spent: flood.Paid = None
     state.append(turn, row)
 
 
-def _unanswered(state: Chat, head: ChatHead, turn: Turn) -> int:
+def _unanswered(state: ChatActor, head: ChatHead, turn: Turn) -> int:
     """Who will have written without an answer when the caller has written."""
     sender = turn.caller.user_id
     if head.unanswered:
@@ -109,7 +109,7 @@ def _album(message: SendMessage, turn: Turn) -> AlbumRow:
 
 
 @chat.on(SetTyping)
-def typing(state: Chat, message: SetTyping, turn: Turn) -> t.Ok:
+def typing(state: ChatActor, message: SetTyping, turn: Turn) -> t.Ok:
     user_id = turn.caller.user_id
     head, _ = state.access(user_id)
     if not head.blocked_by:

@@ -97,7 +97,7 @@ ALBUMS: Table[tuple[int, int], AlbumRow] = Table(5, AlbumRow, U64_PAIR)
 """By sender and number."""
 
 
-class Chat:
+class ChatActor:
     """In memory: the head (None: nothing is known of this chat) and those who are members now."""
 
     __slots__ = ("head", "id", "members")
@@ -161,7 +161,7 @@ def _forget_send(turn: Turn, message_id: int) -> None:
             SENDS.delete(turn, (old.from_id, old.random_id))
 
 
-chat = Kind("chat", Chat)
+chat = Kind("chat", ChatActor)
 
 
 def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.Message:
@@ -186,12 +186,12 @@ ACTS: dict[type, flood.Carry] = {}
 
 
 @chat.on(Spent)
-def spent(state: Chat, message: Spent, turn: Turn) -> Any:
+def spent(state: ChatActor, message: Spent, turn: Turn) -> Any:
     act = flood.act_of(message)
     return ACTS[type(act)](state, act, turn, message)
 
 
-def view_of(state: Chat, view: View) -> t.Chat:
+def view_of(state: ChatActor, view: View) -> t.Chat:
     """The chat as the caller, a member, sees it."""
     head = state.head
     assert head is not None

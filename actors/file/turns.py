@@ -52,7 +52,7 @@ REFERRERS: Table[str, ReferrerRow] = Table(1, ReferrerRow, TEXT)
 KEEPERS: Table[int, KeeperRow] = Table(2, KeeperRow, U64)
 
 
-class File:
+class FileActor:
     """In memory: the head (None: nobody has uploaded it)."""
 
     __slots__ = ("head", "id")
@@ -66,11 +66,11 @@ class File:
         HEAD.put(turn, None, head)
 
 
-file = Kind("file", File)
+file = Kind("file", FileActor)
 
 
 @file.on(FileKept)
-def kept(state: File, message: FileKept, turn: Turn) -> t.Ok:
+def kept(state: FileActor, message: FileKept, turn: Turn) -> t.Ok:
     head = state.head or FileHead()
     state.put(
         turn, replace(head, size=message.size, kind=head.kind or message.kind, kept_ms=turn.now_ms)
@@ -80,7 +80,7 @@ def kept(state: File, message: FileKept, turn: Turn) -> t.Ok:
 
 
 @file.on(FileReferred)
-def referred(state: File, message: FileReferred, turn: Turn) -> None:
+def referred(state: FileActor, message: FileReferred, turn: Turn) -> None:
     head = state.head or FileHead()
     row = REFERRERS.get(turn, message.by) or ReferrerRow()
     REFERRERS.put(turn, message.by, ReferrerRow(row.references + 1))
@@ -88,7 +88,7 @@ def referred(state: File, message: FileReferred, turn: Turn) -> None:
 
 
 @file.on(FileReleased)
-def released(state: File, message: FileReleased, turn: Turn) -> None:
+def released(state: FileActor, message: FileReleased, turn: Turn) -> None:
     row = REFERRERS.get(turn, message.by)
     if row is None or state.head is None:
         return  # from a past that was restored
@@ -100,7 +100,7 @@ def released(state: File, message: FileReleased, turn: Turn) -> None:
 
 
 @file.on(MayDelete)
-def may_delete(state: File, message: MayDelete, turn: Turn) -> Condemned:
+def may_delete(state: FileActor, message: MayDelete, turn: Turn) -> Condemned:
     head = state.head
     if head is None:
         return Condemned(True)

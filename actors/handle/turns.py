@@ -40,7 +40,7 @@ class HandleHead(Struct, frozen=True, array_like=True):
 HEAD = head_table(HandleHead)
 
 
-class Handle:
+class HandleActor:
     """In memory: who holds the name (user id 0: nobody)."""
 
     __slots__ = ("head",)
@@ -65,11 +65,11 @@ class Handle:
             HEAD.delete(turn, None)
 
 
-handle = Kind("handle", Handle)
+handle = Kind("handle", HandleActor)
 
 
 @handle.on(NewAccount)
-def new_account(state: Handle, message: NewAccount, turn: Turn) -> None:
+def new_account(state: HandleActor, message: NewAccount, turn: Turn) -> None:
     claim, holder = 0, state.head.user_id
     if holder != message.user_id:
         if holder or message.repeated:  # what comes again without the name was refused before
@@ -80,7 +80,7 @@ def new_account(state: Handle, message: NewAccount, turn: Turn) -> None:
 
 
 @handle.on(RefuseAccount)
-def refuse_account(state: Handle, message: RefuseAccount, turn: Turn) -> None:
+def refuse_account(state: HandleActor, message: RefuseAccount, turn: Turn) -> None:
     if message.given_back:
         raise ApiError(message.code, message.detail, message.retry_after or None)
     account = message.account
@@ -91,13 +91,13 @@ def refuse_account(state: Handle, message: RefuseAccount, turn: Turn) -> None:
 
 
 @handle.on(ClaimUsername)
-def claim_username(state: Handle, message: ClaimUsername, turn: Turn) -> None:
+def claim_username(state: HandleActor, message: ClaimUsername, turn: Turn) -> None:
     claim = state.claim(turn.caller.user_id, turn)
     turn.send(addresses.user(turn.caller.user_id), Claimed(message.username, claim), answer=True)
 
 
 @handle.on(ReleaseHandle)
-def release(state: Handle, message: ReleaseHandle, turn: Turn) -> None:
+def release(state: HandleActor, message: ReleaseHandle, turn: Turn) -> None:
     state.release(message.user_id, message.claim, turn)
 
 

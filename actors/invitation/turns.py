@@ -31,7 +31,7 @@ HEAD = head_table(InvitationHead)
 USES: Table[int, Use] = Table(1, Use, U64)
 
 
-class Invitation:
+class InvitationActor:
     """In memory: how many uses are left (0 as well where there is no such invitation)."""
 
     __slots__ = ("uses_left",)
@@ -44,17 +44,17 @@ class Invitation:
         HEAD.put(turn, None, InvitationHead(uses_left))
 
 
-invitation = Kind("invitation", Invitation)
+invitation = Kind("invitation", InvitationActor)
 
 
 @invitation.on(MakeInvitation)
-def make(state: Invitation, message: MakeInvitation, turn: Turn) -> t.Ok:
+def make(state: InvitationActor, message: MakeInvitation, turn: Turn) -> t.Ok:
     state.put(turn, message.uses)
     return t.Ok()
 
 
 @invitation.on(UseInvitation)
-def use(state: Invitation, message: UseInvitation, turn: Turn) -> None:
+def use(state: InvitationActor, message: UseInvitation, turn: Turn) -> None:
     account = message.account
     if USES.get(turn, account.user_id) is not None:
         account = replace(account, repeated=True)
@@ -67,7 +67,7 @@ def use(state: Invitation, message: UseInvitation, turn: Turn) -> None:
 
 
 @invitation.on(ReturnUse)
-def return_use(state: Invitation, message: ReturnUse, turn: Turn) -> None:
+def return_use(state: InvitationActor, message: ReturnUse, turn: Turn) -> None:
     if USES.get(turn, message.user_id) is not None:
         USES.delete(turn, message.user_id)
         state.put(turn, state.uses_left + 1)

@@ -56,7 +56,7 @@ class SessionHead(Struct, frozen=True, array_like=True):
 HEAD = head_table(SessionHead)
 
 
-class Session:
+class SessionActor:
     """In memory: the head (None: there is no such session), and whose session it is."""
 
     __slots__ = ("head", "session_id", "user_id")
@@ -84,7 +84,7 @@ def _front_lost(front: str, volatile: dict[Any, Any]) -> list[Any]:
     return [Detach(front, connection) for name, connection in volatile if name == front]
 
 
-session = Kind("session", Session, _front_lost)
+session = Kind("session", SessionActor, _front_lost)
 
 
 def _access(head: SessionHead | None, token_hash: bytes) -> SessionHead:
@@ -95,7 +95,7 @@ def _access(head: SessionHead | None, token_hash: bytes) -> SessionHead:
 
 
 @session.on(CreateSession)
-def create(state: Session, message: CreateSession, turn: Turn) -> t.Authorization:
+def create(state: SessionActor, message: CreateSession, turn: Turn) -> t.Authorization:
     if state.head is None:
         now_ms = turn.now_ms
         state.put(turn, SessionHead(message.token_hash, message.device, turn.date_ms, now_ms))
@@ -110,12 +110,12 @@ def check(view: View, message: CheckToken) -> Checked:
 
 
 @session.on(TokenUsed)
-def used(state: Session, message: TokenUsed, turn: Turn) -> None:
+def used(state: SessionActor, message: TokenUsed, turn: Turn) -> None:
     if not turn.volatile and state.used(turn, USED_STEP_MS):
         turn.tell(addresses.user(state.user_id), SessionUsed(state.session_id))
 
 
-def _online(state: Session, turn: Turn) -> SessionOnline:
+def _online(state: SessionActor, turn: Turn) -> SessionOnline:
     return SessionOnline(state.session_id, tuple(turn.volatile))
 
 
@@ -131,7 +131,7 @@ def _connect(turn: Turn, front: str, connection: int) -> None:
 
 
 @session.on(Attach)
-def attach(state: Session, message: Attach, turn: Turn) -> None:
+def attach(state: SessionActor, message: Attach, turn: Turn) -> None:
     _access(state.head, message.token_hash)
     state.used(turn)
     _connect(turn, message.front, message.connection)
@@ -139,7 +139,7 @@ def attach(state: Session, message: Attach, turn: Turn) -> None:
 
 
 @session.on(KeepAlive)
-def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
+def keep_alive(state: SessionActor, message: KeepAlive, turn: Turn) -> None:
     if state.head is None:
         if turn.answer_to is not None:
             raise ApiError("unauthorized", "the session has ended; log in again")
@@ -151,7 +151,7 @@ def keep_alive(state: Session, message: KeepAlive, turn: Turn) -> None:
 
 
 @session.on(Detach)
-def detach(state: Session, message: Detach, turn: Turn) -> None:
+def detach(state: SessionActor, message: Detach, turn: Turn) -> None:
     if turn.volatile.pop((message.front, message.connection), None) is None:
         return
     state.used(turn, 0 if not turn.volatile else ACTIVE_STEP_MS)
@@ -163,14 +163,14 @@ def detach(state: Session, message: Detach, turn: Turn) -> None:
 
 
 @session.on(Ack)
-def acknowledge(state: Session, message: Ack, turn: Turn) -> t.Ok:
+def acknowledge(state: SessionActor, message: Ack, turn: Turn) -> t.Ok:
     if state.head is not None:
         turn.send(addresses.user(state.user_id), Received(message.pts))
     return t.Ok()
 
 
 @session.on(EndThisSession)
-def end(state: Session, message: EndThisSession, turn: Turn) -> None:
+def end(state: SessionActor, message: EndThisSession, turn: Turn) -> None:
     if state.head is None:
         return
     state.head = None
@@ -184,7 +184,7 @@ def end(state: Session, message: EndThisSession, turn: Turn) -> None:
 
 
 @session.on(ExpireSession)
-def expire(state: Session, message: ExpireSession, turn: Turn) -> None:
+def expire(state: SessionActor, message: ExpireSession, turn: Turn) -> None:
     if state.head is None:
         return
     last_ms = turn.now_ms if turn.volatile else state.head.active_ms

@@ -67,7 +67,7 @@ HEAD = head_table(ThrottleHead)
 BUCKETS: flood.Buckets = Table(1, flood.Bucket, TEXT)
 
 
-class Throttle:
+class ThrottleActor:
     """In memory: failures by address, and the addresses by which the owner comes, the latest
     last."""
 
@@ -130,11 +130,11 @@ class Throttle:
             HEAD.delete(turn, None)
 
 
-throttle = Kind("throttle", Throttle)
+throttle = Kind("throttle", ThrottleActor)
 
 
 @throttle.on(Admit)
-def admit(state: Throttle, message: Admit, turn: Turn) -> Verdict:
+def admit(state: ThrottleActor, message: Admit, turn: Turn) -> Verdict:
     now_ms, address = turn.now_ms, message.address
     place = state.place(address, now_ms)
     wait_ms = state.wait_ms(place, now_ms)
@@ -163,7 +163,7 @@ def _remembered(known: dict[str, int], now_ms: int) -> dict[str, int]:
 
 
 @throttle.on(FadeThrottle)
-def fade(state: Throttle, message: FadeThrottle, turn: Turn) -> None:
+def fade(state: ThrottleActor, message: FadeThrottle, turn: Turn) -> None:
     """Forget, and look again when there is something else to forget."""
     now_ms = turn.now_ms
     buckets = BUCKETS.scan(turn, limit=len(limits.FLOODS))
@@ -182,7 +182,7 @@ def fade(state: Throttle, message: FadeThrottle, turn: Turn) -> None:
 
 
 @throttle.on(TryUnchecked)
-def unchecked(state: Throttle, message: TryUnchecked, turn: Turn) -> t.Ok:
+def unchecked(state: ThrottleActor, message: TryUnchecked, turn: Turn) -> t.Ok:
     """It had waited as long as it had to: the next one has not to wait again."""
     if state.take_back(message.place):
         left = state.addresses.get(message.place)
@@ -194,7 +194,7 @@ def unchecked(state: Throttle, message: TryUnchecked, turn: Turn) -> t.Ok:
 
 
 @throttle.on(TrySucceeded)
-def succeeded(state: Throttle, message: TrySucceeded, turn: Turn) -> t.Ok:
+def succeeded(state: ThrottleActor, message: TrySucceeded, turn: Turn) -> t.Ok:
     """An account forgets the failures of this address, and knows it from now on; an address takes
     back the one try, since knowing one password says nothing about the others."""
     address, now_ms = message.address, turn.now_ms
@@ -225,7 +225,7 @@ def _factor(charges: Charges) -> int:
 
 
 @throttle.on(NetworkSpend)
-def spend(state: Throttle, message: NetworkSpend, turn: Turn) -> Verdict | None:
+def spend(state: ThrottleActor, message: NetworkSpend, turn: Turn) -> Verdict | None:
     """From the user of the caller, or from a front for somebody who is not known."""
     charges, wait_s = message.charges, message.wait_s
     if wait_s:
@@ -240,6 +240,6 @@ def spend(state: Throttle, message: NetworkSpend, turn: Turn) -> Verdict | None:
 
 
 @throttle.on(NetworkUnspent)
-def unspent(state: Throttle, message: NetworkUnspent, turn: Turn) -> t.Ok:
+def unspent(state: ThrottleActor, message: NetworkUnspent, turn: Turn) -> t.Ok:
     flood.put_back(BUCKETS, turn, message.charges, _factor(message.charges))
     return t.Ok()

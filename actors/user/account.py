@@ -14,7 +14,7 @@ from actors.user.messages import (
     NewPassword,
     Rehashed,
 )
-from actors.user.state import SESSIONS, SessionRow, User, UserHead, profile, user
+from actors.user.state import SESSIONS, SessionRow, UserActor, UserHead, profile, user
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -27,7 +27,7 @@ from runtime.turn import Turn
 
 
 def _log_in(
-    state: User, head: UserHead, turn: Turn, session_id: int, token_hash: bytes, device: str
+    state: UserActor, head: UserHead, turn: Turn, session_id: int, token_hash: bytes, device: str
 ) -> None:
     """Add a session; beyond the limit, the one that was used longest ago ends. One that is there
     was added by the same login, which is repeated."""
@@ -50,13 +50,13 @@ def _least_used(rows: list[tuple[int, SessionRow]], turn: Turn) -> int:
     return min(idle, key=lambda item: (item[1].connected, item[1].active_ms))[0]
 
 
-def _end(state: User, turn: Turn, session_id: int) -> None:
+def _end(state: UserActor, turn: Turn, session_id: int) -> None:
     SESSIONS.delete(turn, session_id)
     turn.volatile.pop(session_id, None)  # nothing more is pushed to it
     turn.send(addresses.session(state.id, session_id), EndThisSession())
 
 
-def _end_others(state: User, turn: Turn) -> int:
+def _end_others(state: UserActor, turn: Turn) -> int:
     rows = SESSIONS.scan(turn, limit=limits.SESSIONS_PER_USER_MAX + 1)
     others = [number for number, _ in rows if number != turn.caller.session_id]
     for number in others:
@@ -65,7 +65,7 @@ def _end_others(state: User, turn: Turn) -> int:
 
 
 @user.on(CreateUser)
-def create(state: User, message: CreateUser, turn: Turn) -> None:
+def create(state: UserActor, message: CreateUser, turn: Turn) -> None:
     account, claim, head = message.account, message.claim, state.head
     if head is not None and head.password_hash != account.password_hash:
         why = "this id was taken by chance; register again"
@@ -93,7 +93,7 @@ def create(state: User, message: CreateUser, turn: Turn) -> None:
 
 
 @user.on(NewLogin)
-def log_in(state: User, message: NewLogin, turn: Turn) -> None:
+def log_in(state: UserActor, message: NewLogin, turn: Turn) -> None:
     head = state.head
     if head is None or head.password_hash != message.password_hash:
         raise ApiError("wrong_credentials")
@@ -101,13 +101,13 @@ def log_in(state: User, message: NewLogin, turn: Turn) -> None:
 
 
 @user.on(Logout)
-def log_out(state: User, message: Logout, turn: Turn) -> t.Ok:
+def log_out(state: UserActor, message: Logout, turn: Turn) -> t.Ok:
     _end(state, turn, turn.caller.session_id)
     return t.Ok()
 
 
 @user.on(EndSession)
-def end_session(state: User, message: EndSession, turn: Turn) -> t.Ok:
+def end_session(state: UserActor, message: EndSession, turn: Turn) -> t.Ok:
     if message.session_id == turn.caller.session_id:
         words = "this is the session that you use: log out to end it"
         raise ApiError("invalid_params", words, field="/session_id")
@@ -118,17 +118,17 @@ def end_session(state: User, message: EndSession, turn: Turn) -> t.Ok:
 
 
 @user.on(EndOtherSessions)
-def end_other_sessions(state: User, message: EndOtherSessions, turn: Turn) -> t.Ended:
+def end_other_sessions(state: UserActor, message: EndOtherSessions, turn: Turn) -> t.Ended:
     return t.Ended(_end_others(state, turn))
 
 
 @user.on(ForgetSession)
-def forget_session(state: User, message: ForgetSession, turn: Turn) -> None:
+def forget_session(state: UserActor, message: ForgetSession, turn: Turn) -> None:
     _end(state, turn, message.session_id)
 
 
 @user.on(NewPassword)
-def new_password(state: User, message: NewPassword, turn: Turn) -> t.Ok:
+def new_password(state: UserActor, message: NewPassword, turn: Turn) -> t.Ok:
     head = state.access()
     if head.password_hash == message.new_hash:
         return t.Ok()
@@ -140,7 +140,7 @@ def new_password(state: User, message: NewPassword, turn: Turn) -> t.Ok:
 
 
 @user.on(Rehashed)
-def rehashed(state: User, message: Rehashed, turn: Turn) -> t.Ok:
+def rehashed(state: UserActor, message: Rehashed, turn: Turn) -> t.Ok:
     head = state.access()
     if head.password_hash == message.old_hash:
         state.put(turn, replace(head, password_hash=message.new_hash))

@@ -8,18 +8,18 @@ from actors.user.messages import (
     Spend,
     Unspent,
 )
-from actors.user.state import BUCKETS, User, user
+from actors.user.state import BUCKETS, UserActor, user
 from runtime.turn import Turn
 
 
 @user.on(Spend)
-def spend(state: User, message: Spend, turn: Turn) -> Verdict | None:
+def spend(state: UserActor, message: Spend, turn: Turn) -> Verdict | None:
     state.access()
     return flood.pass_on(turn, message, flood.spend(BUCKETS, turn, message.charges))
 
 
 @user.on(Unspent)
-def unspent(state: User, message: Unspent, turn: Turn) -> None:
+def unspent(state: UserActor, message: Unspent, turn: Turn) -> None:
     flood.put_back(BUCKETS, turn, message.charges)
     if message.network:
         turn.send(addresses.network(message.network), NetworkUnspent(message.charges))

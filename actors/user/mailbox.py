@@ -18,7 +18,7 @@ from actors.user.messages import (
     Received,
     SentBefore,
 )
-from actors.user.state import BLOCKED, MAILBOX, User, user
+from actors.user.state import BLOCKED, MAILBOX, UserActor, user
 from api import types as t
 from api.errors import ApiError
 from api.frames import encode as to_json
@@ -30,7 +30,7 @@ RECEIVED_STEP = 1_000
 
 
 @user.on(NewMessage)
-def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
+def new_message(state: UserActor, message: NewMessage, turn: Turn) -> t.Sent | None:
     """An event of a chat: number it, move the dialog up. If the sender waits, answer."""
     row = state.dialog(turn, message.chat_id)
     own = message.from_id == state.id
@@ -61,17 +61,17 @@ def new_message(state: User, message: NewMessage, turn: Turn) -> t.Sent | None:
 
 
 @user.on(SentBefore)
-def sent_before(state: User, message: SentBefore, turn: Turn) -> t.Sent:
+def sent_before(state: UserActor, message: SentBefore, turn: Turn) -> t.Sent:
     return t.Sent(message.chat_id, message.message_id, message.date_ms)
 
 
 @user.on(CountUnread)
-def count_unread(state: User, message: CountUnread, turn: Turn) -> t.ReadMark:
+def count_unread(state: UserActor, message: CountUnread, turn: Turn) -> t.ReadMark:
     return t.ReadMark(message.max_id, state.dialog(turn, message.chat_id).unread)
 
 
 @user.on(MarksChanged)
-def marks_changed(state: User, message: MarksChanged, turn: Turn) -> t.ReadMark | None:
+def marks_changed(state: UserActor, message: MarksChanged, turn: Turn) -> t.ReadMark | None:
     row = state.dialog(turn, message.chat_id)
     kind, chat_id, max_id = message.kind, message.chat_id, message.max_id
     update: t.Update
@@ -96,7 +96,7 @@ def marks_changed(state: User, message: MarksChanged, turn: Turn) -> t.ReadMark 
 
 
 @user.on(Received)
-def received(state: User, message: Received, turn: Turn) -> None:
+def received(state: UserActor, message: Received, turn: Turn) -> None:
     """A device has everything up to `pts`: tell the chats, each once a step."""
     head = state.access()
     pts = message.pts
@@ -121,7 +121,7 @@ def received(state: User, message: Received, turn: Turn) -> None:
 
 
 @user.on(Invite)
-def invite(state: User, message: Invite, turn: Turn) -> None:
+def invite(state: UserActor, message: Invite, turn: Turn) -> None:
     state.access()
     if BLOCKED.get(turn, message.by) is not None:
         raise ApiError("blocked", "this user does not let you add them to groups")

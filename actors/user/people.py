@@ -13,7 +13,16 @@ from actors.user.messages import (
     MailEntry,
 )
 from actors.user.presence import show_presence_to
-from actors.user.state import BLOCKED, CONTACTS, BlockRow, ContactRow, User, UserHead, profile, user
+from actors.user.state import (
+    BLOCKED,
+    CONTACTS,
+    BlockRow,
+    ContactRow,
+    UserActor,
+    UserHead,
+    profile,
+    user,
+)
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -29,7 +38,7 @@ from api.methods import (
 from runtime.turn import Turn
 
 
-def profile_changed(state: User, turn: Turn, head: UserHead) -> t.User:
+def profile_changed(state: UserActor, turn: Turn, head: UserHead) -> t.User:
     """Store it, and tell the user's devices; what it looks like now."""
     state.put(turn, head)
     shown = profile(turn, head)
@@ -38,7 +47,7 @@ def profile_changed(state: User, turn: Turn, head: UserHead) -> t.User:
 
 
 @user.on(UpdateProfile)
-def update_profile(state: User, message: UpdateProfile, turn: Turn) -> t.User:
+def update_profile(state: UserActor, message: UpdateProfile, turn: Turn) -> t.User:
     head = state.access()
     name = head.name if message.name is UNSET else message.name
     bio = head.bio if message.bio is UNSET else message.bio
@@ -48,7 +57,7 @@ def update_profile(state: User, message: UpdateProfile, turn: Turn) -> t.User:
 
 
 @user.on(Claimed)
-def claimed(state: User, message: Claimed, turn: Turn) -> t.User:
+def claimed(state: UserActor, message: Claimed, turn: Turn) -> t.User:
     head = state.access()
     if head.username.lower() != message.username.lower():
         turn.send(addresses.username(head.username), ReleaseHandle(state.id, head.claim))
@@ -59,7 +68,7 @@ def claimed(state: User, message: Claimed, turn: Turn) -> t.User:
     return profile_changed(state, turn, claimed_head)
 
 
-def _contact_changed(state: User, turn: Turn, user_id: int) -> t.Ok:
+def _contact_changed(state: UserActor, turn: Turn, user_id: int) -> t.Ok:
     contact = CONTACTS.get(turn, user_id)
     blocked = BLOCKED.get(turn, user_id) is not None
     name = contact.name if contact else ""
@@ -70,7 +79,7 @@ def _contact_changed(state: User, turn: Turn, user_id: int) -> t.Ok:
 
 
 @user.on(AddContact)
-def add_contact(state: User, message: AddContact, turn: Turn) -> t.Ok:
+def add_contact(state: UserActor, message: AddContact, turn: Turn) -> t.Ok:
     head = state.access()
     old = CONTACTS.get(turn, message.user_id)
     if old is None:
@@ -84,7 +93,7 @@ def add_contact(state: User, message: AddContact, turn: Turn) -> t.Ok:
 
 
 @user.on(RemoveContact)
-def remove_contact(state: User, message: RemoveContact, turn: Turn) -> t.Ok:
+def remove_contact(state: UserActor, message: RemoveContact, turn: Turn) -> t.Ok:
     head = state.access()
     if CONTACTS.get(turn, message.user_id) is None:
         return t.Ok()
@@ -94,7 +103,7 @@ def remove_contact(state: User, message: RemoveContact, turn: Turn) -> t.Ok:
 
 
 @user.on(Block)
-def block(state: User, message: Block, turn: Turn) -> t.Ok:
+def block(state: UserActor, message: Block, turn: Turn) -> t.Ok:
     if message.user_id == state.id:
         raise ApiError("forbidden", "you cannot block yourself")
     if BLOCKED.get(turn, message.user_id) is not None:
@@ -106,14 +115,14 @@ def block(state: User, message: Block, turn: Turn) -> t.Ok:
 
 
 @user.on(Unblock)
-def unblock(state: User, message: Unblock, turn: Turn) -> t.Ok:
+def unblock(state: UserActor, message: Unblock, turn: Turn) -> t.Ok:
     if BLOCKED.get(turn, message.user_id) is None:
         return t.Ok()
     BLOCKED.delete(turn, message.user_id)
     return _block_changed(state, turn, message.user_id, False)
 
 
-def _block_changed(state: User, turn: Turn, user_id: int, blocked: bool) -> t.Ok:
+def _block_changed(state: UserActor, turn: Turn, user_id: int, blocked: bool) -> t.Ok:
     chat = addresses.chat(addresses.private_chat_id(state.id, user_id))
     turn.send(chat, SetBlock(state.id, blocked))
     show_presence_to(state, turn, user_id, hidden=blocked)
@@ -121,7 +130,7 @@ def _block_changed(state: User, turn: Turn, user_id: int, blocked: bool) -> t.Ok
 
 
 @user.on(OpenPrivate)
-def open_private(state: User, message: OpenPrivate, turn: Turn) -> None:
+def open_private(state: UserActor, message: OpenPrivate, turn: Turn) -> None:
     """Routed to the one whom the caller wants to talk to: they exist, so there can be a chat."""
     state.access()
     chat_id = addresses.private_chat_id(turn.caller.user_id, state.id)

@@ -12,7 +12,7 @@ from actors import addresses
 from actors.file.messages import FileReferred, FileReleased
 from actors.tickets import media_in
 from actors.user.people import profile_changed
-from actors.user.state import PHOTO, User, profile, user
+from actors.user.state import PHOTO, UserActor, profile, user
 from api import types as t
 from api.errors import ApiError
 from api.methods import SetPhoto
@@ -49,7 +49,7 @@ def _picture(ticket: str) -> t.Media:
 
 
 @user.on(SetPhoto)
-def set_photo(state: User, message: SetPhoto, turn: Turn) -> t.User:
+def set_photo(state: UserActor, message: SetPhoto, turn: Turn) -> t.User:
     head = state.access()
     if exchange(turn, PHOTO, addresses.user_mark(state.id), message.media):
         return profile_changed(state, turn, head)

@@ -13,7 +13,7 @@ from actors.user.messages import (
     ShowEvent,
     TellPresence,
 )
-from actors.user.state import BLOCKED, DIALOGS, SESSIONS, User, status_of, user
+from actors.user.state import BLOCKED, DIALOGS, SESSIONS, UserActor, status_of, user
 from api import limits
 from api import types as t
 from api.frames import event_frame
@@ -25,7 +25,7 @@ PRESENCE_STEP = 500
 
 
 @user.on(SessionOnline)
-def session_online(state: User, message: SessionOnline, turn: Turn) -> t.Hello | None:
+def session_online(state: UserActor, message: SessionOnline, turn: Turn) -> t.Hello | None:
     head = state.access()
     appeared = not turn.volatile
     row = SESSIONS.get(turn, message.session_id)
@@ -49,12 +49,12 @@ def _active(turn: Turn, session_id: int, connected: bool) -> None:
 
 
 @user.on(SessionUsed)
-def session_used(state: User, message: SessionUsed, turn: Turn) -> None:
+def session_used(state: UserActor, message: SessionUsed, turn: Turn) -> None:
     _active(turn, message.session_id, message.session_id in turn.volatile)
 
 
 @user.on(SessionOffline)
-def session_offline(state: User, message: SessionOffline, turn: Turn) -> None:
+def session_offline(state: UserActor, message: SessionOffline, turn: Turn) -> None:
     head = state.access()
     turn.volatile.pop(message.session_id, None)
     if not turn.volatile:
@@ -64,7 +64,7 @@ def session_offline(state: User, message: SessionOffline, turn: Turn) -> None:
     _active(turn, message.session_id, False)
 
 
-def show_presence(state: User, turn: Turn, first: str = "p") -> None:
+def show_presence(state: UserActor, turn: Turn, first: str = "p") -> None:
     """Tell those whom this user has a private chat with, and does not block."""
     rows = DIALOGS.scan(turn, first, "q", limit=PRESENCE_STEP + 1)
     for chat_id, _ in rows[:PRESENCE_STEP]:
@@ -76,7 +76,7 @@ def show_presence(state: User, turn: Turn, first: str = "p") -> None:
         turn.tell(turn.ref, TellPresence(rows[-1][0]))
 
 
-def show_presence_to(state: User, turn: Turn, user_id: int, hidden: bool = False) -> None:
+def show_presence_to(state: UserActor, turn: Turn, user_id: int, hidden: bool = False) -> None:
     """`hidden`: take back what they were told."""
     status = status_of(state.access(), turn)
     shown = t.Presence(state.id, t.Status(False, 0) if hidden else status)
@@ -84,10 +84,10 @@ def show_presence_to(state: User, turn: Turn, user_id: int, hidden: bool = False
 
 
 @user.on(TellPresence)
-def tell_presence(state: User, message: TellPresence, turn: Turn) -> None:
+def tell_presence(state: UserActor, message: TellPresence, turn: Turn) -> None:
     show_presence(state, turn, message.first)
 
 
 @user.on(ShowEvent)
-def show_event(state: User, message: ShowEvent, turn: Turn) -> None:
+def show_event(state: UserActor, message: ShowEvent, turn: Turn) -> None:
     state.show(turn, message.frame)

@@ -93,7 +93,7 @@ PHOTO: Table[None, t.Media] = Table(10, t.Media, SINGLE)
 BUCKETS: flood.Buckets = Table(11, flood.Bucket, TEXT)
 
 
-class User:
+class UserActor:
     """In memory: the head (None: there is no such user)."""
 
     __slots__ = ("_latest", "head", "id", "recent", "recent_after")
@@ -158,7 +158,7 @@ class User:
                     turn.push(front, connection, frame)
 
 
-user = Kind("user", User)
+user = Kind("user", UserActor)
 
 
 def profile(

@@ -32,7 +32,7 @@ from actors.user.messages import (
     PartsStored,
     UserSpent,
 )
-from actors.user.state import HEAD, User, user
+from actors.user.state import HEAD, UserActor, user
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -119,7 +119,7 @@ def _shown(view: View, upload_id: int, row: UploadRow) -> t.Upload:
 
 @user.on(BeginUpload)
 def begin(
-    state: User, message: BeginUpload, turn: Turn, spent: flood.Paid = None
+    state: UserActor, message: BeginUpload, turn: Turn, spent: flood.Paid = None
 ) -> t.Upload | None:
     head = state.access()
     known = UPLOADS.get(turn, message.upload_id)
@@ -140,7 +140,7 @@ def begin(
 
 
 @user.on(UserSpent)
-def spent(state: User, message: UserSpent, turn: Turn) -> t.Upload | None:
+def spent(state: UserActor, message: UserSpent, turn: Turn) -> t.Upload | None:
     act = flood.act_of(message)
     assert isinstance(act, BeginUpload)
     return begin(state, act, turn, message)
@@ -170,7 +170,7 @@ def _discard(turn: Turn, size: int) -> None:
 
 
 @user.on(BytesDiscarded)
-def discarded(state: User, message: BytesDiscarded, turn: Turn) -> t.Ok:
+def discarded(state: UserActor, message: BytesDiscarded, turn: Turn) -> t.Ok:
     state.access()
     _discard(turn, message.size)
     return t.Ok()
@@ -187,7 +187,7 @@ def get_upload(view: View, message: GetUpload) -> t.Upload:
 
 
 @user.on(PartsStored)
-def parts_stored(state: User, message: PartsStored, turn: Turn) -> t.Ok:
+def parts_stored(state: UserActor, message: PartsStored, turn: Turn) -> t.Ok:
     """The chunks are in the pool. The same part again replaces it."""
     row = _expecting(turn, message.upload_id, [part for part, _ in message.parts])
     assert all(len(name) == HASH_BYTES for _, name in message.parts)
@@ -245,7 +245,7 @@ def check_named(named: str, asked: str) -> None:
 
 
 @user.on(KeepFile)
-def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
+def keep_file(state: UserActor, message: KeepFile, turn: Turn) -> None:
     """Answered by the file's actor, which has heard of it then."""
     head = state.access()
     media, upload_id = message.media, message.upload_id
@@ -284,7 +284,7 @@ def keep_file(state: User, message: KeepFile, turn: Turn) -> None:
 
 
 @user.on(CancelUpload)
-def cancel(state: User, message: CancelUpload, turn: Turn) -> t.Ok:
+def cancel(state: UserActor, message: CancelUpload, turn: Turn) -> t.Ok:
     _forget(message.upload_id, turn)
     return t.Ok()
 
@@ -300,7 +300,7 @@ def _forget(upload_id: int, turn: Turn) -> None:
 
 
 @user.on(ExpireUploads)
-def expire(state: User, message: ExpireUploads, turn: Turn) -> None:
+def expire(state: UserActor, message: ExpireUploads, turn: Turn) -> None:
     """One at a time: a turn scans before it writes."""
     uploads = _uploads(turn)
     idle_ms = turn.now_ms - limits.UPLOAD_S_MAX * 1000
@@ -316,7 +316,7 @@ def expire(state: User, message: ExpireUploads, turn: Turn) -> None:
 
 
 @user.on(FileDeleted)
-def file_deleted(state: User, message: FileDeleted, turn: Turn) -> None:
+def file_deleted(state: UserActor, message: FileDeleted, turn: Turn) -> None:
     row = FILES.get(turn, message.file_id)
     if row is not None and row.uploaded_ms <= message.deleted_ms and state.head is not None:
         FILES.delete(turn, message.file_id)

@@ -42,7 +42,7 @@ def verify(data: Data = DATA, as_json: Json = False) -> None:
 def users(data: Data = DATA, as_json: Json = False) -> None:
     """List all users."""
     from heliograph.admin.stored import accounts
-    from heliograph.chat.text import one_line
+    from heliograph.terminal.text import one_line
 
     found = sorted(accounts(data), key=lambda account: account.username.lower())
     if as_json:

@@ -13,7 +13,7 @@ from rich.text import Text
 from api.clock import now_ms
 from heliograph.admin.showing import show
 from heliograph.admin.telling import DATA, Data, Json
-from heliograph.chat.text import human_size, one_line, plural
+from heliograph.terminal.text import human_size, one_line, plural
 
 if TYPE_CHECKING:
     from heliograph.admin.accounting import ChunkUse, FileUse, Taker

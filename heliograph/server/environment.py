@@ -14,7 +14,7 @@ from heliograph.server.ports import free_ports
 
 INLINE_BYTES_MAX = 1024 * 1024
 """What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond,
-so under load batches should be large (`runtime.link`, `runtime.fronts`)."""
+so under load batches should be large (`runtime.link`, `runtime.front_queues`)."""
 FRONT_PORTS_FROM, FRONT_PORTS, FRONT_PORT_RANGES = 20_000, 100, 97
 """Where the front's replicas listen: a range for each server of the machine."""
 

@@ -21,7 +21,7 @@ from runtime.replication.protocol import (
     Configuration,
     Known,
     NotLeading,
-    Rows,
+    SnapshotPart,
     Unavailable,
 )
 from storage.port import StorageError
@@ -222,7 +222,7 @@ class Courier:
         answer: Appended = protocol.decode_answer(await self._make(host, "append", payload))
         return answer
 
-    async def load(self, host: str, message: Rows) -> Appended:
+    async def load(self, host: str, message: SnapshotPart) -> Appended:
         """All snapshots of this host share a pace, so that what is live has time."""
         payload = protocol.encode(message)
         await self._pace.wait(len(payload))

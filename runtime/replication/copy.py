@@ -15,7 +15,7 @@ from runtime.replication.protocol import (
     Append,
     Appended,
     Configuration,
-    Rows,
+    SnapshotPart,
     decode_configuration,
     encode,
 )
@@ -155,7 +155,7 @@ class Copy:
             await self.on_disk(self.store.append_records, fresh)
             self.matched = self.store.last
 
-    async def load(self, message: Rows) -> Appended:
+    async def load(self, message: SnapshotPart) -> Appended:
         """Take a part of a snapshot, if it is the next one of the newest attempt."""
         async with self.lock:
             try:
@@ -176,7 +176,7 @@ class Copy:
             self._snapshot = (message.attempt, message.part + 1)
             return Appended(self.epoch, self.matched, blank=self.store.loading)
 
-    def _is_next(self, message: Rows) -> bool:
+    def _is_next(self, message: SnapshotPart) -> bool:
         attempt, part = self._snapshot
         if not message.part:
             return message.attempt > attempt

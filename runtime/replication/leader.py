@@ -25,7 +25,7 @@ from runtime.replication.protocol import (
     Appended,
     ConfigStore,
     Configuration,
-    Rows,
+    SnapshotPart,
     Unavailable,
 )
 from storage.port import StorageFull, Writes
@@ -48,7 +48,7 @@ class Peer(Protocol):
 
     async def append(self, host: str, message: Append) -> Appended: ...
 
-    async def load(self, host: str, message: Rows) -> Appended: ...
+    async def load(self, host: str, message: SnapshotPart) -> Appended: ...
 
 
 class Follower:
@@ -385,7 +385,7 @@ class Leader:
             whole = start is None
             self._check()
             end = begun_at if whole else None
-            part = Rows(self.config, attempt, number, rows, end, self._copy.steady())
+            part = SnapshotPart(self.config, attempt, number, rows, end, self._copy.steady())
             async with asyncio.timeout(5 * CALL_S_MAX):
                 answer = await self._peer.load(follower.host, part)
             if answer.epoch > self.config.epoch:

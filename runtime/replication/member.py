@@ -27,7 +27,7 @@ from runtime.replication.protocol import (
     Configuration,
     Known,
     NotLeading,
-    Rows,
+    SnapshotPart,
     Unavailable,
 )
 from storage.port import StorageError, StorageFull
@@ -289,7 +289,7 @@ class Member:
         with self._stopping():
             return await self.copy.append(message)
 
-    async def load(self, message: Rows) -> Appended:
+    async def load(self, message: SnapshotPart) -> Appended:
         with self._stopping():
             async with self._checkpointer.busy:  # only one at a time can write to the rows
                 return await self.copy.load(message)

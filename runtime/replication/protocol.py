@@ -78,7 +78,7 @@ class Known(Struct, frozen=True, array_like=True):
     leading: bool
 
 
-class Rows(Struct, frozen=True, array_like=True):
+class SnapshotPart(Struct, frozen=True, array_like=True):
     """From the leader: part of a snapshot, counted from 0 within its attempt; attempts go up. The
     first part drops what the copy holds; the last one (`end`) says after which record the log goes
     on. `now_ms` is the time there (see `runtime.steady`)."""
@@ -189,6 +189,6 @@ decode_configuration = msgspec.msgpack.Decoder(Configuration).decode
 decode_append = msgspec.msgpack.Decoder(Append).decode
 decode_seat = msgspec.msgpack.Decoder(Seat).decode
 decode_configurations = msgspec.msgpack.Decoder(list[Configuration]).decode
-decode_rows = msgspec.msgpack.Decoder(Rows).decode
+decode_rows = msgspec.msgpack.Decoder(SnapshotPart).decode
 decode_answer = msgspec.msgpack.Decoder(Appended).decode
 decode_known = msgspec.msgpack.Decoder(Known | None).decode

@@ -62,7 +62,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Chat:
+class LoadChat:
     """A chat of the run: who sends into it, who checks its history from which message on."""
 
     chat_id: str
@@ -91,7 +91,7 @@ class Run:
         self.plan = plan
         self.meter = Meter()
         self.clients = [Client(a.user_id, a.token, endpoint, self.meter) for a in accounts]
-        self.chats: list[Chat] = []
+        self.chats: list[LoadChat] = []
         self.senders: list[Sender] = []
         self._run = secrets.randbits(32)
         self._say = say
@@ -145,7 +145,7 @@ class Run:
         there.on_free = self._sends_again(back if alternate else there)
         back.on_free = self._sends_again(there if alternate else back)
         receipts = [[second.receipts], [first.receipts]]
-        self.chats.append(Chat(opened.id, opened.last_id, first, [there, back], receipts))  # type: ignore[arg-type]
+        self.chats.append(LoadChat(opened.id, opened.last_id, first, [there, back], receipts))  # type: ignore[arg-type]
 
     async def _open_group(self) -> None:
         owner, *members = self.clients
@@ -163,7 +163,7 @@ class Run:
         sender = self._sender(owner, group.id, 0, members)
         sender.on_free = self._sends_again(sender)
         receipts = [[m.receipts for m in members if m.receipts is not None]]
-        self.chats.append(Chat(group.id, group.last_id, owner, [sender], receipts))
+        self.chats.append(LoadChat(group.id, group.last_id, owner, [sender], receipts))
 
     def _sender(self, client: Client, chat_id: str, stream: int, receivers: list[Client]) -> Sender:
         prefix = prefix_of(self._run, stream)
@@ -300,7 +300,7 @@ class Run:
             client.reconnect()
         await asyncio.gather(*(client.ready(CONNECT_S_MAX) for client in self.clients))
 
-    async def _read_back(self, chat: Chat, at_once: asyncio.Semaphore) -> list[Stored | None]:
+    async def _read_back(self, chat: LoadChat, at_once: asyncio.Semaphore) -> list[Stored | None]:
         stored = [Stored(sender.stream) for sender in chat.senders]
         by_prefix = {s.prefix: kept for s, kept in zip(chat.senders, stored, strict=True)}
         after_id = chat.before_id

@@ -13,7 +13,8 @@ from actors.user import mailbox, presence, state
 from api import limits
 from api.limits import Flood
 from heliograph import _link
-from runtime import checkpointer, fronts, link, pipeline, shipper, streams
+from runtime import checkpointer, link, pipeline, shipper, streams
+from runtime import front_queues as fronts
 
 DRAWN_P = 0.5
 

@@ -9,7 +9,7 @@ from actors.addresses import private_peers
 from actors.chat.state import shown
 from api import types as t
 from runtime.placement import Placement
-from sim.world.final import Final, Rows
+from sim.world.final import Final, StoredRows
 from sim.world.history import History, Op
 from sim.world.readback import ReadBack
 from sim.world.story import Story
@@ -24,7 +24,7 @@ class Evidence:
     that people began with."""
 
     placement: Placement
-    hosts: list[tuple[str, Rows]]
+    hosts: list[tuple[str, StoredRows]]
     final: Final
     history: History
     back: ReadBack

@@ -21,7 +21,7 @@ EVERYTHING = b"\xff" * 600
 ROWS_MAX = 10**9
 
 
-class Rows:
+class StoredRows:
     """A host's rows, as verification reads them (see `actors.verify.walk.RowSource`)."""
 
     def __init__(self, store: StoreReads, partitions: list[int]) -> None:
@@ -62,19 +62,19 @@ class Final:
     dead: int = 0
 
 
-def sources(cluster: Cluster, placement: Placement) -> list[tuple[str, Rows]]:
+def sources(cluster: Cluster, placement: Placement) -> list[tuple[str, StoredRows]]:
     """Each host with what its disk holds."""
     return [
-        (name, Rows(DiskStore(cluster.machine(name).disk), placement.led_by(name)))
+        (name, StoredRows(DiskStore(cluster.machine(name).disk), placement.led_by(name)))
         for name in placement.pooled_hosts()
     ]
 
 
-Stored = Callable[[], list[tuple[str, Rows]]]
+Stored = Callable[[], list[tuple[str, StoredRows]]]
 """Gives what a server has stored now, by the names of its hosts."""
 
 
-def read(hosts: list[tuple[str, Rows]]) -> Final:
+def read(hosts: list[tuple[str, StoredRows]]) -> Final:
     """Everything that is stored."""
     final = Final()
     for _, host in hosts:

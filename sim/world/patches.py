@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from heliograph import _client, _live
 from runtime import link
-from runtime.fronts import FrontQueue
+from runtime.front_queues import FrontQueue
 from runtime.replication import clock
 from sim.world.loop import Loop
 

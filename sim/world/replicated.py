@@ -30,7 +30,7 @@ from sim.world.cluster import Cluster
 from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
 from sim.world.edge import EdgeService
-from sim.world.final import EVERYTHING, ROWS_MAX, Rows, read
+from sim.world.final import EVERYTHING, ROWS_MAX, StoredRows, read
 from sim.world.process import Process
 from storage.memory_replica import MemoryDisk, MemoryReplica
 
@@ -139,9 +139,9 @@ class Server:
     def chats(self) -> list[str]:
         """Those that leaders show."""
         led = [m.copy for p in self.partitions for m in self._members(p) if m.leading]
-        return sorted(read([("", Rows(copy.store, [copy.partition])) for copy in led]).chats)
+        return sorted(read([("", StoredRows(copy.store, [copy.partition])) for copy in led]).chats)
 
-    def stored(self) -> list[tuple[str, Rows]]:
+    def stored(self) -> list[tuple[str, StoredRows]]:
         """What the leaders show; nothing while a partition has none, as when it is handed over, or
         is wanted and not there yet."""
         if self.wanted:
@@ -151,7 +151,7 @@ class Server:
             leading = [member for member in self._members(partition) if member.leading]
             if not leading:
                 return []
-            found.append((place_of(partition), Rows(leading[0].copy.store, [partition])))
+            found.append((place_of(partition), StoredRows(leading[0].copy.store, [partition])))
         return found
 
     def rivals(self) -> list[str]:

@@ -14,10 +14,10 @@ import pytest
 from textual.widgets import Button, Input
 
 import heliograph as h
-from heliograph.chat.app import ChatApp
-from heliograph.chat.model import Model
+from heliograph.terminal.app import ChatApp
+from heliograph.terminal.model import Model
 from tests.integration.running import HELIOGRAPH, RunningServer
-from tests.unit.chat.pilots import SIZE, Driver
+from tests.unit.terminal.pilots import SIZE, Driver
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

@@ -15,7 +15,7 @@ import pytest
 from api import asyncapi, frames
 from api import methods as m
 from api.asyncapi import document, tree
-from tests.unit.edge.kit import Client, Server, settled
+from tests.unit.fronts.kit import Client, Server, settled
 from tests.unit.runtime.fake_time import run
 
 with warnings.catch_warnings():

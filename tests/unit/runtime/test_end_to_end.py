@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from api.errors import ApiError
 from runtime import wire
-from runtime.link import Desk, Link
+from runtime.link import Desk, HostLink
 from runtime.refs import NOBODY, ActorRef
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
@@ -107,7 +107,7 @@ class Writer:
         self._there = there
         self._desk = Desk()
         name = f"front-{number}"
-        self._link = Link(name, name, way, self._desk, lambda out: None, lambda link: None)
+        self._link = HostLink(name, name, way, self._desk, lambda out: None, lambda link: None)
 
     async def write(self, rng: random.Random) -> None:
         """Write all notes, and wait until there is nothing to wait for."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runtime import fronts
-from runtime.fronts import FRONT_SILENCE_S_MAX, PACKET_BYTES_MAX, Fronts
+from runtime import front_queues as fronts
+from runtime.front_queues import FRONT_SILENCE_S_MAX, PACKET_BYTES_MAX, Fronts
 from runtime.wire import PUSH, Out
 
 

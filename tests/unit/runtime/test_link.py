@@ -14,7 +14,7 @@ import pytest
 from api.errors import ApiError
 from runtime import link as module
 from runtime import wire
-from runtime.link import ATTEMPT_S, BATCH_BYTES_MAX, FLYING_MAX, Desk, Link
+from runtime.link import ATTEMPT_S, BATCH_BYTES_MAX, FLYING_MAX, Desk, HostLink
 from runtime.refs import NOBODY, ActorRef
 from runtime.wire import CLOSE, PUSH, REFUSE, REPLY, Out, Packet, Refusal, Request
 from tests.unit.runtime import fake_time
@@ -96,9 +96,9 @@ class Bench:
         self.answers: list[bytes | str] = []
         self.outs: list[Out] = []
         self.renewed = 0
-        self.link = Link("host-0", "front", self.host, self.desk, self.outs.append, self._renew)
+        self.link = HostLink("host-0", "front", self.host, self.desk, self.outs.append, self._renew)
 
-    def _renew(self, link: Link) -> None:
+    def _renew(self, link: HostLink) -> None:
         assert link is self.link
         self.renewed += 1
 
@@ -335,7 +335,7 @@ def test_an_answer_may_come_by_another_link() -> None:
 
     async def test(bench: Bench) -> None:
         other = Scripted()
-        second = Link("host-1", "front", other, bench.desk, bench.outs.append, bench._renew)
+        second = HostLink("host-1", "front", other, bench.desk, bench.outs.append, bench._renew)
         await idle()
         batch = await bench.sent(b"1")
         batch.take(bench.host.packet())

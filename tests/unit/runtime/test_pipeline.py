@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime import fronts, pipeline, wire
-from runtime.fronts import FRONT_SILENCE_S_MAX
+from runtime import front_queues as fronts
+from runtime import pipeline, wire
+from runtime.front_queues import FRONT_SILENCE_S_MAX
 from runtime.pipeline import BATCH_ORDER_S_MAX, HOUSEKEEPING_S, POLL_S, READ_ONLY_S
 from runtime.refs import NOBODY, ActorRef
 from runtime.wire import Envelope, Parcel, Receipt, Shipment

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from actors.chat import reads as chat_reads
 from actors.chat import state as chat
 from actors.handle import turns as handle
-from actors.handle.turns import Handle
-from actors.user.state import User
+from actors.handle.turns import HandleActor
+from actors.user.state import UserActor
 from api import types as t
 from api.methods import MarkRead
 from fronts.connection import Connection
@@ -71,12 +71,12 @@ def loses_outboxes() -> Iterator[None]:
 def lets_everybody_claim() -> Iterator[None]:
     """A name that is taken can be taken again."""
 
-    def claim(self: Handle, user_id: int, turn: Any) -> int:
+    def claim(self: HandleActor, user_id: int, turn: Any) -> int:
         self.head = handle.HandleHead(user_id, self.head.claim + 1)
         handle.HEAD.put(turn, None, self.head)
         return self.head.claim
 
-    with patch.object(Handle, "claim", claim):
+    with patch.object(HandleActor, "claim", claim):
         yield
 
 
@@ -130,14 +130,14 @@ def passes_over_gaps() -> Iterator[None]:
 @contextmanager
 def skips_a_number() -> Iterator[None]:
     """A mailbox that was loaded anew leaves a number out."""
-    init = User.__init__
+    init = UserActor.__init__
 
-    def load(self: User, view: Any) -> None:
+    def load(self: UserActor, view: Any) -> None:
         init(self, view)
         if self.head is not None and self.head.pts % 7 == 6:
             self.head = replace(self.head, pts=self.head.pts + 1)
 
-    with patch.object(User, "__init__", load):
+    with patch.object(UserActor, "__init__", load):
         yield
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from runtime.checkpointer import Checkpointer
 from runtime.engine import Engine
-from runtime.link import Desk, Link
+from runtime.link import Desk, HostLink
 from runtime.pipeline import Pipeline
 from runtime.placement import Replicated, partition_at, partition_of_own, place_of
 from runtime.refs import ActorRef
@@ -349,7 +349,7 @@ class Edge:
         )
         self.directory.start()
         self.links = {
-            partition: Link(
+            partition: HostLink(
                 place_of(partition),
                 name,
                 Reach(town, self.directory, partition, name),

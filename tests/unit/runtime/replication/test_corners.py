@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runtime.link import Link
+from runtime.link import HostLink
 from runtime.replication import protocol
 from runtime.replication.copy import Copy
-from runtime.replication.protocol import Append, Configuration, Rows, Unavailable
+from runtime.replication.protocol import Append, Configuration, SnapshotPart, Unavailable
 from runtime.wire import PUSH, Out
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.replica import encode_record
@@ -108,7 +108,7 @@ def test_parts_of_an_earlier_snapshot_are_refused() -> None:
         config = Configuration(0, 5, "a", ALL, ("a", "b"))
 
         async def load(attempt: int, part: int, key: bytes, end: int | None = None) -> Any:
-            return await copy.load(Rows(config, attempt, part, {key: b"x"}, end, EPOCH_MS))
+            return await copy.load(SnapshotPart(config, attempt, part, {key: b"x"}, end, EPOCH_MS))
 
         await load(1, 0, b"1")  # its sender gives up, and begins anew
         await load(2, 0, b"1")
@@ -159,7 +159,7 @@ def test_a_push_in_an_answer_that_nobody_got_is_noticed() -> None:
         writer, leader, _ = await settled(town)
         link = writer.edge.links[0]
         pushed: list[Out] = []
-        renewed: list[Link] = []
+        renewed: list[HostLink] = []
         link._on_out = pushed.append
         link._on_renewed = renewed.append
         town.cut.add((leader.name, FRONT))
