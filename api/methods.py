@@ -120,10 +120,19 @@ Token = Annotated[str, Meta(min_length=1, max_length=128)]
 UserIds = Annotated[list[UserId], Meta(min_length=1, max_length=limits.USERS_PER_REQUEST_MAX)]
 
 
+Destination = Literal["user", "session", "chat", "group", "gateway", "auth", "files", "connection"]
+"""Who carries a method out: one actor (the caller's user or session, the chat `chat_id`, the group
+that the caller creates with `random_id`), the gateway, which asks several, the authentication
+service, the service of files, or the live connection itself."""
+
+
 class Method(NamedTuple):
-    """A row of the registry. `auth`: a token is needed. `read`: changes nothing, and runs on what
-    is committed. `wire`: may be called through `http`, live connections (`ws`) or both. `errors`:
-    the codes of all refusals that it can be answered with, in the order of `ERRORS`."""
+    """A row of the registry; all that is true of a method. `auth`: a token is needed. `read`:
+    changes nothing, and runs on what is committed. `wire`: may be called through `http`, live
+    connections (`ws`) or both. `errors`: the codes of all refusals that it can be answered with, in
+    the order of `ERRORS`. `to`: see `Destination`. `repeatable`: it may be called again where it is
+    not known whether it was carried out; `done_before` is the refusal that tells then that it was,
+    if there is one. `tickets`: the parameters that are tickets of files."""
 
     name: str
     params: type[Params]
@@ -133,6 +142,10 @@ class Method(NamedTuple):
     wire: Literal["both", "http", "ws"]
     doc: str
     errors: tuple[str, ...]
+    to: Destination
+    repeatable: bool
+    done_before: str
+    tickets: tuple[str, ...]
 
 
 METHODS: dict[str, Method] = {}
@@ -147,14 +160,19 @@ class Params(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 
 def method(
     name: str,
+    *,
+    to: Destination,
     result: Any = t.Ok,
     auth: bool = True,
     read: bool = False,
     wire: Literal["both", "http", "ws"] = "both",
     errors: tuple[str, ...] = (),
+    repeatable: bool = True,
+    done_before: str = "",
+    tickets: tuple[str, ...] = (),
 ) -> Callable[[type[P]], type[P]]:
-    """Declare a method by its parameter type. `errors`: what it can be refused with beside what
-    follows from the rest."""
+    """Declare a method by its parameter type; see `Method`. `errors`: what it can be refused with
+    beside what follows from the rest."""
     can = {"bad_request", "invalid_params", "internal", "overloaded", "unavailable", *errors}
     if auth:
         can.add("unauthorized")
@@ -165,11 +183,27 @@ def method(
     if wire != "ws":
         can |= {"too_large", "too_slow", "unsupported_media_type"}
     assert can <= ERRORS.keys(), f"{name}: {can - ERRORS.keys()}"
+    assert not done_before or done_before in can, f"{name} is not refused as {done_before}"
     codes = tuple(code for code in ERRORS if code in can)
 
     def declare(params: type[P]) -> type[P]:
         doc = " ".join((params.__doc__ or "").split())
-        params.method = METHODS[name] = Method(name, params, result, auth, read, wire, doc, codes)
+        assert name not in METHODS, f"there are two methods {name}"
+        assert set(tickets) <= set(params.__annotations__), f"{name} has no such parameters"
+        params.method = METHODS[name] = Method(
+            name,
+            params,
+            result,
+            auth,
+            read,
+            wire,
+            doc,
+            codes,
+            to,
+            repeatable,
+            done_before,
+            tickets,
+        )
         return params
 
     return declare
@@ -185,6 +219,7 @@ _MEMBERS = ("chat_not_found", "forbidden", "not_member")
 
 @method(
     "auth.register",
+    to="auth",
     result=t.Authorization,
     auth=False,
     wire="http",
@@ -209,6 +244,8 @@ class Register(Params, frozen=True):
 
 @method(
     "auth.login",
+    to="auth",
+    repeatable=False,
     result=t.Authorization,
     auth=False,
     wire="http",
@@ -222,30 +259,36 @@ class Login(Params, frozen=True):
     device: Device = ""
 
 
-@method("auth.logout")
+@method("auth.logout", to="user", done_before="unauthorized")
 class Logout(Params, frozen=True):
     """End this session; its token is void and its connections close."""
 
 
-@method("auth.sessions", result=t.Sessions, read=True)
+@method("auth.sessions", to="user", result=t.Sessions, read=True)
 class GetSessions(Params, frozen=True):
     """All logins of this account."""
 
 
-@method("auth.end_session", errors=("session_not_found",))
+@method(
+    "auth.end_session", to="user", done_before="session_not_found", errors=("session_not_found",)
+)
 class EndSession(Params, frozen=True):
     """End one other session of this account. Your own one is refused: `auth.logout` ends it."""
 
     session_id: SessionId
 
 
-@method("auth.end_other_sessions", result=t.Ended)
+@method("auth.end_other_sessions", to="user", result=t.Ended)
 class EndOtherSessions(Params, frozen=True):
     """End all sessions of this account but this one."""
 
 
 @method(
-    "auth.change_password", wire="http", errors=("wrong_credentials", "password_common", "flood")
+    "auth.change_password",
+    to="auth",
+    repeatable=False,
+    wire="http",
+    errors=("wrong_credentials", "password_common", "flood"),
 )
 class ChangePassword(Params, frozen=True):
     """Change the password; all other sessions end."""
@@ -257,12 +300,12 @@ class ChangePassword(Params, frozen=True):
 # --- help -------------------------------------------------------------------------------------
 
 
-@method("help.limits", result=t.LimitTable, auth=False, read=True)
+@method("help.limits", to="gateway", result=t.LimitTable, auth=False, read=True)
 class GetLimits(Params, frozen=True):
     """The limits of this server."""
 
 
-@method("help.config", result=t.Config, auth=False, read=True)
+@method("help.config", to="gateway", result=t.Config, auth=False, read=True)
 class GetConfig(Params, frozen=True):
     """Where live connections go, and what this server is."""
 
@@ -270,26 +313,26 @@ class GetConfig(Params, frozen=True):
 # --- users ------------------------------------------------------------------------------------
 
 
-@method("users.me", result=t.User, read=True)
+@method("users.me", to="user", result=t.User, read=True)
 class GetMe(Params, frozen=True):
     """Your own profile."""
 
 
-@method("users.get", result=t.Users, read=True)
+@method("users.get", to="gateway", result=t.Users, read=True)
 class GetUsers(Params, frozen=True):
     """Profiles and presence of users; unknown ids are left out."""
 
     user_ids: UserIds
 
 
-@method("users.resolve", result=t.User, read=True, errors=("user_not_found", "flood"))
+@method("users.resolve", to="gateway", result=t.User, read=True, errors=("user_not_found", "flood"))
 class ResolveUsername(Params, frozen=True):
     """The user who holds a user name."""
 
     username: Username
 
 
-@method("users.update_profile", result=t.User)
+@method("users.update_profile", to="user", result=t.User)
 class UpdateProfile(Params, frozen=True):
     """Change name or bio; what is left out stays."""
 
@@ -298,7 +341,10 @@ class UpdateProfile(Params, frozen=True):
 
 
 @method(
-    "users.set_username", result=t.User, errors=("username_taken", "username_reserved", "flood")
+    "users.set_username",
+    to="gateway",
+    result=t.User,
+    errors=("username_taken", "username_reserved", "flood"),
 )
 class SetUsername(Params, frozen=True):
     """Take another user name; the old one becomes free."""
@@ -306,7 +352,7 @@ class SetUsername(Params, frozen=True):
     username: Username
 
 
-@method("users.set_photo", result=t.User, errors=("ticket_invalid",))
+@method("users.set_photo", to="user", tickets=("media",), result=t.User, errors=("ticket_invalid",))
 class SetPhoto(Params, frozen=True):
     """Take another profile picture; with an empty ticket, none. Only a file that is a `photo` can
     be one."""
@@ -317,7 +363,7 @@ class SetPhoto(Params, frozen=True):
 # --- contacts ---------------------------------------------------------------------------------
 
 
-@method("contacts.add", errors=("user_not_found", "too_many"))
+@method("contacts.add", to="gateway", errors=("user_not_found", "too_many"))
 class AddContact(Params, frozen=True):
     """Put a user into your contacts, with a name of your own for them if you like."""
 
@@ -325,14 +371,14 @@ class AddContact(Params, frozen=True):
     name: NameOrNone = ""
 
 
-@method("contacts.remove")
+@method("contacts.remove", to="user")
 class RemoveContact(Params, frozen=True):
     """Take a user out of your contacts."""
 
     user_id: UserId
 
 
-@method("contacts.list", result=t.Contacts, read=True)
+@method("contacts.list", to="user", result=t.Contacts, read=True)
 class GetContacts(Params, frozen=True):
     """Your contacts by ascending user id, from the first one after `after_id`."""
 
@@ -340,21 +386,21 @@ class GetContacts(Params, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=limits.CONTACTS_PAGE_MAX)] = limits.CONTACTS_PAGE_MAX
 
 
-@method("contacts.block", errors=("forbidden", "user_not_found", "too_many"))
+@method("contacts.block", to="gateway", errors=("forbidden", "user_not_found", "too_many"))
 class Block(Params, frozen=True):
     """Stop a user from writing to you, adding you to groups and seeing when you are online."""
 
     user_id: UserId
 
 
-@method("contacts.unblock")
+@method("contacts.unblock", to="user")
 class Unblock(Params, frozen=True):
     """Take a block back."""
 
     user_id: UserId
 
 
-@method("contacts.blocked", result=t.UserIds, read=True)
+@method("contacts.blocked", to="user", result=t.UserIds, read=True)
 class GetBlocked(Params, frozen=True):
     """Whom you block."""
 
@@ -362,7 +408,7 @@ class GetBlocked(Params, frozen=True):
 # --- chats ------------------------------------------------------------------------------------
 
 
-@method("chats.open_private", result=t.Chat, errors=("user_not_found", "flood"))
+@method("chats.open_private", to="gateway", result=t.Chat, errors=("user_not_found", "flood"))
 class OpenPrivate(Params, frozen=True):
     """Open the private chat with a user; with yourself, the saved messages. It has to be opened
     once before the first message, the saved messages too; opening it again changes nothing."""
@@ -370,7 +416,7 @@ class OpenPrivate(Params, frozen=True):
     user_id: UserId
 
 
-@method("chats.create_group", result=t.Chat, errors=(*_IN_CHAT, "flood"))
+@method("chats.create_group", to="group", result=t.Chat, errors=(*_IN_CHAT, "flood"))
 class CreateGroup(Params, frozen=True):
     """Create a group you own. Answered when it is there, with you as its only member: those of
     `user_ids` who exist and do not block you join after that, each told by a service message
@@ -381,14 +427,18 @@ class CreateGroup(Params, frozen=True):
     user_ids: Annotated[list[UserId], Meta(max_length=limits.GROUP_INVITES_PER_CREATE_MAX)] = []
 
 
-@method("chats.get", result=t.Chat, read=True, errors=_IN_CHAT)
+@method("chats.get", to="chat", result=t.Chat, read=True, errors=_IN_CHAT)
 class GetChat(Params, frozen=True):
     """A chat you are in, with its members."""
 
     chat_id: ChatId
 
 
-@method("chats.add_member", errors=(*_IN_CHAT, "blocked", "user_not_found", "group_full", "flood"))
+@method(
+    "chats.add_member",
+    to="chat",
+    errors=(*_IN_CHAT, "blocked", "user_not_found", "group_full", "flood"),
+)
 class AddMember(Params, frozen=True):
     """Add a user to a group: every member may. Refused as `blocked` by somebody who blocks you.
     Adding a member changes nothing."""
@@ -397,7 +447,7 @@ class AddMember(Params, frozen=True):
     user_id: UserId
 
 
-@method("chats.remove_member", errors=_MEMBERS)
+@method("chats.remove_member", to="chat", done_before="not_member", errors=_MEMBERS)
 class RemoveMember(Params, frozen=True):
     """Remove a member from a group (owner and admins)."""
 
@@ -405,14 +455,14 @@ class RemoveMember(Params, frozen=True):
     user_id: UserId
 
 
-@method("chats.leave", errors=_MANAGING)
+@method("chats.leave", to="chat", done_before="chat_not_found", errors=_MANAGING)
 class LeaveGroup(Params, frozen=True):
     """Leave a group. The owner hands the group over first, unless alone in it."""
 
     chat_id: GroupId
 
 
-@method("chats.rename", errors=_MANAGING)
+@method("chats.rename", to="chat", errors=_MANAGING)
 class RenameGroup(Params, frozen=True):
     """Change the title of a group (owner and admins)."""
 
@@ -420,7 +470,7 @@ class RenameGroup(Params, frozen=True):
     title: Title
 
 
-@method("chats.set_photo", errors=(*_MANAGING, "ticket_invalid"))
+@method("chats.set_photo", to="chat", tickets=("media",), errors=(*_MANAGING, "ticket_invalid"))
 class SetChatPhoto(Params, frozen=True):
     """Give a group another picture; with an empty ticket, none (owner and admins)."""
 
@@ -428,7 +478,7 @@ class SetChatPhoto(Params, frozen=True):
     media: Ticket = ""
 
 
-@method("chats.set_admin", errors=(*_MEMBERS, "too_many"))
+@method("chats.set_admin", to="chat", errors=(*_MEMBERS, "too_many"))
 class SetAdmin(Params, frozen=True):
     """Make a member an admin, or an admin a member (owner)."""
 
@@ -437,7 +487,7 @@ class SetAdmin(Params, frozen=True):
     admin: bool
 
 
-@method("chats.transfer_ownership", errors=(*_MEMBERS, "too_many"))
+@method("chats.transfer_ownership", to="chat", repeatable=False, errors=(*_MEMBERS, "too_many"))
 class TransferOwnership(Params, frozen=True):
     """Make another member the owner; you stay as an admin."""
 
@@ -445,7 +495,7 @@ class TransferOwnership(Params, frozen=True):
     user_id: UserId
 
 
-@method("chats.dialogs", result=t.Dialogs, read=True)
+@method("chats.dialogs", to="gateway", result=t.Dialogs, read=True)
 class GetDialogs(Params, frozen=True):
     """Your chats, latest first, with their top messages."""
 
@@ -458,6 +508,8 @@ class GetDialogs(Params, frozen=True):
 
 @method(
     "messages.send",
+    to="chat",
+    tickets=("media",),
     result=t.Sent,
     errors=(
         *_IN_CHAT,
@@ -483,7 +535,7 @@ class SendMessage(Params, frozen=True):
     album: Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)] = 0
 
 
-@method("messages.history", result=t.History, read=True, errors=_IN_CHAT)
+@method("messages.history", to="chat", result=t.History, read=True, errors=_IN_CHAT)
 class GetHistory(Params, frozen=True):
     """Messages of a chat by range of ids, in ascending order: the `limit` messages before
     `before_id` (0: the latest), or those after `after_id`; both together are refused. There may be
@@ -495,7 +547,7 @@ class GetHistory(Params, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=limits.HISTORY_PAGE_MAX)] = 50
 
 
-@method("messages.get", result=t.History, read=True, errors=_IN_CHAT)
+@method("messages.get", to="chat", result=t.History, read=True, errors=_IN_CHAT)
 class GetMessages(Params, frozen=True):
     """Messages by their ids; those that are not there or not yours to read are left out. With
     `more`, the answer was full: ask again for the ids after the last one."""
@@ -504,7 +556,7 @@ class GetMessages(Params, frozen=True):
     ids: Annotated[list[MessageId], Meta(min_length=1, max_length=limits.MESSAGES_PER_REQUEST_MAX)]
 
 
-@method("messages.read", result=t.ReadMark, errors=_IN_CHAT)
+@method("messages.read", to="chat", result=t.ReadMark, errors=_IN_CHAT)
 class MarkRead(Params, frozen=True):
     """You have read a chat up to `max_id`. Marks only move forward."""
 
@@ -512,7 +564,7 @@ class MarkRead(Params, frozen=True):
     max_id: MessageId
 
 
-@method("messages.typing", errors=_IN_CHAT)
+@method("messages.typing", to="chat", errors=_IN_CHAT)
 class SetTyping(Params, frozen=True):
     """Tell the others that you are typing; it fades after `typing_s`."""
 
@@ -522,7 +574,7 @@ class SetTyping(Params, frozen=True):
 # --- media ------------------------------------------------------------------------------------
 
 
-@method("media.begin", result=t.Upload, errors=("too_many", "quota_exceeded", "flood"))
+@method("media.begin", to="user", result=t.Upload, errors=("too_many", "quota_exceeded", "flood"))
 class BeginUpload(Params, frozen=True):
     """Begin to upload a file of this size in bytes. `upload_id` is a number of your choice:
     repeated with the same one, the call changes nothing. The parts follow by `PUT
@@ -532,7 +584,7 @@ class BeginUpload(Params, frozen=True):
     size: Annotated[int, Meta(ge=1, le=limits.FILE_BYTES_MAX)]
 
 
-@method("media.upload", result=t.Upload, read=True, errors=("upload_not_found",))
+@method("media.upload", to="user", result=t.Upload, read=True, errors=("upload_not_found",))
 class GetUpload(Params, frozen=True):
     """Which parts of an upload are stored: after an interruption, go on with the others."""
 
@@ -541,6 +593,7 @@ class GetUpload(Params, frozen=True):
 
 @method(
     "media.finish",
+    to="files",
     result=t.Finished,
     wire="http",
     errors=("upload_not_found", "upload_incomplete", "quota_exceeded", "hash_mismatch"),
@@ -557,7 +610,7 @@ class FinishUpload(Params, frozen=True):
     kind: t.MediaKind = "file"
 
 
-@method("media.cancel")
+@method("media.cancel", to="user")
 class CancelUpload(Params, frozen=True):
     """Give up an upload; what was stored of it is deleted in time. One that is not there is given
     up already."""
@@ -565,7 +618,7 @@ class CancelUpload(Params, frozen=True):
     upload_id: RandomId
 
 
-@method("media.link", result=t.Link, read=True, errors=(*_IN_CHAT, "media_not_found"))
+@method("media.link", to="gateway", result=t.Link, read=True, errors=(*_IN_CHAT, "media_not_found"))
 class GetLink(Params, frozen=True):
     """A link to the file of a message, for programs that cannot send a token. Whoever has it can
     read the file until it expires."""
@@ -578,12 +631,12 @@ class GetLink(Params, frozen=True):
 # --- updates ----------------------------------------------------------------------------------
 
 
-@method("updates.state", result=t.State, read=True)
+@method("updates.state", to="user", result=t.State, read=True)
 class GetState(Params, frozen=True):
     """The number of the last update in your mailbox."""
 
 
-@method("updates.difference", result=t.Difference, read=True)
+@method("updates.difference", to="gateway", result=t.Difference, read=True)
 class GetDifference(Params, frozen=True):
     """What happened after `pts`. One that the mailbox has not reached is answered as `too_long`,
     with the lower `pts` at which it is: the server was restored from a backup."""
@@ -593,7 +646,12 @@ class GetDifference(Params, frozen=True):
 
 
 @method(
-    "updates.poll", result=t.Difference, read=True, wire="http", errors=("too_many", "storage_full")
+    "updates.poll",
+    to="gateway",
+    result=t.Difference,
+    read=True,
+    wire="http",
+    errors=("too_many", "storage_full"),
 )
 class Poll(Params, frozen=True):
     """The difference after `pts`; when it is empty, wait up to `timeout_s` for it not to be. It is
@@ -604,7 +662,7 @@ class Poll(Params, frozen=True):
     timeout_s: Annotated[int, Meta(ge=0, le=limits.POLL_TIMEOUT_S_MAX)] = 25
 
 
-@method("updates.ack")
+@method("updates.ack", to="session")
 class Ack(Params, frozen=True):
     """This device has everything up to `pts`: senders see their messages as delivered."""
 
@@ -614,7 +672,14 @@ class Ack(Params, frozen=True):
 # --- session ----------------------------------------------------------------------------------
 
 
-@method("session.hello", result=t.Hello, auth=False, wire="ws", errors=("unauthorized",))
+@method(
+    "session.hello",
+    to="connection",
+    result=t.Hello,
+    auth=False,
+    wire="ws",
+    errors=("unauthorized",),
+)
 class SayHello(Params, frozen=True):
     """The first request on a live connection: authenticate it, and let updates flow."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,25 +27,40 @@ from api.clock import now_ms
 from api.errors import ApiError
 from api.frames import Close
 from api.pages import fitting
+from fronts.asking import Asker
 from runtime.refs import ActorRef, Caller
 
-if TYPE_CHECKING:
-    from fronts.gateway import Gateway
-
 R = TypeVar("R")
+C = TypeVar("C", bound=Callable[..., Awaitable[Any]])
+
+COMPLETED: dict[type[m.Params], Callable[[Asker, Any, Caller], Awaitable[Any]]] = {}
+"""What completes each method that goes `to` the gateway."""
 
 
-async def _typed(gateway: Gateway, kind: type[R], ref: ActorRef, message: Any, caller: Caller) -> R:
+def completes(method: type[m.Params]) -> Callable[[C], C]:
+    """Declare what completes a method."""
+
+    def declare(complete: C) -> C:
+        assert method.method.to == "gateway", f"{method.__name__} goes to {method.method.to}"
+        assert method not in COMPLETED, f"{method.__name__} is completed twice"
+        COMPLETED[method] = complete
+        return complete
+
+    return declare
+
+
+async def _typed(gateway: Asker, kind: type[R], ref: ActorRef, message: Any, caller: Caller) -> R:
     read = not isinstance(message, m.Params) or message.method.read
     return msgspec.json.decode(await gateway.ask(ref, message, caller, read=read), type=kind)
 
 
-async def _profile(gateway: Gateway, user_id: int, caller: Caller) -> t.User:
+async def _profile(gateway: Asker, user_id: int, caller: Caller) -> t.User:
     """A user as the caller sees them. Raises `user_not_found`."""
     return await _typed(gateway, t.User, addresses.user(user_id), GetProfile(), caller)
 
 
-async def _get_users(gateway: Gateway, params: m.GetUsers, caller: Caller) -> t.Users:
+@completes(m.GetUsers)
+async def _get_users(gateway: Asker, params: m.GetUsers, caller: Caller) -> t.Users:
     ids = list(dict.fromkeys(params.user_ids))
     found = await asyncio.gather(
         *(_profile(gateway, user_id, caller) for user_id in ids), return_exceptions=True
@@ -58,7 +73,8 @@ async def _get_users(gateway: Gateway, params: m.GetUsers, caller: Caller) -> t.
     return t.Users([result for result in found if isinstance(result, t.User)])
 
 
-async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) -> t.User:
+@completes(m.ResolveUsername)
+async def _resolve(gateway: Asker, params: m.ResolveUsername, caller: Caller) -> t.User:
     await gateway.spend(caller, "names")
     holder = await _typed(gateway, Holder, addresses.username(params.username), LookUp(), caller)
     if not holder.user_id:
@@ -66,7 +82,8 @@ async def _resolve(gateway: Gateway, params: m.ResolveUsername, caller: Caller) 
     return await _profile(gateway, holder.user_id, caller)
 
 
-async def _set_username(gateway: Gateway, params: m.SetUsername, caller: Caller) -> t.User:
+@completes(m.SetUsername)
+async def _set_username(gateway: Asker, params: m.SetUsername, caller: Caller) -> t.User:
     names.check_free(params.username)
     await gateway.spend(caller, "names")
     ref = addresses.username(params.username)
@@ -74,20 +91,24 @@ async def _set_username(gateway: Gateway, params: m.SetUsername, caller: Caller)
     return msgspec.json.decode(answer, type=t.User)
 
 
-async def _open_private(gateway: Gateway, params: m.OpenPrivate, caller: Caller) -> t.Chat:
+@completes(m.OpenPrivate)
+async def _open_private(gateway: Asker, params: m.OpenPrivate, caller: Caller) -> t.Chat:
     chat_id = addresses.private_chat_id(caller.user_id, params.user_id)
     await gateway.expect_answer_from(addresses.chat(chat_id))
     answer = await gateway.ask(addresses.user(params.user_id), params, caller)
     return msgspec.json.decode(answer, type=t.Chat)
 
 
-async def _about_user(gateway: Gateway, params: m.AddContact | m.Block, caller: Caller) -> Any:
+@completes(m.AddContact)
+@completes(m.Block)
+async def _about_user(gateway: Asker, params: m.AddContact | m.Block, caller: Caller) -> Any:
     await _profile(gateway, params.user_id, caller)
     answer = await gateway.ask(addresses.user(caller.user_id), params, caller)
     return msgspec.json.decode(answer, type=t.Ok)
 
 
-async def _dialogs(gateway: Gateway, params: m.GetDialogs, caller: Caller) -> t.Dialogs:
+@completes(m.GetDialogs)
+async def _dialogs(gateway: Asker, params: m.GetDialogs, caller: Caller) -> t.Dialogs:
     page = await _typed(gateway, t.Dialogs, addresses.user(caller.user_id), params, caller)
     dialogs = await asyncio.gather(*(_dialog(gateway, dialog, caller) for dialog in page.dialogs))
     fit = fitting(dialogs)
@@ -95,7 +116,7 @@ async def _dialogs(gateway: Gateway, params: m.GetDialogs, caller: Caller) -> t.
     return t.Dialogs(fit, params.offset + len(fit) if cut else page.next_offset, page.pts)
 
 
-async def _dialog(gateway: Gateway, dialog: t.Dialog, caller: Caller) -> t.Dialog:
+async def _dialog(gateway: Asker, dialog: t.Dialog, caller: Caller) -> t.Dialog:
     """With what the chat knows, and of a private one the other person."""
     chat_id, ask = dialog.chat_id, GetOverview(dialog.top_id)
     seen = await _typed(gateway, Overview, addresses.chat(chat_id), ask, caller)
@@ -107,7 +128,8 @@ async def _dialog(gateway: Gateway, dialog: t.Dialog, caller: Caller) -> t.Dialo
     return msgspec.structs.replace(dialog, title=title, photo=photo, message=seen.message)
 
 
-async def _difference(gateway: Gateway, params: m.GetDifference, caller: Caller) -> t.Difference:
+@completes(m.GetDifference)
+async def _difference(gateway: Asker, params: m.GetDifference, caller: Caller) -> t.Difference:
     part = await _typed(gateway, MailSlice, addresses.user(caller.user_id), params, caller)
     wanted = [(e.chat_id, e.first) for _, e in part.entries if e.kind == "message"]
     texts = await _messages(gateway, wanted, caller)
@@ -119,7 +141,7 @@ async def _difference(gateway: Gateway, params: m.GetDifference, caller: Caller)
 
 
 async def _messages(
-    gateway: Gateway, wanted: Iterable[tuple[str, int]], caller: Caller
+    gateway: Asker, wanted: Iterable[tuple[str, int]], caller: Caller
 ) -> dict[tuple[str, int], t.Message]:
     """Messages by chat and id; those that the caller may not read are left out."""
     by_chat: dict[str, list[int]] = {}
@@ -138,7 +160,8 @@ async def _messages(
     return {(message.chat_id, message.id): message for part in found for message in part}
 
 
-async def _poll(gateway: Gateway, params: m.Poll, caller: Caller) -> t.Difference:
+@completes(m.Poll)
+async def _poll(gateway: Asker, params: m.Poll, caller: Caller) -> t.Difference:
     """A long poll is a short-lived connection that waits for its first push."""
     question = m.GetDifference(params.pts)
     difference = await _difference(gateway, question, caller)
@@ -178,7 +201,7 @@ async def _poll(gateway: Gateway, params: m.Poll, caller: Caller) -> t.Differenc
         link.tell(session, Detach(gateway.front, number))
 
 
-async def file_of(gateway: Gateway, params: m.GetLink, caller: Caller) -> tuple[str, int, str, str]:
+async def file_of(gateway: Asker, params: m.GetLink, caller: Caller) -> tuple[str, int, str, str]:
     """Id, size, type and name of the file of a message, or of its small picture, for who may
     read the message. Raises `media_not_found`."""
     where = (params.chat_id, params.message_id)
@@ -194,7 +217,7 @@ async def file_of(gateway: Gateway, params: m.GetLink, caller: Caller) -> tuple[
 
 
 async def photo_of(
-    gateway: Gateway, mark: str, file_id: str, caller: Caller
+    gateway: Asker, mark: str, file_id: str, caller: Caller
 ) -> tuple[str, int, str, str]:
     """The same of the picture of a user or a group (`mark`: see `addresses.of_mark`), if it is this
     file, or this is its small picture. Raises `media_not_found`, `user_not_found`,
@@ -210,18 +233,21 @@ async def photo_of(
     raise ApiError("media_not_found", "this is not the picture, or not any more")
 
 
-async def _link(gateway: Gateway, params: m.GetLink, caller: Caller) -> t.Link:
+@completes(m.GetLink)
+async def _link(gateway: Asker, params: m.GetLink, caller: Caller) -> t.Link:
     found = await file_of(gateway, params, caller)
     expires_ms = now_ms() + limits.LINK_S * 1000
     allowed = Pass(expires_ms, *found)
     return t.Link(f"/media/link/{gateway.seal.close(allowed)}", expires_ms)
 
 
-async def _limits(gateway: Gateway, params: m.GetLimits, caller: Caller) -> t.LimitTable:
+@completes(m.GetLimits)
+async def _limits(gateway: Asker, params: m.GetLimits, caller: Caller) -> t.LimitTable:
     return t.LimitTable(limits.as_dict())
 
 
-async def _config(gateway: Gateway, params: m.GetConfig, caller: Caller) -> t.Config:
+@completes(m.GetConfig)
+async def _config(gateway: Asker, params: m.GetConfig, caller: Caller) -> t.Config:
     return gateway.config
 
 
@@ -247,21 +273,3 @@ def _update(entry: MailEntry, texts: dict[tuple[str, int], t.Message], own: t.Us
         return t.ContactChanged(first, entry.text, bool(second & 1), bool(second & 2))
     assert entry.kind == "profile", entry.kind
     return t.ProfileChanged(own)
-
-
-COMPLETED: dict[type[m.Params], Callable[[Gateway, Any, Caller], Awaitable[Any]]] = {
-    m.GetUsers: _get_users,
-    m.ResolveUsername: _resolve,
-    m.SetUsername: _set_username,
-    m.OpenPrivate: _open_private,
-    m.AddContact: _about_user,
-    m.Block: _about_user,
-    m.GetDialogs: _dialogs,
-    m.GetDifference: _difference,
-    m.Poll: _poll,
-    m.GetLink: _link,
-    m.GetLimits: _limits,
-    m.GetConfig: _config,
-}
-"""Methods that the gateway completes. `auth.register`, `auth.login` and `auth.change_password` are
-the authentication service's (`fronts.auth`), `session.hello` the connection's."""

@@ -1,8 +1,5 @@
-"""Which actor a command goes to.
-
-Most methods are one request to one actor: their route is a function of parameters and caller. The
-others are completed by the gateway (`fronts.gateway`).
-"""
+"""Which actor a command goes to, where it is one request to one actor. The others are completed by
+the gateway (`fronts.completed`)."""
 
 from __future__ import annotations
 
@@ -13,53 +10,21 @@ from actors import addresses
 from api import methods as m
 from runtime.refs import ActorRef, Caller
 
-Route = Callable[[Any, Caller], ActorRef]
-
-
-def _own_user(_: Any, caller: Caller) -> ActorRef:
-    return addresses.user(caller.user_id)
-
-
-def _own_session(_: Any, caller: Caller) -> ActorRef:
-    return addresses.session(caller.user_id, caller.session_id)
-
-
-def _chat(params: Any, _: Caller) -> ActorRef:
-    return addresses.chat(params.chat_id)
-
-
-ROUTES: dict[type[m.Params], Route] = {
-    m.Logout: _own_user,
-    m.GetSessions: _own_user,
-    m.EndSession: _own_user,
-    m.EndOtherSessions: _own_user,
-    m.GetMe: _own_user,
-    m.UpdateProfile: _own_user,
-    m.SetPhoto: _own_user,
-    m.RemoveContact: _own_user,
-    m.GetContacts: _own_user,
-    m.Unblock: _own_user,
-    m.GetBlocked: _own_user,
-    m.GetState: _own_user,
-    m.Ack: _own_session,
-    m.CreateGroup: lambda params, caller: addresses.chat(
+_TO: dict[m.Destination, Callable[[Any, Caller], ActorRef]] = {
+    "user": lambda params, caller: addresses.user(caller.user_id),
+    "session": lambda params, caller: addresses.session(caller.user_id, caller.session_id),
+    "chat": lambda params, caller: addresses.chat(params.chat_id),
+    "group": lambda params, caller: addresses.chat(
         addresses.group_id(caller.user_id, params.random_id)
     ),
-    m.GetChat: _chat,
-    m.AddMember: _chat,
-    m.RemoveMember: _chat,
-    m.LeaveGroup: _chat,
-    m.RenameGroup: _chat,
-    m.SetChatPhoto: _chat,
-    m.SetAdmin: _chat,
-    m.TransferOwnership: _chat,
-    m.SendMessage: _chat,
-    m.GetHistory: _chat,
-    m.GetMessages: _chat,
-    m.MarkRead: _chat,
-    m.SetTyping: _chat,
-    m.BeginUpload: _own_user,
-    m.GetUpload: _own_user,
-    m.CancelUpload: _own_user,
 }
-"""Methods that are one request to one actor."""
+
+
+def is_simple(params: m.Params) -> bool:
+    """Whether a command is one request to one actor."""
+    return params.method.to in _TO
+
+
+def route(params: m.Params, caller: Caller) -> ActorRef:
+    """The actor that such a command goes to."""
+    return _TO[params.method.to](params, caller)

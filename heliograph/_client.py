@@ -33,22 +33,8 @@ from heliograph._sync import Gate, own_message
 
 R = TypeVar("R")
 
-NOT_REPEATED = (m.Login, m.ChangePassword, m.TransferOwnership)
-"""Calls that must not be repeated when it is unknown whether they were carried out: a second login
-would be a second session, the old password is wrong after the change, and who handed a group over
-may not do it again."""
-
 READS_MAX = limits.READS_IN_FLIGHT_PER_CONNECTION_MAX - 1
 """One is left for differences."""
-
-DONE_BEFORE: dict[type[m.Params], str] = {
-    m.Logout: "unauthorized",
-    m.EndSession: "session_not_found",
-    m.LeaveGroup: "chat_not_found",
-    m.RemoveMember: "not_member",
-}
-"""The refusal of a repeated call that tells that the first one, whose answer was lost, was carried
-out."""
 
 
 class Client(Files):
@@ -288,7 +274,7 @@ class Client(Files):
         total_s = self._timeouts.call_s if timeout_s is None else timeout_s
         deadline = asyncio.get_running_loop().time() + total_s
         # At a password somebody waits to be told.
-        patient = timeout_s is None and params.method.auth and not isinstance(params, NOT_REPEATED)
+        patient = timeout_s is None and params.method.auth and params.method.repeatable
         retry = self._retry(deadline, self._timeouts.flood_s if patient else 0.0)
         async with self._until_closed(params.method.name):
             return await self._repeat(params, retry, attempt_s or self._timeouts.attempt_s)
@@ -328,7 +314,7 @@ class Client(Files):
             except ConnectionLost as error:
                 maybe_done = maybe_done or error.maybe_done
                 failed = error
-            if maybe_done and isinstance(params, NOT_REPEATED):
+            if maybe_done and not params.method.repeatable:
                 raise failed
             await retry.after(failed, params.method.name)
 
@@ -352,7 +338,7 @@ class Client(Files):
         cannot be removed, and that is refused with the same code."""
         if isinstance(params, m.RemoveMember) and params.user_id == self.user_id:
             return False
-        return DONE_BEFORE.get(type(params)) == error.code
+        return params.method.done_before == error.code
 
     async def _log_in_instead(
         self, params: m.Register, error: ApiError, deadline: float, attempt_s: float

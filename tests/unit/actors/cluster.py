@@ -17,7 +17,7 @@ from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from fronts.gateway import Gateway
-from fronts.routes import ROUTES
+from fronts.routes import is_simple, route
 from runtime.engine import Engine
 from runtime.link import Answer
 from runtime.placement import Placement
@@ -155,7 +155,7 @@ class Cluster(Town):
 
     def begin(self, caller: Caller, params: m.Params) -> int:
         """Make a request of one actor; its answer will be found under the number returned."""
-        return self.post(ROUTES[type(params)](params, caller), params, caller)
+        return self.post(route(params, caller), params, caller)
 
     def wait(self, number: int, read_of: ActorRef | None = None) -> bytes | ApiError:
         """The answer to a request. A read needs nothing but its own host."""
@@ -178,7 +178,7 @@ class Cluster(Town):
 
     def call(self, caller: Caller, params: m.Params) -> Any:
         """Call any method but those of the authentication service; returns its typed result."""
-        if type(params) in ROUTES:
+        if is_simple(params):
             return super().call(caller, params)
         try:
             answer = _LOOP.run_until_complete(self.gateway.call(params, caller))

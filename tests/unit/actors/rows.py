@@ -8,7 +8,7 @@ import pytest
 
 from api import methods as m
 from api.errors import ApiError
-from fronts.routes import ROUTES
+from fronts.routes import route
 from runtime.refs import KINDS, NOBODY, ActorRef, Caller
 from runtime.turn import ReadView
 from storage.keys import KEY_BYTES_MAX, actor_prefix
@@ -48,7 +48,7 @@ def refused(town: Town, ref: ActorRef, message: Any, caller: Caller = NOBODY) ->
 
 def refused_call(town: Town, caller: Caller, params: m.Params) -> str:
     """The code of the refusal of a client's method, which has changed and pushed nothing."""
-    return refused(town, ROUTES[type(params)](params, caller), params, caller).code
+    return refused(town, route(params, caller), params, caller).code
 
 
 def unchanged(town: Town, ref: ActorRef, message: Any, caller: Caller = NOBODY) -> Any:

@@ -19,7 +19,7 @@ from actors.user.messages import MailEntry, MailSlice
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
-from fronts.routes import ROUTES
+from fronts.routes import route
 from runtime import wire
 from runtime.engine import Engine
 from runtime.placement import Placement
@@ -177,7 +177,7 @@ class Town:
 
     def call(self, caller: Caller, params: m.Params) -> Any:
         """Call a method that is one request to one actor; returns its typed result."""
-        answer = self.ask(ROUTES[type(params)](params, caller), params, caller)
+        answer = self.ask(route(params, caller), params, caller)
         result = params.method.result
         return msgspec.convert(answer, result) if isinstance(result, type) else answer
 
