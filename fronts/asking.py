@@ -190,7 +190,7 @@ class Asker:
             name, body = message.method.name, _to_json(message)
         else:
             name, body = "", wire.encode(message)
-        return await self.request(ref, name, body, caller, read, deadline_s)
+        return await self._request(ref, name, body, caller, read, deadline_s)
 
     async def authenticate(self, token: str, network: str = "") -> Caller:
         """Whose token this is; `network`: see `Caller`. Raises `unauthorized`."""
@@ -224,7 +224,7 @@ class Asker:
             except TimeoutError:
                 raise ApiError("unavailable", "an actor's own host does not start", 1.0) from None
 
-    async def request(
+    async def _request(
         self,
         ref: ActorRef,
         method: str,

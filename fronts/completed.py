@@ -19,7 +19,8 @@ from actors.chat.messages import GetOverview, Overview
 from actors.handle.messages import ClaimUsername, Holder, LookUp
 from actors.session.messages import Detach, KeepAlive
 from actors.tickets import Pass
-from actors.user.messages import GetProfile, MailEntry, MailSlice
+from actors.updates import MessageEntry, update_of
+from actors.user.messages import GetProfile, MailSlice
 from api import limits, names
 from api import methods as m
 from api import types as t
@@ -131,9 +132,17 @@ async def _dialog(gateway: Asker, dialog: t.Dialog, caller: Caller) -> t.Dialog:
 @completes(m.GetDifference)
 async def _difference(gateway: Asker, params: m.GetDifference, caller: Caller) -> t.Difference:
     part = await _typed(gateway, MailSlice, addresses.user(caller.user_id), params, caller)
-    wanted = [(e.chat_id, e.first) for _, e in part.entries if e.kind == "message"]
-    texts = await _messages(gateway, wanted, caller)
-    updates = [t.Numbered(pts, _update(entry, texts, part.user)) for pts, entry in part.entries]
+    pointed = {
+        pts: (entry.chat_id, entry.message_id)
+        for pts, entry in part.entries
+        if isinstance(entry, MessageEntry)
+    }
+    found = await _messages(gateway, pointed.values(), caller)
+    messages = {pts: found.get(where) for pts, where in pointed.items()}
+    updates = [
+        t.Numbered(pts, update_of(entry, messages.get(pts), lambda: part.user))
+        for pts, entry in part.entries
+    ]
     fit = fitting(updates)
     if len(fit) < len(updates):
         return t.Difference("slice", fit[-1].pts, fit)
@@ -255,21 +264,3 @@ def _named(file: t.Media | t.Thumb) -> tuple[str, int, str, str]:
     """Id, size, type and name."""
     name = file.name if isinstance(file, t.Media) else ""
     return file.file_id, file.size, file.mime, name
-
-
-def _update(entry: MailEntry, texts: dict[tuple[str, int], t.Message], own: t.User) -> t.Update:
-    """The update that a row of the mailbox points at."""
-    chat_id, first, second = entry.chat_id, entry.first, entry.second
-    if entry.kind == "message":
-        message = texts.get((chat_id, first))
-        return t.MessageNew(message or t.Message(chat_id, first, 0, 0))
-    if entry.kind == "read_inbox":
-        return t.ReadInbox(chat_id, first, second)
-    if entry.kind == "read_outbox":
-        return t.ReadOutbox(chat_id, first, second)
-    if entry.kind == "delivered":
-        return t.Delivered(chat_id, first, second)
-    if entry.kind == "contact":
-        return t.ContactChanged(first, entry.text, bool(second & 1), bool(second & 2))
-    assert entry.kind == "profile", entry.kind
-    return t.ProfileChanged(own)

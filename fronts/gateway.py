@@ -45,7 +45,7 @@ class Gateway(Asker):
         if is_simple(params):
             self._check(params, caller)
             method = params.method
-            return await self.request(
+            return await self._request(
                 route(params, caller),
                 method.name,
                 _to_json(params),

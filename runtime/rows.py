@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from types import UnionType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -69,7 +70,7 @@ _encode = msgspec.msgpack.Encoder().encode
 class Table(Generic[K, R]):
     """Rows of one type, ordered by key."""
 
-    def __init__(self, number: int, row: type[R], key: KeyCodec) -> None:
+    def __init__(self, number: int, row: type[R] | UnionType, key: KeyCodec) -> None:
         self.number = number
         self.row = row
         self.key = key

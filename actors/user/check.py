@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors import addresses
-from actors.user.messages import MailEntry
+from actors.updates import Entry, MessageEntry
 from actors.user.state import (
     BLOCKED,
     BUCKETS,
@@ -70,7 +70,7 @@ class UserCheck:
             self._facts.dialogs[key] = row.top_id
             if max(row.read_inbox_id, row.read_outbox_id, row.delivered_id) > row.top_id:
                 self._tell(f"a mark of {key} is beyond its last message")
-        elif isinstance(row, MailEntry):
+        elif isinstance(row, Entry):
             self._entry(key, row)
         elif isinstance(row, UploadRow):
             self._uploads[key] = row
@@ -102,7 +102,7 @@ class UserCheck:
             if self._facts.dialogs.get(chat_id) != top_id:
                 self._tell(f"the dialog of {chat_id} does not end with its last message {top_id}")
 
-    def _entry(self, pts: int, entry: MailEntry) -> None:
+    def _entry(self, pts: int, entry: Entry) -> None:
         self._report.counts["updates"] += 1
         if self._pts == 0:
             latest = self._head.pts if self._head else 0
@@ -112,10 +112,11 @@ class UserCheck:
         elif pts != self._pts + 1:
             self._tell(f"update {self._pts + 1} is missing")
         self._pts = pts
-        if entry.kind == "message":
-            if entry.first <= self._top.get(entry.chat_id, 0):
-                self._tell(f"message {entry.first} of {entry.chat_id} is there twice, or too late")
-            self._top[entry.chat_id] = entry.first
+        if isinstance(entry, MessageEntry):
+            number, chat_id = entry.message_id, entry.chat_id
+            if number <= self._top.get(chat_id, 0):
+                self._tell(f"message {number} of {chat_id} is there twice, or too late")
+            self._top[chat_id] = number
 
     def _tell(self, what: str) -> None:
         self._report.add(self._where, what)

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from actors import addresses
 from actors.chat.messages import Joined, MarkDelivered
+from actors.updates import DeliveredEntry, Entry, MessageEntry, ReadInboxEntry, ReadOutboxEntry
 from actors.user.messages import (
     CountUnread,
     Invite,
-    MailEntry,
     MarksChanged,
     NewMessage,
     Received,
@@ -21,7 +21,6 @@ from actors.user.messages import (
 from actors.user.state import BLOCKED, MAILBOX, UserActor, user
 from api import types as t
 from api.errors import ApiError
-from api.frames import encode as to_json
 from api.frames import own_update
 from runtime.turn import Turn
 
@@ -47,7 +46,7 @@ def new_message(state: UserActor, message: NewMessage, turn: Turn) -> t.Sent | N
             top_pts=state.access().pts + 1,
         ),
     )
-    entry = MailEntry("message", message.chat_id, message.message_id, 1 if own else 0)
+    entry = MessageEntry(message.chat_id, message.message_id, 1 if own else 0)
     answering = turn.answer_to is not None
     update = message.update
     if own and message.random_id:
@@ -74,24 +73,21 @@ def count_unread(state: UserActor, message: CountUnread, turn: Turn) -> t.ReadMa
 def marks_changed(state: UserActor, message: MarksChanged, turn: Turn) -> t.ReadMark | None:
     row = state.dialog(turn, message.chat_id)
     kind, chat_id, max_id = message.kind, message.chat_id, message.max_id
-    update: t.Update
+    entry: Entry
     if kind == "read_inbox":
         unread = message.unread if message.seen < 0 else max(0, row.unread - message.seen)
         row = replace(row, read_inbox_id=max_id, unread=unread)
-        update = t.ReadInbox(chat_id, max_id, unread)
-        entry = MailEntry(kind, chat_id, max_id, unread)
+        entry = ReadInboxEntry(chat_id, max_id, unread)
     elif max_id <= (row.read_outbox_id if kind == "read_outbox" else row.delivered_id):
         return None  # somebody else was further
+    elif kind == "read_outbox":
+        row = replace(row, read_outbox_id=max_id)
+        entry = ReadOutboxEntry(chat_id, max_id, message.user_id)
     else:
-        entry = MailEntry(kind, chat_id, max_id, message.user_id)
-        if kind == "read_outbox":
-            row = replace(row, read_outbox_id=max_id)
-            update = t.ReadOutbox(chat_id, max_id, message.user_id)
-        else:
-            row = replace(row, delivered_id=max_id)
-            update = t.Delivered(chat_id, max_id, message.user_id)
+        row = replace(row, delivered_id=max_id)
+        entry = DeliveredEntry(chat_id, max_id, message.user_id)
     state.put_dialog(turn, chat_id, row)
-    state.record(turn, entry, to_json(update))
+    state.record(turn, entry)
     return t.ReadMark(max_id, row.unread)
 
 
@@ -108,8 +104,8 @@ def received(state: UserActor, message: Received, turn: Turn) -> None:
         if len(rows) == RECEIVED_STEP:
             pts = rows[-1][0]
         for _, entry in rows:
-            if entry.kind == "message" and not entry.second:
-                delivered[entry.chat_id] = entry.first
+            if isinstance(entry, MessageEntry) and not entry.own:
+                delivered[entry.chat_id] = entry.message_id
     while state.recent and state.recent[0][0] <= pts:
         _, chat_id, max_id = state.recent.pop(0)
         delivered[chat_id] = max(max_id, delivered.get(chat_id, 0))

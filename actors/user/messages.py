@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from actors.charges import Charges
 from actors.handle.messages import NewAccount
+from actors.updates import Entry
 from api import types as t
 from runtime.messages import Internal
 from runtime.refs import ActorRef
@@ -104,25 +105,13 @@ class GetProfile(Internal, frozen=True, tag="GetProfile"):
     """To a user (a read): answered with `User`."""
 
 
-class MailEntry(Struct, frozen=True, array_like=True):
-    """A row of the mailbox: what happened, where, and two numbers that depend on `kind`:
-    message - message id, 1 if it is the user's own; read_inbox - max id, unread; read_outbox and
-    delivered - max id, user id; contact - user id, 1 contact + 2 blocked; profile - 0, 0."""
-
-    kind: str
-    chat_id: str
-    first: int
-    second: int
-    text: str = ""
-
-
 class MailSlice(Struct, frozen=True, array_like=True):
     """What a user's `GetDifference` read answers: pointers, for the gateway to resolve. `kind` and
     `pts` as in `api.types.Difference`."""
 
     kind: str
     pts: int
-    entries: list[tuple[int, MailEntry]]
+    entries: list[tuple[int, Entry]]
     user: t.User
 
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from actors import addresses
 from actors.chat.messages import OpenChat, SetBlock
 from actors.handle.messages import ReleaseHandle
+from actors.updates import ContactEntry, ProfileEntry
 from actors.user.messages import (
     Claimed,
-    MailEntry,
 )
 from actors.user.presence import show_presence_to
 from actors.user.state import (
@@ -26,7 +26,6 @@ from actors.user.state import (
 from api import limits
 from api import types as t
 from api.errors import ApiError
-from api.frames import encode as to_json
 from api.methods import (
     AddContact,
     Block,
@@ -41,9 +40,8 @@ from runtime.turn import Turn
 def profile_changed(state: UserActor, turn: Turn, head: UserHead) -> t.User:
     """Store it, and tell the user's devices; what it looks like now."""
     state.put(turn, head)
-    shown = profile(turn, head)
-    state.record(turn, MailEntry("profile", "", 0, 0), to_json(t.ProfileChanged(shown)))
-    return shown
+    state.record(turn, ProfileEntry())
+    return profile(turn, head)
 
 
 @user.on(UpdateProfile)
@@ -72,9 +70,8 @@ def _contact_changed(state: UserActor, turn: Turn, user_id: int) -> t.Ok:
     contact = CONTACTS.get(turn, user_id)
     blocked = BLOCKED.get(turn, user_id) is not None
     name = contact.name if contact else ""
-    entry = MailEntry("contact", "", user_id, (1 if contact else 0) + (2 if blocked else 0), name)
-    update = t.ContactChanged(user_id, name, contact is not None, blocked)
-    state.record(turn, entry, to_json(update))
+    flags = (1 if contact else 0) + (2 if blocked else 0)
+    state.record(turn, ContactEntry("", user_id, flags, name))
     return t.Ok()
 
 

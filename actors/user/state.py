@@ -15,12 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors import flood
-from actors.user.messages import (
-    MailEntry,
-)
+from actors.updates import Entry, update_of
 from api import limits
 from api import types as t
 from api.errors import ApiError
+from api.frames import encode as to_json
 from api.frames import update_frame
 from runtime.kind import Kind
 from runtime.rows import SINGLE, TEXT, U64, Table, View, head_table
@@ -87,7 +86,7 @@ SESSIONS: Table[int, SessionRow] = Table(1, SessionRow, U64)
 CONTACTS: Table[int, ContactRow] = Table(2, ContactRow, U64)
 BLOCKED: Table[int, BlockRow] = Table(3, BlockRow, U64)
 DIALOGS: Table[str, DialogRow] = Table(4, DialogRow, TEXT)
-MAILBOX: Table[int, MailEntry] = Table(5, MailEntry, U64)
+MAILBOX: Table[int, Entry] = Table(5, Entry, U64)
 PHOTO: Table[None, t.Media] = Table(10, t.Media, SINGLE)
 """The profile picture: not in the head, which is written with every update."""
 BUCKETS: flood.Buckets = Table(11, flood.Bucket, TEXT)
@@ -134,9 +133,10 @@ class UserActor:
         self.head = head
         HEAD.put(turn, None, head)
 
-    def record(self, turn: Turn, entry: MailEntry, update: bytes, skip: bool = False) -> int:
+    def record(self, turn: Turn, entry: Entry, update: bytes = b"", skip: bool = False) -> int:
         """Number an update, put it into the mailbox and push it to the devices that are online;
-        with `skip`, not to the connection that this turn answers. Returns its pts."""
+        with `skip`, not to the connection that this turn answers. Returns its pts. `update` is its
+        JSON where a chat has made it for all its members."""
         head = self.access()
         pts = head.pts + 1
         self.put(turn, replace(head, pts=pts))
@@ -146,6 +146,7 @@ class UserActor:
             for number in range(max(1, oldest - TRIM_STEP + 1), oldest + 1):
                 MAILBOX.delete(turn, number)
         if turn.volatile:
+            update = update or to_json(update_of(entry, None, lambda: profile(turn, head)))
             self.show(turn, update_frame(pts, update), skip)
         return pts
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from actors import addresses
 from actors.chat import state as c
 from actors.handle import turns as h
+from actors.updates import Entry
 from actors.user import state as u
-from actors.user.messages import MailEntry
 from runtime.layers import StoreReads
 from runtime.placement import Placement
 from runtime.streams import DEAD, OUTBOX
@@ -46,7 +46,7 @@ class Account:
     """A user's head and mailbox."""
 
     head: u.UserHead | None = None
-    mailbox: dict[int, MailEntry] = field(default_factory=dict)
+    mailbox: dict[int, Entry] = field(default_factory=dict)
     dialogs: dict[str, u.DialogRow] = field(default_factory=dict)
 
 

@@ -11,7 +11,7 @@ from actors.user.messages import MailSlice, NewLogin
 from api import methods as m
 from api import types as t
 from runtime.refs import Caller
-from tests.unit.actors.town import Town
+from tests.unit.actors.town import Town, mail_of
 
 
 class Pair:
@@ -54,7 +54,8 @@ def walk(town: Town, caller: Caller, pts: int = 0, limit: int = 100) -> list[tup
 
 def told(town: Town, caller: Caller, pts: int = 0) -> list[tuple[str, int, int]]:
     """All updates after `pts`: what happened, and the two numbers."""
-    return [(entry.kind, entry.first, entry.second) for _, entry in walk(town, caller, pts)]
+    mails = [mail_of(entry) for _, entry in walk(town, caller, pts)]
+    return [(mail.kind, mail.first, mail.second) for mail in mails]
 
 
 def dialogs(town: Town, caller: Caller, offset: int = 0, limit: int = 50) -> t.Dialogs:

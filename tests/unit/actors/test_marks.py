@@ -9,6 +9,7 @@ import pytest
 from actors import addresses
 from actors.chat import marks
 from actors.chat.state import MEMBERS
+from actors.updates import MessageEntry
 from actors.user import mailbox
 from actors.user import state as user
 from actors.user.state import HEAD, RECENT_MAX
@@ -86,9 +87,11 @@ def test_however_much_is_confirmed_at_once_every_chat_is_told(
             _restart(town)
         confirmed = rng.randint(before, pts_of(town, alice))
         acknowledge(town, alice, confirmed)
-        theirs = [(pts, e) for pts, e in walk(town, alice) if e.kind == "message" and not e.second]
+        theirs = [
+            (pts, e) for pts, e in walk(town, alice) if isinstance(e, MessageEntry) and not e.own
+        ]
         for chat in chats:
-            ids = [e.first for pts, e in theirs if e.chat_id == chat and pts <= confirmed]
+            ids = [e.message_id for pts, e in theirs if e.chat_id == chat and pts <= confirmed]
             assert _delivered(town, chat, alice) == max(ids, default=0)
 
 

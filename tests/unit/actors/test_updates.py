@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from actors import addresses
-from actors.user.messages import MailEntry, MailSlice
+from actors.updates import (
+    ContactEntry,
+    DeliveredEntry,
+    MessageEntry,
+    ProfileEntry,
+    ReadInboxEntry,
+    ReadOutboxEntry,
+)
+from actors.user.messages import MailSlice
 from actors.user.state import MAILBOX, TRIM_STEP
 from api import limits
 from api import methods as m
@@ -139,14 +147,14 @@ def test_every_update_takes_one_number_and_is_pushed_with_it(pair: Pair) -> None
     town.ask(me, m.AddContact(bob, "Bob"), alice)
     town.ask(me, m.Block(bob), alice)
     assert difference(town, alice, 0).entries == [
-        (1, MailEntry("message", chat, 1, 1)),
-        (2, MailEntry("message", chat, 2, 0)),
-        (3, MailEntry("delivered", chat, 1, bob)),
-        (4, MailEntry("read_outbox", chat, 1, bob)),
-        (5, MailEntry("read_inbox", chat, 2, 0)),
-        (6, MailEntry("profile", "", 0, 0)),
-        (7, MailEntry("contact", "", bob, 1, "Bob")),
-        (8, MailEntry("contact", "", bob, 3, "Bob")),
+        (1, MessageEntry(chat, 1, 1)),
+        (2, MessageEntry(chat, 2, 0)),
+        (3, DeliveredEntry(chat, 1, bob)),
+        (4, ReadOutboxEntry(chat, 1, bob)),
+        (5, ReadInboxEntry(chat, 2, 0)),
+        (6, ProfileEntry()),
+        (7, ContactEntry("", bob, 1, "Bob")),
+        (8, ContactEntry("", bob, 3, "Bob")),
     ]
     frames = town.pushed[7]
     assert [frame["pts"] for frame in frames] == [*range(1, 9)]
@@ -203,12 +211,12 @@ def test_sends_at_once_are_numbered_in_their_order(town: Town) -> None:
     ]
     town.settle()
     answers = [msgspec.json.decode(town.answers[number], type=t.Sent) for number in asked]
-    entries = walk(town, alice)
+    entries = [(pts, entry) for pts, entry in walk(town, alice) if isinstance(entry, MessageEntry)]
     assert [number for number, _ in entries] == [*range(1, 121)]
     for chat in chats:
-        assert [e.first for _, e in entries if e.chat_id == chat] == [*range(1, 41)]
+        assert [e.message_id for _, e in entries if e.chat_id == chat] == [*range(1, 41)]
     mine = {(sent.chat_id, sent.id): sent.pts for sent in answers[::2]}
-    assert mine == {(e.chat_id, e.first): pts for pts, e in entries if e.second}
+    assert mine == {(e.chat_id, e.message_id): pts for pts, e in entries if e.own}
 
 
 def test_what_is_refused_or_repeated_takes_no_number(pair: Pair) -> None:

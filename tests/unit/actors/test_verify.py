@@ -15,8 +15,9 @@ from actors.handle import turns as handle
 from actors.invitation.messages import MakeInvitation
 from actors.session import turns as s
 from actors.throttle.messages import Admit
+from actors.updates import MessageEntry
 from actors.user import state as u
-from actors.user.messages import MailEntry, NewLogin
+from actors.user.messages import NewLogin
 from actors.verify import Finding, Report, verify
 from actors.verify.report import FINDINGS_MAX
 from api import limits
@@ -196,7 +197,7 @@ DAMAGES: dict[str, Damage] = {
     "update 3 is missing": lambda b: b.drop(bobby(b), u.MAILBOX, 3),
     "updates before 2 are missing": lambda b: b.drop(bobby(b), u.MAILBOX, 1),
     "is there twice, or too late": lambda b: b.put(
-        bobby(b), u.MAILBOX, 9, MailEntry("message", b.private, 1, 0)
+        bobby(b), u.MAILBOX, 9, MessageEntry(b.private, 1, 0)
     ),
     # rows
     "not a key: 01": lambda b: b.rows(chat(b)).update({b"\x01": b"row"}),

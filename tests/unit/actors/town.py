@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,8 @@ from actors import addresses
 from actors.handle.messages import NewAccount
 from actors.kinds import KINDS
 from actors.session.messages import Attach
-from actors.user.messages import MailEntry, MailSlice
+from actors.updates import Entry
+from actors.user.messages import MailSlice
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
@@ -38,6 +39,20 @@ def declared(message: Any, error: ApiError, ref: ActorRef | None = None) -> None
     own = ref is not None and ref.kind == "user" and error.code == "user_not_found"
     if isinstance(message, m.Params) and not own:
         assert error.code in message.method.errors, f"{message.method.name}: {error}"
+
+
+class Mail(NamedTuple):
+    """An entry of a mailbox: its tag, and its fields in order."""
+
+    kind: str
+    chat_id: str = ""
+    first: int = 0
+    second: int = 0
+    text: str = ""
+
+
+def mail_of(entry: Entry) -> Mail:
+    return Mail(*msgspec.to_builtins(entry))
 
 
 class Town:
@@ -205,7 +220,7 @@ class Town:
         sent: t.Sent = self.call(caller, m.SendMessage(chat_id, text, random_id))
         return sent
 
-    def mail(self, caller: Caller, pts: int = 0) -> list[tuple[int, MailEntry]]:
+    def mail(self, caller: Caller, pts: int = 0) -> list[tuple[int, Mail]]:
         ref = addresses.user(caller.user_id)
         answer = self.ask(ref, m.GetDifference(pts), caller)
-        return msgspec.convert(answer, MailSlice).entries
+        return [(pts, mail_of(entry)) for pts, entry in msgspec.convert(answer, MailSlice).entries]

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from actors import addresses
+from actors.updates import ProfileEntry
 from actors.user.check import UserCheck
-from actors.user.messages import MailEntry, MailSlice
+from actors.user.messages import MailSlice
 from actors.user.state import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM, UserHead
 from actors.verify.report import Facts, Report
 from api import methods as m
@@ -248,7 +249,7 @@ def difference(town: Town, caller: Caller, pts: int) -> MailSlice:
 def mailbox(user_id: int, first: int, last: int, delivered: int) -> list[tuple[bytes, bytes]]:
     prefix = actor_prefix(KINDS["user"], user_id)
     head = UserHead("name", "", "", "", 1, pts=last, delivered_pts=delivered)
-    entry = msgspec.msgpack.encode(MailEntry("profile", "", 0, 0))
+    entry = msgspec.msgpack.encode(ProfileEntry())
     rows = [(prefix + bytes([HEAD.number]), msgspec.msgpack.encode(head))]
     rows += [(prefix + bytes([MAILBOX.number]) + u64(n), entry) for n in range(first, last + 1)]
     return rows
@@ -288,7 +289,7 @@ def test_only_a_restored_mailbox_may_begin_late(base: int, first: int, clean: bo
     check = UserCheck(3, "user/3", facts, report)
     check.row(None, UserHead("name", "", "", "", 1, pts=base + last))
     for number in range(first, last + 1):
-        check.row(base + number, MailEntry("profile", "", 0, 0))
+        check.row(base + number, ProfileEntry())
     check.end()
     assert report.clean == clean
 

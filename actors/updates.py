@@ -1,0 +1,88 @@
+"""Updates: what an entry of a mailbox says, and the update that devices are told then. Pushes and
+differences are both made here.
+
+An entry is a row that points at what has happened. In its row, and on its way to a front, it is an
+array whose first element is its tag; fields are only ever appended, with defaults, and a tag is
+never used for something else.
+
+Another update: its type in `api.types`, an entry here, and a line in `update_of`, which the type
+checker asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from msgspec import Struct
+
+from api import types as t
+
+
+class MessageEntry(Struct, frozen=True, array_like=True, tag="message"):
+    """There is a message in a chat. `own`: 1 if it is the user's own."""
+
+    chat_id: str
+    message_id: int
+    own: int
+
+
+class ReadInboxEntry(Struct, frozen=True, array_like=True, tag="read_inbox"):
+    """The user has read a chat up to a message; so many are unread."""
+
+    chat_id: str
+    max_id: int
+    unread: int
+
+
+class ReadOutboxEntry(Struct, frozen=True, array_like=True, tag="read_outbox"):
+    """Somebody has read the user's messages up to this one."""
+
+    chat_id: str
+    max_id: int
+    user_id: int
+
+
+class DeliveredEntry(Struct, frozen=True, array_like=True, tag="delivered"):
+    """A device of somebody has received the user's messages up to this one."""
+
+    chat_id: str
+    max_id: int
+    user_id: int
+
+
+class ContactEntry(Struct, frozen=True, array_like=True, tag="contact"):
+    """What somebody is to the user. `flags`: 1 a contact, 2 blocked. (`nowhere` is empty.)"""
+
+    nowhere: str
+    user_id: int
+    flags: int
+    name: str = ""
+
+
+class ProfileEntry(Struct, frozen=True, array_like=True, tag="profile"):
+    """The user's profile has changed."""
+
+
+Entry = (
+    MessageEntry | ReadInboxEntry | ReadOutboxEntry | DeliveredEntry | ContactEntry | ProfileEntry
+)
+
+
+def update_of(entry: Entry, message: t.Message | None, own: Callable[[], t.User]) -> t.Update:
+    """What a device is told. `message`: that of a `MessageEntry`, None where the user may not read
+    it any more; `own()`: the user's profile as it is now."""
+    match entry:
+        case MessageEntry(chat_id, message_id):
+            return t.MessageNew(message or t.Message(chat_id, message_id, 0, 0))
+        case ReadInboxEntry(chat_id, max_id, unread):
+            return t.ReadInbox(chat_id, max_id, unread)
+        case ReadOutboxEntry(chat_id, max_id, user_id):
+            return t.ReadOutbox(chat_id, max_id, user_id)
+        case DeliveredEntry(chat_id, max_id, user_id):
+            return t.Delivered(chat_id, max_id, user_id)
+        case ContactEntry(_, user_id, flags, name):
+            return t.ContactChanged(user_id, name, bool(flags & 1), bool(flags & 2))
+        case ProfileEntry():
+            return t.ProfileChanged(own())
+    assert_never(entry)

@@ -1,0 +1,68 @@
+"""Entries of mailboxes, and the updates that they are told as."""
+
+from __future__ import annotations
+
+import typing
+
+import msgspec
+import pytest
+
+from actors.updates import (
+    ContactEntry,
+    DeliveredEntry,
+    Entry,
+    MessageEntry,
+    ProfileEntry,
+    ReadInboxEntry,
+    ReadOutboxEntry,
+    update_of,
+)
+from actors.user.state import MAILBOX
+from api import types as t
+
+CHAT = "p1-2"
+ME = t.User(1, "alice", "Alice")
+MESSAGE = t.Message(CHAT, 5, 2, 1_000, "hello")
+TOLD: list[tuple[Entry, t.Update, str]] = [
+    (MessageEntry(CHAT, 5, 0), t.MessageNew(MESSAGE), "95a76d657373616765a470312d320500a0"),
+    (
+        ReadInboxEntry(CHAT, 5, 3),
+        t.ReadInbox(CHAT, 5, 3),
+        "95aa726561645f696e626f78a470312d320503a0",
+    ),
+    (
+        ReadOutboxEntry(CHAT, 5, 2),
+        t.ReadOutbox(CHAT, 5, 2),
+        "95ab726561645f6f7574626f78a470312d320502a0",
+    ),
+    (
+        DeliveredEntry(CHAT, 5, 2),
+        t.Delivered(CHAT, 5, 2),
+        "95a964656c697665726564a470312d320502a0",
+    ),
+    (
+        ContactEntry("", 2, 3, "Bob"),
+        t.ContactChanged(2, "Bob", True, True),
+        "95a7636f6e74616374a00203a3426f62",
+    ),
+    (ProfileEntry(), t.ProfileChanged(ME), "95a770726f66696c65a00000a0"),
+]
+"""Each with its update, and the row that the first version wrote."""
+
+
+@pytest.mark.parametrize(("entry", "update", "written"), TOLD)
+def test_an_entry_is_told_and_read_again(entry: Entry, update: t.Update, written: str) -> None:
+    assert update_of(entry, MESSAGE, lambda: ME) == update
+    assert MAILBOX.decode(bytes.fromhex(written)) == entry
+    assert MAILBOX.decode(msgspec.msgpack.encode(entry)) == entry
+    assert msgspec.json.decode(msgspec.json.encode(entry), type=Entry) == entry
+
+
+def test_every_entry_and_every_update_is_here() -> None:
+    assert {type(entry) for entry, _, _ in TOLD} == set(typing.get_args(Entry))
+    assert {type(update) for _, update, _ in TOLD} == set(typing.get_args(t.Update))
+
+
+def test_of_a_message_that_may_not_be_read_only_its_place_is_told() -> None:
+    told = update_of(MessageEntry(CHAT, 5, 0), None, lambda: ME)
+    assert told == t.MessageNew(t.Message(CHAT, 5, 0, 0))
