@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Struct
 from msgspec.structs import fields
 
-from actors.addresses import chat, user
+from actors.addresses import user
 from actors.kinds import KINDS
 from runtime import wire
 from runtime.messages import KNOWN, Arrived, Copied, Dedicate, Internal, WhereIs
-from runtime.refs import MAX_ID, ActorRef, Caller
+from runtime.refs import MAX_ID, Caller
 from runtime.wire import Envelope, ReplyTo
-
-LEAST: dict[Any, Any] = {
-    int: 0,
-    float: 0.0,
-    str: "",
-    bytes: b"",
-    bool: False,
-    ActorRef: ActorRef("user", 0),
-}
-GREATEST: dict[Any, Any] = {
-    int: MAX_ID,
-    float: 1e300,
-    str: "Ünïcode \0 ☀ 🛰",
-    bytes: bytes(range(256)),
-    bool: True,
-    ActorRef: chat("p1-2"),
-}
+from tests.unit.actors.filled import GREATEST, LEAST, filled
 
 
 def _family(base: type) -> Iterator[type]:
@@ -47,37 +28,17 @@ EVERY = sorted(_family(Internal), key=lambda kind: kind.__name__)
 EACH = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
 
 
-def _filled(kind: Any, values: dict[Any, Any]) -> Any:
-    """Something of this type, made of these values."""
-    if kind in values:
-        return values[kind]
-    if inspect.isclass(kind) and issubclass(kind, Struct):
-        hints = typing.get_type_hints(kind)
-        return kind(**{name: _filled(hints[name], values) for name in kind.__struct_fields__})
-    origin, parts = typing.get_origin(kind), typing.get_args(kind)
-    if origin is typing.Literal:
-        return parts[0]
-    if origin is list:
-        return [_filled(parts[0], values)] * (3 if values is GREATEST else 0)
-    if origin is tuple and parts[-1] is ...:
-        return tuple(_filled(parts[0], values) for _ in range(3 if values is GREATEST else 0))
-    if origin is tuple:
-        return tuple(_filled(part, values) for part in parts)
-    assert parts[1:] == (type(None),), f"values for {kind} have to be told here"
-    return _filled(parts[0], values) if values is GREATEST else None
-
-
 @pytest.mark.parametrize("values", [LEAST, GREATEST], ids=["least", "greatest"])
 @EACH
 def test_it_survives_the_wire(kind: type[Internal], values: dict[Any, Any]) -> None:
-    message = _filled(kind, values)
+    message = filled(kind, values)
     assert wire.decode_message(wire.encode(message)) == message
     assert type(wire.decode_message(wire.encode(message))) is kind
 
 
 @EACH
 def test_it_survives_the_outbox(kind: type[Internal]) -> None:
-    message = _filled(kind, GREATEST)
+    message = filled(kind, GREATEST)
     raw = msgspec.Raw(wire.encode(message))
     envelope = Envelope(user(MAX_ID), Caller(1, 2, 3), ReplyTo("front", 4), raw)
     found = wire.decode_envelope(wire.encode(envelope))
@@ -91,7 +52,7 @@ def test_it_survives_the_outbox(kind: type[Internal]) -> None:
 
 @EACH
 def test_versions_that_append_fields_understand_each_other(kind: type[Internal]) -> None:
-    message = _filled(kind, GREATEST)
+    message = filled(kind, GREATEST)
     row = msgspec.msgpack.decode(wire.encode(message))
     newer = msgspec.msgpack.encode([*row, "a field of a newer version"])
     assert wire.decode_message(newer) == message
@@ -104,9 +65,9 @@ def test_versions_that_append_fields_understand_each_other(kind: type[Internal])
 @EACH
 def test_it_is_a_value(kind: type[Internal]) -> None:
     """Nobody can change it after it was sent, and equal ones are the same."""
-    message = _filled(kind, GREATEST)
+    message = filled(kind, GREATEST)
     assert message.__struct_config__.frozen
-    assert hash(message) == hash(_filled(kind, GREATEST))
+    assert hash(message) == hash(filled(kind, GREATEST))
 
 
 def test_tags_are_unique_and_names() -> None:
