@@ -61,7 +61,11 @@ class ContactEntry(Struct, frozen=True, array_like=True, tag="contact"):
 
 
 class ProfileEntry(Struct, frozen=True, array_like=True, tag="profile"):
-    """The user's profile has changed."""
+    """The user's profile has changed. (The fields are what the first version wrote.)"""
+
+    nowhere: str = ""
+    first: int = 0
+    second: int = 0
 
 
 Entry = (

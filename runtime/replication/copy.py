@@ -169,7 +169,8 @@ class Copy:
                 if message.end is not None:
                     await self.on_disk(self.store.end_load, message.end)
                     self.matched = self.store.installed
-                    self.steady.go_on_from(message.now_ms)
+                    if message.now_ms:
+                        self.steady.go_on_from(message.now_ms)
             except StorageFull as error:
                 log.error("partition %d: %s", self.partition, error)
                 return Appended(self.epoch, 0, full=True, blank=True)

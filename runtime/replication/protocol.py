@@ -81,14 +81,14 @@ class Known(Struct, frozen=True, array_like=True):
 class SnapshotPart(Struct, frozen=True, array_like=True):
     """From the leader: part of a snapshot, counted from 0 within its attempt; attempts go up. The
     first part drops what the copy holds; the last one (`end`) says after which record the log goes
-    on. `now_ms` is the time there (see `runtime.steady`)."""
+    on. `now_ms` is the time there (see `runtime.steady`; 0: it is not told)."""
 
     config: Configuration
     attempt: int
     part: int
     rows: dict[bytes, bytes | None]
     end: int | None
-    now_ms: int
+    now_ms: int = 0
 
 
 class Unavailable(Exception):
