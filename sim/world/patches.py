@@ -22,6 +22,9 @@ from sim.world.loop import Loop
 
 SOURCES = {
     "actors": logging.WARNING,
+    "runtime": logging.WARNING,
+    "fronts": logging.WARNING,
+    "media": logging.WARNING,
     "runtime.moves": logging.INFO,
     "runtime.replication": logging.INFO,
     "storage": logging.WARNING,

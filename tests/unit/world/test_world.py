@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from unittest.mock import patch
 
 import pytest
 
+from actors.kinds import KINDS
+from api import methods as m
 from sim.world.seeds import SEEDS, Kept
 from sim.world.world import Outcome, World, run
 from tests.profile import first_seed, tries
@@ -70,3 +73,13 @@ def test_worlds_are_of_many_sorts_and_something_happens_in_them() -> None:
     assert all(outcome.simulated_s > 5 for outcome in outcomes)
     answered = {type(op.params).__name__ for world in worlds for op in world.history.ops}
     assert {"SendMessage", "MarkRead", "AddMember", "RemoveMember", "SetUsername"} <= answered
+
+
+def test_a_turn_that_fails_is_found() -> None:
+    """What the runtime logs is listened to."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with patch.dict(KINDS["chat"].handlers, {m.SendMessage: broken}):
+        assert any("failed at SendMessage" in reason for reason in run(0).reasons)
