@@ -27,18 +27,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class Kind:
     """A kind of actor. `load(view)` makes the in-memory state of an actor from its rows.
-    `front_lost(front, volatile)` tells which messages the actor gets when a front is gone."""
+    `front_lost(front, volatile)` tells which messages the actor gets when a front is gone.
+    `movable`: an actor can move to a partition of its own; then nobody may be attached to it."""
 
     def __init__(
         self,
         name: str,
         load: Callable[[Any], Any],
         front_lost: Callable[[str, dict[Any, Any]], list[Any]] | None = None,
+        *,
+        movable: bool = False,
     ) -> None:
         self.name = name
         self.number = KINDS[name]
         self.load = load
         self.front_lost = front_lost
+        self.movable = movable
         self.handlers: dict[type, Callable[[Any, Any, Any], Any]] = {}
         self.readers: dict[type, Callable[[Any, Any], Any]] = {}
 

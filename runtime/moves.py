@@ -21,30 +21,27 @@ A freeze is not: after a restart, the actor goes on in P first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from api.errors import ApiError
 from runtime import wire
+from runtime.kind import Kind
+from runtime.layers import Pending
 from runtime.messages import Arrived, Copied, Dedicated
-from runtime.placement import DEDICATED_BASE, MOVED_BASE, own_partition
+from runtime.placement import DEDICATED_BASE, MOVED_BASE, Placement, own_partition
 from runtime.refs import KIND_NAMES, ActorRef, prefix_of
 from runtime.residence import HELD, RESIDENCES, Move, Residence, decode_residence
-from runtime.streams import system_prefix
+from runtime.streams import Streams, system_prefix
+from runtime.timers import Timers
 from runtime.turn import Message, Timer, envelope_of, message_in
 from runtime.wire import MOVED, REPLY, Out, ReplyTo, Request
 from storage.keys import prefix_end, split_key
 from storage.port import CorruptRow
 
-if TYPE_CHECKING:
-    from runtime.engine import Engine
-
 log = logging.getLogger(__name__)
-
-MOVABLE = ("chat",)
-"""Kinds of which an actor can move: nobody may be attached to it."""
 
 COPY_BYTES = 48 * 1024
 COPY_ROWS_MAX = 512
@@ -59,10 +56,32 @@ FREEZE_MS_MAX = 2_000
 AGAIN_MS = 3_000
 
 
+class Turns(Protocol):
+    """What moves need of the engine that executes the turns."""
+
+    kinds: Mapping[str, Kind]
+    placement: Placement
+    led: frozenset[int]
+    clock: Callable[[], int]
+    pending: Pending
+    streams: Streams
+    timers: Timers
+    read_only: bool
+
+    @property
+    def residents(self) -> MutableMapping[ActorRef, Any]: ...
+
+    def command(self, front: str, request: Request) -> None: ...
+
+    def execute(self, message: Message) -> None: ...
+
+    def refuse(self, reply_to: ReplyTo | None, error: ApiError) -> None: ...
+
+
 class Moves:
     """All moves from and to the partitions of one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Turns) -> None:
         self._engine = engine
         self._moves: dict[ActorRef, Move] = {}
         self._own = frozenset(p for p in engine.led if p >= MOVED_BASE)
@@ -137,7 +156,7 @@ class Moves:
 
     def _check(self, ref: ActorRef, partition: int) -> None:
         """Whether an actor can move, and there is one. Raises ApiError."""
-        if ref.kind not in MOVABLE:
+        if not self._engine.kinds[ref.kind].movable:
             raise ApiError("bad_request", f"a {ref.kind} cannot be moved")
         prefix = prefix_of(ref)
         rows = self._engine.pending.rows

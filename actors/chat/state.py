@@ -161,7 +161,7 @@ def _forget_send(turn: Turn, message_id: int) -> None:
             SENDS.delete(turn, (old.from_id, old.random_id))
 
 
-chat = Kind("chat", ChatActor)
+chat = Kind("chat", ChatActor, movable=True)
 
 
 def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.Message:
