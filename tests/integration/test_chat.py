@@ -67,12 +67,12 @@ def two(
 
 
 def model(driver: Driver) -> Model:
-    return driver.main.engine.model
+    return driver.main.messenger.model
 
 
 def last_tick(driver: Driver) -> str | None:
     """How far the last message of the open chat came."""
-    chat = driver.main.engine.current()
+    chat = driver.main.messenger.current()
     if chat is None or chat.top is None:
         return None
     return model(driver).tick(chat.top)
@@ -99,7 +99,7 @@ def test_two_people_talk(server: RunningServer, tmp_path: Path) -> None:
 
 
 def _open(driver: Driver):  # type: ignore[no-untyped-def]
-    chat = driver.main.engine.current()
+    chat = driver.main.messenger.current()
     assert chat is not None
     return chat
 
