@@ -43,7 +43,6 @@ from shells.transport import RayHost
 APP = "heliograph"
 STATS_S_MAX = 2.0
 REQUESTS_PER_REPLICA_MAX = 10_000
-BY_AUTH = (m.Register, m.Login, m.ChangePassword)
 
 
 class Backend:
@@ -73,7 +72,7 @@ class Backend:
         caller = Caller(0, 0, network=network)
         if token:
             caller = await self._gateway.authenticate(token, network)
-        if isinstance(params, BY_AUTH):
+        if params.method.to == "auth":
             answer = await self._auth.call(params, caller, network_of(address))
             return msgspec.json.encode(answer)
         if isinstance(params, m.FinishUpload):

@@ -8,7 +8,6 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -29,8 +28,6 @@ from runtime.messages import Internal
 from runtime.placement import DEDICATED_BASE, Placement
 from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
 from runtime.wire import CLOSE, MOVED, PUSH, Out
-
-R = TypeVar("R")
 
 EXPIRY_STEP_S = 0.5
 _to_json = msgspec.json.Encoder().encode

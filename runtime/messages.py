@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 
-class Internal(Struct, frozen=True, array_like=True, tag="Internal"):
+class Internal(Struct, frozen=True, array_like=True):
     """Base of all messages between actors (clients' commands are in `api.methods`)."""
 
 

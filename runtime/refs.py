@@ -58,8 +58,7 @@ NOBODY: Final = Caller(0, 0)
 
 
 def partition_of(ref: ActorRef, partitions: int) -> int:
-    """The partition of an actor; its kind has to be declared."""
-    assert ref.kind in KINDS, f"{ref.kind} is no kind of actor"
+    """The partition of an actor."""
     home_of = _HOMES.get(ref.kind)
     home = f"{ref.kind}:{ref.key}" if home_of is None else home_of(ref.key)
     digest = blake2b(home.encode(), digest_size=4).digest()

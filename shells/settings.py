@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
+from blake3 import blake3
 from msgspec import Struct
 
 from api import limits, names
 from api.addresses import Callers, ProxyHeader
+
+ROOMS = ("api", "storage", "runtime", "actors", "media", "fronts", "shells", "heliograph")
+
+
+def code_digest(root: Path = Path(__file__).parents[1]) -> str:
+    """What the code of this installation is: another one where any of it is."""
+    digest = blake3()
+    paths = [path for room in ROOMS for path in (root / room).glob("**/*.py")]
+    for path in sorted([*paths, *root.glob("serve_app.py")]):
+        digest.update(f"{path.relative_to(root)}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
 
 
 class Settings(Struct, frozen=True):
@@ -20,7 +34,8 @@ class Settings(Struct, frozen=True):
     this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
     networks without limits by address. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`:
     see `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits.
-    `reserved_names`, `common_passwords`: whether somebody may take them."""
+    `reserved_names`, `common_passwords`: whether somebody may take them. `code`: on a cluster, what
+    the code is (`code_digest`), so that actors that were made of other code are made anew."""
 
     data: str
     cluster_id: str
@@ -46,6 +61,7 @@ class Settings(Struct, frozen=True):
     flood_exempt: tuple[str, ...] = ()
     reserved_names: bool = False
     common_passwords: bool = False
+    code: str = ""
 
     @property
     def callers(self) -> Callers:

@@ -34,11 +34,11 @@ class TryUnchecked(Internal, frozen=True, tag="TryUnchecked"):
 
 
 class TrySucceeded(Internal, frozen=True, tag="TrySucceeded"):
-    """To a throttle: the password was right at the try that it counted at `place`; forget the
-    failures of this address."""
+    """To a throttle: the password was right at the try that it counted at `place` (empty: at the
+    address); forget the failures of this address."""
 
     address: str
-    place: str
+    place: str = ""
 
 
 class FadeThrottle(Internal, frozen=True, tag="FadeThrottle"):

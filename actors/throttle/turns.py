@@ -199,7 +199,7 @@ def succeeded(state: ThrottleActor, message: TrySucceeded, turn: Turn) -> t.Ok:
     back the one try, since knowing one password says nothing about the others."""
     address, now_ms = message.address, turn.now_ms
     if not state.per_account:
-        if state.take_back(message.place):
+        if state.take_back(message.place or address):
             state.put(turn)
         return t.Ok()
     state.addresses = _alive(state.addresses, now_ms)

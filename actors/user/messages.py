@@ -13,7 +13,7 @@ from runtime.refs import ActorRef
 
 
 class CreateUser(Internal, frozen=True, tag="CreateUser"):
-    """From the handle to the new user. `claim`: the one just made (see `actors.handle`); 0 if the
+    """From the handle to the new user. `claim`: the one just made (see `Claimed`); 0 if the
     handle was theirs already."""
 
     account: NewAccount

@@ -10,8 +10,3 @@
 
 It reads snapshots of the hosts' stores, which may be in use at the same time.
 """
-
-from actors.verify.report import Chunks, Finding, Report
-from actors.verify.walk import verify
-
-__all__ = ["Chunks", "Finding", "Report", "verify"]

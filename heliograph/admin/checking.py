@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.verify import Report, verify
+from actors.verify.report import Report
+from actors.verify.walk import verify
 from heliograph.admin.stored import placement_by
 from storage.backup.chunks import Row
 from storage.backup.index import held_in

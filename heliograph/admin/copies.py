@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from actors.verify import Finding
+from actors.verify.report import Finding
 from runtime.placement import partition_at, place_of
 from storage.node_folder import HOSTS
 from storage.port import StorageError

@@ -84,7 +84,7 @@ def _ray_address(data: Path) -> str:
 
 @contextlib.contextmanager
 def _connected(data: Path) -> Iterator[None]:
-    """Joined to the server's Ray cluster; `runtime` may be imported only then, for Ray reads
+    """Joined to the server's Ray cluster; `shells` may be imported only then, for Ray reads
     its environment when it is imported. Raises NotRunning."""
     address = _ray_address(data)
     os.environ.update(ray_membership(data.resolve()))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from actors import addresses
 from actors.user.state import HEAD, SESSIONS, UserHead
-from actors.verify import Chunks, Finding, Report, verify
+from actors.verify.report import Chunks, Finding, Report
+from actors.verify.walk import verify
 from heliograph.admin.copies import copies_in, hosts_in, newest, snapshots
 from heliograph.admin.media import chunks_in
 from runtime.placement import Placement, Replicated

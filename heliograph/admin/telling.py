@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from actors.verify import Report
+    from actors.verify.report import Report
 
 Data = Annotated[Path, typer.Option(help="The data folder of the server.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -82,6 +82,7 @@ def start(
 
     import serve_app
     from shells import cluster
+    from shells.settings import code_digest
 
     known = node_folder.look(Path(config.data)).cluster
     roster = cluster.seats(known.cluster_id) if known and known.copies > 1 else {}
@@ -119,7 +120,7 @@ def start(
         copies=made.copies,
         edges=made.hosts,
     )
-    settings = settings_of(config)
+    settings = replace(settings_of(config), code=code_digest())
     say(f"Starting Heliograph on {', '.join(layout.homes.values())} ...")
     entrance = entrance_of(config)
     for node in layout.homes.values():

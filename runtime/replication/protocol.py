@@ -40,7 +40,7 @@ Mark = Literal["", "drained", "leaving"]
 class Seat(Struct, frozen=True, array_like=True):
     """A host of the cluster, its node, and the zone of that ("": none is known). An operator can
     mark it: `drained`, it shall lead nothing; `leaving`, it shall have no copies either. `door`:
-    how it is called in this life (see `door.Address`)."""
+    how it is called in this life (see `runtime.lines.door.Address`)."""
 
     host: str
     node: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from actors.verify import verify
+from actors.verify.walk import verify
 from sim.world.check_devices import dialogs_are_right, mailboxes_are_whole, views_are_whole
 from sim.world.check_groups import (
     changes_last,

@@ -11,7 +11,7 @@ from actors import addresses
 from actors.handle.messages import ClaimUsername, LookUp, NewAccount
 from actors.invitation.messages import MakeInvitation, ReturnUse, UseInvitation
 from actors.invitation.turns import HEAD, USES, Use
-from actors.verify import verify
+from actors.verify.walk import verify
 from api import methods as m
 from api.errors import ApiError
 from runtime.refs import ActorRef, Caller

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Struct
 from msgspec.structs import fields
 
 from actors.addresses import user
 from actors.kinds import KINDS
 from runtime import wire
-from runtime.messages import KNOWN, Arrived, Copied, Dedicate, Internal, WhereIs
+from runtime.messages import KNOWN, Arrived, Copied, Dedicate, Internal, Known, WhereIs
 from runtime.refs import MAX_ID, Caller
 from runtime.wire import Envelope, ReplyTo
 from tests.unit.actors.filled import GREATEST, LEAST, filled
@@ -70,11 +71,19 @@ def test_it_is_a_value(kind: type[Internal]) -> None:
     assert hash(message) == hash(filled(kind, GREATEST))
 
 
-def test_tags_are_unique_and_names() -> None:
-    """Tags are stored, in outboxes and timers."""
+def test_tags_are_unique_and_said() -> None:
+    """They are stored, in outboxes and timers. (`test_golden` holds which they are.)"""
     tags = [kind.__struct_config__.tag for kind in EVERY]
+    assert all(isinstance(tag, str) and tag for tag in tags)
     assert len(set(tags)) == len(tags)
-    assert tags == [kind.__name__ for kind in EVERY]
+
+
+def test_a_message_without_a_tag_is_none() -> None:
+    class Nameless(Struct, frozen=True, array_like=True):
+        """It says no tag."""
+
+    with pytest.raises(AssertionError, match="has no tag"):
+        Known().add(Nameless)  # type: ignore[arg-type]
 
 
 def test_every_message_is_on_the_wire_and_has_who_handles_it() -> None:

@@ -25,7 +25,7 @@ from actors import addresses
 from actors.session.messages import Detach
 from actors.tickets import Seal, Ticket
 from actors.user.messages import NewLogin
-from actors.verify import verify
+from actors.verify.walk import verify
 from api import methods as m
 from api import types as t
 from api.errors import ApiError

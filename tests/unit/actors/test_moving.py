@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from actors import addresses
-from actors.verify import verify
+from actors.verify.walk import verify
 from api import methods as m
 from api.errors import ApiError
 from runtime import moves

@@ -18,8 +18,8 @@ from actors.throttle.messages import Admit
 from actors.updates import MessageEntry
 from actors.user import state as u
 from actors.user.messages import NewLogin
-from actors.verify import Finding, Report, verify
-from actors.verify.report import FINDINGS_MAX
+from actors.verify.report import FINDINGS_MAX, Finding, Report
+from actors.verify.walk import verify
 from api import limits
 from api import methods as m
 from runtime.refs import KINDS, ActorRef

@@ -9,7 +9,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from actors.verify import Report
+from actors.verify.report import Report
 from heliograph.admin import stored
 from heliograph.admin.stored import accounts, placement_of, verify_folder
 from runtime.placement import Placement

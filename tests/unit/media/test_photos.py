@@ -12,7 +12,8 @@ from actors.chat import state as c
 from actors.file.messages import FileReleased
 from actors.file.turns import HEAD, REFERRERS
 from actors.user import state as u
-from actors.verify import Report, verify
+from actors.verify.report import Report
+from actors.verify.walk import verify
 from api import methods as m
 from api import types as t
 from api.types import Media

@@ -14,7 +14,8 @@ from actors.chat import state as c
 from actors.file import turns as f
 from actors.user import state as u
 from actors.user import uploads as up
-from actors.verify import Report, verify
+from actors.verify.report import Report
+from actors.verify.walk import verify
 from api import methods as m
 from runtime.refs import KINDS, ActorRef
 from runtime.rows import Table

@@ -20,7 +20,7 @@ from runtime.kind import Kind
 from runtime.layers import Layer
 from runtime.messages import Arrived, Copied, Dedicate
 from runtime.placement import Placement
-from runtime.refs import NOBODY, ActorRef, Caller
+from runtime.refs import NOBODY, ActorRef, Caller, declare
 from runtime.rows import U64, Table, View, head_table
 from runtime.turn import Turn
 from runtime.wire import REFUSE, REPLY, Out, Request
@@ -209,7 +209,11 @@ def _declare(kind: Kind) -> Kind:
     return kind
 
 
-KINDS = {name: _declare(Kind(name, Counter, _lost)) for name in ("user", "chat")}
+declare("user", 1)
+declare("chat", 3)
+KINDS = {
+    name: _declare(Kind(name, Counter, _lost, movable=name == "chat")) for name in ("user", "chat")
+}
 
 READS = (Look, LookAll)
 

@@ -123,3 +123,8 @@ def test_the_id_of_a_group_is_one_that_clients_can_say(creator: int, random_id: 
     made = addresses.group_id(creator, random_id)
     assert made[0] == "g"
     assert 1 <= int(made[1:]) <= MAX_ID
+
+
+def test_a_kind_that_only_a_newer_version_has_lies_somewhere() -> None:
+    """What is said to it is refused as what nobody takes, and harms nothing else."""
+    assert partition_of(ActorRef("newer", 1), 8) in range(8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import ray
 from heliograph.server.cluster import look
 from shells import cluster
 from shells.names import NODE_RESOURCE
+from shells.settings import code_digest
 from storage.node_folder import Content
 
 
@@ -38,3 +40,19 @@ def test_a_node_that_does_not_answer_is_told_and_left_out(monkeypatch: pytest.Mo
         "c": ("/data/c", Content()),
     }
     assert said == ["Node b does not answer."]
+
+
+def test_other_code_is_told_from_this(tmp_path: Path) -> None:
+    """What Ray keeps of actors names modules and classes: a version that has others must not be
+    taken for the one that made them."""
+    for name in ("serve_app.py", "actors/chat/state.py", "notes/of_no_room.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a = 1\n")
+    before = code_digest(tmp_path)
+    (tmp_path / "notes/of_no_room.py").write_text("a = 2\n")
+    assert code_digest(tmp_path) == before
+    (tmp_path / "actors/chat/state.py").rename(tmp_path / "actors/chat/log.py")
+    moved = code_digest(tmp_path)
+    (tmp_path / "serve_app.py").write_text("a = 2\n")
+    assert len({before, moved, code_digest(tmp_path)}) == 3
+    assert code_digest() == code_digest() != before

@@ -104,7 +104,7 @@ def forgets_to_attach_again() -> Iterator[None]:
 def counts_reads_back() -> Iterator[None]:
     """A mark of what was read moves backward, too."""
 
-    def mark(state: chat.Chat, message: MarkRead, turn: Any) -> t.ReadMark:
+    def mark(state: chat.ChatActor, message: MarkRead, turn: Any) -> t.ReadMark:
         _, member = state.access(turn.caller.user_id)
         state.put_member(turn, turn.caller.user_id, replace(member, read_id=message.max_id))
         return t.ReadMark(message.max_id, 0)

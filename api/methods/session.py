@@ -1,0 +1,21 @@
+"""The live connection itself."""
+
+from __future__ import annotations
+
+from api import types as t
+from api.methods.fields import Token
+from api.methods.registry import Params, method
+
+
+@method(
+    "session.hello",
+    to="connection",
+    result=t.Hello,
+    auth=False,
+    wire="ws",
+    errors=("unauthorized",),
+)
+class SayHello(Params, frozen=True):
+    """The first request on a live connection: authenticate it, and let updates flow."""
+
+    token: Token

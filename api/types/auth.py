@@ -1,0 +1,32 @@
+"""Logins."""
+
+from __future__ import annotations
+
+from api.types.base import Record
+from api.types.users import User
+
+
+class Session(Record, frozen=True):
+    """One login of one device."""
+
+    id: int
+    device: str
+    created_ms: int
+    active_ms: int
+    current: bool = False
+
+
+class Authorization(Record, frozen=True):
+    """A fresh login. The token is shown this once; the server keeps only its hash."""
+
+    token: str
+    session_id: int
+    user: User
+
+
+class Sessions(Record, frozen=True):
+    sessions: list[Session]
+
+
+class Ended(Record, frozen=True):
+    ended: int

@@ -1,0 +1,113 @@
+"""What happens: updates, which are numbered, and events."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from api.types.base import Record
+from api.types.messages import Message
+from api.types.users import Status, User
+
+
+class MessageNew(Record, frozen=True, tag="message_new", tag_field="type"):
+    """A message in a chat of yours, your own ones too. One without text, file and action is one
+    that you may no longer read."""
+
+    message: Message
+
+
+class ReadInbox(Record, frozen=True, tag="read_inbox", tag_field="type"):
+    """You read a chat up to `max_id` (on this or another device); `unread` remain."""
+
+    chat_id: str
+    max_id: int
+    unread: int
+
+
+class ReadOutbox(Record, frozen=True, tag="read_outbox", tag_field="type"):
+    """`user_id` read your messages up to `max_id`."""
+
+    chat_id: str
+    max_id: int
+    user_id: int
+
+
+class Delivered(Record, frozen=True, tag="delivered", tag_field="type"):
+    """A device of `user_id` received your messages up to `max_id`."""
+
+    chat_id: str
+    max_id: int
+    user_id: int
+
+
+class ProfileChanged(Record, frozen=True, tag="profile", tag_field="type"):
+    """Your own profile changed."""
+
+    user: User
+
+
+class ContactChanged(Record, frozen=True, tag="contact", tag_field="type"):
+    """Your list of contacts or blocked users changed."""
+
+    user_id: int
+    name: str = ""
+    contact: bool = False
+    blocked: bool = False
+
+
+Update = MessageNew | ReadInbox | ReadOutbox | Delivered | ProfileChanged | ContactChanged
+"""Durable updates: each takes one `pts` of the receiver's mailbox."""
+
+
+class Typing(Record, frozen=True, tag="typing", tag_field="type"):
+    """Somebody is writing in a chat; it fades after `typing_s` of `help.limits`."""
+
+    chat_id: str
+    user_id: int
+
+
+class Presence(Record, frozen=True, tag="presence", tag_field="type"):
+    """Somebody with whom you have a private chat has come or gone. How they are when you connect is
+    not told: ask `users.get`, and again after every new connection."""
+
+    user_id: int
+    status: Status
+
+
+Event = Typing | Presence
+"""Ephemeral events: pushed to whoever is connected, never stored, without `pts`."""
+
+
+class Numbered(Record, frozen=True):
+    """An update with its number in the mailbox."""
+
+    pts: int
+    update: Update
+
+
+class State(Record, frozen=True):
+    pts: int
+    date_ms: int
+
+
+class Difference(Record, frozen=True):
+    """What happened after the `pts` asked for.
+
+    `empty`: nothing. `full`: these updates, and then you are at `pts`. `slice`: these, and then
+    ask again from `pts`. `too_long`: the mailbox no longer holds what you miss; fetch the dialogs
+    and go on from `pts`.
+    """
+
+    kind: Literal["empty", "full", "slice", "too_long"]
+    pts: int
+    updates: list[Numbered]
+
+
+class Hello(Record, frozen=True):
+    """The answer to `session.hello`: who you are, and the state of your mailbox at the moment from
+    which live updates flow to this connection."""
+
+    user_id: int
+    session_id: int
+    pts: int
+    heartbeat_s: int
