@@ -5,8 +5,8 @@ An entry is a row that points at what has happened. In its row, and on its way t
 array whose first element is its tag; fields are only ever appended, with defaults, and a tag is
 never used for something else.
 
-Another update: its type in `api.types.updates`, an entry here, and a line in `update_of`, which the type
-checker asks for.
+Another update: its type in `api.types.updates`, an entry here, and a case in `update_of`, which the
+type checker asks for.
 """
 
 from __future__ import annotations

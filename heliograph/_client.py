@@ -10,6 +10,8 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from api import limits
 from api import methods as m
 from api import types as t
@@ -445,14 +447,9 @@ class Client(Files):
     def _remember(
         self, *, user_id: int | None = None, session_id: int | None = None, pts: int | None = None
     ) -> None:
-        old = self._saved
-        self._saved = Saved(
-            server=old.server,
-            token=old.token,
-            user_id=old.user_id if user_id is None else user_id,
-            session_id=old.session_id if session_id is None else session_id,
-            pts=old.pts if pts is None else pts,
-        )
+        told = {"user_id": user_id, "session_id": session_id, "pts": pts}
+        known = {name: value for name, value in told.items() if value is not None}
+        self._saved = replace(self._saved, **known)
 
     def _greeted(self, hello: t.Hello) -> None:
         first = self._saved.pts is None

@@ -218,7 +218,7 @@ class Engine:
         was built upon it holds either: forget both layers, and refuse whoever waits for them. What
         came by a stream is in its outbox and comes again: of that it is only said that it is not
         known yet."""
-        refused = wire.encode(Refusal(error.code, error.detail, error.retry_after, error.field))
+        refused = wire.encode(Refusal.of(error))
         unknown = wire.encode(Refusal("unavailable", NOT_YET, error.retry_after))
         outs: list[tuple[str, Out]] = []
         for layer in filter(None, (self.pending.flying, self.pending.open)):
@@ -365,7 +365,7 @@ class Engine:
     def refuse(self, reply_to: ReplyTo | None, error: ApiError) -> None:
         self.refusals += 1
         if reply_to is not None:
-            payload = wire.encode(Refusal(error.code, error.detail, error.retry_after, error.field))
+            payload = wire.encode(Refusal.of(error))
             out = Out(REFUSE, reply_to.request, payload)
             self.pending.open.outs.append((reply_to.front, out))
 

@@ -73,9 +73,7 @@ class Desk:
         if out.op == REPLY:
             waiting.answer(out.payload, None)
         else:
-            refusal = wire.decode_refusal(out.payload)
-            error = ApiError(refusal.code, refusal.detail, refusal.retry_after, refusal.field)
-            waiting.answer(None, error)
+            waiting.answer(None, wire.decode_refusal(out.payload).error())
 
     def expire(self, now_s: float) -> None:
         """Answer what is past its deadline."""

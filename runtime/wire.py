@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from api.errors import ApiError
 from api.methods import METHODS, decode_params
 from runtime.messages import KNOWN
 from runtime.refs import ActorRef, Caller
@@ -51,10 +52,19 @@ class Request(Struct, frozen=True, array_like=True):
 
 
 class Refusal(Struct, frozen=True, array_like=True):
+    """An `ApiError` on its way."""
+
     code: str
     detail: str
     retry_after: float | None = None
     field: str = ""
+
+    @staticmethod
+    def of(error: ApiError) -> Refusal:
+        return Refusal(error.code, error.detail, error.retry_after, error.field)
+
+    def error(self) -> ApiError:
+        return ApiError(self.code, self.detail, self.retry_after, self.field)
 
 
 class Moved(Struct, frozen=True, array_like=True):

@@ -19,6 +19,7 @@ One actor per network of addresses ("network:<network>") has its buckets of floo
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors import addresses, flood
 from actors.charges import Charges
@@ -105,7 +106,7 @@ class ThrottleActor:
         """A try counts no more. Whether there was one."""
         failures = self.addresses.pop(place, None)
         if failures is not None and failures.count > 1:
-            self.addresses[place] = Failures(failures.count - 1, failures.last_ms)
+            self.addresses[place] = replace(failures, count=failures.count - 1)
         return failures is not None
 
     def know(self, known: dict[str, int]) -> None:
@@ -188,7 +189,7 @@ def unchecked(state: ThrottleActor, message: TryUnchecked, turn: Turn) -> t.Ok:
         left = state.addresses.get(message.place)
         if left is not None:
             waited_ms = turn.now_ms - state.pause_ms(left.count)
-            state.addresses[message.place] = Failures(left.count, min(left.last_ms, waited_ms))
+            state.addresses[message.place] = replace(left, last_ms=min(left.last_ms, waited_ms))
         state.put(turn)
     return t.Ok()
 
