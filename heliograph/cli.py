@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,25 +17,33 @@ from heliograph._errors import HeliographError, StateError
 from heliograph.admin import app as admin_app
 from heliograph.command_line import App, Program
 from heliograph.failing import REFUSED, UNABLE, Told
-from heliograph.server.commands import (
-    CHAT_QUOTA,
-    EXEMPT,
-    GIB,
-    USER_QUOTA,
-    ChatQuota,
-    CommonPasswords,
-    ConnectionsPerAddress,
-    Exempt,
-    ProxyHeaderOption,
-    ReservedNames,
-    UserQuota,
-)
 from heliograph.server.commands import app as cluster_app
 from heliograph.server.floods import (
     FloodExempt,
     FloodLimits,
     read_exempt,
     read_floods,
+)
+from heliograph.server.options import (
+    CHAT_QUOTA,
+    EXEMPT,
+    GIB,
+    REPLACE_AFTER_S,
+    RESIDENT,
+    USER_QUOTA,
+    ChatQuota,
+    CommonPasswords,
+    ConnectionsPerAddress,
+    Exempt,
+    Port,
+    Proxies,
+    ProxyHeaderOption,
+    Registration,
+    ReplaceAfter,
+    ReservedNames,
+    Resident,
+    UserQuota,
+    WsPort,
 )
 from heliograph.terminal.command import command as chat_command
 from sim.load import command as load_command
@@ -74,25 +81,12 @@ app.add_typer(cluster_app, name="cluster")
 DATA = Path("heliograph-data")
 
 
-class Registration(StrEnum):
-    """Who may register."""
-
-    open = "open"
-    invitation = "invitation"
-    closed = "closed"
-
-
 @app.command()
 def up(
     data: Annotated[Path, typer.Option(help="The data folder; made if it is not there.")] = DATA,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65534, help="The HTTP port.")] = 8000,
-    ws_port: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=65535, help="The port of live connections.", show_default="port + 1"
-        ),
-    ] = None,
+    port: Port = 8000,
+    ws_port: WsPort = None,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, max=64, help="Host processes; fixed when the folder is made."),
@@ -107,9 +101,7 @@ def up(
         ),
     ] = None,
     edges: Annotated[int, typer.Option(min=1, max=64, help="Edge processes.")] = 1,
-    registration: Annotated[
-        Registration, typer.Option(help="Who may register.")
-    ] = Registration.open,
+    registration: Registration = "open",
     dedicated: Annotated[
         list[str] | None,
         typer.Option(
@@ -125,17 +117,8 @@ def up(
             help="Hosts that have a copy of each message; fixed when the folder is made.",
         ),
     ] = None,
-    replace_after: Annotated[
-        float,
-        typer.Option(
-            min=1,
-            help="Others get the copies of a host that was silent for so many seconds, if there "
-            "are more hosts than copies.",
-        ),
-    ] = 600.0,
-    resident: Annotated[
-        int, typer.Option(min=100, help="Actors each host keeps in memory.")
-    ] = 100_000,
+    replace_after: ReplaceAfter = REPLACE_AFTER_S,
+    resident: Resident = RESIDENT,
     public_url: Annotated[
         str,
         typer.Option(
@@ -143,15 +126,7 @@ def up(
             "https://chat.example.org; its path /ws must lead to the port of live connections."
         ),
     ] = "",
-    proxies: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=8,
-            help="How many proxies of yours name the client.",
-            show_default="1 with --public-url, else 0",
-        ),
-    ] = None,
+    proxies: Proxies = None,
     user_quota: UserQuota = USER_QUOTA,
     chat_quota: ChatQuota = CHAT_QUOTA,
     proxy_header: ProxyHeaderOption = "x-forwarded-for",
@@ -173,7 +148,7 @@ def up(
         hosts=hosts,
         nodes=nodes,
         edges=edges,
-        registration=registration.value,
+        registration=registration,
         dedicated=tuple(dedicated) if dedicated else None,
         copies=copies,
         replace_after_s=replace_after,

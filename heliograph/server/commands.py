@@ -8,13 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from api import limits
-from api.addresses import ProxyHeader
 from heliograph.command_line import App
 from heliograph.server.config import ServerConfig
 from heliograph.server.floods import (
@@ -22,6 +21,27 @@ from heliograph.server.floods import (
     FloodLimits,
     read_exempt,
     read_floods,
+)
+from heliograph.server.options import (
+    CHAT_QUOTA,
+    EXEMPT,
+    GIB,
+    REPLACE_AFTER_S,
+    RESIDENT,
+    USER_QUOTA,
+    ChatQuota,
+    CommonPasswords,
+    ConnectionsPerAddress,
+    Exempt,
+    Port,
+    Proxies,
+    ProxyHeaderOption,
+    Registration,
+    ReplaceAfter,
+    ReservedNames,
+    Resident,
+    UserQuota,
+    WsPort,
 )
 
 app = App(
@@ -31,50 +51,6 @@ app = App(
 
 Data = Annotated[Path, typer.Option(help="This machine's data folder; made if it is not there.")]
 DATA = Path("heliograph-data")
-GIB = 1024**3
-QUOTA_GIB_MIN, QUOTA_GIB_MAX = 0.001, 1_000_000
-UserQuota = Annotated[
-    float,
-    typer.Option(
-        min=QUOTA_GIB_MIN, max=QUOTA_GIB_MAX, help="GiB of files that each user may have."
-    ),
-]
-ChatQuota = Annotated[
-    float,
-    typer.Option(
-        min=QUOTA_GIB_MIN, max=QUOTA_GIB_MAX, help="GiB of files that there may be in each chat."
-    ),
-]
-ProxyHeaderOption = Annotated[
-    ProxyHeader, typer.Option(help="In which header these proxies name the client.")
-]
-ConnectionsPerAddress = Annotated[
-    int,
-    typer.Option(
-        min=limits.CONNECTIONS_PER_SESSION_MAX + 1,
-        max=limits.CONNECTIONS_PER_EDGE_MAX - 1,
-        help="Connections that an address (IPv6: a /64) may have on each port of a node.",
-    ),
-]
-Exempt = Annotated[
-    str, typer.Option(help="Addresses and networks without limits by address, as 192.0.2.0/24,::1.")
-]
-EXEMPT = "127.0.0.0/8,::1/128"
-ReservedNames = Annotated[
-    bool,
-    typer.Option(
-        "--allow-reserved-names",
-        help="Let people take user names like admin, which sound like the server's own.",
-    ),
-]
-CommonPasswords = Annotated[
-    bool,
-    typer.Option(
-        "--allow-common-passwords", help="Let people take passwords that are guessed first."
-    ),
-]
-USER_QUOTA = limits.MEDIA_BYTES_PER_USER_MAX / GIB
-CHAT_QUOTA = limits.MEDIA_BYTES_PER_CHAT_MAX / GIB
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -136,40 +112,16 @@ def start(
             show_default="as many as nodes, up to 3",
         ),
     ] = 0,
-    replace_after: Annotated[
-        float,
-        typer.Option(
-            min=1,
-            help="Others get the copies of a host that was silent for so many seconds, if there "
-            "are more hosts than copies.",
-        ),
-    ] = 600.0,
+    replace_after: ReplaceAfter = REPLACE_AFTER_S,
     host: Annotated[str, typer.Option(help="The address to listen on, on each node.")] = "0.0.0.0",
-    port: Annotated[int, typer.Option(min=1, max=65534, help="The HTTP port.")] = 8000,
-    ws_port: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=65535, help="The port of live connections.", show_default="port + 1"
-        ),
-    ] = None,
-    registration: Annotated[
-        Literal["open", "invitation", "closed"], typer.Option(help="Who may register.")
-    ] = "open",
-    resident: Annotated[
-        int, typer.Option(min=100, help="Actors each host keeps in memory.")
-    ] = 100_000,
+    port: Port = 8000,
+    ws_port: WsPort = None,
+    registration: Registration = "open",
+    resident: Resident = RESIDENT,
     public_url: Annotated[
         str, typer.Option(help="How clients reach the cluster where proxies stand before it.")
     ] = "",
-    proxies: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=8,
-            help="How many proxies of yours name the client.",
-            show_default="1 with --public-url, else 0",
-        ),
-    ] = None,
+    proxies: Proxies = None,
     user_quota: UserQuota = USER_QUOTA,
     chat_quota: ChatQuota = CHAT_QUOTA,
     proxy_header: ProxyHeaderOption = "x-forwarded-for",
