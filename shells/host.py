@@ -20,7 +20,7 @@ from runtime.pipeline import Pipeline
 from runtime.placement import Placement
 from runtime.replication import clock as monotonic
 from runtime.steady import ClockFile, SteadyClock
-from shells.process import log_to, share_the_interpreter, tune_garbage_collection
+from shells.process import begin
 from shells.settings import decode_settings
 from shells.transport import Peers
 from storage.engine import LmdbStore
@@ -36,10 +36,7 @@ class Host:
 
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)
-        log_to(Path(config.data), name)
-        config.set_limits()
-        tune_garbage_collection()
-        share_the_interpreter()
+        begin(config, name)
         self._name = name
         placement = Placement(config.partitions, config.hosts, config.dedicated)
         led = placement.led_by(name)

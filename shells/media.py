@@ -35,7 +35,7 @@ from runtime.steady import ClockFile, SteadyClock
 from shells.edge import make_gateway
 from shells.gcs import GcsRoster
 from shells.host import LOCK_S_MAX, stop_process
-from shells.process import log_to, share_the_interpreter, tune_garbage_collection
+from shells.process import begin
 from shells.settings import Settings, decode_settings
 from shells.transport import Gcs, here, own_address
 from storage.chunks import ChunkStore
@@ -73,9 +73,7 @@ class MediaActor:
 
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)
-        log_to(Path(config.data), name)
-        tune_garbage_collection()
-        share_the_interpreter()
+        begin(config, name)
         keep_memory()
         self._name = name
         self._started_s = time.monotonic()

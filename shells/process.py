@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from runtime.troubles import Repeats
+from shells.settings import Settings
 
 BYTES_MAX, FILES_MAX = 20 * 1024 * 1024, 3
 REPEATED = "repeated"
@@ -92,3 +93,11 @@ def share_the_interpreter(interval_s: float = 0.0005) -> None:
     """Let a thread that comes back from a sync take the interpreter lock from a busy loop sooner
     than after the usual 5 ms: every acknowledgement waits for it."""
     sys.setswitchinterval(interval_s)
+
+
+def begin(settings: Settings, name: str) -> None:
+    """What each process does first that keeps something on a disk."""
+    log_to(Path(settings.data), name)
+    settings.set_limits()
+    tune_garbage_collection()
+    share_the_interpreter()

@@ -22,7 +22,7 @@ from runtime.replication.steward import Steward
 from runtime.steady import ClockFile, SteadyClock
 from shells.gcs import GcsConfigStore, GcsRoster
 from shells.host import LOCK_S_MAX, stop_process
-from shells.process import log_to, share_the_interpreter, tune_garbage_collection
+from shells.process import begin
 from shells.settings import decode_settings
 from shells.shelf import LmdbShelf
 from shells.transport import Gcs, Routes, here, own_address
@@ -36,10 +36,7 @@ class ReplicatedHost:
 
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)
-        log_to(Path(config.data), name)
-        config.set_limits()
-        tune_garbage_collection()
-        share_the_interpreter()
+        begin(config, name)
         self._name = name
         self._started_s = time.monotonic()
         self._folder = HostFolder.lock(Path(config.data) / name, wait_s=LOCK_S_MAX)
