@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from api.clock import now_ms
+from storage.formats import too_new
 from storage.port import DataFolderError
 
 VERSION = 1
@@ -159,12 +160,8 @@ def _read(path: Path) -> Description | None:
     except OSError as error:
         raise DataFolderError(f"cannot read {path / _FILE}: {error.strerror}") from error
     try:
-        version = msgspec.json.decode(raw, type=dict[str, object]).get("version")
-        if isinstance(version, int) and version > VERSION:
-            raise DataFolderError(
-                f"{path} was written by a newer Heliograph (format {version}, this one knows "
-                f"{VERSION}); install the newer one"
-            )
+        if why := too_new(raw, "version", VERSION, f"{path}"):
+            raise DataFolderError(why)
         return msgspec.json.decode(raw, type=Description)
     except msgspec.MsgspecError as error:
         raise DataFolderError(f"{path / _FILE} is damaged: {error}") from error

@@ -9,6 +9,7 @@ from blake3 import blake3
 from msgspec import Struct
 
 from storage.folder import Description
+from storage.formats import too_new
 from storage.port import StorageError
 
 FORMAT = 2
@@ -120,12 +121,8 @@ def decode_manifest(raw: bytes, name: str) -> Manifest:
         body = bytes(file.manifest)
         if blake3(body).hexdigest() != file.blake3:
             raise DamagedBackup(f"{name} is damaged; this backup cannot be used, take another one")
-        found = msgspec.json.decode(body, type=dict[str, object]).get("format")
-        if isinstance(found, int) and found > FORMAT:
-            raise BackupError(
-                f"{name} was written by a newer Heliograph (format {found}, this one knows "
-                f"{FORMAT}); install the newer one"
-            )
+        if why := too_new(body, "format", FORMAT, name):
+            raise BackupError(why)
         return msgspec.json.decode(body, type=Manifest)
     except msgspec.MsgspecError as error:
         raise DamagedBackup(f"{name} is damaged ({error}); take another backup") from error
