@@ -64,5 +64,7 @@ class History(Record, frozen=True):
 
 
 class ReadMark(Record, frozen=True):
+    """Up to which message a chat is read, and how many are unread."""
+
     max_id: int
     unread: int

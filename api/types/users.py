@@ -26,6 +26,8 @@ class User(Record, frozen=True):
 
 
 class Contact(Record, frozen=True):
+    """Somebody whom one knows; `name` is what one calls them, empty if nothing else."""
+
     user_id: int
     name: str = ""
 
