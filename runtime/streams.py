@@ -126,15 +126,20 @@ class Streams:
         self.shipped.pop((source, target), None)
 
     def acknowledge(self, layer: Layer, receipt: Receipt) -> int:
-        """Delete what the receiver has; returns how many messages."""
+        """Delete what the receiver has; returns how many messages. Of very many that it had before
+        (the sender has lost that it knew), some: what comes next is shipped again, and then these
+        are deleted with it."""
         source, target = receipt.source, receipt.target
         prefix = system_prefix(source)
         base = b"%b%c%b" % (prefix, OUTBOX, _u64(target))
         stop = base + _u64(receipt.watermark + 1)
-        rows = self._pending.rows(source, prefix, base, stop, 4 * SHIPMENT_MESSAGES_MAX, False)
+        most = 4 * SHIPMENT_MESSAGES_MAX
+        rows = self._pending.rows(source, prefix, base, stop, most, False)
         if rows:
             layer.write(source, prefix, {key: None for key, _ in rows})
-        if self.shipped.get((source, target), 0) < receipt.watermark:
+        if len(rows) == most:
+            self.shipped[(source, target)] = int.from_bytes(rows[-1][0][-8:], "big")
+        elif self.shipped.get((source, target), 0) < receipt.watermark:
             self.shipped[(source, target)] = receipt.watermark
         return len(rows)
 

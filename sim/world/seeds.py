@@ -17,6 +17,9 @@ SEEDS: dict[Kept, str] = {
     Kept(
         922174219
     ): "a host that was started while its clock was twelve years ahead ended a session",
+    Kept(
+        307134880
+    ): "of many messages that had arrived before a crash, not all were deleted from the outbox",
     Kept(29): "the same, after the edge was paused",
 }
 """With what was found."""

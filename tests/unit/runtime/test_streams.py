@@ -164,6 +164,23 @@ def test_what_was_acknowledged_is_deleted_and_nothing_else() -> None:
     assert pair.rig.engines[FROM].streams.waiting([p for p, _ in pair.streams]) == {pair.streams[1]}
 
 
+def test_however_many_had_arrived_before_the_sender_lost_that_it_knew_all_are_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where nothing more is ever sent on this stream."""
+    monkeypatch.setattr(streams, "SHIPMENT_MESSAGES_MAX", 1)
+    pair = Pair()
+    for amount in range(1, 21):
+        pair.send(0, amount)
+        pair.rig.commit(FROM)
+        pair.receive(pair.shipped())  # and its receipt is lost
+    pair.rig.start(FROM)
+    while (shipment := pair.shipment()) is not None:
+        pair.acknowledge(pair.receive(shipment))
+    assert pair.rig.system_rows(OUTBOX) == []
+    assert pair.received() == [*range(1, 21)]
+
+
 def test_numbers_go_on_after_everything_was_acknowledged_and_a_restart() -> None:
     pair = Pair()
     pair.send(0, 1)
