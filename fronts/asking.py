@@ -21,6 +21,7 @@ from api import methods as m
 from api import types as t
 from api.addresses import Address, Network, is_among, network_of
 from api.errors import ApiError
+from api.frames import encode as to_json
 from fronts.tokens import parse_token
 from runtime import wire
 from runtime.link import Desk, HostCalls, HostLink
@@ -30,7 +31,6 @@ from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
 from runtime.wire import CLOSE, MOVED, PUSH, Out
 
 EXPIRY_STEP_S = 0.5
-_to_json = msgspec.json.Encoder().encode
 
 OnPush = Callable[[bytes], None]
 OnClose = Callable[[int], None]
@@ -184,7 +184,7 @@ class Asker:
     ) -> bytes:
         """Send a message to an actor; returns the JSON of its answer. Raises `ApiError`."""
         if isinstance(message, m.Params):
-            name, body = message.method.name, _to_json(message)
+            name, body = message.method.name, to_json(message)
         else:
             name, body = "", wire.encode(message)
         return await self._request(ref, name, body, caller, read, deadline_s)

@@ -7,20 +7,17 @@ completed in `fronts.completed`.
 
 from __future__ import annotations
 
-import msgspec
-
 from actors.tickets import Ticket
 from api import limits
 from api import methods as m
 from api.clock import now_ms
 from api.errors import ApiError
+from api.frames import encode as to_json
 from fronts.asking import Asker
 from fronts.completed import COMPLETED
 from fronts.routes import is_simple, route
 from runtime.link import Answer
 from runtime.refs import Caller
-
-_to_json = msgspec.json.Encoder().encode
 
 
 class Gateway(Asker):
@@ -48,13 +45,13 @@ class Gateway(Asker):
             return await self._request(
                 route(params, caller),
                 method.name,
-                _to_json(params),
+                to_json(params),
                 caller,
                 method.read,
                 deadline_s,
             )
         completed = COMPLETED[type(params)]
-        result: bytes = _to_json(await completed(self, params, caller))
+        result: bytes = to_json(await completed(self, params, caller))
         return result
 
     def _check(self, params: m.Params, caller: Caller) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from api.errors import ApiError
+from api.frames import encode as to_json
 from runtime import wire
 from runtime.kind import Kind
 from runtime.layers import Committed, Layer, Pending, StoreReads
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 
 CASCADE_TURNS_MAX = 100_000
 NOT_YET = "the disk is full; this may still be done when there is room: repeat it"
-_json = msgspec.json.Encoder().encode
 
 
 class Resident:
@@ -283,7 +283,7 @@ class Engine:
                 resident.state = resident.kind.load(turn)
                 self._admit(ref, resident)
             answer = resident.kind.handlers[type(content)](resident.state, content, turn)
-            payload = None if answer is None or turn.answer_to is None else _json(answer)
+            payload = None if answer is None or turn.answer_to is None else to_json(answer)
             if self.read_only and (turn.writes or turn.sent or turn.timers):
                 raise ApiError("storage_full", "the disk is full; nothing was changed", 1.0)
         except ApiError as error:
@@ -351,7 +351,7 @@ class Engine:
                 self.volatile.get(ref, {}),
                 self.calendar(),
             )
-            payload = _json(kind.readers[type(message)](view, message))
+            payload = to_json(kind.readers[type(message)](view, message))
         except ApiError as error:
             self.refuse(reply_to, error)
         except Exception as error:

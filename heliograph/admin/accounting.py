@@ -24,11 +24,11 @@ from api import limits
 from heliograph.admin.stored import host_folders, placement_of
 from media.listing import ChunkLine
 from runtime.placement import MOVED_BASE, Placement
-from runtime.refs import KINDS, ActorRef
+from runtime.refs import KINDS, ActorRef, prefix_of
 from runtime.residence import residences_in
 from runtime.rows import Table
 from storage.folder import DataFolder
-from storage.keys import actor_prefix, split_key
+from storage.keys import split_key
 from storage.snapshot import Snapshot
 
 HEADS: dict[str, Table[None, Any]] = {"file": file.HEAD, "user": user.HEAD, "chat": chat.HEAD}
@@ -202,7 +202,7 @@ class _Names:
         return f"{self.of(low)} and {self.of(high)}"
 
     def _head(self, ref: ActorRef, table: Table[None, Any]) -> Any:
-        key = actor_prefix(KINDS[ref.kind], ref.key) + b"\x00"
+        key = prefix_of(ref) + b"\x00"
         for partition in self._partitions(ref):
             row = self._stores[partition].get(partition, key)
             if row is not None:
