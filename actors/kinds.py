@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.chat import group, marks, private, sending
+from actors.chat import changing, group, marks, private, sending
 from actors.chat import reads as chat_reads
 from actors.chat.state import chat
 from actors.file.turns import file
@@ -16,7 +16,7 @@ from actors.user.state import user
 from runtime.kind import Kind
 
 PARTS = (
-    *(group, marks, private, sending, chat_reads),
+    *(changing, group, marks, private, sending, chat_reads),
     *(account, floods, mailbox, people, photo, presence, uploads, user_reads),
 )
 """Modules that add handlers to a kind by being imported."""

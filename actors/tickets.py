@@ -3,7 +3,8 @@ neither make nor change. A seal is a keyed BLAKE3 hash; the key is derived from 
 cluster, which all its processes have.
 
 A *ticket* says that a user has uploaded a file, and what is known of it; the user hands it in with
-a message. A *pass* lets whoever has it read one file for a while.
+a message. A *pass* lets whoever has it read the file of one message for a while, as long as that is
+there and whoever it was made for may read it.
 """
 
 from __future__ import annotations
@@ -41,15 +42,12 @@ class Ticket(Sealed, frozen=True):
     media: t.Media
 
 
-class Pass(Sealed, frozen=True):
+class MessagePass(Sealed, frozen=True):
     good_s: ClassVar[int] = limits.LINK_S
-    file_id: str
-    size: int
-    mime: str
-    name: str
-
-    def named(self) -> tuple[str, int, str, str]:
-        return self.file_id, self.size, self.mime, self.name
+    user_id: int
+    chat_id: str
+    message_id: int
+    thumb: bool
 
 
 class Seal:

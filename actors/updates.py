@@ -27,6 +27,24 @@ class MessageEntry(Struct, frozen=True, array_like=True, tag="message"):
     own: int
 
 
+class EditedEntry(Struct, frozen=True, array_like=True, tag="edited"):
+    """A message has changed, by this change of its chat."""
+
+    chat_id: str
+    message_id: int
+    revision: int
+
+
+class DeletedEntry(Struct, frozen=True, array_like=True, tag="deleted"):
+    """Messages were deleted, the last of them by this change of their chat; with `revision` 0, by
+    the user for themselves. So many are unread."""
+
+    chat_id: str
+    ids: list[int]
+    unread: int
+    revision: int = 0
+
+
 class ReadInboxEntry(Struct, frozen=True, array_like=True, tag="read_inbox"):
     """The user has read a chat up to a message; so many are unread."""
 
@@ -69,16 +87,34 @@ class ProfileEntry(Struct, frozen=True, array_like=True, tag="profile"):
 
 
 Entry = (
-    MessageEntry | ReadInboxEntry | ReadOutboxEntry | DeliveredEntry | ContactEntry | ProfileEntry
+    MessageEntry
+    | EditedEntry
+    | DeletedEntry
+    | ReadInboxEntry
+    | ReadOutboxEntry
+    | DeliveredEntry
+    | ContactEntry
+    | ProfileEntry
 )
 
 
+def points_at(entry: Entry) -> tuple[str, int] | None:
+    """Chat and id of the message that `update_of` needs; None if it needs none."""
+    if isinstance(entry, MessageEntry | EditedEntry):
+        return entry.chat_id, entry.message_id
+    return None
+
+
 def update_of(entry: Entry, message: t.Message | None, own: Callable[[], t.User]) -> t.Update:
-    """What a device is told. `message`: that of a `MessageEntry`, None where the user may not read
-    it any more; `own()`: the user's profile as it is now."""
+    """What a device is told. `message`: the one that the entry points at, as it is now; None where
+    the user may not read it any more. `own()`: the user's profile as it is now."""
     match entry:
         case MessageEntry(chat_id, message_id):
             return t.MessageNew(message or t.Message(chat_id, message_id, 0, 0))
+        case EditedEntry(chat_id, message_id):
+            return t.MessageEdited(message or t.Message(chat_id, message_id, 0, 0))
+        case DeletedEntry(chat_id, ids, unread):
+            return t.MessagesDeleted(chat_id, ids, unread)
         case ReadInboxEntry(chat_id, max_id, unread):
             return t.ReadInbox(chat_id, max_id, unread)
         case ReadOutboxEntry(chat_id, max_id, user_id):

@@ -3,7 +3,8 @@
     ApiError
     ├── 400  bad_request, unknown_method, invalid_params, password_common
     ├── 401  unauthorized, wrong_credentials
-    ├── 403  forbidden, blocked, registration_closed, invitation_invalid, ticket_invalid
+    ├── 403  forbidden, blocked, edit_expired, registration_closed, invitation_invalid,
+    │        ticket_invalid
     ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found,
     │        upload_not_found, media_not_found, not_found
     ├── 405  method_not_allowed
@@ -50,6 +51,7 @@ ERRORS: dict[str, ErrorKind] = {
     "wrong_credentials": ErrorKind(401, "User name or password is wrong"),
     "forbidden": ErrorKind(403, "You may not do this"),
     "blocked": ErrorKind(403, "You cannot write to this user"),
+    "edit_expired": ErrorKind(403, "This message is too old to be changed"),
     "registration_closed": ErrorKind(403, "Registration is closed on this server"),
     "invitation_invalid": ErrorKind(403, "The invitation is missing, used up or unknown"),
     "ticket_invalid": ErrorKind(403, "The ticket of this file is forged, expired or not yours"),

@@ -29,6 +29,8 @@ DIALOGS_PAGE_MAX = 100
 DIFFERENCE_PAGE_MAX = 100
 USERS_PER_REQUEST_MAX = 100
 MESSAGES_PER_REQUEST_MAX = 100
+EDIT_S = 48 * 3600
+"""For so long the sender of a message may change its text; in saved messages, for ever."""
 CONTACTS_PAGE_MAX = 500
 ANSWER_BYTES_MAX = 256 * 1024
 """A page of messages, updates or dialogs ends early where it would be longer than this."""
@@ -42,6 +44,9 @@ DIALOGS_MAX = 5_000
 
 # A device that is further behind than this is answered `too_long` and starts afresh.
 MAILBOX_EVENTS_MAX = 10_000
+# How many of the latest changes of a chat's messages are told one by one; who asks from before them
+# is answered `too_long` and fetches the chat afresh.
+CHAT_EVENTS_MAX = 10_000
 # How many of the latest sends of a chat are remembered for resends by `random_id`.
 RANDOM_IDS_PER_CHAT_MAX = 10_000
 

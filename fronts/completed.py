@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from actors import addresses
-from actors.chat.messages import GetOverview, Overview
+from actors.chat.messages import GetOverview, Overview, TakeForwarded
 from actors.handle.messages import ClaimUsername, Holder, LookUp
 from actors.session.messages import Detach, KeepAlive
-from actors.tickets import Pass
-from actors.updates import MessageEntry, update_of
+from actors.tickets import MessagePass
+from actors.updates import points_at, update_of
 from actors.user.messages import GetProfile, MailSlice
 from api import limits, names
 from api import methods as m
@@ -50,8 +50,12 @@ def completes(method: type[m.Params]) -> Callable[[C], C]:
     return declare
 
 
-async def _typed(gateway: Asker, kind: type[R], ref: ActorRef, message: Any, caller: Caller) -> R:
-    read = not isinstance(message, m.Params) or message.method.read
+async def _typed(
+    gateway: Asker, kind: type[R], ref: ActorRef, message: Any, caller: Caller, read: bool = True
+) -> R:
+    """Ask an actor by a read, or by a method that may be none, and decode its answer."""
+    if isinstance(message, m.Params):
+        read = message.method.read
     return msgspec.json.decode(await gateway.ask(ref, message, caller, read=read), type=kind)
 
 
@@ -132,11 +136,7 @@ async def _dialog(gateway: Asker, dialog: t.Dialog, caller: Caller) -> t.Dialog:
 @completes(m.GetDifference)
 async def _difference(gateway: Asker, params: m.GetDifference, caller: Caller) -> t.Difference:
     part = await _typed(gateway, MailSlice, addresses.user(caller.user_id), params, caller)
-    pointed = {
-        pts: (entry.chat_id, entry.message_id)
-        for pts, entry in part.entries
-        if isinstance(entry, MessageEntry)
-    }
+    pointed = {pts: where for pts, entry in part.entries if (where := points_at(entry)) is not None}
     found = await _messages(gateway, pointed.values(), caller)
     messages = {pts: found.get(where) for pts, where in pointed.items()}
     updates = [
@@ -244,10 +244,53 @@ async def photo_of(
 
 @completes(m.GetLink)
 async def _link(gateway: Asker, params: m.GetLink, caller: Caller) -> t.Link:
-    found = await file_of(gateway, params, caller)
+    await file_of(gateway, params, caller)  # it is there
     expires_ms = now_ms() + limits.LINK_S * 1000
-    allowed = Pass(expires_ms, *found)
+    where = (params.chat_id, params.message_id, params.thumb)
+    allowed = MessagePass(expires_ms, caller.user_id, *where)
     return t.Link(f"/media/link/{gateway.seal.close(allowed)}", expires_ms)
+
+
+async def linked(gateway: Asker, link: str) -> tuple[str, int, str, str]:
+    """What `file_of` tells, for who has a link. Raises `ticket_invalid`, `media_not_found` where
+    the message was deleted, `chat_not_found`."""
+    allowed = gateway.seal.open(MessagePass, link, now_ms())
+    where = m.GetLink(allowed.chat_id, allowed.message_id, allowed.thumb)
+    return await file_of(gateway, where, Caller(allowed.user_id, 0))
+
+
+@completes(m.ForwardMessages)
+async def _forward(gateway: Asker, params: m.ForwardMessages, caller: Caller) -> t.SentAll:
+    """One after the other, so that they arrive in this order. Sent by nobody's connection: all of
+    the sender's are told."""
+    if len(params.ids) != len(params.random_ids):
+        raise ApiError("invalid_params", "each message needs a random id", field="/random_ids")
+    if len(set(params.random_ids)) < len(params.random_ids):
+        raise ApiError("invalid_params", "each needs one of its own", field="/random_ids")
+    places = [(params.from_chat_id, number) for number in params.ids]
+    found = await _messages(gateway, places, caller)
+    messages = [_forwarded(found.get(place)) for place in places]
+    albums: dict[tuple[int, int], int] = {}
+    sent = []
+    sender = Caller(caller.user_id, caller.session_id, network=caller.network)
+    target = addresses.chat(params.to_chat_id)
+    for message, random_id in zip(messages, params.random_ids, strict=True):
+        album = 0
+        if message.album:
+            album = albums.setdefault((message.from_id, message.album), random_id)
+        origin = message.forward or t.Forward(message.from_id, message.date_ms)
+        taken = TakeForwarded(random_id, message.text, message.media, album, origin)
+        sent.append(await _typed(gateway, t.Sent, target, taken, sender, read=False))
+    return t.SentAll(sent)
+
+
+def _forwarded(message: t.Message | None) -> t.Message:
+    """Raises `message_not_found`, `forbidden`."""
+    if message is None or message.deleted:
+        raise ApiError("message_not_found", "not all of these messages are there")
+    if message.action is not None:
+        raise ApiError("forbidden", "what tells of a change of a group cannot be forwarded")
+    return message
 
 
 @completes(m.GetLimits)

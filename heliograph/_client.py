@@ -84,6 +84,10 @@ class Client(Files):
         if token is not None and not (isinstance(token, str) and token.isascii()):
             raise ValueError("a token is a text of ASCII characters")
         self.connection: ConnectionState = "offline"
+        self.pts = 0
+        """The number of the update that `updates` handed out last; 0 if it was none. Whoever
+        fetches what they show knows by it whether that reflects an update already
+        (`mailbox_state`)."""
         self._given_token = token
         self._state: State = MemoryState() if state is None else state
         self._device = device if device is not None else f"Python on {platform.node()}"[:64]
@@ -239,6 +243,7 @@ class Client(Files):
         """Back to nobody being logged in."""
         await self._hang_up()
         self._inbox.clear()
+        self.pts = 0
         had_token = bool(self._saved.token)
         self._saved = Saved(server=self.server)
         if had_token:
@@ -415,6 +420,7 @@ class Client(Files):
             self._link.room()
 
     def _taken(self, pts: int) -> None:
+        self.pts = pts
         if self._link is not None:
             self._link.acks.handed(pts)
 

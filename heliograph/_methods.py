@@ -202,6 +202,36 @@ class Methods:
         sent: t.Sent = await self.call(params, timeout_s=timeout_s)
         return sent
 
+    async def edit(self, chat_id: str, message_id: int, text: str) -> t.Message:
+        """Change the text of a message of your own; the message as it is now. Refused as
+        `edit_expired` where it is too old."""
+        message: t.Message = await self.call(m.EditMessage(chat_id, message_id, text))
+        return message
+
+    async def delete(self, chat_id: str, message_ids: Iterable[int], *, for_all: bool) -> None:
+        """Delete messages, for yourself alone or `for_all`; of more than fit into one call, those
+        of the first calls are gone where a later one is refused."""
+        ids = sorted(set(message_ids))
+        for start in range(0, len(ids), limits.MESSAGES_PER_REQUEST_MAX):
+            part = ids[start : start + limits.MESSAGES_PER_REQUEST_MAX]
+            await self.call(m.DeleteMessages(chat_id, part, for_all))
+
+    async def forward(
+        self,
+        from_chat_id: str,
+        message_ids: Iterable[int],
+        to_chat_id: str,
+        *,
+        random_ids: Iterable[int] | None = None,
+    ) -> list[t.Sent]:
+        """Send messages of one chat into another, in ascending order of their ids, at most
+        `messages_per_request_max`; after `DeadlineExceeded`, repeat with the same `random_ids`."""
+        ids = sorted(set(message_ids))
+        numbers = [new_random_id() for _ in ids] if random_ids is None else list(random_ids)
+        params = m.ForwardMessages(from_chat_id, ids, to_chat_id, numbers)
+        done: t.SentAll = await self.call(params)
+        return done.sent
+
     async def history_page(
         self, chat_id: str, *, before_id: int = 0, after_id: int | None = None, limit: int = PAGE
     ) -> t.History:

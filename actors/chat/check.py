@@ -7,13 +7,17 @@ from typing import Any
 
 from actors.chat.state import (
     ALBUMS,
+    EVENTS,
     HEAD,
+    HIDDEN,
     MEMBERS,
     MESSAGES,
     PHOTO,
     SENDS,
     AlbumRow,
     ChatHead,
+    EventRow,
+    HiddenRow,
     MemberRow,
     MessageRow,
     SendRow,
@@ -26,11 +30,26 @@ from runtime.rows import Table
 ROLES = ("owner", "admin", "member")
 
 
-class ChatCheck:
-    """Fed with the rows in the order of their keys: head, members, messages, sends,
-    picture, albums."""
+class _Events:
+    """The changes of a chat: the first that is there, the last, and by message its last one's
+    `pts`."""
 
-    tables: tuple[Table[Any, Any], ...] = (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO, ALBUMS)
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.first_pts = 0
+        self.number = first - 1
+        self.last_id = 0
+        self.latest: dict[int, int] = {}
+
+
+class ChatCheck:
+    """Fed with the rows in the order of their keys: head, members, messages, sends, picture,
+    albums, changes, what members have deleted for themselves."""
+
+    tables: tuple[Table[Any, Any], ...] = (
+        *(HEAD, MEMBERS, MESSAGES, SENDS),
+        *(PHOTO, ALBUMS, EVENTS, HIDDEN),
+    )
 
     def __init__(self, key: str, where: str, facts: Facts, report: Report) -> None:
         self._where = where
@@ -41,6 +60,10 @@ class ChatCheck:
         self._key = key
         self._unremembered: dict[tuple[int, int], int] = {}
         self._albums: Counter[tuple[int, int]] = Counter()
+        self._revisions: dict[int, int] = {}
+        """Of the messages that have changed, as their rows say; less those that a change says."""
+        self._events: _Events | None = None
+        self._hidden: Counter[int] = Counter()
         self._facts = facts.chats[key] = ChatFacts()
         self._references = facts.references
 
@@ -58,6 +81,12 @@ class ChatCheck:
             self._refer(row)
         elif isinstance(row, AlbumRow):
             self._album(key, row)
+        elif isinstance(row, EventRow):
+            self._event(key, row)
+        elif isinstance(row, HiddenRow):
+            self._hidden[key[0]] -= 1
+            if not 0 < key[1] <= self._head.last_id:
+                self._tell(f"user {key[0]} has deleted message {key[1]}, which is not there")
 
     def end(self) -> None:
         numbered, there = self._head.last_id, self._next_id - 1
@@ -69,11 +98,17 @@ class ChatCheck:
             self._tell(
                 f"{self._media_bytes} bytes of files are there, not {self._head.media_bytes}"
             )
+        self._end_events()
+        for user_id, more in self._hidden.items():
+            if more:
+                words = "more" if more > 0 else "fewer"
+                self._tell(f"{words} deletions of user {user_id} were counted than are there")
         for (sender, _), message_id in self._unremembered.items():
             self._tell(f"a resend of message {message_id} of user {sender} would double it")
 
     def _member(self, user_id: int, row: MemberRow) -> None:
         self._facts.members[user_id] = row.left_id or self._head.last_id
+        self._hidden[user_id] += row.hidden
         if row.role not in ROLES:
             self._tell(f"user {user_id} has the role {row.role!r}")
         for name in ("left_id", "delivered_id", "read_id", "told_delivered_id", "told_read_id"):
@@ -86,6 +121,10 @@ class ChatCheck:
         self._next_id = message_id + 1
         if row.from_id not in self._facts.members:
             self._tell(f"message {message_id} is from user {row.from_id}, who was never a member")
+        if row.change is not None:
+            self._revisions[message_id] = row.change.revision
+            if not 0 < row.change.revision <= self._head.pts:
+                self._tell(f"change {row.change.revision} of message {message_id} is none")
         if row.album:
             self._albums[row.from_id, row.album] += 1
         if row.media is not None:
@@ -108,6 +147,31 @@ class ChatCheck:
         there = self._albums[album]
         if row.messages > there:  # fewer, where it was begun before they were counted
             self._tell(f"{row.messages} messages of an album were counted, and {there} are there")
+
+    def _event(self, number: int, row: EventRow) -> None:
+        known, pts = self._events, number + row.last_id
+        if known is None:
+            known = self._events = _Events(number)
+            known.first_pts = pts
+        if number != known.number + 1 or not known.last_id <= row.last_id <= self._head.last_id:
+            self._tell(f"the change before {number} is missing")
+        known.number, known.last_id = number, row.last_id
+        known.latest[row.message_id] = pts
+
+    def _end_events(self) -> None:
+        """The latest changes are there, and every message says which was its last."""
+        changes = self._head.changes
+        known = self._events or _Events(1)
+        if known.number != changes:
+            self._tell(f"{changes} changes were numbered, and {known.number} are there")
+        if known.first > max(1, changes - limits.CHAT_EVENTS_MAX + 1):
+            self._tell(f"changes before {known.first} are missing")
+        for message_id, pts in known.latest.items():
+            if self._revisions.pop(message_id, 0) != pts:
+                self._tell(f"message {message_id} is not as change {pts} has left it")
+        for message_id, revision in self._revisions.items():
+            if known.first == 1 or revision >= known.first_pts:
+                self._tell(f"change {revision} of message {message_id} is missing")
 
     def _refer(self, media: t.Media) -> None:
         for file_id in media.file_ids():

@@ -11,7 +11,17 @@ from msgspec.structs import replace
 
 from actors import addresses, flood
 from actors.chat.messages import Joined
-from actors.chat.state import ACTS, PHOTO, ChatActor, ChatHead, MemberRow, MessageRow, chat, view_of
+from actors.chat.state import (
+    ACTS,
+    MEMBERS,
+    PHOTO,
+    ChatActor,
+    ChatHead,
+    MemberRow,
+    MessageRow,
+    chat,
+    view_of,
+)
 from actors.user.messages import Invite, MarksChanged
 from actors.user.photo import exchange
 from api import limits
@@ -123,7 +133,9 @@ def joined(state: ChatActor, message: Joined, turn: Turn, spent: flood.Paid = No
         return None
     head = state.head
     assert head is not None
-    row = MemberRow("member", turn.date_ms, head.last_id + 1)
+    before = MEMBERS.get(turn, message.user_id)  # somebody who comes back
+    hidden = 0 if before is None else before.hidden
+    row = MemberRow("member", turn.date_ms, head.last_id + 1, hidden=hidden)
     state.put_member(turn, message.user_id, row)
     _note(state, turn, message.by, "member_added", message.user_id, head.title)
     return t.Ok()

@@ -6,7 +6,14 @@ from msgspec.structs import replace
 
 from actors import addresses
 from actors.chat.messages import MarkDelivered, ReadOn
-from actors.chat.state import MESSAGES, ChatActor, chat
+from actors.chat.state import (
+    MESSAGES,
+    ChatActor,
+    MemberRow,
+    MessageRow,
+    chat,
+    hidden_of,
+)
 from actors.user.messages import CountUnread, MarksChanged
 from api import types as t
 from api.methods import MarkRead
@@ -35,14 +42,16 @@ def read_on(state: ChatActor, message: ReadOn, turn: Turn) -> t.ReadMark | None:
     goal = max(old_id, min(message.max_id, head.last_id))
     few = head.last_id - goal <= UNREAD_ROWS_MAX
     max_id = goal if few and head.kind != "group" else min(goal, old_id + MARK_STEP)
-    unread = _of_others(user_id, goal, head.last_id, turn) if few and max_id == goal else 0
+    left = range(goal + 1, head.last_id + 1)
+    unread = of_others(turn, user_id, member, left) if few and max_id == goal else 0
     if max_id == old_id:
         if few:
             return t.ReadMark(goal, unread)
         turn.send(addresses.user(user_id), CountUnread(state.id, goal), answer=True)
         return None
     arrived = max_id == goal
-    seen = -1 if few and arrived else _of_others(user_id, old_id, max_id, turn)
+    passed = range(old_id + 1, max_id + 1)
+    seen = -1 if few and arrived else of_others(turn, user_id, member, passed)
     senders = _senders(state, user_id, old_id, max_id, "read_id", turn)
     state.put_member(turn, user_id, replace(member, read_id=max_id))
     for sender in senders:
@@ -99,9 +108,15 @@ def _senders(
     ]
 
 
-def _of_others(user_id: int, after_id: int, last_id: int, turn: Turn) -> int:
-    """How many messages in (after_id, last_id] are of others."""
-    if last_id <= after_id:
+def of_others(turn: Turn, user_id: int, member: MemberRow, ids: range) -> int:
+    """How many of these messages a member has to read: those of others that are there."""
+    if not ids:
         return 0
-    rows = MESSAGES.scan(turn, after_id + 1, last_id + 1, limit=last_id - after_id)
-    return sum(row.from_id != user_id for _, row in rows)
+    hidden = hidden_of(turn, user_id, member, ids)
+    rows = MESSAGES.scan(turn, ids.start, ids.stop, limit=len(ids))
+    return sum(counts(user_id, row) and number not in hidden for number, row in rows)
+
+
+def counts(user_id: int, row: MessageRow) -> bool:
+    """Whether a message is one that a member can have unread."""
+    return row.from_id != user_id and not row.deleted

@@ -41,6 +41,17 @@ class Joined(Internal, frozen=True, tag="Joined"):
     paid: bool = False
 
 
+class TakeForwarded(Internal, frozen=True, tag="TakeForwarded"):
+    """To a chat from a front: the caller sends what `origin` wrote, which the front has read as the
+    caller may read it. Answered with `Sent`, refused as `messages.send` is."""
+
+    random_id: int
+    text: str
+    media: t.Media | None
+    album: int
+    origin: t.Forward
+
+
 class ReadOn(Internal, frozen=True, tag="ReadOn"):
     """From a chat to itself: the mark of a reader moves on to `max_id`, step by step. Answered with
     `ReadMark`."""

@@ -6,6 +6,8 @@ reads up to the message with which they left; to anybody else the chat does not 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import UNSET
 
 from actors.chat.messages import GetOverview, Overview
@@ -19,6 +21,8 @@ from actors.chat.state import (
     MemberRow,
     MessageRow,
     chat,
+    hidden_of,
+    readable,
     shown,
     view_of,
 )
@@ -31,64 +35,77 @@ from runtime.rows import View
 TITLE_STEP = 1_000
 
 
-def _access(view: View) -> tuple[ChatHead, range]:
-    """The head, and the ids of the messages that the caller may read."""
+def _access(view: View) -> tuple[ChatHead, MemberRow]:
+    """The gate; the member may be a past one."""
     head = HEAD.get(view, None)
     member: MemberRow | None = MEMBERS.get(view, view.caller.user_id)
     if head is None or member is None:
         raise ApiError("chat_not_found")
-    return head, range(member.first_id, (member.left_id or head.last_id) + 1)
+    return head, member
 
 
-def _page(view: View, rows: list[tuple[int, MessageRow]], limit: int) -> t.History:
-    """As many of `rows` as fit, in ascending order."""
+def _shown(
+    view: View, member: MemberRow, rows: list[tuple[int, MessageRow]]
+) -> Iterator[t.Message]:
+    """Messages as the caller, this member, sees them."""
+    if not rows:
+        return
     chat_id, viewer = str(view.ref.key), view.caller.user_id
-    page = fitting(shown(chat_id, number, row, viewer) for number, row in rows[:limit])
+    first, last = sorted((rows[0][0], rows[-1][0]))
+    hidden = hidden_of(view, viewer, member, range(first, last + 1))
+    for number, row in rows:
+        yield shown(chat_id, number, row, viewer, hidden=number in hidden)
+
+
+def _page(
+    view: View, member: MemberRow, rows: list[tuple[int, MessageRow]], limit: int
+) -> t.History:
+    """As many of `rows` as fit, in ascending order."""
+    page = fitting(_shown(view, member, rows[:limit]))
     return t.History(sorted(page, key=lambda message: message.id), len(page) < len(rows))
 
 
 @chat.reads(GetHistory)
 def history(view: View, message: GetHistory) -> t.History:
-    _, readable = _access(view)
-    limit = message.limit
+    head, member = _access(view)
+    there, limit = readable(head, member), message.limit
     if message.after_id is not UNSET:
         if message.before_id:
             words = "ask for what is before a message or for what is after one, not for both"
             raise ApiError("invalid_params", words, field="/after_id")
-        first = max(readable.start, message.after_id + 1)
-        rows = MESSAGES.scan(view, first, max(first, readable.stop), limit=limit + 1)
-        return _page(view, rows, limit)
-    stop = min(readable.stop, message.before_id or readable.stop)
-    start = min(readable.start, stop)
+        first = max(there.start, message.after_id + 1)
+        rows = MESSAGES.scan(view, first, max(first, there.stop), limit=limit + 1)
+        return _page(view, member, rows, limit)
+    stop = min(there.stop, message.before_id or there.stop)
+    start = min(there.start, stop)
     rows = MESSAGES.scan(view, start, stop, limit=limit + 1, reverse=True)
-    return _page(view, rows, limit)
+    return _page(view, member, rows, limit)
 
 
 @chat.reads(GetMessages)
 def messages(view: View, message: GetMessages) -> t.History:
-    _, readable = _access(view)
+    head, member = _access(view)
+    there = readable(head, member)
     found: list[tuple[int, MessageRow]] = []
     for number in sorted(set(message.ids)):
-        if number in readable:
+        if number in there:
             row = MESSAGES.get(view, number)
             if row is not None:
                 found.append((number, row))
-    return _page(view, found, len(found))
+    return _page(view, member, found, len(found))
 
 
 @chat.reads(GetOverview)
 def overview(view: View, message: GetOverview) -> Overview:
-    head, readable = _access(view)
-    member = MEMBERS.get(view, view.caller.user_id)
-    assert member is not None
+    head, member = _access(view)
+    number = message.message_id
     title, photo = head.title, PHOTO.get(view, None) if head.kind == "group" else None
     if member.left_id:
         title, photo = member.title or _title_at(view, member.left_id), None
-    row = MESSAGES.get(view, message.message_id) if message.message_id in readable else None
+    row = MESSAGES.get(view, number) if number in readable(head, member) else None
     if row is None:
         return Overview(title, photo)
-    top = shown(str(view.ref.key), message.message_id, row, view.caller.user_id)
-    return Overview(title, photo, top)
+    return Overview(title, photo, *_shown(view, member, [(number, row)]))
 
 
 def _title_at(view: View, message_id: int) -> str:

@@ -6,8 +6,11 @@ it is answered or shown to anybody. A send is remembered by (sender, random_id):
 answered with the first's result. Under overload, sends are refused before they get here. When the
 host dies, what was acknowledged is there, and what was not is repeated by the client.
 
-This module holds the state; the turns are in `private`, `sending`, `marks` and `group`, the reads
-in `reads`.
+What was sent may be edited and deleted: each change has a number of its own, and a row says which
+was its last, so that of two states of a message it is known which is the later one.
+
+This module holds the state; the turns are in `private`, `sending`, `changing`, `marks` and `group`,
+the reads in `reads`.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ from runtime.turn import Turn
 class ChatHead(Struct, frozen=True, array_like=True):
     """`created_ms` 0: the chat is not open yet, only a block is known. `unanswered`: who has
     written in a private chat in which nobody has answered; `ANSWERED` if somebody has; 0 if nobody
-    has written, or nobody noted it when they did."""
+    has written, or nobody noted it when they did. `changes`: how often one of its messages was
+    changed."""
 
     kind: str
     title: str
@@ -41,6 +45,12 @@ class ChatHead(Struct, frozen=True, array_like=True):
     blocked_by: tuple[int, ...] = ()
     media_bytes: int = 0
     unanswered: int = 0
+    changes: int = 0
+
+    @property
+    def pts(self) -> int:
+        """How much has happened: every message and every change of one has the next number."""
+        return self.last_id + self.changes
 
 
 class MemberRow(Struct, frozen=True, array_like=True):
@@ -48,7 +58,7 @@ class MemberRow(Struct, frozen=True, array_like=True):
     ones. `left_id`: the last one, of a member who left; 0 while in the chat. `title`: what the
     group was called when they left. `told_delivered_id`, `told_read_id`: where the marks were when
     this member blocked the other one of a private chat, who sees no more of them until they take
-    the block back."""
+    the block back. `hidden`: how many messages this member has deleted for themselves."""
 
     role: str
     joined_ms: int
@@ -59,9 +69,21 @@ class MemberRow(Struct, frozen=True, array_like=True):
     title: str = ""
     told_delivered_id: int = 0
     told_read_id: int = 0
+    hidden: int = 0
+
+
+class Change(Struct, frozen=True, array_like=True):
+    """What has become of a message. `revision`: the chat's `pts` of its last change."""
+
+    revision: int
+    edited_ms: int = 0
+    deleted_ms: int = 0
 
 
 class MessageRow(Struct, frozen=True, array_like=True):
+    """`change`: None if it is as it was sent. Of a deleted one nothing is left that anybody is
+    shown: only whose send it was, which keeps a repetition of that from bringing it back."""
+
     from_id: int
     date_ms: int
     text: str
@@ -70,6 +92,29 @@ class MessageRow(Struct, frozen=True, array_like=True):
     action: tuple[str, int, str] | None = None
     media: t.Media | None = None
     album: int = 0
+    change: Change | None = None
+    forward: t.Forward | None = None
+
+    @property
+    def deleted(self) -> bool:
+        return self.change is not None and self.change.deleted_ms > 0
+
+
+class EventRow(Struct, frozen=True, array_like=True):
+    """A change of a message, and the last message then; its `pts` is its number among the changes
+    and `last_id` together. (Between two changes there are new messages only, so these need no rows:
+    what has the number `pts` is message `pts - n`, if n changes came before it.)"""
+
+    message_id: int
+    last_id: int
+    date_ms: int
+    deleted: bool = False
+
+
+class HiddenRow(Struct, frozen=True, array_like=True):
+    """Since when a member has deleted a message for themselves."""
+
+    date_ms: int
 
 
 class SendRow(Struct, frozen=True, array_like=True):
@@ -87,6 +132,7 @@ class AlbumRow(Struct, frozen=True, array_like=True):
 
 
 ANSWERED = -1
+UNCHANGED = Change(0)
 HEAD = head_table(ChatHead)
 MEMBERS: Table[int, MemberRow] = Table(1, MemberRow, U64)
 MESSAGES: Table[int, MessageRow] = Table(2, MessageRow, U64)
@@ -95,6 +141,10 @@ PHOTO: Table[None, t.Media] = Table(4, t.Media, SINGLE)
 """A group's picture."""
 ALBUMS: Table[tuple[int, int], AlbumRow] = Table(5, AlbumRow, U64_PAIR)
 """By sender and number."""
+EVENTS: Table[int, EventRow] = Table(6, EventRow, U64)
+"""The latest changes, numbered from 1."""
+HIDDEN: Table[tuple[int, int], HiddenRow] = Table(7, HiddenRow, U64_PAIR)
+"""By member and message."""
 
 
 class ChatActor:
@@ -152,6 +202,33 @@ class ChatActor:
             turn.send(addresses.user(gone), replace(message, left=True))
         return message_id
 
+    def change(self, turn: Turn, message_id: int, row: MessageRow, change: Change) -> MessageRow:
+        """Put a message into another state, by the next change of the chat; returns its row."""
+        head = self.head
+        assert head is not None
+        head = replace(head, changes=head.changes + 1)
+        row = replace(row, change=replace(change, revision=head.pts))
+        self.put(turn, head)
+        MESSAGES.put(turn, message_id, row)
+        event = EventRow(message_id, head.last_id, turn.date_ms, row.deleted)
+        EVENTS.put(turn, head.changes, event)
+        if head.changes > limits.CHAT_EVENTS_MAX:
+            EVENTS.delete(turn, head.changes - limits.CHAT_EVENTS_MAX)
+        return row
+
+
+def readable(head: ChatHead, member: MemberRow) -> range:
+    """The ids of the messages that a member, or past member, may read."""
+    return range(member.first_id, (member.left_id or head.last_id) + 1)
+
+
+def hidden_of(view: View, user_id: int, member: MemberRow, ids: range) -> set[int]:
+    """Which of these messages a member has deleted for themselves."""
+    if not member.hidden or not ids:
+        return set()
+    rows = HIDDEN.all(view, (user_id, ids.start), (user_id, ids.stop))
+    return {message_id for (_, message_id), _ in rows}
+
 
 def _forget_send(turn: Turn, message_id: int) -> None:
     """Of whatever became that message, if anything did."""
@@ -164,8 +241,13 @@ def _forget_send(turn: Turn, message_id: int) -> None:
 chat = Kind("chat", ChatActor, movable=True)
 
 
-def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.Message:
-    """A message as `viewer` sees it."""
+def shown(
+    chat_id: str, message_id: int, row: MessageRow, viewer: int = 0, *, hidden: bool = False
+) -> t.Message:
+    """A message as `viewer`, who may have deleted it for themselves, sees it."""
+    if hidden or row.deleted:
+        return t.Message(chat_id, message_id, 0, row.date_ms, deleted=True)
+    change = row.change or UNCHANGED
     action = None if row.action is None else t.Action(*row.action)  # type: ignore[arg-type]
     return t.Message(
         chat_id,
@@ -178,6 +260,9 @@ def shown(chat_id: str, message_id: int, row: MessageRow, viewer: int = 0) -> t.
         row.random_id if viewer == row.from_id else 0,
         row.media,
         row.album,
+        change.edited_ms,
+        change.revision,
+        forward=row.forward,
     )
 
 

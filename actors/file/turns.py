@@ -21,18 +21,22 @@ from runtime.kind import Kind
 from runtime.rows import TEXT, U64, Table, View, head_table
 from runtime.turn import Turn
 
+RELEASED_MS = 3_600_000
+"""So long after a message has given it up, a file is there: another that is being forwarded from it
+may be about to refer to it."""
 KEEPERS_STEP = 1_000
 """So many users are told of a deletion in one turn."""
 
 
 class FileHead(Struct, frozen=True, array_like=True):
     """`kept_ms`: when it was uploaded last; `references`: how many messages have it, and how
-    many users and groups as their picture."""
+    many users and groups as their picture; `released_ms`: when one of them gave it up last."""
 
     size: int = 0
     kind: str = ""
     kept_ms: int = 0
     references: int = 0
+    released_ms: int = 0
 
 
 class ReferrerRow(Struct, frozen=True, array_like=True):
@@ -96,7 +100,8 @@ def released(state: FileActor, message: FileReleased, turn: Turn) -> None:
         REFERRERS.put(turn, message.by, ReferrerRow(row.references - 1))
     else:
         REFERRERS.delete(turn, message.by)
-    state.put(turn, replace(state.head, references=state.head.references - 1))
+    references = state.head.references - 1
+    state.put(turn, replace(state.head, references=references, released_ms=turn.now_ms))
 
 
 @file.on(MayDelete)
@@ -105,7 +110,8 @@ def may_delete(state: FileActor, message: MayDelete, turn: Turn) -> Condemned:
     if head is None:
         return Condemned(True)
     used_ms = turn.now_ms - limits.FILE_GRACE_S * 1000
-    if head.references or head.kept_ms > used_ms:
+    given_up_ms = turn.now_ms - RELEASED_MS
+    if head.references or head.kept_ms > used_ms or head.released_ms > given_up_ms:
         return Condemned(False)
     keepers = KEEPERS.scan(turn, limit=KEEPERS_STEP)
     for user_id, row in keepers:

@@ -9,7 +9,15 @@ from msgspec.structs import replace
 
 from actors import addresses
 from actors.chat.messages import Joined, MarkDelivered
-from actors.updates import DeliveredEntry, Entry, MessageEntry, ReadInboxEntry, ReadOutboxEntry
+from actors.updates import (
+    DeletedEntry,
+    DeliveredEntry,
+    EditedEntry,
+    Entry,
+    MessageEntry,
+    ReadInboxEntry,
+    ReadOutboxEntry,
+)
 from actors.user.messages import (
     CountUnread,
     Invite,
@@ -17,6 +25,8 @@ from actors.user.messages import (
     NewMessage,
     Received,
     SentBefore,
+    TellDeleted,
+    TellEdited,
 )
 from actors.user.state import BLOCKED, MAILBOX, UserActor, user
 from api import types as t
@@ -57,6 +67,25 @@ def new_message(state: UserActor, message: NewMessage, turn: Turn) -> t.Sent | N
     if not answering:
         return None
     return t.Sent(message.chat_id, message.message_id, message.date_ms, pts)
+
+
+@user.on(TellEdited)
+def edited(state: UserActor, message: TellEdited, turn: Turn) -> None:
+    entry = EditedEntry(message.chat_id, message.message_id, message.revision)
+    update = message.update
+    if message.random_id:
+        update = own_update(update, message.random_id)
+    state.record(turn, entry, update)
+
+
+@user.on(TellDeleted)
+def deleted(state: UserActor, message: TellDeleted, turn: Turn) -> None:
+    row = state.dialog(turn, message.chat_id)
+    if message.unread:
+        row = replace(row, unread=row.unread - message.unread)
+        state.put_dialog(turn, message.chat_id, row)
+    ids, revision = list(message.ids), message.revision
+    state.record(turn, DeletedEntry(message.chat_id, ids, row.unread, revision))
 
 
 @user.on(SentBefore)

@@ -139,6 +139,27 @@ class NewMessage(Internal, frozen=True, tag="NewMessage"):
     random_id: int = 0
 
 
+class TellEdited(Internal, frozen=True, tag="TellEdited"):
+    """From a chat to somebody who may read a message of it that has changed. `update` is the JSON
+    of `MessageEdited`, made once for all of them; `random_id` is not 0 to whoever sent it."""
+
+    chat_id: str
+    message_id: int
+    revision: int
+    update: bytes
+    random_id: int = 0
+
+
+class TellDeleted(Internal, frozen=True, tag="TellDeleted"):
+    """From a chat to somebody who could read these messages. `revision`: see `DeletedEntry`; so
+    many of them were `unread`."""
+
+    chat_id: str
+    ids: tuple[int, ...]
+    unread: int
+    revision: int = 0
+
+
 class SentBefore(Internal, frozen=True, tag="SentBefore"):
     """From a chat to the sender of a message that is there already: answered with its `Sent`, when
     its `NewMessage` has arrived, so that a difference that is asked for then holds it."""

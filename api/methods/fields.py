@@ -18,6 +18,9 @@ UserId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a 
 SessionId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id of a session.")]
 MessageId = Annotated[int, Meta(ge=1, le=limits.JSON_INT_MAX, description="Id in its chat.")]
 MessageIdOrZero = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX)]
+MessageIds = Annotated[
+    list[MessageId], Meta(min_length=1, max_length=limits.MESSAGES_PER_REQUEST_MAX)
+]
 Pts = Annotated[int, Meta(ge=0, le=limits.JSON_INT_MAX, description="Number of a mailbox update.")]
 RandomId = Annotated[
     int,
@@ -26,6 +29,9 @@ RandomId = Annotated[
         le=limits.JSON_INT_MAX,
         description="Chosen by the client; repeating a call with the same one has no new effect.",
     ),
+]
+RandomIds = Annotated[
+    list[RandomId], Meta(min_length=1, max_length=limits.MESSAGES_PER_REQUEST_MAX)
 ]
 ChatId = Annotated[
     str,

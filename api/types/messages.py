@@ -28,9 +28,18 @@ class Action(Record, frozen=True):
     text: str = ""
 
 
+class Forward(Record, frozen=True):
+    """Who wrote a message that was forwarded, and when."""
+
+    from_id: int
+    date_ms: int
+
+
 class Message(Record, frozen=True):
     """One message: `id` counts from 1 in its chat, without holes. Those with the same `album` of
-    one sender are shown together."""
+    one sender are shown together. What is known of a message is what it is as of its last change:
+    of two states of it, the one with the higher `revision` is the later one, and one that is
+    `deleted` the last."""
 
     chat_id: str
     id: int
@@ -43,6 +52,14 @@ class Message(Record, frozen=True):
     """Shown to the sender only: which of their sends this is."""
     media: Media | None = None
     album: int = 0
+    edited_ms: int = 0
+    """When its text was changed last; 0: never."""
+    revision: int = 0
+    """The number that its chat gave to its last change; 0: it is as it was sent."""
+    deleted: bool = False
+    """Of what was deleted, nothing is left but its id and when it was sent."""
+    forward: Forward | None = None
+    """It was forwarded, and is as it was then: `from_id` has not written it."""
 
 
 class Sent(Record, frozen=True):
@@ -53,6 +70,12 @@ class Sent(Record, frozen=True):
     id: int
     date_ms: int
     pts: int = 0
+
+
+class SentAll(Record, frozen=True):
+    """What became of each message that was forwarded, in their order."""
+
+    sent: list[Sent]
 
 
 class History(Record, frozen=True):

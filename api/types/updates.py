@@ -16,6 +16,22 @@ class MessageNew(Record, frozen=True, tag="message_new", tag_field="type"):
     message: Message
 
 
+class MessageEdited(Record, frozen=True, tag="message_edited", tag_field="type"):
+    """A message in a chat of yours has changed: it is this now. One that was deleted since is told
+    as `deleted`, and one that you may no longer read without `from_id`."""
+
+    message: Message
+
+
+class MessagesDeleted(Record, frozen=True, tag="messages_deleted", tag_field="type"):
+    """Messages in a chat of yours were deleted, for all or by you for yourself: they are `deleted`
+    now, as `messages.get` has them. `unread` remain."""
+
+    chat_id: str
+    ids: list[int]
+    unread: int
+
+
 class ReadInbox(Record, frozen=True, tag="read_inbox", tag_field="type"):
     """You read a chat up to `max_id` (on this or another device); `unread` remain."""
 
@@ -55,7 +71,16 @@ class ContactChanged(Record, frozen=True, tag="contact", tag_field="type"):
     blocked: bool = False
 
 
-Update = MessageNew | ReadInbox | ReadOutbox | Delivered | ProfileChanged | ContactChanged
+Update = (
+    MessageNew
+    | MessageEdited
+    | MessagesDeleted
+    | ReadInbox
+    | ReadOutbox
+    | Delivered
+    | ProfileChanged
+    | ContactChanged
+)
 """Durable updates: each takes one `pts` of the receiver's mailbox."""
 
 

@@ -25,12 +25,10 @@ from urllib.parse import parse_qs, quote, unquote
 import msgspec
 
 from actors import addresses
-from actors.tickets import Pass
 from api import limits
 from api import methods as m
 from api import types as t
 from api.addresses import NO_PROXIES, Address, Callers
-from api.clock import now_ms
 from api.errors import ApiError
 from api.files import name_in, text_of
 from api.http import (
@@ -49,7 +47,7 @@ from api.http import (
 from api.refusals import NAME_CHARS_MAX, malformed, pointer
 from api.room import Room, Share
 from api.visible import END
-from fronts.completed import file_of, photo_of
+from fronts.completed import file_of, linked, photo_of
 from fronts.files.conditions import part_of
 from fronts.files.service import MediaService
 from fronts.gateway import Gateway
@@ -71,7 +69,7 @@ _PART = re.compile(f"(0|[1-9][0-9]{{0,3}}){END}")
 
 
 class Served(NamedTuple):
-    """What is asked for, and for how many seconds it may be kept."""
+    """What is asked for, and for how many seconds it may be kept without asking again."""
 
     file_id: str
     size: int
@@ -170,7 +168,7 @@ class MediaHttp:
             return problem(ApiError("range_not_satisfiable", detail), content_range)
         shown = [
             (b"etag", etag),
-            (b"cache-control", b"private, max-age=%d, immutable" % served.keep_s),
+            (b"cache-control", _keeping(served.keep_s)),
             (b"accept-ranges", b"bytes"),
             *SAFE_HEADERS,
         ]
@@ -210,8 +208,7 @@ class MediaHttp:
         `ticket_invalid`, `media_not_found`."""
         kind, *steps = path.split("/")[2:]
         if kind == "link" and len(steps) in (1, 2):
-            allowed = self._gateway.seal.open(Pass, steps[0], now_ms())
-            return NOBODY, Served(*allowed.named(), limits.LINK_S)
+            return NOBODY, Served(*await linked(self._gateway, steps[0]), 0)
         if kind == "photo" and len(steps) == 2 and (mark := _mark(steps[0])):
             caller = await self._gateway.authenticate(needed_token(headers))
             return caller, Served(*await photo_of(self._gateway, mark, steps[1], caller), YEAR_S)
@@ -250,6 +247,10 @@ async def _send_pieces(part: bytes, send: Send) -> None:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except TimeoutError:
             raise ApiError("too_slow", "the file is taken too slowly; go on later") from None
+
+
+def _keeping(keep_s: int) -> bytes:
+    return b"private, max-age=%d, immutable" % keep_s if keep_s else b"private, no-cache"
 
 
 def _mark(whose: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ class Page:
 TEXTS = (
     ("text", "is sent to the open chat"),
     ("//text", "sends a text that begins with /"),
+    ("#ID", "a message: ids are shown while /reply, /edit, /delete or /forward is typed"),
     ("*.jpg  'a b.txt'  a\\ b.txt", "paths: a pattern, and two ways to write a space"),
 )
 SIGNS = (
@@ -59,9 +61,17 @@ SIGNS = (
     ("●  #  ★", "somebody who is online; a group; your saved messages"),
 )
 GAP = ("", "")
+NUMBER = re.compile(r"#([1-9][0-9]{0,14})(?:\s+|\Z)")
 
 
-Answer = str | Page | None
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A line to put where one types, for the user to go on with."""
+
+    line: str
+
+
+Answer = str | Page | Typed | None
 Action = Callable[[Messenger, Command], Awaitable[Answer]]
 ACTIONS: dict[str, Action] = {}
 
@@ -88,6 +98,22 @@ def _group(messenger: Messenger) -> ChatState:
     return chat
 
 
+def _called(messenger: Messenger, title: str) -> list[ChatState]:
+    """The chats of a title; whether letters are small or large does not matter."""
+    wanted = one_line(title).casefold()
+    model = messenger.model
+    return [chat for chat in model.dialogs() if one_line(model.title(chat)).casefold() == wanted]
+
+
+def _titled(messenger: Messenger, title: str) -> ChatState:
+    """The one chat of a title."""
+    found = _called(messenger, title)
+    if len(found) == 1:
+        return found[0]
+    many = f"{len(found)} chats are called so" if found else "there is no chat of this title"
+    raise CommandError(f"{many}; a user is named as @user")
+
+
 # --- chats ------------------------------------------------------------------------------------
 
 
@@ -95,11 +121,7 @@ def _group(messenger: Messenger) -> ChatState:
 async def open_(messenger: Messenger, command: Command) -> Answer:
     wanted = command.text
     if not wanted.startswith("@"):
-        found = [
-            chat
-            for chat in messenger.model.dialogs()
-            if one_line(messenger.model.title(chat)).casefold() == one_line(wanted).casefold()
-        ]
+        found = _called(messenger, wanted)
         if len(found) > 1:
             raise CommandError(f"{len(found)} chats are called so; choose one in the list")
         if found:
@@ -287,6 +309,85 @@ def send_files(messenger: Messenger, command: Command) -> None:
     paths, text = files_and_text(command.rest)
     writable(messenger, text, limits.CAPTION_CHARS_MAX)
     messenger.send_files({path: sendable(path) for path in paths}, text, SENDS[command.name])
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+def _numbered(command: Command) -> tuple[list[int], str]:
+    """The messages named at the beginning, as `#3 #4`; and the rest of the line as it was typed."""
+    ids, rest = [], command.rest
+    while found := NUMBER.match(rest):
+        ids.append(int(found[1]))
+        rest = rest[found.end() :]
+    return ids, rest
+
+
+def _last(messenger: Messenger, chat: ChatState, whose: Callable[[h.Message], bool]) -> int:
+    """The last message that somebody has written and that fits."""
+    for message in sorted(chat.messages.values(), key=lambda message: -message.id):
+        if message.from_id and message.action is None and whose(message):
+            return message.id
+    raise CommandError("there is no such message here; name one as #ID")
+
+
+@action
+async def reply(messenger: Messenger, command: Command) -> Answer:
+    chat, me = _chat(messenger), messenger.model.me
+    ids, text = _numbered(command)
+    if len(ids) > 1 or not text:
+        raise CommandError(f"it goes {usage('reply')}: one message, and a text")
+    writable(messenger, text, limits.TEXT_CHARS_MAX)
+    number = ids[0] if ids else _last(messenger, chat, lambda message: message.from_id != me)
+    messenger.send(text, number)
+    return None
+
+
+@action
+async def edit(messenger: Messenger, command: Command) -> Answer:
+    chat, me = _chat(messenger), messenger.model.me
+    ids, text = _numbered(command)
+    if len(ids) > 1:
+        raise CommandError(f"it goes {usage('edit')}: one message")
+    number = ids[0] if ids else _last(messenger, chat, lambda message: message.from_id == me)
+    if not text:
+        found = await messenger.client.messages(chat.id, [number])
+        if not found or found[0].deleted:
+            raise CommandError(f"there is no message #{number}")
+        return Typed(f"/edit #{number} {found[0].text}")
+    await messenger.client.edit(chat.id, number, text)
+    return None
+
+
+@action
+async def delete(messenger: Messenger, command: Command) -> Answer:
+    chat, me = _chat(messenger), messenger.model.me
+    ids, how = _numbered(command)
+    words = how.split()
+    if words not in ([], ["for", "all"]):
+        raise CommandError(f"it goes {usage('delete')}: for yourself, or for all")
+    ids = ids or [_last(messenger, chat, lambda message: message.from_id == me)]
+    await messenger.client.delete(chat.id, ids, for_all=bool(words))
+    what = f"deleted {plural(len(set(ids)), 'message')}"
+    return f"{what} for all" if words else f"{what} for you; the others still see them"
+
+
+@action
+async def forward(messenger: Messenger, command: Command) -> Answer:
+    chat = _chat(messenger)
+    ids, to = _numbered(command)
+    if not to:
+        raise CommandError(f"it goes {usage('forward')}: name whom it goes to")
+    ids = ids or [_last(messenger, chat, lambda message: True)]
+    if to.startswith("@"):
+        target = await messenger.client.open_private(to)
+        messenger.model.know_chat(target)
+        target_id = target.id
+    else:
+        target_id = _titled(messenger, to).id
+    await messenger.client.forward(chat.id, ids, target_id)
+    title = one_line(messenger.model.title(messenger.model.chats[target_id]))
+    return f"sent {plural(len(set(ids)), 'message')} on to {title}"
 
 
 # --- people -----------------------------------------------------------------------------------

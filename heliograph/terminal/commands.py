@@ -34,6 +34,10 @@ COMMANDS: dict[str, Spec] = {
     "remove": Spec("@user", "remove a member from this group", 1, 1),
     "leave": Spec("", "leave this group"),
     "rename": Spec("Title", "give this group another title", 1, ANY),
+    "reply": Spec("[#ID] text", "answer the last message of somebody else, or this one", 1, ANY),
+    "edit": Spec("[#ID] [text]", "change your last message, or this one of yours", 0, ANY),
+    "delete": Spec("[#ID ...] [for all]", "delete your last message, or these", 0, ANY),
+    "forward": Spec("[#ID ...] @user|Title", "send the last message on, or these", 1, ANY),
     "members": Spec("", "who is in this group, and how far they have read"),
     "file": Spec("PATH ... [text]", "send a file, or several as an album, with a text", 1, ANY),
     "voice": Spec("PATH [text]", "send a recording as a voice message", 1, ANY),
@@ -89,6 +93,10 @@ class Command:
         while end and self.arguments[end - 1].startswith("@") and len(self.arguments[end - 1]) > 1:
             end -= 1
         return end
+
+
+NUMBERED = tuple(f"/{name}" for name in ("reply", "edit", "delete", "forward"))
+"""While one of these is being typed, messages are shown with their ids."""
 
 
 def usage(name: str) -> str:

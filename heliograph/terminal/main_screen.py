@@ -15,8 +15,8 @@ from textual.widgets import Footer, OptionList, Static, TextArea
 import heliograph as h
 from api import limits
 from heliograph.terminal import view
-from heliograph.terminal.actions import ACTIONS, SENDS, Page, send_files, writable
-from heliograph.terminal.commands import Command, CommandError, Say, parse
+from heliograph.terminal.actions import ACTIONS, SENDS, Page, Typed, send_files, writable
+from heliograph.terminal.commands import NUMBERED, Command, CommandError, Say, parse
 from heliograph.terminal.messenger import Messenger
 from heliograph.terminal.screens import PageScreen
 from heliograph.terminal.text import one_line
@@ -61,6 +61,8 @@ class MainScreen(Screen[None]):
         self._placed = False
         """The conversation was scrolled to where its reading begins."""
         self._listed = False
+        self._numbered = False
+        """Messages are shown with their ids."""
         self._note_timer: Timer | None = None
 
     @property
@@ -114,7 +116,9 @@ class MainScreen(Screen[None]):
         if self._conversation.line_width < WIDTH_MIN:
             return  # hidden behind the list
         head.update(view.head(model, chat, connection, now_ms, max(head.size.width - 2, 1)))
-        lines = view.conversation(model, chat, now_ms, self._conversation.line_width)
+        self._numbered = self._composer.text.startswith(NUMBERED)
+        width = self._conversation.line_width
+        lines = view.conversation(model, chat, now_ms, width, numbered=self._numbered)
         place = chat.loaded and not self._placed
         self._conversation.show(lines, at=view.MARKER if place else None)
         self._placed = self._placed or place
@@ -232,6 +236,8 @@ class MainScreen(Screen[None]):
             chat.draft = text
         if text and not text.startswith("/"):
             self.messenger.typed()
+        if self._numbered != text.startswith(NUMBERED):
+            self.show()
 
     def entered(self, line: str) -> bool:
         """Do what a line says; returns whether it is done with."""
@@ -270,7 +276,9 @@ class MainScreen(Screen[None]):
             if not over(error):
                 self.note(in_words(error))
         else:
-            if isinstance(answer, Page):
+            if isinstance(answer, Typed):
+                self._composer.put(answer.line)
+            elif isinstance(answer, Page):
                 self.app.push_screen(PageScreen(answer))
             elif answer:
                 self.note(answer)

@@ -69,7 +69,7 @@ class Messenger:
             if isinstance(item, h.Resync):
                 await self._load()
             else:
-                self.model.apply(item, self.now_ms())
+                self.model.apply(item, self.now_ms(), self.client.pts)
                 await self._complete()
             self._seen()
             self._changed()
@@ -105,6 +105,7 @@ class Messenger:
         """Everything afresh; repeated until it is there."""
         while True:
             try:
+                pts = (await self.client.mailbox_state()).pts
                 dialogs = [dialog async for dialog in self.client.dialogs()]
                 contacts, blocked = await self.client.contacts(), await self.client.blocked()
                 break
@@ -114,7 +115,7 @@ class Messenger:
                 self._say(f"{in_words(error)}; trying again")
                 await asyncio.sleep(self._retry_s)
         self.model.me = self.client.user_id
-        self.model.load(dialogs)
+        self.model.load(dialogs, pts)
         self.model.know_contacts(contacts, blocked)
         await self._complete()
         self.ready = True
@@ -133,6 +134,8 @@ class Messenger:
             if missing:
                 model.know_users(await self.client.users(missing))
                 model.unknown.update(model.missing_users())
+            if self.open_id in model.chats and (ids := model.missing_quotes(self.open_id)):
+                model.know_quotes(self.open_id, ids, await self.client.messages(self.open_id, ids))
         except (h.ApiError, h.DeadlineExceeded):
             return
 
@@ -230,9 +233,10 @@ class Messenger:
 
     # --- sending --------------------------------------------------------------------------------
 
-    def send(self, text: str) -> None:
+    def send(self, text: str, reply_to: int = 0) -> None:
         """Send a text to the open chat."""
-        pending = Pending(self.open_id, h.new_random_id(), text, self.now_ms())
+        number = h.new_random_id()
+        pending = Pending(self.open_id, number, text, self.now_ms(), reply_to=reply_to)
         self.model.send(pending)
         self._typed_ms = 0
         self._send_pending(self.open_id)
@@ -294,6 +298,7 @@ class Messenger:
                 await self.client.send(
                     chat_id,
                     pending.text,
+                    reply_to=pending.reply_to,
                     random_id=pending.random_id,
                     ticket=file.ticket if file else "",
                     album=file.album if file else 0,

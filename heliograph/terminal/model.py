@@ -1,8 +1,10 @@
 """What the client shows, as updates change it. Pure: no clock, no terminal, no connection.
 
 `load` takes what was fetched afresh, `apply` what happened since. Updates may be handed in again
-that a fetch reflected already (the client repeats some after a restart): marks only move forward
-and messages are counted by their ids, so applying those changes nothing.
+that a fetch reflected already (the client repeats some after a restart): marks only move forward,
+messages are counted by their ids, of two states of a message the later one is kept, and what an
+update says of a number is passed over where the fetch came after it, so applying those changes
+nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +25,15 @@ KEPT_MAX = 200
 """Messages kept of a chat that is not open."""
 
 Tick = Literal["sending", "failed", "sent", "delivered", "read"]
+
+
+def later(one: h.Message | None, other: h.Message) -> h.Message:
+    """Of two states of a message, the later one; a deletion keeps when it was sent."""
+    if one is None or not one.from_id:
+        return other if one is None or not one.deleted else one
+    if other.deleted:
+        return replace(other, date_ms=one.date_ms)
+    return other if other.from_id and other.revision >= one.revision else one
 
 
 @dataclass(slots=True)
@@ -49,6 +60,7 @@ class Pending:
     error: str = ""
     sent: bool = False
     file: Outgoing | None = None
+    reply_to: int = 0
 
     @property
     def tick(self) -> Tick:
@@ -75,6 +87,8 @@ class ChatState:
     members: dict[int, str] | None = None
     """Roles by user id; None: not fetched."""
     messages: dict[int, h.Message] = field(default_factory=dict)
+    quoted: dict[int, h.Message | None] = field(default_factory=dict)
+    """What is replied to and not among the messages, where it was asked for; None: out of reach."""
     opened: bool = False
     """Messages are kept as they come."""
     loaded: bool = False
@@ -119,14 +133,17 @@ class Model:
         self.chats: dict[str, ChatState] = {}
         self.outbox: dict[int, Pending] = {}
         self.unknown: set[int | str] = set()
-        self._rank = 0
         """Users and groups that were asked for in vain."""
+        self._rank = 0
+        self._pts = 0
+        """What was fetched last reflects all updates up to this one."""
 
     # --- what was fetched -----------------------------------------------------------------------
 
-    def load(self, dialogs: Iterable[h.Dialog]) -> None:
-        """The dialogs as they are now; what was known of them before is void, except what is
-        being written."""
+    def load(self, dialogs: Iterable[h.Dialog], pts: int = 0) -> None:
+        """The dialogs as they are now, after the update `pts` at least; what was known of them
+        before is void, except what is being written."""
+        self._pts = pts
         old = self.chats
         self.chats = {}
         for dialog in dialogs:
@@ -183,7 +200,7 @@ class Model:
             chat.messages = {number: m for number, m in chat.messages.items() if number >= first}
             chat.loaded = True
         for message in page.messages:
-            chat.messages[message.id] = message
+            chat.messages[message.id] = later(chat.messages.get(message.id), message)
         chat.messages = dict(sorted(chat.messages.items()))
         chat.more = page.more
 
@@ -195,9 +212,22 @@ class Model:
             for message in (chat.top, *chat.messages.values()):
                 if message is not None:
                     wanted.add(message.from_id)
+                    if message.forward is not None:
+                        wanted.add(message.forward.from_id)
                     if message.action is not None:
                         wanted.add(message.action.user_id)
         return sorted(wanted - {0} - self.users.keys() - self.unknown)
+
+    def missing_quotes(self, chat_id: str) -> list[int]:
+        """Messages that others reply to, and that are not loaded."""
+        chat = self.chats[chat_id]
+        replied_to = {message.reply_to for message in chat.messages.values()}
+        return sorted(replied_to - {0} - chat.messages.keys() - chat.quoted.keys())
+
+    def know_quotes(self, chat_id: str, ids: Iterable[int], found: Iterable[h.Message]) -> None:
+        """These were asked for, and found, or are out of reach."""
+        chat = self.chats[chat_id]
+        chat.quoted |= dict.fromkeys(ids) | {message.id: message for message in found}
 
     def missing_groups(self) -> list[str]:
         """Groups whose members, or titles, are needed and not known."""
@@ -213,11 +243,19 @@ class Model:
 
     # --- what happened --------------------------------------------------------------------------
 
-    def apply(self, item: h.Delivery, now_ms: int) -> None:
-        """Take in an update or event. (`Resync` is for whoever can fetch.)"""
+    def apply(self, item: h.Delivery, now_ms: int, pts: int = 0) -> None:
+        """Take in an update, with its number if that is known, or an event. (`Resync` is for
+        whoever can fetch.)"""
         match item:
             case h.MessageNew(message=message):
                 self._message(message)
+            case h.MessageEdited(message=message):
+                self._changed(message)
+            case h.MessagesDeleted(chat_id=chat_id, ids=ids, unread=unread):
+                for number in ids:
+                    self._changed(h.Message(chat_id, number, 0, 0, deleted=True))
+                if not 0 < pts <= self._pts:
+                    self._chat(chat_id).unread = unread
             case h.ReadInbox(chat_id=chat_id, max_id=max_id, unread=unread):
                 chat = self._chat(chat_id)
                 if max_id > chat.read_inbox_id:
@@ -258,7 +296,7 @@ class Model:
             self.outbox.pop(message.random_id, None)
         chat.typing.pop(message.from_id, None)
         if chat.opened:
-            chat.messages[message.id] = message
+            chat.messages[message.id] = later(chat.messages.get(message.id), message)
         if message.id <= chat.top_id:
             return
         chat.top_id, chat.top_date_ms, chat.top = message.id, message.date_ms, message
@@ -268,6 +306,17 @@ class Model:
             chat.unread += 1
         if message.action is not None:
             self._action(chat, message.action)
+
+    def _changed(self, message: h.Message) -> None:
+        """What is shown of a message is this now. (Without a sender, it may not be read.)"""
+        if not message.from_id and not message.deleted:
+            return
+        chat, number = self._chat(message.chat_id), message.id
+        for shown in (chat.messages, chat.quoted):
+            if number in shown:
+                shown[number] = later(shown[number], message)
+        if chat.top is not None and number == chat.top_id:
+            chat.top = later(chat.top, message)
 
     def _action(self, chat: ChatState, action: h.Action) -> None:
         if action.kind in ("group_created", "renamed", "member_added"):

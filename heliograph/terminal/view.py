@@ -89,6 +89,8 @@ def title(model: Model, chat: ChatState) -> str:
 def service(model: Model, message: h.Message) -> str:
     """What happened to a group, in words."""
     action = message.action
+    if message.deleted:
+        return "This message was deleted"
     if action is None:
         return "a message that you may no longer read"
     by, whom = name(model, message.from_id), name(model, action.user_id)
@@ -196,6 +198,8 @@ def preview(model: Model, chat: ChatState, now_ms: int) -> Text:
 
 def short_words(message: h.Message) -> str:
     """A message in one line: `Photo: look`."""
+    if message.deleted:
+        return "a deleted message"
     text = one_line(message.text[:200])
     if message.media is None:
         return text
@@ -239,8 +243,11 @@ PENDING = limits.JSON_INT_MAX
 """Key of the lines of messages on their way."""
 
 
-def conversation(model: Model, chat: ChatState, now_ms: int, width: int) -> list[Line]:
-    """All that is loaded of a chat, in lines of at most `width` cells, the latest at the end."""
+def conversation(
+    model: Model, chat: ChatState, now_ms: int, width: int, *, numbered: bool = False
+) -> list[Line]:
+    """All that is loaded of a chat, in lines of at most `width` cells, the latest at the end; with
+    `numbered`, each message with its id."""
     lines: list[Line] = []
     if chat.more:
         lines.append(Line(0, Text("↑ older messages".center(width), "dim")))
@@ -259,13 +266,16 @@ def conversation(model: Model, chat: ChatState, now_ms: int, width: int) -> list
         if not marked and message.id > chat.marker_id and message.from_id != model.me:
             marked, author = True, None
             lines.append(Line(MARKER, rule("new messages", width, "bold yellow")))
+        open_end = _goes_on(message, after) and not numbered
         texts = _message_lines(
-            model, chat, message, author, width, open_end=_goes_on(message, after)
+            model, chat, message, author, width, open_end=open_end, numbered=numbered
         )
         lines += [Line(message.id, text) for text in texts]
         author = message.from_id if _talks(message) else None
     for pending in model.pending(chat.id):
-        lines += [Line(PENDING, text) for text in _pending_lines(pending, now_ms, width)]
+        lines += [
+            Line(PENDING, text) for text in _pending_lines(model, chat, pending, now_ms, width)
+        ]
     return lines
 
 
@@ -296,6 +306,7 @@ def _message_lines(
     width: int,
     *,
     open_end: bool,
+    numbered: bool,
 ) -> Iterator[Text]:
     """`author` is whose message stands before it, so that a name stands above the first only;
     `open_end`: without the time."""
@@ -306,19 +317,9 @@ def _message_lines(
     if chat.group and not own and message.from_id != author:
         style = f"bold {AUTHORS[message.from_id % len(AUTHORS)]}"
         yield Text(f" {_cut(name(model, message.from_id), width - 2)}", style)
-    foot = Text(clock(message.date_ms), "dim")
-    tick_of = model.tick(message)
-    if tick_of is not None:
-        tick, style = TICKS[tick_of]
-        foot.append(" ").append(tick, style)
-    if open_end:
-        foot = Text()
-    quoted = chat.messages.get(message.reply_to) if message.reply_to else None
-    quote = ""
-    if quoted is not None:
-        quote = f"↪ {name(model, quoted.from_id)}: {short_words(quoted)}"
+    foot = Text() if open_end else _foot(model, message, numbered=numbered)
     room = _widest(width)
-    body = [Text(_cut(quote, room), "dim italic")] if quote else []
+    body = [Text(_cut(words, room), "dim italic") for words in _headings(model, chat, message)]
     if message.media is not None:
         body += media_lines(message.media, room)
         number = Text(f"  #{message.id}", "dim")
@@ -327,11 +328,44 @@ def _message_lines(
     yield from _block(body + _text_lines(message.text, room), foot, width, own=own)
 
 
-def _pending_lines(pending: Pending, now_ms: int, width: int) -> Iterator[Text]:
+def _foot(model: Model, message: h.Message, *, numbered: bool) -> Text:
+    """`#12 edited 14:05 ✓`"""
+    foot = Text(f"#{message.id} " if numbered else "", "bold yellow")
+    foot.append("edited " if message.edited_ms else "", "dim").append(clock(message.date_ms), "dim")
+    tick_of = model.tick(message)
+    if tick_of is not None:
+        tick, style = TICKS[tick_of]
+        foot.append(" ").append(tick, style)
+    return foot
+
+
+def _headings(model: Model, chat: ChatState, message: h.Message) -> Iterator[str]:
+    """Who wrote it, if it was forwarded; what it replies to."""
+    if message.forward is not None:
+        yield f"Forwarded from {name(model, message.forward.from_id)}"
+    if message.reply_to:
+        yield f"↪ {_quoted(model, chat, message.reply_to)}"
+
+
+def _quoted(model: Model, chat: ChatState, message_id: int) -> str:
+    quoted = chat.messages.get(message_id) or chat.quoted.get(message_id)
+    if quoted is None:
+        return "…" if message_id not in chat.quoted else "a message that you cannot read"
+    if not _talks(quoted):
+        return service(model, quoted)
+    return f"{name(model, quoted.from_id)}: {short_words(quoted)}"
+
+
+def _pending_lines(
+    model: Model, chat: ChatState, pending: Pending, now_ms: int, width: int
+) -> Iterator[Text]:
     tick, style = TICKS[pending.tick]
     foot = Text(f"{clock(pending.date_ms)} ", "dim").append(tick, style)
     room = _widest(width)
     body: list[Text] = []
+    if pending.reply_to:
+        quote = f"↪ {_quoted(model, chat, pending.reply_to)}"
+        body.append(Text(_cut(quote, room), "dim italic"))
     if pending.file is not None:
         body.append(Text(_cut(_outgoing(pending.file), room), "bold"))
     body += _text_lines(pending.text, room)

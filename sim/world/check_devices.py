@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from actors.chat.marks import counts
 from api import methods as m
 from api import types as t
 from sim.world.evidence import Evidence
@@ -45,15 +46,14 @@ def views_are_whole(evidence: Evidence) -> Iterator[str]:
 
 
 def _same(told: Any, stored: Any) -> bool:
-    """A message that somebody may not read any more is told without its text; of a profile only
-    the latest is told."""
-    if isinstance(told, t.MessageNew) and isinstance(stored, t.MessageNew):
-        if not stored.message.from_id:
-            return (told.message.chat_id, told.message.id) == (
-                stored.message.chat_id,
-                stored.message.id,
-            )
-        return told == stored
+    """A message is told as it is when it is asked for: changed since, or without its text where
+    somebody may not read it any more. (What it was, `one_message_for_ever` judges.) Of a profile
+    only the latest is told."""
+    if isinstance(told, t.MessageNew | t.MessageEdited) and type(told) is type(stored):
+        was, now = told.message, stored.message
+        if not now.from_id or now.revision > was.revision:
+            return (was.chat_id, was.id) == (now.chat_id, now.id)
+        return bool(was == now)
     if isinstance(told, t.ProfileChanged) and isinstance(stored, t.ProfileChanged):
         return True
     return bool(told == stored)
@@ -76,7 +76,8 @@ def dialogs_are_right(evidence: Evidence) -> Iterator[str]:
                 yield f"{where} is {dialog}, of {max(log.messages)} messages"
             read_id = max(member.read_id, member.first_id - 1)
             unread = sum(
-                number > read_id and row.from_id != user_id for number, row in log.messages.items()
+                number > read_id and counts(user_id, row) and (user_id, number) not in log.hidden
+                for number, row in log.messages.items()
             )
             if dialog.unread != unread:
                 yield f"{where} shows {dialog.unread} unread of {unread}"

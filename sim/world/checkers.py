@@ -19,9 +19,11 @@ from sim.world.check_groups import (
 )
 from sim.world.check_messages import (
     acknowledged_is_stored,
+    changes_are_kept,
     histories_are_whole,
     one_message_for_ever,
     one_send_is_one_message,
+    reads_see_changes,
     reads_see_what_was_acknowledged,
     sends_are_in_order,
 )
@@ -55,6 +57,8 @@ CHECKERS: tuple[Checker, ...] = (
     acknowledged_is_stored,
     one_send_is_one_message,
     one_message_for_ever,
+    changes_are_kept,
+    reads_see_changes,
     histories_are_whole,
     sends_are_in_order,
     reads_see_what_was_acknowledged,

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from actors.addresses import private_peers
 from actors.chat.state import shown
+from api import methods as m
 from api import types as t
 from runtime.placement import Placement
 from sim.world.final import Final, StoredRows
@@ -63,6 +64,31 @@ class Evidence:
         peers = private_peers(chat_id) or ()
         return [range(1, log.head.last_id + 1)] if user_id in peers and log.members else []
 
+    def shown(self, chat_id: str, number: int, user_id: int) -> t.Message:
+        """A stored message as somebody sees it."""
+        log = self.final.chats[chat_id]
+        hidden = (user_id, number) in log.hidden
+        return shown(chat_id, number, log.messages[number], user_id, hidden=hidden)
+
+    @cached_property
+    def edits(self) -> dict[tuple[str, int], list[Op]]:
+        """The edits of each message that may have been carried out."""
+        found: dict[tuple[str, int], list[Op]] = {}
+        for op in self.history.of(m.EditMessage):
+            assert isinstance(op.params, m.EditMessage)
+            found.setdefault((op.params.chat_id, op.params.id), []).append(op)
+        return found
+
+    @cached_property
+    def deletions(self) -> dict[tuple[str, int], list[Op]]:
+        """The deletions of each message that may have been carried out."""
+        found: dict[tuple[str, int], list[Op]] = {}
+        for op in self.history.of(m.DeleteMessages):
+            assert isinstance(op.params, m.DeleteMessages)
+            for number in op.params.ids:
+                found.setdefault((op.params.chat_id, number), []).append(op)
+        return found
+
     def readable(self, chat_id: str, user_id: int) -> list[t.Message] | None:
         """What somebody may read of a chat in the end; None if it is not there for them."""
         log = self.final.chats.get(chat_id)
@@ -70,7 +96,5 @@ class Evidence:
         if log is None or not stays:
             return None
         return [
-            shown(chat_id, number, log.messages[number], user_id)
-            for number in stays[-1]
-            if number in log.messages
+            self.shown(chat_id, number, user_id) for number in stays[-1] if number in log.messages
         ]

@@ -34,11 +34,13 @@ class StoredRows:
 
 @dataclass
 class ChatLog:
-    """A chat's messages by id, and its members, past ones included."""
+    """A chat's messages by id, its members, past ones included, and which messages (member and id)
+    these have deleted for themselves."""
 
     head: c.ChatHead | None = None
     messages: dict[int, c.MessageRow] = field(default_factory=dict)
     members: dict[int, c.MemberRow] = field(default_factory=dict)
+    hidden: set[tuple[int, int]] = field(default_factory=set)
 
 
 @dataclass
@@ -98,6 +100,8 @@ def _row(final: Final, key: bytes, row: bytes) -> None:
             log.members[c.MEMBERS.key.decode(suffix)] = c.MEMBERS.decode(row)
         elif table == c.MESSAGES.number:
             log.messages[c.MESSAGES.key.decode(suffix)] = c.MESSAGES.decode(row)
+        elif table == c.HIDDEN.number:
+            log.hidden.add(c.HIDDEN.key.decode(suffix))
     elif kind == addresses.USER:
         account = final.accounts.setdefault(int(actor), Account())
         if table == u.HEAD.number:

@@ -110,6 +110,6 @@ class History:
                 seen += [
                     (device.user_id, update.message)
                     for update in life.updates
-                    if isinstance(update, t.MessageNew)
+                    if isinstance(update, t.MessageNew | t.MessageEdited)
                 ]
         return seen

@@ -23,6 +23,9 @@ READER_THINK_S, READER_WAITS_S = 0.1, 0.5
 answers all the same: as soon as somebody writes to it, it waits for those others. They do not wait
 for what is out of reach."""
 GROUP_P = 0.6
+OWN_P = 0.7
+LATE = 8
+"""Of so many of the latest messages, some are changed."""
 AGAIN_P = 0.1
 """How often a send that was answered is repeated all the same."""
 MISTAKE_P = 0.05
@@ -39,11 +42,15 @@ class Program:
         self._rng = rng
         self._texts = 0
         self._seen: dict[str, int] = {}
+        self._own: list[tuple[str, int]] = []
         self._acts: list[tuple[Callable[[Client], Awaitable[None]], int]] = [
             (self._write, 50),
             (self._burst, 6),
             (self._read, 14),
             (self._look_back, 14),
+            (self._edit, 7),
+            (self._delete, 4),
+            (self._forward, 3),
             (self._open, 4),
             (self._found, 2),
             (self._change_group, 14),
@@ -105,6 +112,8 @@ class Program:
         text = f"{self._device.name} says {self._texts}"
         params = m.SendMessage(chat_id, text, self._rng.randrange(1, 2**53 - 1))
         sent = await self._call(client, params, insist=True)
+        if sent is not None:
+            self._own.append((chat_id, sent.id))
         if sent is not None and self._rng.random() < AGAIN_P:
             await self._call(client, params, insist=True)
 
@@ -123,6 +132,35 @@ class Program:
             page = await self._call(client, m.GetHistory(chat_id))
             if page is not None and page.messages:
                 self._seen[chat_id] = page.messages[-1].id
+
+    async def _edit(self, client: Client) -> None:
+        """A message of one's own, most likely a late one."""
+        if self._own:
+            self._texts += 1
+            chat_id, number = self._rng.choice(self._own[-LATE:])
+            text = f"{self._device.name} edits {self._texts}"
+            await self._call(client, m.EditMessage(chat_id, number, text))
+
+    async def _delete(self, client: Client) -> None:
+        """One's own for all; or some of what was seen last."""
+        rng = self._rng
+        if self._own and rng.random() < OWN_P:
+            chat_id, number = rng.choice(self._own[-LATE:])
+            await self._call(client, m.DeleteMessages(chat_id, [number], for_all=True))
+        elif self._seen:
+            chat_id = rng.choice(list(self._seen))
+            last = self._seen[chat_id]
+            ids = sorted({rng.randint(max(1, last - LATE), last) for _ in range(rng.randint(1, 3))})
+            await self._call(client, m.DeleteMessages(chat_id, ids, for_all=rng.random() < OWN_P))
+
+    async def _forward(self, client: Client) -> None:
+        to = self._chat()
+        if to is not None and self._seen:
+            chat_id = self._rng.choice(list(self._seen))
+            last = self._seen[chat_id]
+            ids = sorted({max(1, last - 1), last})
+            numbers = [self._rng.randrange(1, 2**53 - 1) for _ in ids]
+            await self._call(client, m.ForwardMessages(chat_id, ids, to, numbers))
 
     async def _type(self, client: Client) -> None:
         chat_id = self._chat()

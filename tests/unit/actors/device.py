@@ -36,6 +36,16 @@ class Shown:
         match update:
             case t.MessageNew(message=message):
                 self._message(message, pts)
+            case t.MessageEdited(message=message):
+                held = self.messages.get(message.chat_id, {})
+                if message.id in held and (message.from_id or message.deleted):
+                    held[message.id] = message
+            case t.MessagesDeleted(chat_id=chat_id, ids=ids, unread=unread):
+                held = self.messages.get(chat_id, {})
+                for number in held.keys() & set(ids):
+                    date_ms = held[number].date_ms
+                    held[number] = t.Message(chat_id, number, 0, date_ms, deleted=True)
+                self._dialog(chat_id, unread=unread)
             case t.ReadInbox(chat_id=chat_id, max_id=max_id, unread=unread):
                 self._dialog(chat_id, read_inbox_id=max_id, unread=unread)
             case t.ReadOutbox(chat_id=chat_id, max_id=max_id):
@@ -65,7 +75,8 @@ class Shown:
         mine = action is not None and action.user_id == self.me.id
         if mine and action is not None and action.kind == "member_added":
             self.messages[chat_id] = {}  # what came before is not there to be read any more
-        if message.from_id:  # else it may not be read: whoever it was for is not in that chat now
+        # Without either it may not be read: whoever it was for is not in that chat now.
+        if message.from_id or message.deleted:
             self.messages.setdefault(chat_id, {})[message.id] = message
         title = self._known(chat_id).title
         if action is not None and action.kind in ("group_created", "renamed", "member_added"):

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from actors import addresses
-from actors.chat.state import MESSAGES, shown
+from actors.chat.state import MESSAGES, MessageRow, shown
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
@@ -20,6 +20,8 @@ PROBES = (
     lambda chat_id: m.MarkRead(chat_id, 1),
     m.SetTyping,
     lambda chat_id: m.SendMessage(chat_id, "let me in", 99),
+    lambda chat_id: m.EditMessage(chat_id, 1, "let me in"),
+    lambda chat_id: m.DeleteMessages(chat_id, [1], for_all=True),
     m.GetHistory,
     lambda chat_id: m.GetMessages(chat_id, [1]),
 )
@@ -28,10 +30,12 @@ PROBES = (
 
 class Story:
     """A group as the service messages of its log tell it. `stays`: the messages from one's coming
-    to one's going, for each time."""
+    to one's going, for each time. `senders`: of all messages, those that are deleted too."""
 
-    def __init__(self, log: list[t.Message]) -> None:
+    def __init__(self, chat_id: str, rows: dict[int, MessageRow]) -> None:
+        log = [shown(chat_id, number, row) for number, row in rows.items()]
         self.log = log
+        self.senders = {number: row.from_id for number, row in rows.items()}
         self.title = ""
         self.roles: dict[int, str] = {}
         self.stays: dict[int, list[range]] = {}
@@ -69,17 +73,14 @@ def stripped(messages: dict[int, t.Message]) -> dict[int, t.Message]:
     return {number: replace(message, random_id=0) for number, message in messages.items()}
 
 
-def log_of(cluster: Cluster, chat_id: str) -> list[t.Message]:
+def rows_of_chat(cluster: Cluster, chat_id: str) -> dict[int, MessageRow]:
     """All messages of a chat, as they are stored: nobody may be there who may read them all."""
     ref = addresses.chat(chat_id)
     base = actor_prefix(KINDS["chat"], chat_id) + bytes([MESSAGES.number])
     rows = cluster.stores[cluster.placement.home(ref)].scan(
         cluster.placement.partition(ref), base, prefix_end(base), limit=10**6
     )
-    return [
-        shown(chat_id, MESSAGES.key.decode(key[len(base) :]), MESSAGES.decode(row))
-        for key, row in rows
-    ]
+    return {MESSAGES.key.decode(key[len(base) :]): MESSAGES.decode(row) for key, row in rows}
 
 
 def refusal(cluster: Cluster, person: Caller, params: m.Params) -> tuple[Any, ...]:

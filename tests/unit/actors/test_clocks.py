@@ -12,7 +12,7 @@ from actors.session import turns as session
 from actors.session.messages import Attach, CheckToken, Detach
 from actors.throttle import turns as throttle
 from actors.throttle.messages import Admit
-from actors.tickets import Pass, Seal, Ticket
+from actors.tickets import MessagePass, Seal, Ticket
 from actors.user.messages import GetProfile
 from api import limits
 from api import methods as m
@@ -140,7 +140,7 @@ def test_a_link_that_was_made_while_the_clock_was_ahead_is_not_good_for_years() 
     seal, now_ms = Seal(bytes(32)), 1_800_000_000_000
     media = t.Media("file", "f" * 43, 5, "", "")
     for value in (
-        Pass(now_ms + limits.LINK_S * 1000, "f" * 43, 5, "", ""),
+        MessagePass(now_ms + limits.LINK_S * 1000, 1, "p1-2", 5, False),
         Ticket(now_ms + limits.TICKET_S * 1000, 1, media),
     ):
         text, kind = seal.close(value), type(value)

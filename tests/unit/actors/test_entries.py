@@ -9,12 +9,15 @@ import pytest
 
 from actors.updates import (
     ContactEntry,
+    DeletedEntry,
     DeliveredEntry,
+    EditedEntry,
     Entry,
     MessageEntry,
     ProfileEntry,
     ReadInboxEntry,
     ReadOutboxEntry,
+    points_at,
     update_of,
 )
 from actors.user.state import MAILBOX
@@ -25,6 +28,12 @@ ME = t.User(1, "alice", "Alice")
 MESSAGE = t.Message(CHAT, 5, 2, 1_000, "hello")
 TOLD: list[tuple[Entry, t.Update, str]] = [
     (MessageEntry(CHAT, 5, 0), t.MessageNew(MESSAGE), "95a76d657373616765a470312d320500a0"),
+    (EditedEntry(CHAT, 5, 9), t.MessageEdited(MESSAGE), "94a6656469746564a470312d320509"),
+    (
+        DeletedEntry(CHAT, [4, 5], 2, 9),
+        t.MessagesDeleted(CHAT, [4, 5], 2),
+        "95a764656c65746564a470312d329204050209",
+    ),
     (
         ReadInboxEntry(CHAT, 5, 3),
         t.ReadInbox(CHAT, 5, 3),
@@ -64,5 +73,11 @@ def test_every_entry_and_every_update_is_here() -> None:
 
 
 def test_of_a_message_that_may_not_be_read_only_its_place_is_told() -> None:
-    told = update_of(MessageEntry(CHAT, 5, 0), None, lambda: ME)
-    assert told == t.MessageNew(t.Message(CHAT, 5, 0, 0))
+    place = t.Message(CHAT, 5, 0, 0)
+    assert update_of(MessageEntry(CHAT, 5, 0), None, lambda: ME) == t.MessageNew(place)
+    assert update_of(EditedEntry(CHAT, 5, 9), None, lambda: ME) == t.MessageEdited(place)
+
+
+def test_what_points_at_a_message_says_at_which() -> None:
+    pointing = {type(entry) for entry, update, _ in TOLD if hasattr(update, "message")}
+    assert pointing == {type(entry) for entry, _, _ in TOLD if points_at(entry) == (CHAT, 5)}

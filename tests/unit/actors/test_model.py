@@ -33,7 +33,7 @@ from runtime.refs import Caller
 from tests.profile import tries
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import PAGE, Device, Shown, fetch, history
-from tests.unit.actors.story import PROBES, Story, log_of, refusal, stripped
+from tests.unit.actors.story import PROBES, Story, refusal, rows_of_chat, stripped
 
 PEOPLE = ("alice", "bobby", "carol", "diana")
 NAMES = ("alice", "ALICE", "bobby", "somebody", "Somebody2")
@@ -90,6 +90,9 @@ class CityMachine(RuleBasedStateMachine):
         self.waiting: list[Asked] = []
         self.sends: list[Asked] = []
         self.ids: dict[tuple[str, int, int], int] = {}
+        self.texts: dict[tuple[str, int], str] = {}
+        """Of the messages that were changed; empty: deleted."""
+        self.hidden: set[tuple[int, str, int]] = set()
         self.differences: list[tuple[Device, int, t.Difference]] = []
         self.open(0, 1)
         self.create(0, 1, [1, 2, 3])
@@ -144,13 +147,10 @@ class CityMachine(RuleBasedStateMachine):
             if (asked.params.chat_id, asked.device.caller.user_id) == (to.id, user_id)
             and not asked.expected
         )
-        peers = addresses.private_peers(to.id) or ()
         expected = ""
         if user_id not in to.roles:
             expected = "chat_not_found"
-        elif again:
-            pass
-        elif any(pair in self.blocks for pair in (peers, peers[::-1])):
+        elif not again and self._blocked(to):
             expected = "blocked"
         self._ask(sender, m.SendMessage(to.id, text, random_id), expected)
 
@@ -183,6 +183,70 @@ class CityMachine(RuleBasedStateMachine):
             code = ""
         assert code == expected
         return result
+
+    @rule(person=PERSON, chat=NUMBERS, at=NUMBERS, again=st.booleans())
+    def edit(self, person: int, chat: int, at: int, again: bool) -> None:
+        who, of = self.people[person], self._chat(chat)
+        story, number = self._settled(of, at)
+        me, message = who.user_id, story.log[number - 1] if number <= len(story.log) else None
+        text = f"edit {len(self.texts)} of {at}"
+        if me not in of.roles:
+            expected = "chat_not_found"
+        elif message is None or not self._sees(me, of, story, number) or message.deleted:
+            expected = "message_not_found"
+        elif message.from_id != me or message.action is not None:
+            expected = "forbidden"
+        elif self._blocked(of):
+            expected = "blocked"
+        else:
+            expected = ""
+            text = message.text if again else text
+        changed = self._call(who, m.EditMessage(of.id, number, text), expected)
+        if not expected and message is not None:
+            assert (changed.text, changed.from_id) == (text, me)
+            assert (changed.revision > message.revision) == (not again)
+            self.texts[of.id, number] = text
+
+    @rule(person=PERSON, chat=NUMBERS, at=NUMBERS, count=st.integers(1, 3), for_all=st.booleans())
+    def delete(self, person: int, chat: int, at: int, count: int, for_all: bool) -> None:
+        who, of = self.people[person], self._chat(chat)
+        story, first = self._settled(of, at)
+        me, ids = who.user_id, list(range(first, first + count))
+        stays = story.stays.get(me)
+        there = [story.log[number - 1] for number in ids if number <= len(story.log)]
+        left = [message for message in there if not message.deleted]
+        strange = of.id.startswith("g") and any(message.from_id != me for message in left)
+        if stays is None or (for_all and me not in of.roles):
+            expected = "chat_not_found"
+        elif not all(number in stays[-1] for number in ids):
+            expected = "message_not_found"
+        elif any(message.action is not None for message in left):
+            expected = "forbidden"
+        else:
+            expected = "forbidden" if for_all and strange and of.roles[me] == "member" else ""
+        self._call(who, m.DeleteMessages(of.id, ids, for_all), expected)
+        if expected:
+            return
+        for message in left:
+            if for_all:
+                self.texts[of.id, message.id] = ""
+            else:
+                self.hidden.add((me, of.id, message.id))
+
+    def _settled(self, chat: Chat, at: int) -> tuple[Story, int]:
+        """The chat as it is when all that was asked is done, and one of its messages, or the one
+        after the last."""
+        self.cluster.settle()
+        self._hear()
+        story = self._story(chat)
+        return story, 1 + at % (len(story.log) + 1)
+
+    def _sees(self, user_id: int, chat: Chat, story: Story, number: int) -> bool:
+        return number in story.stays[user_id][-1] and (user_id, chat.id, number) not in self.hidden
+
+    def _blocked(self, chat: Chat) -> bool:
+        peers = addresses.private_peers(chat.id) or ()
+        return any(pair in self.blocks for pair in (peers, peers[::-1]))
 
     @rule(person=PERSON, other=PERSON)
     def open(self, person: int, other: int) -> None:
@@ -447,13 +511,19 @@ class CityMachine(RuleBasedStateMachine):
             self.check()
 
     def _story(self, chat: Chat) -> Story:
-        log = log_of(self.cluster, chat.id)
-        assert [message.id for message in log] == list(range(1, len(log) + 1)), "a hole in the log"
-        story = Story(log)
+        rows = rows_of_chat(self.cluster, chat.id)
+        assert list(rows) == list(range(1, len(rows) + 1)), "a hole in the log"
+        story = Story(chat.id, rows)
+        for message in story.log:
+            text = self.texts.get((chat.id, message.id), message.text)
+            assert (message.deleted, message.text) == (
+                not text and message.action is None,
+                text,
+            )
         if chat.id.startswith("g"):
             assert (story.title, story.roles) == (chat.title, chat.roles)
         else:
-            story.stays = {user_id: [range(1, len(log) + 1)] for user_id in chat.roles}
+            story.stays = {user_id: [range(1, len(rows) + 1)] for user_id in chat.roles}
         return story
 
     def _check_access(self, person: Caller, chat: Chat, story: Story) -> None:
@@ -461,7 +531,13 @@ class CityMachine(RuleBasedStateMachine):
         call, stays = self.cluster.call, story.stays.get(person.user_id)
         ids = list(range(1, len(story.log) + 2))
         if stays is not None:
-            theirs = [message for message in story.log if message.id in stays[-1]]
+            theirs = [
+                message
+                if self._sees(person.user_id, chat, story, message.id)
+                else t.Message(chat.id, message.id, 0, message.date_ms, deleted=True)
+                for message in story.log
+                if message.id in stays[-1]
+            ]
             found = call(person, m.GetMessages(chat.id, ids)).messages
             assert list(stripped({message.id: message for message in found}).values()) == theirs
             assert all(
@@ -491,7 +567,10 @@ class CityMachine(RuleBasedStateMachine):
         assert dialog.left == (me not in chat.roles)
         assert dialog.top_id == stays[-1][-1]
         after = max(dialog.read_inbox_id, stays[-1].start - 1)
-        assert dialog.unread == sum(one.from_id != me for one in story.log[after : dialog.top_id])
+        assert dialog.unread == sum(
+            one.from_id != me and not one.deleted and self._sees(me, chat, story, one.id)
+            for one in story.log[after : dialog.top_id]
+        )
         if me not in chat.roles:
             assert not dialog.unread
             return
@@ -514,7 +593,7 @@ class CityMachine(RuleBasedStateMachine):
         mine = [
             message.id
             for message in story.log[story.stays[me][-1].start - 1 :]
-            if message.from_id == me and message.action is None
+            if story.senders[message.id] == me and message.action is None
         ]
         seen = {
             number
@@ -563,7 +642,8 @@ class CityMachine(RuleBasedStateMachine):
             assert len({(answer.id, answer.date_ms) for answer in sent}) <= 1
             for answer in sent:
                 message = stories[chat_id].log[answer.id - 1]
-                assert (message.from_id, message.text) == (sender, asked.params.text)
+                text = self.texts.get((chat_id, answer.id), asked.params.text)
+                assert (message.text, stories[chat_id].senders[answer.id]) == (text, sender)
                 assert message.date_ms == answer.date_ms
                 first = self.ids.setdefault((chat_id, sender, asked.params.random_id), answer.id)
                 assert answer.id == first

@@ -243,6 +243,61 @@ def test_damage_is_found(busy: Busy, what: str) -> None:
     assert what in "\n".join(map(str, report.findings))
 
 
+@pytest.fixture
+def changed() -> Busy:
+    """After two edits of message 1, a deletion of message 2, and bobby's of message 3 for
+    himself."""
+    busy = Busy()
+    for text in ("once", "twice"):
+        busy.town.call(busy.alice, m.EditMessage(busy.private, 1, text))
+    busy.town.call(busy.alice, m.DeleteMessages(busy.private, [2], True))
+    busy.town.call(busy.bobby, m.DeleteMessages(busy.private, [3], False))
+    busy.town.settle()
+    busy.sources = busy.town.stored()
+    return busy
+
+
+CHANGES: dict[str, Damage] = {
+    "change 10 of message 1 is none": lambda b: b.change(
+        chat(b), c.MESSAGES, 1, change=c.Change(10)
+    ),
+    "message 1 is not as change 8 has left it": lambda b: b.change(
+        chat(b), c.MESSAGES, 1, change=c.Change(7)
+    ),
+    "message 2 is not as change 9 has left it": lambda b: b.change(
+        chat(b), c.MESSAGES, 2, change=None
+    ),
+    "change 7 of message 4 is missing": lambda b: b.change(
+        chat(b), c.MESSAGES, 4, change=c.Change(7)
+    ),
+    "3 changes were numbered, and 2 are there": lambda b: b.drop(chat(b), c.EVENTS, 3),
+    "the change before 3 is missing": lambda b: b.drop(chat(b), c.EVENTS, 2),
+    "changes before 2 are missing": lambda b: b.drop(chat(b), c.EVENTS, 1),
+    "more deletions of user": lambda b: b.drop(chat(b), c.HIDDEN, (b.bobby.user_id, 3)),
+    "fewer deletions of user": lambda b: b.change(chat(b), c.MEMBERS, b.bobby.user_id, hidden=0),
+    "has deleted message 7, which is not there": lambda b: b.put(
+        chat(b), c.HIDDEN, (b.bobby.user_id, 7), c.HiddenRow(1)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_damage_to_changes_is_found(changed: Busy, what: str) -> None:
+    assert changed.verify().clean
+    CHANGES[what](changed)
+    report = changed.verify()
+    assert what in "\n".join(map(str, report.findings))
+
+
+def test_changes_that_were_forgotten_in_time_are_no_finding(
+    changed: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CHAT_EVENTS_MAX", 1)
+    for number in (1, 2):
+        changed.drop(chat(changed), c.EVENTS, number)
+    assert changed.verify().clean
+
+
 @pytest.mark.parametrize(
     ("hosts", "dedicated"), [(1, ()), (2, ()), (1, ("chat",)), (2, ("chat", "session", "user"))]
 )

@@ -158,15 +158,17 @@ def edges(method: m.Method) -> list[tuple[str, Any, Any]]:
 EDGES = [(method, *edge) for method in m.METHODS.values() for edge in edges(method)]
 EXAMPLES: dict[str, Any] = {
     "username": "alice",
-    "chat_id": "g1",
+    **dict.fromkeys(("chat_id", "from_chat_id", "to_chat_id"), "g1"),
+    "for_all": True,
     "admin": True,
     "user_ids": [1],
     "ids": [1],
+    "random_ids": [1],
     "token": "x",
     **dict.fromkeys(("password", "old_password", "new_password"), "long enough"),
     **dict.fromkeys(("name", "title", "text"), "x"),
     **dict.fromkeys(("user_id", "session_id", "random_id", "max_id", "pts"), 1),
-    **dict.fromkeys(("message_id", "upload_id", "size"), 1),
+    **dict.fromkeys(("id", "message_id", "upload_id", "size"), 1),
     "hash": "A" * 43,
 }
 

@@ -19,10 +19,6 @@ ODD = ("\ud83d", "a\udcff", b"bytes", 1.5, object(), ["\ud83d"], float("nan"), 2
 FITTING = {"str": "word", "int": 1, "bool": True, "Iterable[int]": [1], "MediaKind": "file"}
 
 
-OTHERS = ("timeout_s", "users", "user_ids", "ids", "page", "oldest_first")
-"""Lists, of which each entry is asked for by itself, and what is not sent."""
-
-
 def parameters() -> Iterator[tuple[str, str]]:
     for name, method in inspect.getmembers(Methods, inspect.isfunction):
         if not name.startswith("_") and name != "call":
@@ -32,6 +28,8 @@ def parameters() -> Iterator[tuple[str, str]]:
                     "users",
                     "user_ids",
                     "ids",
+                    "message_ids",
+                    "random_ids",
                     "page",
                     "oldest_first",
                 ):
@@ -57,7 +55,7 @@ def test_an_odd_argument_is_refused_and_not_sent(name: str, odd: str) -> None:
             for value in ODD:
                 fitting = {
                     each.name: CHAT
-                    if each.name == "chat_id"
+                    if each.name.endswith("chat_id")
                     else FITTING.get(str(each.annotation).partition(" | ")[0], 1)
                     for each in list(signature.parameters.values())[1:]
                     if each.default is inspect.Parameter.empty

@@ -91,6 +91,9 @@ SAMPLES: dict[str, Callable[[Person, str, str], m.Params]] = {
     "messages.send": lambda bob, chat, group: m.SendMessage(chat, "hi", 5),
     "messages.history": lambda bob, chat, group: m.GetHistory(chat),
     "messages.get": lambda bob, chat, group: m.GetMessages(chat, [1]),
+    "messages.edit": lambda bob, chat, group: m.EditMessage(chat, 1, "hello"),
+    "messages.delete": lambda bob, chat, group: m.DeleteMessages(chat, [1], for_all=True),
+    "messages.forward": lambda bob, chat, group: m.ForwardMessages(chat, [1], group, [6]),
     "messages.read": lambda bob, chat, group: m.MarkRead(group, 1),
     "messages.typing": lambda bob, chat, group: m.SetTyping(chat),
     "media.begin": lambda bob, chat, group: m.BeginUpload(1, 5),
@@ -136,6 +139,7 @@ def test_every_method_is_carried_out_at_once_by_a_front_that_is_new(placed: dict
             chat = await server.private(alice, bob)
             created = await server.call(alice, m.CreateGroup("Group", 1, [bob.id]))
             await settled()
+            await server.send(alice, chat, "hi")
             params = sample(bob, chat, created.id)
             assert params.method.name == name
             assert isinstance(await call(server, alice, params), params.method.result), name
@@ -311,8 +315,6 @@ def test_a_difference_tells_what_was_pushed(hosts: int) -> None:
         pushed = [frame for frame in client.unasked() if "pts" in frame]
         assert [frame["pts"] for frame in pushed] == list(range(1, len(pushed) + 1))
         kinds = {frame["update"]["type"] for frame in pushed}
-        assert kinds == {struct.__struct_config__.tag for struct in t.Update.__args__}
-
         difference = await server.call(alice, m.GetDifference(0))
         assert (difference.kind, difference.pts) == ("full", len(pushed))
         assert msgspec.to_builtins(difference.updates) == pushed
@@ -328,6 +330,24 @@ def test_a_difference_tells_what_was_pushed(hosts: int) -> None:
         assert (await server.call(alice, m.GetDifference(len(pushed)))).kind == "empty"
         ahead = await server.call(alice, m.GetDifference(len(pushed) + 1))
         assert (ahead.kind, ahead.pts, ahead.updates) == ("too_long", len(pushed), [])
+
+        chat = await server.private(alice, bob)
+        await server.call(bob, m.EditMessage(chat, 2, "from bobby"))
+        await server.call(alice, m.DeleteMessages(chat, [1], for_all=True))
+        await settled()
+        changes = [frame for frame in client.unasked() if frame.get("pts", 0) > len(pushed)]
+        part = await server.call(alice, m.GetDifference(len(pushed)))
+        assert msgspec.to_builtins(part.updates) == changes
+        kinds |= {frame["update"]["type"] for frame in changes}
+        assert kinds == {struct.__struct_config__.tag for struct in t.Update.__args__}
+        # What was told before is told as it is now.
+        new = {
+            numbered.update.message.id: numbered.update.message
+            for numbered in (await server.call(alice, m.GetDifference(0))).updates
+            if isinstance(numbered.update, t.MessageNew) and numbered.update.message.chat_id == chat
+        }
+        assert (new[1].deleted, new[1].text, new[1].from_id) == (True, "", 0)
+        assert (new[2].text, new[2].edited_ms > 0) == ("from bobby", True)
 
     on_server(test, hosts=hosts)
 

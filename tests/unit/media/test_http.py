@@ -109,6 +109,28 @@ def test_only_who_can_read_the_message_can_read_the_file(desk: Desk) -> None:
     assert code(desk.bob.ask("GET", f"/media/file/{desk.chat}/{text.id}")) == "media_not_found"
 
 
+def test_a_link_is_of_its_message(desk: Desk) -> None:
+    """Gone with it, for whomever it was made; that of a forward goes on."""
+    sent = desk.alice.send(desk.chat, desk.alice.upload(b"shared").ticket)
+    saved = desk.town.private(desk.bob.caller, desk.bob.caller)
+    (kept,) = desk.bob.call(m.ForwardMessages(desk.chat, [sent.id], saved, [1])).sent
+    theirs = desk.alice.call(m.GetLink(desk.chat, sent.id))
+    link = desk.bob.call(m.GetLink(desk.chat, sent.id))
+    forward = desk.bob.call(m.GetLink(saved, kept.id))
+    paths = (theirs.path, link.path, forward.path)
+    answers = [desk.ask("GET", path) for path in paths]
+    assert [answer.content for answer in answers] == [b"shared"] * 3
+    assert {answer.headers["cache-control"] for answer in answers} == {"private, no-cache"}
+    desk.bob.call(m.DeleteMessages(desk.chat, [sent.id], for_all=False))
+    assert code(desk.ask("GET", link.path)) == "media_not_found"
+    assert desk.ask("GET", theirs.path).content == b"shared"
+    desk.alice.call(m.DeleteMessages(desk.chat, [sent.id], for_all=True))
+    assert code(desk.ask("GET", theirs.path)) == "media_not_found"
+    path = f"/media/file/{desk.chat}/{sent.id}"
+    assert code(desk.alice.ask("GET", path)) == "media_not_found"
+    assert desk.ask("GET", forward.path).content == b"shared"
+
+
 def test_a_link_needs_no_token_and_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = desk.alice.send(desk.chat, desk.alice.upload(b"shared").ticket)
     link = desk.bob.call(m.GetLink(desk.chat, sent.id))

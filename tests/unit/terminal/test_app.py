@@ -313,6 +313,82 @@ def test_refusals_and_wrong_commands_are_told() -> None:
     talk(act)
 
 
+def test_messages_are_answered_changed_and_deleted() -> None:
+    async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
+        chat_id = await chat_with_bob(driver, village, bob)
+        await bob.send(chat_id, "how are you?")
+        await driver.sees("how are you?")
+        await driver.enter("/reply fnie")
+        await driver.sees("↪ Bobby: how are you?")
+        composer = driver.app.screen.query_one(Composer)
+        composer.insert("/edit")
+        await driver.until(lambda: "#2 " in driver.conversation)
+        await driver.pilot.press("enter")
+        await driver.until(lambda: composer.text == "/edit #2 fnie")
+        composer.put("")
+        await driver.enter("/edit fine")
+        await driver.sees("edited ")
+        assert "fnie" not in driver.conversation
+        await bob.edit(chat_id, 1, "how do you do?")
+        await driver.sees("↪ Bobby: how do you do?")
+        await bob.delete(chat_id, [1], for_all=True)
+        await driver.sees("This message was deleted")
+        await driver.sees("↪ This message was deleted")
+        await driver.enter("/delete for all")
+        await driver.sees("deleted 1 message for all")
+        await driver.misses("fine")
+        assert [message.deleted for message in await bob.messages(chat_id, [1, 2])] == [True, True]
+
+    talk(act)
+
+
+def test_a_deletion_for_oneself_is_told_as_such() -> None:
+    async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
+        chat_id = await chat_with_bob(driver, village, bob)
+        for text in ("one", "two", "three"):
+            await bob.send(chat_id, text)
+        await driver.sees("three")
+        await driver.enter("/delete #1 #3")
+        await driver.sees("deleted 2 messages for you; the others still see them")
+        await driver.misses("three")
+        assert all(not message.deleted for message in await bob.messages(chat_id, [1, 3]))
+        await driver.enter("/delete #2 now")
+        await driver.sees("it goes /delete [#ID ...] [for all]")
+        await driver.enter("/edit #2 mine")
+        await driver.sees("only who has sent a message may change it")
+
+    talk(act)
+
+
+def test_messages_are_sent_on() -> None:
+    async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
+        chat_id = await chat_with_bob(driver, village, bob)
+        await bob.send(chat_id, "have you heard?")
+        await driver.sees("have you heard?")
+        await driver.enter("/forward @alice")
+        await driver.sees("sent 1 message on to Saved messages")
+        await driver.enter("/forward #1 Nobody at all")
+        await driver.sees("there is no chat of this title")
+        await driver.enter("/saved")
+        await driver.sees("Forwarded from Bobby")
+        await driver.until(lambda: "have you heard?" in driver.conversation)
+
+    talk(act)
+
+
+def test_what_is_answered_and_not_loaded_is_fetched() -> None:
+    async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
+        chat_id = (await bob.open_private("alice")).id
+        await bob.send(chat_id, "the first of many")
+        for number in range(150):
+            await bob.send(chat_id, f"number {number}")
+        await bob.send(chat_id, "as I said", reply_to=1)
+        await driver.enter("/open @bobby")
+        await driver.sees("↪ Bobby: the first of many")
+
+    talk(act)
+
+
 def test_saved_messages_and_drafts() -> None:
     async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
         await driver.enter("/saved")

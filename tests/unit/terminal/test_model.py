@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import heliograph as h
 from api import methods as m
+from api import types as t
 from api.errors import ApiError
 from heliograph.terminal.model import ChatState, Model, Pending
 from runtime.refs import Caller
@@ -28,6 +29,12 @@ STEPS = st.lists(
                 "read",
                 "read-group",
                 "ack",
+                "edit",
+                "edit-group",
+                "delete",
+                "delete-group",
+                "hide",
+                "reply",
                 "add",
                 "remove",
                 "leave",
@@ -53,14 +60,14 @@ class Place:
         self.private = self.village.town.private(self.alice, self.people[1])
         group = self.call(self.alice, m.CreateGroup("Group", 1, [self.people[1].user_id]))
         self.group: str = group.id
-        self.updates: list[Update] = []
+        self.updates: list[tuple[int, Update]] = []
         self.take()
 
     def call(self, caller: Caller, params: m.Params) -> Any:
         return self.village.call(caller, params)
 
     def take(self) -> None:
-        self.updates += [update for _, update in self.village.frames(ME)]
+        self.updates += self.village.frames(ME)
 
     def step(self, what: str, who: int, whom: int) -> None:
         """Something happens, or is refused."""
@@ -73,6 +80,17 @@ class Place:
                 chat_id = self.private if what == "private" else self.group
                 number = self.village.town.rng.randrange(1, 2**50)
                 params = m.SendMessage(chat_id, f"{what} {who}", number)
+            case "edit" | "edit-group":
+                chat_id = self.private if what == "edit" else self.group
+                number = self.village.town.rng.randrange(2**50)
+                params = m.EditMessage(chat_id, whom * 2 + 1, f"edit {number}")
+            case "delete" | "delete-group" | "hide":
+                chat_id = self.group if what == "delete-group" else self.private
+                ids = [whom * 2 + 1, whom * 2 + 2]
+                params = m.DeleteMessages(chat_id, ids, for_all=what != "hide")
+            case "reply":
+                number = self.village.town.rng.randrange(1, 2**50)
+                params = m.SendMessage(self.private, "reply", number, reply_to=whom)
             case "read" | "read-group":
                 params = m.MarkRead(self.private if what == "read" else self.group, whom * 3 + 1)
             case "ack":
@@ -92,7 +110,8 @@ class Place:
         self.take()
 
     def fetch(self, model: Model) -> Model:
-        model.load(self.call(self.alice, m.GetDialogs()).dialogs)
+        page: t.Dialogs = self.call(self.alice, m.GetDialogs())
+        model.load(page.dialogs, page.pts)
         assert model.missing_groups() == [], "a list that is fetched has all the names"
         for chat in list(model.chats.values()):
             model.open(chat.id)
@@ -128,8 +147,8 @@ def test_updates_lead_where_a_fresh_fetch_leads(before: Any, after: Any, repeate
     for step in after:
         place.step(*step)
     # Some of what the fetch reflects already is handed in again, as after a restart.
-    for update in place.updates[max(known - repeated, 0) :]:
-        model.apply(update, 0)
+    for pts, update in place.updates[max(known - repeated, 0) :]:
+        model.apply(update, 0, pts)
         for chat_id in model.missing_groups():
             try:
                 model.know_chat(place.call(place.alice, m.GetChat(chat_id)))

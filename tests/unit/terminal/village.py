@@ -15,7 +15,7 @@ import msgspec
 
 import heliograph as h
 from actors import addresses
-from actors.chat.messages import GetOverview, Overview
+from actors.chat.messages import GetOverview, Overview, TakeForwarded
 from actors.tickets import Seal, Ticket
 from actors.user.messages import GetProfile
 from api import methods as m
@@ -77,6 +77,8 @@ class Village:
                 page = msgspec.convert(answer, t.Dialogs)
                 shown = [self.overview(caller, dialog) for dialog in page.dialogs]
                 return msgspec.structs.replace(page, dialogs=shown)
+            case m.ForwardMessages():
+                return self.forwarded(caller, params)
             case m.GetConfig():
                 return t.Config("1", "", "/ws", self.registration, 30)
             case m.Block() | m.AddContact():
@@ -84,6 +86,16 @@ class Village:
             case m.OpenPrivate(user_id=user_id):
                 return msgspec.convert(town.ask(addresses.user(user_id), params, caller), t.Chat)
         return town.call(caller, params)
+
+    def forwarded(self, caller: Caller, params: m.ForwardMessages) -> t.SentAll:
+        page = self.town.call(caller, m.GetMessages(params.from_chat_id, params.ids))
+        sent = []
+        for message, random_id in zip(page.messages, params.random_ids, strict=True):
+            origin = message.forward or t.Forward(message.from_id, message.date_ms)
+            taken = TakeForwarded(random_id, message.text, message.media, 0, origin)
+            answer = self.town.ask(addresses.chat(params.to_chat_id), taken, caller)
+            sent.append(msgspec.convert(answer, t.Sent))
+        return t.SentAll(sent)
 
     def overview(self, caller: Caller, dialog: t.Dialog) -> t.Dialog:
         ref, ask = addresses.chat(dialog.chat_id), GetOverview(dialog.top_id)
@@ -133,6 +145,7 @@ class VillageClient(Methods):
         self.uploads: list[tuple[str, int | None]] = []
         """The names and upload ids of all attempts."""
         self.downloads = 0
+        self.pts = 0
         self.flow = asyncio.Event()
         self.flow.set()
         self.troubles: list[Exception] = []
@@ -271,6 +284,7 @@ class VillageClient(Methods):
             if item is ENDED:
                 raise h.SessionEnded("ended")
             pts, update = item
+            self.pts = pts or self.pts
             if pts and self.caller is not None:
                 self.village.town.call(self.caller, m.Ack(pts))
                 self.village.deliver()

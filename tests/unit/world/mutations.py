@@ -85,9 +85,9 @@ def shows_everything() -> Iterator[None]:
     """Who is, or was, in a chat reads all of it."""
     access = chat_reads._access
 
-    def all_of_it(view: Any) -> tuple[Any, range]:
-        head, _ = access(view)
-        return head, range(1, head.last_id + 1)
+    def all_of_it(view: Any) -> tuple[Any, Any]:
+        head, member = access(view)
+        return head, replace(member, first_id=1, left_id=0)
 
     with patch.object(chat_reads, "_access", all_of_it):
         yield

@@ -78,6 +78,27 @@ def _change(evidence: Evidence) -> None:
     log[op.result.id] = replace(log[op.result.id], text="something else")
 
 
+def _undo(evidence: Evidence) -> None:
+    """What was edited, or deleted, is as it was."""
+    for places in (evidence.edits, evidence.deletions):
+        for (chat_id, number), ops in places.items():
+            if any(op.answered for op in ops):
+                messages = evidence.final.chats[chat_id].messages
+                messages[number] = replace(messages[number], text="as it was", change=None)
+
+
+def _show_again(evidence: Evidence) -> None:
+    """What was deleted is read afterwards."""
+    for (chat_id, number), ops in evidence.deletions.items():
+        for deletion in ops:
+            if deletion.answered and deletion.params.for_all:  # type: ignore[attr-defined]
+                op = evidence.history.begin(1, "somebody", m.GetHistory(chat_id))
+                op.began_s = op.ended_s = 1e9
+                op.result = t.History([t.Message(chat_id, number, 1, 1, "again")], False)
+                return
+    raise AssertionError("nothing was deleted")
+
+
 def _reorder(evidence: Evidence) -> None:
     for op in _sends(evidence):
         later = next(
@@ -181,6 +202,8 @@ DAMAGES: dict[Callable[[Evidence], None], str] = {
     _double: "one_send_is_one_message",
     _answer_otherwise: "one_send_is_one_message",
     _change: "one_message_for_ever",
+    _undo: "changes_are_kept",
+    _show_again: "reads_see_changes",
     _reorder: "sends_are_in_order",
     _read_too_little: "reads_see_what_was_acknowledged",
     _read_with_a_hole: "reads_see_what_was_acknowledged",
