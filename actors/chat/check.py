@@ -40,6 +40,8 @@ class _Events:
         self.number = first - 1
         self.last_id = 0
         self.latest: dict[int, int] = {}
+        self.whole = True
+        """Of each it is known which message it changed. (Of some that were lost it is not.)"""
 
 
 class ChatCheck:
@@ -119,7 +121,8 @@ class ChatCheck:
         if message_id != self._next_id:
             self._tell(f"message {self._next_id} is missing")
         self._next_id = message_id + 1
-        if row.from_id not in self._facts.members:
+        unknown = row.deleted and not row.from_id  # mended without knowing whose it was
+        if row.from_id not in self._facts.members and not unknown:
             self._tell(f"message {message_id} is from user {row.from_id}, who was never a member")
         if row.change is not None:
             self._revisions[message_id] = row.change.revision
@@ -156,7 +159,10 @@ class ChatCheck:
         if number != known.number + 1 or not known.last_id <= row.last_id <= self._head.last_id:
             self._tell(f"the change before {number} is missing")
         known.number, known.last_id = number, row.last_id
-        known.latest[row.message_id] = pts
+        if row.message_id:
+            known.latest[row.message_id] = pts
+        else:
+            known.whole = False
 
     def _end_events(self) -> None:
         """The latest changes are there, and every message says which was its last."""
@@ -166,6 +172,8 @@ class ChatCheck:
             self._tell(f"{changes} changes were numbered, and {known.number} are there")
         if known.first > max(1, changes - limits.CHAT_EVENTS_MAX + 1):
             self._tell(f"changes before {known.first} are missing")
+        if not known.whole:
+            return
         for message_id, pts in known.latest.items():
             if self._revisions.pop(message_id, 0) != pts:
                 self._tell(f"message {message_id} is not as change {pts} has left it")

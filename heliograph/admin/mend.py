@@ -1,107 +1,34 @@
 """What of a chat's rows is lost, and what it has to be: nothing is read or written here.
 
-Messages never change, and every change to a group is a message, so a chat can be put together
-again. A lost message is taken from a backup. A lost head or member is taken from there too, and
-brought up to date by the service messages since. What a `random_id` became stands in the messages.
-Rows that pass their check are never touched, but the count of an album that has lost messages; and
-the number of the last message never goes back.
+A message is as of its last change, and every change to a group is a message, so a chat can be put
+together again. A lost message is taken from a backup, unless it was changed since: what was deleted
+comes back as a tombstone, and an older text never. A lost head or member is taken from a backup
+too, and brought up to date by the service messages since. What a `random_id` became stands in the
+messages. Rows that pass their check are never touched, but the count of an album that has lost
+messages, and the number of messages that a member has deleted; and the number of the last message
+never goes back.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
 from actors.chat.state import (
-    ALBUMS,
-    HEAD,
-    MEMBERS,
-    MESSAGES,
-    PHOTO,
-    SENDS,
     AlbumRow,
     ChatHead,
+    EventRow,
+    HiddenRow,
     MemberRow,
     MessageRow,
     SendRow,
 )
 from api import limits
-from storage.backup.chunks import Row
-from storage.keys import split_key
-
-R = TypeVar("R")
-_BY_NUMBER = {table.number: table for table in (HEAD, MEMBERS, MESSAGES, SENDS, PHOTO, ALBUMS)}
-
-
-@dataclass
-class ChatRows:
-    """The rows of a chat; None where one fails its check. `head`: None also where there is none.
-    `photo_damaged`: the row of its picture fails its check."""
-
-    head: ChatHead | None = None
-    members: dict[int, MemberRow | None] = field(default_factory=dict)
-    messages: dict[int, MessageRow | None] = field(default_factory=dict)
-    sends: dict[tuple[int, int], SendRow | None] = field(default_factory=dict)
-    albums: dict[tuple[int, int], AlbumRow | None] = field(default_factory=dict)
-    photo_damaged: bool = False
-
-    @property
-    def empty(self) -> bool:
-        return self.head is None and not self.messages and not self.members
-
-    @property
-    def last_id(self) -> int:
-        """The highest message id that these rows know of."""
-        head = self.head.last_id if self.head else 0
-        return max(head, *self.messages, *(row.message_id for row in _good(self.sends)), 0)
-
-
-def read_rows(rows: Iterable[Row]) -> ChatRows:
-    """Decode all rows of one chat."""
-    found = ChatRows()
-    for raw_key, raw in rows:
-        _, _, number, suffix = split_key(raw_key)
-        table: Any = _BY_NUMBER.get(number)
-        if table is None:
-            continue
-        try:
-            key = table.key.decode(suffix)
-        except (struct.error, ValueError):
-            continue
-        try:
-            row = None if raw is None else table.decode(raw)
-        except msgspec.MsgspecError:
-            row = None
-        if table is HEAD:
-            found.head = row
-        elif table is MEMBERS:
-            found.members[key] = row
-        elif table is MESSAGES:
-            found.messages[key] = row
-        elif table is PHOTO:
-            found.photo_damaged = row is None
-        elif table is ALBUMS:
-            found.albums[key] = row
-        else:
-            found.sends[key] = row
-    return found
-
-
-def _good(rows: dict[Any, R | None]) -> list[R]:
-    return [row for row in rows.values() if row is not None]
-
-
-def shares_past(here: ChatRows, backup: ChatRows) -> bool:
-    """Whether a backup is of this chat's own past. One that was made before the server was brought
-    back to an earlier moment may have other messages with the same numbers."""
-    both = ((row, here.messages.get(number)) for number, row in backup.messages.items())
-    return all(there is None or now is None or there == now for there, now in both)
+from heliograph.admin.changes import Changes, Known, buried
+from heliograph.admin.chat_rows import ChatRows, revision_of
 
 
 @dataclass
@@ -114,58 +41,104 @@ class Mended:
     messages: dict[int, MessageRow] = field(default_factory=dict)
     sends: dict[tuple[int, int], SendRow | None] = field(default_factory=dict)
     albums: dict[tuple[int, int], AlbumRow] = field(default_factory=dict)
+    events: dict[int, EventRow] = field(default_factory=dict)
+    hidden: dict[tuple[int, int], HiddenRow] = field(default_factory=dict)
     photo_removed: bool = False
     lost: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         single = (self.head is not None) + self.photo_removed
-        rows = len(self.members) + len(self.messages) + len(self.sends) + len(self.albums)
-        return single + rows
+        tables = (self.members, self.messages, self.sends, self.albums, self.events, self.hidden)
+        return single + sum(len(rows) for rows in tables)
 
 
-def mend(here: ChatRows, backups: Iterable[ChatRows], last_id: int) -> Mended:
+def mend(
+    here: ChatRows, backups: Iterable[ChatRows], last_id: int, told: Iterable[Known] = ()
+) -> Mended:
     """What has to be written so that the chat is whole. `backups`: newest first, those that share
-    its past; `last_id`: the highest id that anybody has seen of it."""
-    last_id = max(last_id, here.last_id)
+    its past; `last_id`: the highest id that anybody has seen of it; `told`: the changes of which
+    mailboxes tell."""
+    last_id, past = max(last_id, here.last_id), list(backups)
+    changes = Changes(here, past, told, last_id)
     mended = Mended()
-    lost = {n for n in range(1, last_id + 1) if here.messages.get(n) is None}
-    needs_head = here.head is None or here.head.last_id < last_id
-    base: ChatRows | None = None
-    for backup in backups:
-        if base is None and backup.head is not None:
-            base = backup
-        found = {n: row for n in lost if (row := backup.messages.get(n)) is not None}
-        mended.messages |= found
-        lost -= found.keys()
-        if base is not None and not lost:
-            break
-    mended.lost += [f"message {number} is in no backup" for number in sorted(lost)]
-    past = _replayed(base or ChatRows(), here, mended, last_id)
-    if needs_head:
-        _mend_head(here, past, last_id, mended)
-    for user_id in past.members.keys() | here.members.keys():
+    for number in range(1, last_id + 1):
+        if here.messages.get(number) is None:
+            _mend_message(number, past, changes, mended)
+    base = next((backup for backup in past if backup.head is not None), ChatRows())
+    then = _replayed(base, here, mended, last_id)
+    for user_id in then.members.keys() | here.members.keys():
         if here.members.get(user_id) is not None:
             continue
-        member = past.members.get(user_id)
+        member = then.members.get(user_id)
         if member is None:
             mended.lost.append(f"member {user_id} is in no backup")
         else:
             mended.members[user_id] = member
     _mend_sends(here, mended, last_id)
     _mend_albums(here, mended)
+    mended.events, unknown = changes.missing(here)
+    if unknown:
+        mended.lost.append(f"of {unknown} changes of messages it is not known what they were")
+    _mend_hidden(here, past, mended)
+    _mend_head(here, then, last_id, changes.count, mended)
     if here.photo_damaged:
         mended.photo_removed = True
         mended.lost.append("the picture of the group: set it again")
     return mended
 
 
-def _mend_head(here: ChatRows, past: ChatRows, last_id: int, mended: Mended) -> None:
-    head = here.head or past.head
+def _mend_message(number: int, backups: list[ChatRows], changes: Changes, mended: Mended) -> None:
+    """From the newest backup that has it, if it is still what it was then."""
+    backup, row = next(
+        ((each, row) for each in backups if (row := each.messages.get(number)) is not None),
+        (ChatRows(), None),
+    )
+    last = changes.latest(number)
+    if last is not None and last.deleted:
+        mended.messages[number] = buried(row, last)
+    elif row is None:
+        mended.lost.append(f"message {number} is in no backup")
+    elif last is not None and last.pts > revision_of(row):
+        mended.lost.append(f"message {number} was edited since the backup that has it")
+    elif not row.deleted and not changes.known_since(backup.head):
+        mended.lost.append(f"message {number} may have been deleted since the backup that has it")
+    else:
+        mended.messages[number] = row
+
+
+def _mend_head(here: ChatRows, then: ChatRows, last_id: int, changes: int, mended: Mended) -> None:
+    head = here.head or then.head
     if head is None:
         mended.lost.append("what the chat is called and of which kind it is, is in no backup")
-    else:
-        mended.head = replace(head, last_id=last_id)
+        return
+    messages = here.messages | mended.messages
+    size = sum(row.media.size for row in messages.values() if row and row.media is not None)
+    right = replace(head, last_id=last_id, changes=changes, media_bytes=size)
+    if right != here.head:
+        mended.head = right
+
+
+def _mend_hidden(here: ChatRows, backups: list[ChatRows], mended: Mended) -> None:
+    """What members have deleted for themselves: the key says it all. Where fewer are there than
+    were counted, they come from backups."""
+    mended.hidden = {key: HiddenRow(0) for key, row in here.hidden.items() if row is None}
+    members = here.members | mended.members
+    there = Counter(user_id for user_id, _ in here.hidden)
+    short = {u for u, row in members.items() if row is not None and row.hidden > there[u]}
+    for backup in backups:
+        for key, row in backup.hidden.items():
+            if key[0] in short and key not in here.hidden:
+                mended.hidden.setdefault(key, row or HiddenRow(0))
+    there = Counter(user_id for user_id, _ in here.hidden.keys() | mended.hidden.keys())
+    for user_id, member in members.items():
+        if member is None or member.hidden == there[user_id]:
+            continue
+        if member.hidden > there[user_id] and user_id not in mended.members:
+            missing = member.hidden - there[user_id]
+            words = f"{missing} messages that user {user_id} has deleted for themselves are shown"
+            mended.lost.append(f"{words} to them again")
+        mended.members[user_id] = replace(member, hidden=there[user_id])
 
 
 def _replayed(base: ChatRows, here: ChatRows, mended: Mended, last_id: int) -> ChatRows:

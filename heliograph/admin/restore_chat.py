@@ -8,17 +8,20 @@ id is given twice.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from actors import addresses
-from actors.chat.state import ALBUMS, HEAD, MEMBERS, MESSAGES, PHOTO, SENDS
-from actors.user.state import DIALOGS
+from actors.chat.state import ALBUMS, EVENTS, HEAD, HIDDEN, MEMBERS, MESSAGES, PHOTO, SENDS
+from actors.user.state import DIALOGS, MAILBOX
+from heliograph.admin.changes import Known, told_in
+from heliograph.admin.chat_rows import ChatRows, read_rows, shares_past
 from heliograph.admin.files import restore_files_of
 from heliograph.admin.media import writing_media
-from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
+from heliograph.admin.mend import Mended, mend
 from heliograph.admin.mend_copies import write_to_copies
 from heliograph.admin.reader import Reader
 from heliograph.admin.sources import (
@@ -31,6 +34,7 @@ from heliograph.admin.stored import placement_of
 from heliograph.admin.stores import Stores
 from runtime.placement import Placement
 from runtime.residence import residences_in
+from runtime.rows import Table
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError, DamagedBackup
 from storage.backup.repository import Repository
@@ -93,8 +97,8 @@ def _restore(
         ]
         if here.empty and all(rows.empty for rows in past):
             raise BackupError(f"there is no chat {chat_id}, neither here nor in these backups")
-        last_id = _last_id_seen(stores, placement, chat_id, [here, *past])
-    mended = mend(here, past, last_id)
+        last_id, told = _told_to_members(stores, placement, chat_id, [here, *past])
+    mended = mend(here, past, last_id, told)
     messages = here.messages | mended.messages
     with contextlib.ExitStack() as stack:
         media = None
@@ -160,40 +164,45 @@ def _past(
             continue
 
 
-def _last_id_seen(
+def _told_to_members(
     stores: dict[str, Follower], placement: Placement, chat_id: str, known: list[ChatRows]
-) -> int:
-    """The highest message id in the dialogs of all who are or were members."""
+) -> tuple[int, list[Known]]:
+    """The highest message id in the dialogs of all who are or were members, and the changes of
+    messages that their mailboxes tell of."""
     users = set(addresses.private_peers(chat_id) or ())
-    highest = 0
+    highest, told = 0, []
     for user_id in users.union(*(rows.members for rows in known)):
         partition = placement.partition(addresses.user(user_id))
         store = stores.get(placement.host(partition))
         if store is None or partition not in store.partitions:
             continue
-        key = actor_prefix(addresses.USER, user_id) + bytes([DIALOGS.number])
-        key += DIALOGS.key.encode(chat_id)
+        prefix = actor_prefix(addresses.USER, user_id)
+        key = prefix + bytes([DIALOGS.number]) + DIALOGS.key.encode(chat_id)
         row = store.between(partition, key, key + b"\x00").get(key)
         if row is not None:
             highest = max(highest, DIALOGS.decode(row).top_id)
-    return highest
+        first = prefix + bytes([MAILBOX.number])
+        mailbox = store.between(partition, first, prefix_end(first)).values()
+        told += told_in(chat_id, (MAILBOX.decode(raw) for raw in mailbox if raw is not None))
+    return highest, told
 
 
 def _rows(prefix: bytes, mended: Mended) -> dict[bytes, bytes | None]:
-    found: dict[bytes, bytes | None] = {}
-    if mended.head is not None:
-        found[prefix + bytes([HEAD.number])] = _encode(mended.head)
-    if mended.photo_removed:
-        found[prefix + bytes([PHOTO.number])] = None
-    for user_id, member in mended.members.items():
-        found[prefix + bytes([MEMBERS.number]) + MEMBERS.key.encode(user_id)] = _encode(member)
-    for number, message in mended.messages.items():
-        found[prefix + bytes([MESSAGES.number]) + MESSAGES.key.encode(number)] = _encode(message)
-    for send, row in mended.sends.items():
-        key = prefix + bytes([SENDS.number]) + SENDS.key.encode(send)
-        found[key] = None if row is None else _encode(row)
-    for album, count in mended.albums.items():
-        found[prefix + bytes([ALBUMS.number]) + ALBUMS.key.encode(album)] = _encode(count)
+    tables: tuple[tuple[Table[Any, Any], Mapping[Any, Any]], ...] = (
+        (HEAD, {} if mended.head is None else {None: mended.head}),
+        (PHOTO, {None: None} if mended.photo_removed else {}),
+        (MEMBERS, mended.members),
+        (MESSAGES, mended.messages),
+        (SENDS, mended.sends),
+        (ALBUMS, mended.albums),
+        (EVENTS, mended.events),
+        (HIDDEN, mended.hidden),
+    )
+    found = {}
+    for table, rows in tables:
+        for key, row in rows.items():
+            raw_key = prefix + bytes([table.number]) + table.key.encode(key)
+            found[raw_key] = None if row is None else _encode(row)
     return found
 
 

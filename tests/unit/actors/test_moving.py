@@ -16,7 +16,7 @@ from runtime.messages import Dedicate, WhereIs
 from runtime.placement import MOVED_BASE, own_partition
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.device import fetch
-from tests.unit.actors.story import log_of
+from tests.unit.actors.story import rows_of_chat
 from tests.unit.actors.test_model import NUMBERS, SETTINGS, CityMachine
 
 
@@ -64,7 +64,7 @@ def test_a_private_chat_is_opened_blocked_and_read_after_the_move() -> None:
     with pytest.raises(ApiError) as caught:
         cluster.send(alice, chat_id, "and now?")
     assert caught.value.code == "blocked"
-    assert [message.text for message in log_of(cluster, chat_id)] == ["here", "there"]
+    assert [row.text for row in rows_of_chat(cluster, chat_id).values()] == ["here", "there"]
     pts, shown = fetch(cluster, alice)
     assert pts == 2
     assert shown.dialogs[chat_id].top_id == 2

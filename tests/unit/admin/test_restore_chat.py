@@ -16,7 +16,9 @@ import pytest
 from actors import addresses
 from actors.chat.state import (
     ALBUMS,
+    EVENTS,
     HEAD,
+    HIDDEN,
     MEMBERS,
     MESSAGES,
     PHOTO,
@@ -25,14 +27,16 @@ from actors.chat.state import (
     ChatHead,
     MessageRow,
 )
+from actors.user.state import MAILBOX
 from api import methods as m
 from api import types as t
-from heliograph.admin.mend import ChatRows, Mended, mend, read_rows, shares_past
+from heliograph.admin.chat_rows import ChatRows, read_rows, shares_past
+from heliograph.admin.mend import Mended, mend
 from heliograph.admin.restore_chat import _rows, restore_chat
 from heliograph.admin.stored import placement_of, verify_folder
 from runtime.messages import Dedicate
 from runtime.placement import own_partition
-from runtime.refs import KINDS, Caller
+from runtime.refs import KINDS, ActorRef, Caller
 from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
 from storage.engine import LmdbStore, database_name
@@ -108,22 +112,22 @@ class Server:
             self.moved[chat_id] = own
         self.close(town)
 
-    def place(self, chat_id: str) -> tuple[Path, int, bytes]:
+    def place(self, ref: ActorRef) -> tuple[Path, int, bytes]:
         placement = placement_of(DataFolder.look(self.data))
-        if chat_id in self.moved:
-            placement.learn(addresses.chat(chat_id), self.moved[chat_id])
-        partition = placement.partition(addresses.chat(chat_id))
-        prefix = actor_prefix(KINDS["chat"], chat_id)
+        if ref.key in self.moved:
+            placement.learn(ref, self.moved[str(ref.key)])
+        partition = placement.partition(ref)
+        prefix = actor_prefix(KINDS[ref.kind], ref.key)
         return self.data / placement.host(partition), partition, prefix
 
     def rows(self, chat_id: str) -> dict[bytes, bytes | None]:
-        folder, partition, prefix = self.place(chat_id)
+        folder, partition, prefix = self.place(addresses.chat(chat_id))
         with Snapshot(folder) as snapshot:
             rows = dict(snapshot.rows(partition))
         return {k: row for k, row in rows.items() if prefix <= k < prefix_end(prefix)}
 
     def damage(self, chat_id: str, table: int, *suffixes: bytes, drop: bool = False) -> None:
-        folder, partition, prefix = self.place(chat_id)
+        folder, partition, prefix = self.place(addresses.chat(chat_id))
         with lmdb.open(str(folder / "rows"), max_dbs=16, map_size=1 << 26) as env:
             database = env.open_db(database_name(partition), create=False)
             with env.begin(write=True) as txn:
@@ -135,6 +139,17 @@ class Server:
                         txn.delete(key, db=database)
                     else:
                         txn.put(key, bytes(raw), db=database)
+
+    def drop(self, ref: ActorRef, *tables: int) -> None:
+        """All rows of these tables of an actor."""
+        folder, partition, prefix = self.place(ref)
+        with lmdb.open(str(folder / "rows"), max_dbs=16, map_size=1 << 26) as env:
+            database = env.open_db(database_name(partition), create=False)
+            with env.begin(write=True, db=database) as txn:
+                keys = [key for key, _ in txn.cursor() if key.startswith(prefix)]
+                for key in keys:
+                    if key[len(prefix)] in tables:
+                        txn.delete(key)
 
     def restore(self, chat_id: str) -> Mended:
         return restore_chat(self.repo, self.data, chat_id, None)
@@ -271,6 +286,79 @@ def test_what_a_repeated_send_finds_is_brought_back(server: Server) -> None:
     assert again.id == row.message_id
     server.close(town)
     assert verify_folder(server.data).clean
+
+
+def _change(server: Server) -> None:
+    """After the backup: message 2 is deleted, 3 edited, 4 deleted by bob for himself."""
+    town = server.open()
+    town.call(server.alice, m.DeleteMessages(server.private, [2], True))
+    town.call(server.bob, m.EditMessage(server.private, 3, "edited since"))
+    town.call(server.bob, m.DeleteMessages(server.private, [4], False))
+    server.close(town)
+    assert verify_folder(server.data).clean
+
+
+LEFT: dict[str, tuple[int, ...]] = {
+    "all the rest": (),
+    "no events": (EVENTS.number,),
+    "no head": (HEAD.number,),
+    "nothing of the chat": (
+        *(HEAD.number, MEMBERS.number, MESSAGES.number),
+        *(SENDS.number, EVENTS.number, HIDDEN.number),
+    ),
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_what_was_changed_since_the_backup_does_not_come_back(server: Server, left: str) -> None:
+    """A deletion comes back as one, an edit is told as lost, whatever else is lost."""
+    _change(server)
+    server.damage(server.private, MESSAGES.number, u64(2), u64(3), u64(4), u64(5), drop=True)
+    server.drop(addresses.chat(server.private), *LEFT[left])
+    mended = server.restore(server.private)
+    row = mended.messages[2]
+    assert row.deleted
+    assert not row.text
+    assert "message 3 was edited since the backup that has it" in mended.lost
+    assert {mended.messages[number].text for number in (4, 5)} == {"before 3", "before 4"}
+    assert 3 not in mended.messages
+    findings = "\n".join(map(str, verify_folder(server.data).findings))
+    assert "message 3 is missing" in findings
+    rows = read_rows(server.rows(server.private).items())
+    assert rows.head is not None
+    assert (rows.head.changes, len(rows.events)) == (2, 2)
+    town = server.open()
+    page = town.call(server.bob, m.GetMessages(server.private, [2, 4]))
+    hidden = left != "nothing of the chat"
+    assert [message.deleted for message in page.messages] == [True, hidden]
+    server.close(town)
+
+
+def test_what_may_have_been_changed_does_not_come_back(server: Server) -> None:
+    """Neither the events nor the mailboxes of the members are there to say that it was not."""
+    _change(server)
+    server.damage(server.private, MESSAGES.number, u64(2), u64(5), drop=True)
+    server.drop(addresses.chat(server.private), EVENTS.number)
+    for person in (server.alice, server.bob):
+        server.drop(addresses.user(person.user_id), MAILBOX.number)
+    mended = server.restore(server.private)
+    assert mended.messages == {}
+    for number in (2, 5):
+        words = f"message {number} may have been deleted since the backup that has it"
+        assert words in mended.lost
+    assert "of 2 changes of messages it is not known what they were" in mended.lost
+
+
+def test_what_a_member_has_deleted_for_themselves_stays_so(server: Server) -> None:
+    _change(server)
+    assert admin("backup", "--data", server.data, "--to", server.repo).exit_code == 0
+    whole = server.rows(server.private)
+    hidden = HIDDEN.key.encode((server.bob.user_id, 4))
+    for drop in (False, True):
+        server.damage(server.private, HIDDEN.number, hidden, drop=drop)
+        assert server.restore(server.private).lost == []
+        assert server.rows(server.private).keys() == whole.keys()
+        assert verify_folder(server.data).clean
 
 
 def test_a_server_that_runs_is_left_alone(server: Server) -> None:
