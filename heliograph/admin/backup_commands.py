@@ -15,6 +15,7 @@ from heliograph.admin.moments import shown, unix_ms
 from heliograph.admin.showing import show
 from heliograph.admin.telling import DATA, Data, Json, show_report
 from heliograph.failing import Told
+from heliograph.terminal.text import plural
 
 From = Annotated[Path, typer.Option("--from", help="The folder that was backed up to.")]
 At = Annotated[
@@ -60,11 +61,22 @@ def backup(
         raise typer.Exit(1)
 
 
-def backups(source: From, as_json: Json = False) -> None:
-    """List the backups in a folder, oldest first."""
+def backups(
+    source: From,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="Drop all but so many of the newest, and what only they had."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the backups in a folder, oldest first; with --keep, drop the old ones first.
+
+    Exit code 0: done; 1: one cannot be read; 2: nothing was done."""
     from heliograph.admin.checking import backups as find
     from storage.backup.manifest import Manifest
 
+    if keep is not None:
+        _drop(source, keep)
     table = Table("moment (UTC)", *(Column(c, justify="right") for c in ("rows", "bytes")), "")
     found = list(find(source))
     for one in found:
@@ -80,6 +92,20 @@ def backups(source: From, as_json: Json = False) -> None:
     if not as_json:
         show(table)
     raise typer.Exit(0 if all(isinstance(one, Manifest) for one in found) else 1)
+
+
+def _drop(source: Path, keep: int) -> None:
+    from storage.backup.dropping import drop_all_but
+    from storage.backup.repository import Repository
+
+    Repository.open(source)  # there is one
+    with Repository.writing(source) as repository:
+        done = drop_all_but(repository, keep)
+    print(
+        f"heliograph: dropped {plural(done.backups, 'backup')} and {done.chunks:,} chunks that no "
+        f"other has, {done.bytes:,} bytes",
+        file=sys.stderr,
+    )
 
 
 def check(source: From, as_json: Json = False) -> None:
@@ -123,12 +149,16 @@ def _restore_server(
 ) -> None:
     from heliograph.admin.restore import restore_server
 
-    done, lost = restore_server(source, data, until_ms, copies)
+    done, lost, undone = restore_server(source, data, until_ms, copies)
     if as_json:
         figures = {"moment_ms": done.moment_ms, "rows": done.rows, "damaged": done.damaged}
-        print(json.dumps(figures | {"files": done.files is not None, "lost": lost}))
+        more = {"files": done.files is not None, "lost": lost, "deletions_undone": undone}
+        print(json.dumps(figures | more))
     else:
         print(f"{data} is as it was at {shown(done.moment_ms)}: {done.rows:,} rows.")
+        if undone:
+            what = plural(undone, "message")
+            print(f"Deleted since, and back in it, as far as the newest backup knows: {what}.")
         print(f"Start it with: heliograph up --data {data}")
     if done.damaged:
         print(

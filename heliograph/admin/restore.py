@@ -19,6 +19,8 @@ import msgspec
 from msgspec.structs import replace
 
 from actors import addresses
+from actors.chat.state import EVENTS
+from actors.chat.state import HEAD as CHAT_HEAD
 from actors.user.state import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
 from heliograph.admin.files import restore_files
 from heliograph.admin.media import writing_media
@@ -29,7 +31,7 @@ from storage.backup.fill import NewFolder
 from storage.backup.manifest import BackupError, Manifest, PartitionRows
 from storage.backup.repository import Repository
 from storage.folder import VERSION, Description
-from storage.keys import split_key
+from storage.keys import actor_prefix, split_key
 from storage.port import BadKey
 
 YEAR_2020_S = 1_577_836_800
@@ -39,10 +41,12 @@ _USER = bytes([addresses.USER])
 
 
 class Restored(NamedTuple):
-    """What a server was made from. `lost`: what the repository has lost of its files."""
+    """What a server was made from. `lost`: what the repository has lost of its files. `undone`:
+    how many messages were deleted since, as far as the newest backup knows, and are back."""
 
     manifest: Manifest
     lost: list[str]
+    undone: int
 
 
 def restore_server(
@@ -73,7 +77,33 @@ def restore_server(
         files = manifest.files
         lost = [] if files is None else restore_files(repository, files, media)
     folder.finish(made)
-    return Restored(manifest, lost)
+    newest = repository.latest()
+    undone = 0 if newest == manifest else deleted_since(repository, manifest, newest)
+    return Restored(manifest, lost, undone)
+
+
+def deleted_since(repository: Repository, then: Manifest, now: Manifest) -> int:
+    """How many messages a backup has that are deleted in a later one. Raises DamagedBackup."""
+    heads = {
+        key: CHAT_HEAD.decode(row).pts
+        for key, row in _rows_of_chats(repository, then)
+        if row is not None and split_key(key)[2] == CHAT_HEAD.number
+    }
+    undone = 0
+    for key, row in _rows_of_chats(repository, now):
+        _, chat_id, table, suffix = split_key(key)
+        if table == EVENTS.number and row is not None:
+            event = EVENTS.decode(row)
+            head = actor_prefix(addresses.CHAT, chat_id) + bytes([CHAT_HEAD.number])
+            pts = EVENTS.key.decode(suffix) + event.last_id
+            undone += event.deleted and pts > heads.get(head, pts)
+    return undone
+
+
+def _rows_of_chats(repository: Repository, manifest: Manifest) -> Iterator[Row]:
+    first, stop = bytes([addresses.CHAT]), bytes([addresses.CHAT + 1])
+    for _, part in manifest.partitions():
+        yield from repository.between(part.chunks, first, stop)
 
 
 def _shape(made: Description, copies: int | None) -> Description:

@@ -192,6 +192,17 @@ class Repository:
         found = (self.path / BACKUPS).glob("*.json")
         return sorted(int(path.stem) for path in found if path.stem.isdecimal())
 
+    def chunk_files(self) -> list[Path]:
+        """All there are, and those that were put aside."""
+        return [path for path in (self.path / CHUNKS).glob("*/*") if path.is_file()]
+
+    def forget(self, moments: list[int]) -> None:
+        """From here on these backups do not exist; their chunks do. Raises OSError."""
+        assert self._lock >= 0
+        for moment_ms in moments:
+            self._manifest_path(moment_ms).unlink(missing_ok=True)
+        sync_folder(self.path / BACKUPS)
+
     def manifest(self, moment_ms: int) -> Manifest:
         """A backup. Raises BackupError."""
         path = self._manifest_path(moment_ms)

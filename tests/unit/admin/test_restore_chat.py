@@ -361,6 +361,63 @@ def test_what_a_member_has_deleted_for_themselves_stays_so(server: Server) -> No
         assert verify_folder(server.data).clean
 
 
+def test_a_whole_restore_says_how_many_deletions_it_undoes(server: Server, tmp_path: Path) -> None:
+    moments = Repository.open(server.repo).moments()
+    _change(server)
+    assert admin("backup", "--data", server.data, "--to", server.repo).exit_code == 0
+    where = ("restore", "--from", server.repo, "--data")
+    result = admin(*where, tmp_path / "then", "--at", moments[0])
+    assert "back in it, as far as the newest backup knows: 1 message." in result.stdout
+    told = json.loads(admin(*where, tmp_path / "now", "--json").stdout)
+    assert told["deletions_undone"] == 0
+
+
+def test_what_was_deleted_is_gone_with_the_last_backup_that_has_it(
+    server: Server, tmp_path: Path
+) -> None:
+    def has(text: bytes) -> bool:
+        repository = Repository.open(server.repo)
+        names = [path.name for path in repository.chunk_files()]
+        return any(text in repository.read(name) for name in names)
+
+    town = server.open()
+    town.send(server.alice, server.private, "soon to be gone")
+    server.close(town)
+    assert admin("backup", "--data", server.data, "--to", server.repo).exit_code == 0
+    town = server.open()
+    town.call(server.alice, m.DeleteMessages(server.private, [11], True))
+    server.close(town)
+    assert admin("backup", "--data", server.data, "--to", server.repo).exit_code == 0
+    whole = Repository.open(server.repo).moments()
+    assert has(b"soon to be gone")
+    refused = admin("backups", "--from", server.repo, "--keep", 0)
+    assert refused.exit_code == 2
+    done = admin("backups", "--from", server.repo, "--keep", 1)
+    assert done.exit_code == 0
+    assert "dropped 2 backups and" in done.stderr
+    assert Repository.open(server.repo).moments() == whole[2:]
+    assert has(b"after 1")
+    assert not has(b"soon to be gone")
+    assert admin("check", "--from", server.repo).exit_code == 0
+    new = tmp_path / "new"
+    assert admin("restore", "--from", server.repo, "--data", new).exit_code == 0
+    assert verify_folder(new).clean
+    again = admin("backups", "--from", server.repo, "--keep", 1)
+    assert "dropped 0 backups and 0 chunks" in again.stderr
+
+
+def test_nothing_is_dropped_where_it_is_not_known_what_is_needed(server: Server) -> None:
+    assert admin("backup", "--data", server.data, "--to", server.repo).exit_code == 0
+    repository = Repository.open(server.repo)
+    newest = server.repo / "backups" / f"{repository.moments()[-1]:016d}.json"
+    newest.write_bytes(newest.read_bytes()[:-5])
+    files = repository.chunk_files()
+    result = admin("backups", "--from", server.repo, "--keep", 1)
+    assert result.exit_code == 2
+    assert "nothing can be dropped" in result.stderr
+    assert (len(repository.moments()), repository.chunk_files()) == (2, files)
+
+
 def test_a_server_that_runs_is_left_alone(server: Server) -> None:
     folder = DataFolder.open(server.data, partitions=8)
     with pytest.raises(DataFolderError, match="is in use by process"):
