@@ -153,7 +153,7 @@ class ChunkStore(ChunkReader):
         except BaseException as error:
             self._totals = before
             if isinstance(error, lmdb.Error):
-                raise translate(error, self._env) from error
+                raise translate(error, Path(self._env.path())) from error
             raise
         return results
 

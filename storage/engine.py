@@ -22,44 +22,27 @@ from pathlib import Path
 from typing import Any
 
 import lmdb
-import msgspec
 
 from storage.codec import seal, unseal
 from storage.keys import check_keys
+from storage.layout import (
+    APPLIED,
+    META,
+    REWRITTEN,
+    SALT,
+    database_name,
+    decode_writes,
+    encode_writes,
+)
 from storage.log import SEGMENT_BYTES, Log
 from storage.memtable import Memtable
 from storage.port import NO_ROOM, CorruptRow, StorageFailed, StorageFull, Writes
+from storage.rewrite import ROWS, settle
 
 MAP_BYTES = 1 << 40
 CHECKPOINT_BYTES = 24 * 1024 * 1024
 CHECKPOINT_S = 2.0
-META = b"meta"
-APPLIED = b"applied"
-SALT = b"salt"
-LOADING = b"loading"
-"""Set in a copy while it takes a snapshot (`storage.replica`)."""
 _MISSING = object()
-encode_writes = msgspec.msgpack.Encoder().encode
-decode_writes = msgspec.msgpack.Decoder(dict[int, dict[bytes, bytes | None]]).decode
-
-
-EPOCH_BYTES = 8
-
-
-def rows_of(payload: bytes) -> Writes:
-    """The rows in a record: one of a copy begins with its epoch (`storage.replica`), whose first
-    byte is 0, which no encoded mapping begins with."""
-    return decode_writes(payload[EPOCH_BYTES:] if payload[:1] == b"\x00" else payload)
-
-
-def database_name(partition: int) -> bytes:
-    """The named database of a partition."""
-    return b"p%x" % partition
-
-
-def partition_of_database(name: bytes) -> int | None:
-    """The partition whose named database this is; None for another one."""
-    return int(name[1:], 16) if name.startswith(b"p") else None
 
 
 class LmdbStore:
@@ -77,10 +60,13 @@ class LmdbStore:
     ) -> None:
         partitions = sorted(partitions)
         folder.mkdir(parents=True, exist_ok=True)
-        self._env = _open(folder, len(partitions), map_bytes)
-        self._meta = self._env.open_db(META)
-        self._databases = {p: self._env.open_db(database_name(p)) for p in partitions}
-        self._log = Log(folder / "log", self._salt(), segment_bytes)
+        settle(folder)
+        self.folder = folder
+        self._map_bytes = map_bytes
+        self._partitions = partitions
+        self._env = self.open_rows()
+        self._meta, self._databases = self.databases_in(self._env)
+        self.log = Log(folder / "log", self._salt(), segment_bytes)
         self._active = Memtable()
         self._frozen: Memtable | None = None
         self._since_s = 0.0
@@ -88,11 +74,16 @@ class LmdbStore:
         self.installed = int(self._reader.get(APPLIED, b"0", db=self._meta))
         """The number of the last record whose rows reads see: what a checkpoint may claim to hold.
         The log itself may be one ahead, while its writer waits to be heard."""
+        self.applied = self.installed
+        """The number of the last record whose rows are in LMDB."""
+        self._kept_after: int | None = None
+        self.loads = 0
+        """How often all rows were replaced."""
         self._recover()
 
     def _recover(self) -> None:
         """Take over what is in the log."""
-        for payload in self._log.replay(self.installed):
+        for payload in self.log.replay(self.installed):
             self._replay(payload)
 
     def _replay(self, payload: bytes) -> None:
@@ -107,6 +98,20 @@ class LmdbStore:
                 salt = secrets.token_bytes(16)
                 txn.put(SALT, salt, db=self._meta)
             return salt
+
+    def open_rows(self, name: str = ROWS) -> lmdb.Environment:
+        """The rows in a folder of this store."""
+        return lmdb.open(
+            str(self.folder / name),
+            map_size=self._map_bytes,
+            max_dbs=len(self._partitions) + 4,
+            max_spare_txns=4,
+        )
+
+    def databases_in(self, env: lmdb.Environment) -> tuple[Any, dict[int, Any]]:
+        """What is known of the rows, and the rows by partition."""
+        partitions = {p: env.open_db(database_name(p)) for p in self._partitions}
+        return env.open_db(META), partitions
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -167,7 +172,7 @@ class LmdbStore:
 
     def append(self, writes: Writes) -> None:
         check_keys(writes)
-        self._log.append(encode_writes(writes))
+        self.log.append(encode_writes(writes))
 
     def install(self, writes: Writes) -> None:
         if not self._active.rows:
@@ -196,12 +201,38 @@ class LmdbStore:
         self._reader.abort()
         self._reader = self._env.begin(buffers=False)
         self._frozen = None
-        self._log.cut(applied, self._keep_segments)
+        self.applied = applied
+        self._cut(applied, self._keep_segments)
+
+    def _cut(self, upto: int, keep: int) -> None:
+        """Cut the log, but not what is kept of it."""
+        self.log.cut(upto if self._kept_after is None else min(upto, self._kept_after), keep)
 
     def close(self) -> None:
         self._reader.abort()
-        self._log.close()
+        self.log.close()
         self._env.close()
+
+    # --- writing the rows anew, see `storage.rewrite` -------------------------------------------
+
+    @property
+    def rewritten_ms(self) -> int:
+        """When that was done last; 0: never."""
+        return int(self._reader.get(REWRITTEN, b"0", db=self._meta))
+
+    def keep_log(self, keep: bool = True) -> None:
+        """Keep what comes after the rows, and nothing of what is in them."""
+        if keep:
+            self.log.cut(self.applied)
+        self._kept_after = self.applied if keep else None
+
+    def use(self, env: lmdb.Environment) -> None:
+        """Go on with these rows, which are the same."""
+        self._reader.abort()
+        self._env.close()
+        self._env = env
+        self._meta, self._databases = self.databases_in(env)
+        self._reader = env.begin(buffers=False)
 
 
 class LmdbCheckpoint:
@@ -246,7 +277,7 @@ class LmdbCheckpoint:
                 if row is None:
                     self._txn.delete(key, db=database)
         except lmdb.Error as error:
-            raise translate(error, self._env) from error
+            raise translate(error, self._store.folder) from error
         if len(batch) < rows_max:
             self._partition = next(self._rows, None)
         return self._partition is not None
@@ -257,7 +288,7 @@ class LmdbCheckpoint:
             self._txn.put(APPLIED, b"%d" % self._applied, db=self._meta)
             self._txn.commit()
         except lmdb.Error as error:
-            raise translate(error, self._env) from error
+            raise translate(error, self._store.folder) from error
 
     def abort(self) -> None:
         if self._txn is not None:
@@ -267,19 +298,9 @@ class LmdbCheckpoint:
         self._store.finish_checkpoint(self._applied)
 
 
-def _open(folder: Path, partitions: int, map_bytes: int) -> lmdb.Environment:
-    return lmdb.open(
-        str(folder / "rows"),
-        map_size=map_bytes,
-        max_dbs=partitions + 4,
-        max_spare_txns=4,
-        meminit=False,
-    )
-
-
-def translate(error: lmdb.Error, env: lmdb.Environment) -> StorageFull | StorageFailed:
+def translate(error: lmdb.Error, folder: Path) -> StorageFull | StorageFailed:
     """LMDB tells a write that the file system cut short as an input/output error."""
-    disk = os.statvfs(env.path())
+    disk = os.statvfs(folder)
     full = (
         isinstance(error, (lmdb.MapFullError, lmdb.DiskError))
         or any(os.strerror(number) in str(error) for number in NO_ROOM)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +21,8 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 
 
 class Log:
-    """One thread appends; others may `cut` at the same time. `last` is the number of the last
-    record."""
+    """One thread appends; others may `cut` and `roll` at the same time. `last` is the number of the
+    last record."""
 
     def __init__(self, folder: Path, salt: bytes, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._folder = folder
@@ -32,6 +33,7 @@ class Log:
         self._size = 0
         self._rereader = Rereader(folder, salt)
         self.last = 0
+        self._writing = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         for draft in folder.glob("*.new"):
             draft.unlink()  # of a segment that a crash kept from being made
@@ -58,6 +60,10 @@ class Log:
     def append(self, *payloads: bytes) -> int:
         """Write records and sync them at once; returns the number of the last one. Raises
         StorageFull (nothing of them is kept) or StorageFailed."""
+        with self._writing:
+            return self._append(payloads)
+
+    def _append(self, payloads: tuple[bytes, ...]) -> int:
         first = self.last + 1
         records = b"".join(
             pack(number, payload, self._salt, joined=number > first)
@@ -117,6 +123,17 @@ class Log:
             sync_folder(self._folder)
         except OSError as error:
             raise StorageFailed(f"the log failed: {error}") from error
+
+    def roll(self) -> int:
+        """Begin another segment, if there is anything in this one; returns the number of the last
+        record before it. Any thread. Raises StorageFull, StorageFailed."""
+        with self._writing:
+            try:
+                if self._fd < 0 or self._offset:
+                    self._new_segment(self.last + 1, 0)
+            except OSError as error:
+                raise disk_error(error, "cannot write the log") from error
+            return self.last
 
     def cut(self, upto: int, keep: int = 0) -> None:
         """Delete segments that hold nothing after record `upto`, but never the last one, nor the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from storage.engine import rows_of
+from storage.layout import rows_of
 from storage.memtable import Memtable
 from storage.port import Checkpoint, StorageFull, Writes
 from storage.replica import epoch_of

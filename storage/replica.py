@@ -18,16 +18,9 @@ from typing import Protocol
 import lmdb
 
 from storage.codec import seal
-from storage.engine import (
-    APPLIED,
-    EPOCH_BYTES,
-    LOADING,
-    LmdbStore,
-    encode_writes,
-    rows_of,
-    translate,
-)
+from storage.engine import LmdbStore, translate
 from storage.keys import check_keys
+from storage.layout import APPLIED, EPOCH_BYTES, LOADING, encode_writes, rows_of
 from storage.log import SEGMENT_BYTES
 from storage.memtable import Memtable
 from storage.port import StorageFull, Store, Writes
@@ -167,13 +160,12 @@ class LmdbReplica(LmdbStore):
         self._held_segments = HELD_BYTES // segment_bytes
         self.loading = False
         super().__init__(folder, partitions, segment_bytes=segment_bytes)
-        self._applied = self.installed
         self._slots = Slots(folder / CONFIG)
 
     def _recover(self) -> None:
         self.loading = bool(self._reader.get(LOADING, b"", db=self._meta))
         if self.loading:  # what a crash left of the log belongs to nothing
-            self._log.restart(0)
+            self.log.restart(0)
         else:
             super()._recover()
 
@@ -183,7 +175,7 @@ class LmdbReplica(LmdbStore):
 
     @property
     def last(self) -> int:
-        return self._log.last
+        return self.log.last
 
     # --- the log ------------------------------------------------------------------------------
 
@@ -191,19 +183,20 @@ class LmdbReplica(LmdbStore):
         raise NotImplementedError("records of a copy carry an epoch: append_records")
 
     def append_records(self, records: Sequence[bytes]) -> None:
-        first = self._log.last + 1
+        first = self.log.last + 1
         try:
-            self._log.append(*records)
+            self.log.append(*records)
         except StorageFull:
             self._held.clear()
-            self._log.cut(self._applied, KEPT_SEGMENTS)
+            self._kept_after = None
+            self._cut(self.applied, KEPT_SEGMENTS)
             raise
         for number, record in enumerate(records, first):
             self._kept.add(number, record)
 
     def truncate(self, after: int) -> None:
         assert after >= self.installed, "what is shown is committed"
-        self._log.truncate(after)
+        self.log.truncate(after)
         self._kept.drop_after(after)
 
     def install(self, writes: Writes) -> None:
@@ -222,7 +215,7 @@ class LmdbReplica(LmdbStore):
         return found if found or after >= self.last else None
 
     def records(self, after: int, bytes_max: int) -> list[bytes] | None:
-        return self._kept.after(after, bytes_max) or self._log.read(after, bytes_max)
+        return self._kept.after(after, bytes_max) or self.log.read(after, bytes_max)
 
     def hold(self, copy: str, after: int | None) -> None:
         if after is None:
@@ -231,9 +224,13 @@ class LmdbReplica(LmdbStore):
             self._held[copy] = after
 
     def finish_checkpoint(self, applied: int) -> None:
-        self._applied = applied
-        super().finish_checkpoint(min([applied, *self._held.values()]))
-        self._log.cut(applied, self._held_segments)
+        super().finish_checkpoint(applied)
+        self._cut(applied, self._held_segments)
+
+    def _cut(self, upto: int, keep: int) -> None:
+        if keep < self._held_segments:
+            upto = min([upto, *self._held.values()])
+        super()._cut(upto, keep)
 
     # --- the configuration --------------------------------------------------------------------
 
@@ -254,14 +251,15 @@ class LmdbReplica(LmdbStore):
                     txn.drop(database, delete=False)
                 txn.put(APPLIED, b"0", db=self._meta)
         except lmdb.Error as error:
-            raise translate(error, self._env) from error
+            raise translate(error, self.folder) from error
         finally:
             self._reader = self._env.begin(buffers=False)
         self.loading = True
-        self._log.restart(0)
+        self.log.restart(0)
         self._kept = Kept()
         self._active, self._frozen = Memtable(), None
-        self.installed = self._applied = 0
+        self.installed = self.applied = 0
+        self.loads += 1
 
     def load(self, writes: Writes) -> None:
         try:
@@ -271,21 +269,21 @@ class LmdbReplica(LmdbStore):
                         assert row is not None
                         txn.put(key, seal(key, row), db=self._databases[partition])
         except lmdb.Error as error:
-            raise translate(error, self._env) from error
+            raise translate(error, self.folder) from error
 
     def end_load(self, number: int) -> None:
-        self._log.restart(number)
+        self.log.restart(number)
         self._reader.abort()
         try:
             with self._env.begin(write=True) as txn:
                 txn.put(APPLIED, b"%d" % number, db=self._meta)
                 txn.delete(LOADING, db=self._meta)
         except lmdb.Error as error:
-            raise translate(error, self._env) from error
+            raise translate(error, self.folder) from error
         finally:
             self._reader = self._env.begin(buffers=False)
         self.loading = False
-        self.installed = self._applied = number
+        self.installed = self.applied = number
 
 
 def remembered(folder: Path) -> bytes:

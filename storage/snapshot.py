@@ -14,8 +14,8 @@ from typing import Any
 import lmdb
 
 from storage.codec import unseal
-from storage.engine import APPLIED, LOADING, META, SALT, partition_of_database, rows_of
 from storage.keys import prefix_end, prefix_of
+from storage.layout import APPLIED, LOADING, META, SALT, partition_of_database, rows_of
 from storage.memtable import Memtable
 from storage.port import CorruptLog, StorageFailed
 from storage.records import LogReader

@@ -17,8 +17,9 @@ import msgspec
 from storage.backup.chunks import Row
 from storage.backup.manifest import BackupError
 from storage.codec import seal
-from storage.engine import MAP_BYTES, LmdbStore, database_name, translate
+from storage.engine import MAP_BYTES, LmdbStore, translate
 from storage.folder import Description
+from storage.layout import database_name
 from storage.log import sync_folder
 from storage.port import disk_error
 from storage.replica import CONFIG
@@ -64,7 +65,7 @@ class NewFolder:
                 _fill(env, database_name(number), rows)
             env.sync(True)
         except lmdb.Error as error:
-            raise translate(error, env) from error
+            raise translate(error, folder) from error
         finally:
             env.close()
         for inner in (folder / "rows", folder / "log", folder, folder.parent):

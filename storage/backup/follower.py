@@ -15,7 +15,7 @@ from pathlib import Path
 import lmdb
 
 from storage.codec import unseal
-from storage.engine import APPLIED, EPOCH_BYTES, rows_of
+from storage.layout import APPLIED, EPOCH_BYTES, rows_of
 from storage.memtable import Memtable
 from storage.port import CorruptLog, StorageFailed, Writes
 from storage.records import HEADER, JOINED, LogReader, Segment, record_at, segments_of

@@ -21,7 +21,8 @@ from typing import Any
 
 import msgspec
 
-from storage.engine import LmdbCheckpoint, LmdbStore, rows_of
+from storage.engine import LmdbCheckpoint, LmdbStore
+from storage.layout import rows_of
 from storage.port import Writes
 from storage.replica import KEPT_SEGMENTS, LmdbReplica, encode_record
 from tests.bench.engine_bench import Bench

@@ -17,8 +17,8 @@ import heliograph
 from actors import addresses
 from actors.chat.state import MESSAGES
 from runtime.placement import Replicated
-from storage.engine import database_name
 from storage.keys import actor_prefix
+from storage.layout import database_name
 from tests.integration.running import (
     LOAD_S_MAX,
     RunningServer,

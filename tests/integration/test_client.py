@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import msgspec
 import pytest
 
 import heliograph
@@ -198,6 +200,46 @@ def test_group(server: RunningServer) -> None:
         await bob[0].client.leave(group.id)
         with pytest.raises(heliograph.ApiError, match="chat_not_found"):
             await bob[1].client.send(group.id, "am I still here?")
+
+    run(server, test)
+
+
+def test_messages_change_everywhere(server: RunningServer, tmp_path: Path) -> None:
+    """Over live connections, by a poll over HTTP, and by a link of a file."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("what is to be gone")
+
+    async def test(people: Four) -> None:
+        alice, bob = people.alice, people.bob
+        chat = await alice[0].client.open_private(bob[0].client.user_id)
+        saved = await bob[0].client.open_private(bob[0].client.user_id)
+        sent = await alice[0].client.send(chat.id, "helo")
+        file = await alice[0].client.send_file(chat.id, notes)
+        await bob[0].until(lambda: len(bob[0].message_ids(chat.id)) == 2)
+        before = (await bob[0].client.mailbox_state()).pts
+
+        now = await alice[1].client.edit(chat.id, sent.id, "hello")
+        (forward,) = await bob[1].client.forward(chat.id, [file.id], saved.id)
+        link = await bob[1].client.file_link(chat.id, file.id)
+        kept = await bob[1].client.file_link(saved.id, forward.id)
+        await alice[0].client.delete(chat.id, [file.id], for_all=True)
+        edited = heliograph.MessageEdited(msgspec.structs.replace(now, random_id=0))
+        deleted = heliograph.MessagesDeleted(chat.id, [file.id], 1)
+        for device in bob:
+            await device.until(lambda device=device: deleted in device.items)  # type: ignore[misc]
+            assert edited in device.items
+        for device in alice:
+            await device.until(
+                lambda device=device: heliograph.MessageEdited(now) in device.items  # type: ignore[misc]
+            )
+        polled = await bob[0].client.poll(before, 0)
+        assert [numbered.update for numbered in polled.updates][-1] == deleted
+        one, two = (await bob[0].client.history_page(chat.id)).messages
+        assert (one, two.deleted, two.media) == (edited.message, True, None)
+        async with httpx2.AsyncClient(base_url=server.url) as http:
+            gone = await http.get(link.path)
+            assert (gone.status_code, gone.json()["code"]) == (404, "media_not_found")
+            assert (await http.get(kept.path)).text == notes.read_text()
 
     run(server, test)
 

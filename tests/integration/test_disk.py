@@ -20,9 +20,9 @@ from actors import addresses
 from api.limits import TEXT_CHARS_MAX
 from heliograph.admin.stored import placement_of
 from runtime.placement import Placement
-from storage.engine import database_name
 from storage.folder import DataFolder
 from storage.keys import actor_prefix
+from storage.layout import database_name
 from tests.integration.raw_socket import ANSWER_S_MAX, PASSWORD, Login, register
 from tests.integration.running import (
     RunningServer,

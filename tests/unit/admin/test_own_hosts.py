@@ -18,9 +18,9 @@ from heliograph.admin.stored import verify_folder
 from runtime.placement import MOVED_BASE, own_host, place_of
 from runtime.refs import KINDS
 from runtime.replication.protocol import Mark, Seat, Unavailable
-from storage.engine import database_name
 from storage.folder import Description
 from storage.keys import actor_prefix, u64
+from storage.layout import database_name
 from storage.node_folder import Content
 from storage.snapshot import Snapshot
 from tests.unit.admin.test_commands import admin

@@ -39,9 +39,10 @@ from runtime.placement import own_partition
 from runtime.refs import KINDS, ActorRef, Caller
 from storage.backup.manifest import BackupError
 from storage.backup.repository import Repository
-from storage.engine import LmdbStore, database_name
+from storage.engine import LmdbStore
 from storage.folder import DataFolder
 from storage.keys import actor_prefix, prefix_end, u64
+from storage.layout import database_name
 from storage.port import DataFolderError
 from storage.snapshot import Snapshot
 from tests.unit.actors.town import Town

@@ -13,8 +13,9 @@ from actors.verify.report import Report
 from heliograph.admin import stored
 from heliograph.admin.stored import accounts, placement_of, verify_folder
 from runtime.placement import Placement
-from storage.engine import LmdbStore, database_name
+from storage.engine import LmdbStore
 from storage.folder import DataFolder
+from storage.layout import database_name
 from storage.port import DataFolderError, StorageFailed
 
 

@@ -13,7 +13,8 @@ import lmdb
 import pytest
 
 from storage.codec import seal, unseal
-from storage.engine import LmdbStore, database_name
+from storage.engine import LmdbStore
+from storage.layout import database_name
 from storage.port import CorruptRow, StorageFull
 from tests.unit.storage.stores import LmdbDisk, checkpoint, commit, everything
 

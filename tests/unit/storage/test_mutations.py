@@ -72,7 +72,7 @@ REPLICA = [
         "keep nothing", LmdbReplica, "append_records", "self._kept.add(number, record)", "pass"
     ),
     Mutation("keep what is gone", LmdbReplica, "truncate", "self._kept.drop_after(after)", "pass"),
-    Mutation("take nothing back", LmdbReplica, "truncate", "self._log.truncate(after)", "pass"),
+    Mutation("take nothing back", LmdbReplica, "truncate", "self.log.truncate(after)", "pass"),
     Mutation("take back what is shown", LmdbReplica, "truncate", ">= self.installed", ">= 0"),
     Mutation("hold nothing", LmdbReplica, "hold", "self._held[copy] = after", "pass"),
     Mutation("hold for ever", LmdbReplica, "hold", "self._held.pop(copy, None)", "pass"),

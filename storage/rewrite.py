@@ -1,0 +1,238 @@
+"""The rows of a store, written anew: what was deleted or replaced is on the disk no more.
+
+LMDB leaves what a row held in pages that it has freed, and in the unused parts of those that it
+uses. So another environment is filled with the rows that there are, and takes the place of the old
+one, while the store works on:
+
+1. the log begins another segment, and a checkpoint moves everything before it to the rows: the
+   segments with the old records are deleted;
+2. another process (`python -m storage.rewrite FOLDER NAME`) copies the rows as of a moment to a
+   folder beside them, with its own interpreter and its own memory;
+3. what checkpoints have moved since is taken from the log, which keeps it for so long; then no
+   checkpoint may run, the two folders change names in one step, and the store uses the new one.
+
+A crash before that step leaves the old rows, after it the new ones; what is left over is removed
+at the next start. What was deleted before `begin` is gone then; what is deleted meanwhile may need
+another time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lmdb
+
+from storage.codec import seal
+from storage.layout import APPLIED, REWRITTEN, rows_of
+from storage.log import sync_folder
+from storage.port import StorageFailed, disk_error
+from storage.records import segments_of
+
+if TYPE_CHECKING:
+    from storage.engine import LmdbStore
+
+ROWS, NEW = "rows", "rows.new-"
+"""Of the new rows the beginning of their name, which is another one each time: a process remembers
+of an environment under which name it was opened."""
+REQUEST = "erase.asked"
+"""A file beside the rows: somebody waits for them to be written anew. It is removed then."""
+BATCH_ROWS = 10_000
+CATCH_UP_BYTES = 8 * 1024 * 1024
+_DATABASES_MAX = 65_536
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+"""Of the other process: it finds the same modules."""
+_EXCHANGE, _HERE = 2, -100
+"""Of renameat2(2)."""
+
+
+class RewriteBroken(Exception):
+    """It could not be gone on with; the store is as it was, and it may be tried again."""
+
+
+def settle(folder: Path) -> None:
+    """Remove what a rewriting that was broken off has left. Before the store is opened."""
+    for left in folder.glob(NEW + "*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def asked(folder: Path) -> int:
+    """When it was asked for, by the file's own time; 0: it was not."""
+    try:
+        return (folder / REQUEST).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+class Rewriting:
+    """See the module; `store` is one whose partitions are all in its folder. Not used again."""
+
+    def __init__(self, store: LmdbStore) -> None:
+        self._store = store
+        self._folder = store.folder
+        self._target = store.folder / f"{NEW}{time.monotonic_ns():x}"
+        self._asked = asked(store.folder)
+        self._loads = store.loads
+        self._rolled = 0
+        self._env: lmdb.Environment | None = None
+
+    def roll(self) -> int:
+        """From here on records go to another segment; returns the number of the last one before it.
+        Any thread. Raises StorageFull, StorageFailed."""
+        self._rolled = self._store.log.roll()
+        return self._rolled
+
+    def begin(self) -> None:
+        """When the rows hold everything before that segment: keep the records that come, and forget
+        those before. Loop thread. Raises RewriteBroken where they are needed yet."""
+        settle(self._folder)
+        self._store.keep_log()
+        segments = segments_of(self._folder / "log")
+        if segments and segments[0].first <= self._rolled:
+            raise RewriteBroken("the log is not cut yet, because another copy needs it, say")
+
+    def command(self) -> list[str]:
+        """What copies the rows, in a process of its own."""
+        return [sys.executable, "-m", __name__, str(self._folder), self._target.name]
+
+    def catch_up(self, now_ms: int) -> None:
+        """While no checkpoint runs: bring the copy to where the rows are, and give it their name.
+        Any thread. Raises RewriteBroken, StorageFailed, OSError."""
+        store = self._store
+        if store.loads != self._loads:
+            raise RewriteBroken("the rows were replaced meanwhile")
+        self._env = env = store.open_rows(self._target.name)
+        meta, databases = store.databases_in(env)
+        try:
+            number = int(env.begin().get(APPLIED, b"-1", db=meta))
+            while number < store.applied:
+                number = self._apply(env, meta, databases, number)
+            with env.begin(write=True) as txn:
+                txn.put(REWRITTEN, b"%d" % now_ms, db=meta)
+            env.sync(True)
+        except lmdb.Error as error:
+            raise RewriteBroken(f"the copy of the rows cannot be written: {error}") from error
+        exchange(self._target, self._folder / ROWS)
+        sync_folder(self._folder)
+
+    def _apply(
+        self, env: lmdb.Environment, meta: Any, databases: dict[int, Any], number: int
+    ) -> int:
+        """Some records after `number`; returns the number of the last."""
+        store = self._store
+        payloads = store.log.read(number, CATCH_UP_BYTES)
+        if not payloads or number < 0:
+            raise RewriteBroken(f"the records after {number} are not there any more")
+        with env.begin(write=True) as txn:
+            for payload in payloads[: store.applied - number]:
+                for partition, rows in rows_of(payload).items():
+                    for key, row in rows.items():
+                        if row is None:
+                            txn.delete(key, db=databases[partition])
+                        else:
+                            txn.put(key, seal(key, row), db=databases[partition])
+                number += 1
+            txn.put(APPLIED, b"%d" % number, db=meta)
+        return number
+
+    def swap(self) -> None:
+        """Use the new rows. Loop thread, and still no checkpoint."""
+        assert self._env is not None
+        self._store.use(self._env)
+        self._env = None
+
+    def end(self) -> None:
+        """In any case, last: delete what is left over, and let the log be cut again. It was asked
+        for no more, unless it was again. Any thread."""
+        self._store.keep_log(False)
+        done = self._env is None
+        if self._env is not None:
+            self._env.close()
+        shutil.rmtree(self._target, ignore_errors=True)
+        if done and self._asked and asked(self._folder) == self._asked:
+            (self._folder / REQUEST).unlink(missing_ok=True)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two files or folders of one file system change names, in one step. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = (_HERE, os.fsencode(one), _HERE, os.fsencode(other))
+    if libc.renameat2(*names, ctypes.c_uint(_EXCHANGE)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one))
+
+
+def copy(folder: Path, name: str) -> None:
+    """Copy all rows of a store of another process, which may be working, as of this moment. Raises
+    lmdb.Error."""
+    old = lmdb.open(str(folder / ROWS), readonly=True, create=False, max_dbs=_DATABASES_MAX)
+    new = lmdb.open(
+        str(folder / name),
+        map_size=old.info()["map_size"],
+        max_dbs=_DATABASES_MAX,
+        sync=False,
+        metasync=False,
+    )
+    with old.begin() as reading:
+        names = list(reading.cursor().iternext(values=False))
+    databases = [(old.open_db(name, create=False), new.open_db(name)) for name in names]
+    with old.begin() as reading:  # one moment for all
+        for source, target in databases:
+            _copy_database(reading, source, new, target)
+    new.sync(True)
+    new.close()
+    old.close()
+
+
+def _copy_database(
+    reading: lmdb.Transaction, source: Any, new: lmdb.Environment, target: Any
+) -> None:
+    with reading.cursor(source) as cursor:
+        more = cursor.first()
+        while more:
+            with new.begin(write=True, db=target) as txn:
+                for _ in range(BATCH_ROWS):
+                    txn.put(cursor.key(), cursor.value(), append=True)
+                    more = cursor.next()
+                    if not more:
+                        break
+
+
+def rewrite(store: LmdbStore, now_ms: int) -> None:
+    """All of it, of a store that nobody else uses. Raises StorageFailed, StorageFull."""
+    rewriting = Rewriting(store)
+    rewriting.roll()
+    _checkpoint(store)
+    rewriting.begin()
+    try:
+        subprocess.run(rewriting.command(), check=True, env=ENVIRONMENT)
+        rewriting.catch_up(now_ms)
+        rewriting.swap()
+    except (RewriteBroken, subprocess.CalledProcessError) as error:
+        raise StorageFailed(
+            f"the rows of {store.folder} cannot be written anew: {error}"
+        ) from error
+    except OSError as error:
+        raise disk_error(error, f"cannot write the rows of {store.folder} anew") from error
+    finally:
+        rewriting.end()
+
+
+def _checkpoint(store: LmdbStore) -> None:
+    checkpoint = store.begin_checkpoint()
+    checkpoint.open()
+    while checkpoint.step(BATCH_ROWS):
+        pass
+    checkpoint.commit()
+    checkpoint.finish()
+
+
+if __name__ == "__main__":
+    os.nice(19)
+    copy(Path(sys.argv[1]), sys.argv[2])
