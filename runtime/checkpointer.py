@@ -1,4 +1,5 @@
-"""Moves what is durable in a store's log to its rows, from time to time."""
+"""Moves what is durable in a store's log to its rows, from time to time; and from time to time has
+these written anew."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import asyncio
 import logging
 from concurrent.futures import Executor
 
+from runtime.eraser import Eraser
+from storage.engine import LmdbStore
 from storage.port import Checkpoint, StorageFull, Store
 
 log = logging.getLogger(__name__)
@@ -22,15 +25,26 @@ class Checkpointer:
         self.busy = asyncio.Lock()
         """Held during a checkpoint; by others, to keep it from beginning."""
         self._finished = False
+        self._eraser = None
+        if isinstance(store, LmdbStore):
+            self._eraser = Eraser(store, self.run, self.busy)
 
     async def run_if_due(self, now_s: float) -> None:
         if not self._finished and self._store.due(now_s):
-            async with self.busy:
-                await self._run()
+            await self.run()
+        if not self._finished and self._eraser is not None:
+            self._eraser.look(now_s)
+
+    async def run(self) -> None:
+        """Move all that is shown."""
+        async with self.busy:
+            await self._run()
 
     async def finish(self) -> None:
         """Move all there is, for the last time; one that is at work is finished first."""
         self._finished = True
+        if self._eraser is not None:
+            await self._eraser.stop()
         async with self.busy:
             await self._run()
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import lmdb
 
+from api.clock import now_ms
 from storage.codec import seal, unseal
 from storage.keys import check_keys
 from storage.layout import (
@@ -91,12 +92,14 @@ class LmdbStore:
         self.install(decode_writes(payload))
 
     def _salt(self) -> bytes:
-        """See `storage.records`; made with the store."""
+        """See `storage.records`; made with the store. That the rows are new is noted, too."""
         with self._env.begin(write=True) as txn:
             salt: bytes | None = txn.get(SALT, db=self._meta)
             if salt is None:
                 salt = secrets.token_bytes(16)
                 txn.put(SALT, salt, db=self._meta)
+            if txn.get(REWRITTEN, db=self._meta) is None:
+                txn.put(REWRITTEN, b"%d" % now_ms(), db=self._meta)
             return salt
 
     def open_rows(self, name: str = ROWS) -> lmdb.Environment:
@@ -226,12 +229,11 @@ class LmdbStore:
             self.log.cut(self.applied)
         self._kept_after = self.applied if keep else None
 
-    def use(self, env: lmdb.Environment) -> None:
+    def use(self, env: lmdb.Environment, meta: Any, databases: dict[int, Any]) -> None:
         """Go on with these rows, which are the same."""
         self._reader.abort()
         self._env.close()
-        self._env = env
-        self._meta, self._databases = self.databases_in(env)
+        self._env, self._meta, self._databases = env, meta, databases
         self._reader = env.begin(buffers=False)
 
 

@@ -80,7 +80,9 @@ class Rewriting:
         self._asked = asked(store.folder)
         self._loads = store.loads
         self._rolled = 0
+        self._done = False
         self._env: lmdb.Environment | None = None
+        self._databases: tuple[Any, dict[int, Any]] | None = None
 
     def roll(self) -> int:
         """From here on records go to another segment; returns the number of the last one before it.
@@ -108,9 +110,10 @@ class Rewriting:
         if store.loads != self._loads:
             raise RewriteBroken("the rows were replaced meanwhile")
         self._env = env = store.open_rows(self._target.name)
-        meta, databases = store.databases_in(env)
+        meta, databases = self._databases = store.databases_in(env)
         try:
-            number = int(env.begin().get(APPLIED, b"-1", db=meta))
+            with env.begin() as txn:
+                number = int(txn.get(APPLIED, b"-1", db=meta))
             while number < store.applied:
                 number = self._apply(env, meta, databases, number)
             with env.begin(write=True) as txn:
@@ -144,18 +147,18 @@ class Rewriting:
     def swap(self) -> None:
         """Use the new rows. Loop thread, and still no checkpoint."""
         assert self._env is not None
-        self._store.use(self._env)
-        self._env = None
+        assert self._databases is not None
+        self._store.use(self._env, *self._databases)
+        self._env, self._done = None, True
 
     def end(self) -> None:
         """In any case, last: delete what is left over, and let the log be cut again. It was asked
         for no more, unless it was again. Any thread."""
         self._store.keep_log(False)
-        done = self._env is None
         if self._env is not None:
             self._env.close()
         shutil.rmtree(self._target, ignore_errors=True)
-        if done and self._asked and asked(self._folder) == self._asked:
+        if self._done and self._asked and asked(self._folder) == self._asked:
             (self._folder / REQUEST).unlink(missing_ok=True)
 
 

@@ -39,6 +39,22 @@ def verify(data: Data = DATA, as_json: Json = False) -> None:
 
 
 @app.command()
+def erase(
+    data: Data = DATA,
+    wait: Annotated[float, typer.Option(min=0, help="For how many seconds to wait for it.")] = 3600,
+) -> None:
+    """Take what was deleted or replaced off the disks of this machine now, and not in some days.
+
+    Beside a running server or without one; on a cluster, on every node. Backups are apart:
+    heliograph admin backups --keep."""
+    from heliograph.admin.erase import erase as erase_all
+    from heliograph.terminal.text import plural
+
+    done = erase_all(data, wait)
+    print(f"The rows of {plural(done, 'store')} are written anew; what was deleted is gone.")
+
+
+@app.command()
 def users(data: Data = DATA, as_json: Json = False) -> None:
     """List all users."""
     from heliograph.admin.stored import accounts

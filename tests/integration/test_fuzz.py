@@ -482,7 +482,8 @@ def requests_of(known: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[R
         cuts = st.lists(st.floats(0, 1), max_size=3)
         return st.builds(Request, st.just(method.name), params, cuts, between)
 
-    return st.sampled_from(WS_METHODS).flatmap(one)
+    names = [method.name for method in WS_METHODS]  # whose repr is short
+    return st.sampled_from(names).flatmap(lambda name: one(m.METHODS[name]))
 
 
 @st.composite
@@ -511,7 +512,11 @@ def known(server: RunningServer, someone: Login) -> dict[str, st.SearchStrategy[
         "after_id": small,
         "before_id": small,
         "bio": st.text(max_size=limits.BIO_CHARS_MAX),
-        "chat_id": st.sampled_from([private, group]),
+        **dict.fromkeys(
+            ("chat_id", "from_chat_id", "to_chat_id"), st.sampled_from([private, group])
+        ),
+        "for_all": st.booleans(),
+        "id": small,
         "ids": st.lists(small, min_size=1, max_size=limits.MESSAGES_PER_REQUEST_MAX),
         "limit": small,
         "max_id": small,
@@ -521,6 +526,7 @@ def known(server: RunningServer, someone: Login) -> dict[str, st.SearchStrategy[
         "offset": small,
         "pts": small,
         "random_id": st.integers(1, limits.JSON_INT_MAX),
+        "random_ids": st.lists(st.integers(1, limits.JSON_INT_MAX), min_size=1, max_size=5),
         "reply_to": small,
         "session_id": small,
         "size": st.integers(1, limits.FILE_BYTES_MAX),
