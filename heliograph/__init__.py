@@ -10,6 +10,7 @@ most of their time to start would be its.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from api.types import *  # noqa: F403
     from heliograph._public import *  # noqa: F403
 else:
 
@@ -18,7 +19,7 @@ else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from heliograph import _public
 
-        return getattr(_public, name)
+        return _public.EVERYTHING if name == "__all__" else getattr(_public, name)
 
     def __dir__() -> list[str]:
         return __getattr__("__all__")

@@ -345,9 +345,9 @@ class Methods:
 
     # --- updates by hand ----------------------------------------------------------------------
 
-    async def mailbox_state(self) -> t.State:
+    async def mailbox_state(self) -> t.MailboxState:
         """The number of the last update in your mailbox."""
-        state: t.State = await self.call(m.GetState())
+        state: t.MailboxState = await self.call(m.GetState())
         return state
 
     async def difference(self, pts: int, limit: int = limits.DIFFERENCE_PAGE_MAX) -> t.Difference:

@@ -1,42 +1,9 @@
-"""What `heliograph` offers."""
+"""What `heliograph` offers, beside the types of the contract, which are offered all."""
 
+from api import types as _types
 from api.errors import ApiError
 from api.methods import Params
-from api.types import (
-    Action,
-    Authorization,
-    Chat,
-    Config,
-    Contact,
-    ContactChanged,
-    Delivered,
-    Dialog,
-    Dialogs,
-    Difference,
-    Finished,
-    Forward,
-    History,
-    Link,
-    Media,
-    MediaKind,
-    Member,
-    Message,
-    MessageEdited,
-    MessageNew,
-    MessagesDeleted,
-    Presence,
-    ProfileChanged,
-    ReadInbox,
-    ReadMark,
-    ReadOutbox,
-    Sent,
-    Session,
-    Status,
-    Thumb,
-    Typing,
-    Upload,
-    User,
-)
+from api.types import MediaKind
 from heliograph._client import Client
 from heliograph._config import Backoff, Bounds, ConnectionState, Progress, Timeouts
 from heliograph._errors import (
@@ -57,63 +24,39 @@ from heliograph._state import FileState, MemoryState, Saved, State
 from heliograph._wire import Resync, UnknownUpdate
 
 __all__ = [
-    "Action",
     "ApiError",
-    "Authorization",
     "Backoff",
     "Bounds",
-    "Chat",
     "Client",
     "ClientClosed",
-    "Config",
     "ConnectionLost",
     "ConnectionState",
-    "Contact",
-    "ContactChanged",
     "DeadlineExceeded",
-    "Delivered",
     "Delivery",
-    "Dialog",
-    "Dialogs",
-    "Difference",
     "Displaced",
     "FileDamaged",
     "FileState",
-    "Finished",
-    "Forward",
     "HeliographError",
-    "History",
-    "Link",
-    "Media",
     "MediaKind",
-    "Member",
     "MemoryState",
-    "Message",
-    "MessageEdited",
-    "MessageNew",
-    "MessagesDeleted",
     "Params",
-    "Presence",
-    "ProfileChanged",
     "Progress",
     "ProtocolError",
-    "ReadInbox",
-    "ReadMark",
-    "ReadOutbox",
     "Resync",
     "Saved",
-    "Sent",
-    "Session",
     "SessionEnded",
     "State",
     "StateError",
-    "Status",
-    "Thumb",
     "Timeouts",
-    "Typing",
     "UnknownUpdate",
-    "Upload",
-    "User",
     "kind_of",
     "new_random_id",
 ]
+
+_TYPES = {
+    name: value
+    for name, value in vars(_types).items()
+    if isinstance(value, type) and issubclass(value, _types.Record)
+}
+globals().update(_TYPES)
+EVERYTHING = sorted([*__all__, *_TYPES])

@@ -31,7 +31,8 @@ from actors.chat.state import (
     shown,
 )
 from actors.file.messages import FileReleased
-from actors.user.messages import TellDeleted, TellEdited
+from actors.updates import EditedEntry
+from actors.user.messages import Tell, TellDeleted
 from api import limits
 from api import types as t
 from api.errors import ApiError
@@ -63,11 +64,11 @@ def edit(
     row = state.change(turn, number, replace(row, text=message.text), change)
     assert row.change is not None
     update = to_json(t.MessageEdited(shown(state.id, number, row)))
+    entry = EditedEntry(state.id, number, row.change.revision)
     for reader in readers:
         if reader.sees(number):
             own = row.random_id if reader.user_id == row.from_id else 0
-            told = TellEdited(state.id, number, row.change.revision, update, own)
-            turn.send(addresses.user(reader.user_id), told)
+            turn.send(addresses.user(reader.user_id), Tell(entry, update, own))
     return shown(state.id, number, row, user_id)
 
 

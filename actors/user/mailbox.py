@@ -12,7 +12,6 @@ from actors.chat.messages import Joined, MarkDelivered
 from actors.updates import (
     DeletedEntry,
     DeliveredEntry,
-    EditedEntry,
     Entry,
     MessageEntry,
     ReadInboxEntry,
@@ -25,8 +24,8 @@ from actors.user.messages import (
     NewMessage,
     Received,
     SentBefore,
+    Tell,
     TellDeleted,
-    TellEdited,
 )
 from actors.user.state import BLOCKED, MAILBOX, UserActor, user
 from api import types as t
@@ -69,13 +68,12 @@ def new_message(state: UserActor, message: NewMessage, turn: Turn) -> t.Sent | N
     return t.Sent(message.chat_id, message.message_id, message.date_ms, pts)
 
 
-@user.on(TellEdited)
-def edited(state: UserActor, message: TellEdited, turn: Turn) -> None:
-    entry = EditedEntry(message.chat_id, message.message_id, message.revision)
+@user.on(Tell)
+def tell(state: UserActor, message: Tell, turn: Turn) -> None:
     update = message.update
     if message.random_id:
         update = own_update(update, message.random_id)
-    state.record(turn, entry, update)
+    state.record(turn, message.entry, update)
 
 
 @user.on(TellDeleted)

@@ -139,13 +139,12 @@ class NewMessage(Internal, frozen=True, tag="NewMessage"):
     random_id: int = 0
 
 
-class TellEdited(Internal, frozen=True, tag="TellEdited"):
-    """From a chat to somebody who may read a message of it that has changed. `update` is the JSON
-    of `MessageEdited`, made once for all of them; `random_id` is not 0 to whoever sent it."""
+class Tell(Internal, frozen=True, tag="Tell"):
+    """From a chat to somebody in it: an entry for the mailbox that changes nothing else of theirs.
+    `update` is the JSON of what it is told as, made once for all of them; with a `random_id`, that
+    belongs to the message in it, which is the receiver's."""
 
-    chat_id: str
-    message_id: int
-    revision: int
+    entry: Entry
     update: bytes
     random_id: int = 0
 

@@ -124,8 +124,8 @@ def dialogs(view: View, message: GetDialogs) -> t.Dialogs:
 
 
 @user.reads(GetState)
-def state(view: View, message: GetState) -> t.State:
-    return t.State(_access(view).pts, view.date_ms)
+def state(view: View, message: GetState) -> t.MailboxState:
+    return t.MailboxState(_access(view).pts, view.date_ms)
 
 
 @user.reads(GetDifference)

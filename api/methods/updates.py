@@ -12,7 +12,7 @@ from api.methods.fields import Pts
 from api.methods.registry import Params, method
 
 
-@method("updates.state", to="user", result=t.State, read=True)
+@method("updates.state", to="user", result=t.MailboxState, read=True)
 class GetState(Params, frozen=True):
     """The number of the last update in your mailbox."""
 

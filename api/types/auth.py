@@ -25,8 +25,12 @@ class Authorization(Record, frozen=True):
 
 
 class Sessions(Record, frozen=True):
+    """All logins of an account, the one used last first."""
+
     sessions: list[Session]
 
 
 class Ended(Record, frozen=True):
+    """How many logins were ended."""
+
     ended: int

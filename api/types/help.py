@@ -22,4 +22,6 @@ class Config(Record, frozen=True):
 
 
 class LimitTable(Record, frozen=True):
+    """Every limit by its name, which ends with its unit."""
+
     limits: dict[str, int]

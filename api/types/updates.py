@@ -110,7 +110,9 @@ class Numbered(Record, frozen=True):
     update: Update
 
 
-class State(Record, frozen=True):
+class MailboxState(Record, frozen=True):
+    """Where a mailbox is: the number of its last update; and what time it is for the server."""
+
     pts: int
     date_ms: int
 

@@ -46,4 +46,6 @@ class Contacts(Record, frozen=True):
 
 
 class UserIds(Record, frozen=True):
+    """Users by their ids."""
+
     user_ids: list[int]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import heliograph as h
 from api import limits
-from heliograph.terminal.commands import COMMANDS, Command, CommandError, usage
+from heliograph.terminal.commands import ANY, COMMANDS, Command, CommandError, Spec, usage
 from heliograph.terminal.media import media_words
 from heliograph.terminal.messenger import Messenger
 from heliograph.terminal.model import ChatState
@@ -76,12 +76,19 @@ Action = Callable[[Messenger, Command], Awaitable[Answer]]
 ACTIONS: dict[str, Action] = {}
 
 
-def action(run: Action) -> Action:
-    """Declare what carries the command of the function's name out."""
-    name = getattr(run, "__name__", "").strip("_")
-    assert name in COMMANDS, name
-    ACTIONS[name] = run
-    return run
+def action(
+    usage: str, about: str, arguments_min: int = 0, arguments_max: int = 0
+) -> Callable[[Action], Action]:
+    """Declare the command of the function's name, see `Spec`, and what carries it out."""
+
+    def declare(run: Action) -> Action:
+        name = getattr(run, "__name__", "").strip("_")
+        assert name not in COMMANDS, name
+        COMMANDS[name] = Spec(usage, about, arguments_min, arguments_max)
+        ACTIONS[name] = run
+        return run
+
+    return declare
 
 
 def _chat(messenger: Messenger) -> ChatState:
@@ -117,7 +124,7 @@ def _titled(messenger: Messenger, title: str) -> ChatState:
 # --- chats ------------------------------------------------------------------------------------
 
 
-@action
+@action("@user", "open the chat with a user, or a group by its title", 1, ANY)
 async def open_(messenger: Messenger, command: Command) -> Answer:
     wanted = command.text
     if not wanted.startswith("@"):
@@ -135,13 +142,13 @@ async def open_(messenger: Messenger, command: Command) -> Answer:
     return None
 
 
-@action
+@action("", "open your saved messages")
 async def saved(messenger: Messenger, command: Command) -> Answer:
     await messenger.open_user(messenger.client.user_id)
     return None
 
 
-@action
+@action("Title @a @b", "make a group", 1, ANY)
 async def group(messenger: Messenger, command: Command) -> Answer:
     ids = [(await messenger.client.user(user)).id for user in command.users]
     chat = await messenger.client.create_group(command.title, ids)
@@ -149,7 +156,7 @@ async def group(messenger: Messenger, command: Command) -> Answer:
     return None
 
 
-@action
+@action("@user ...", "add users to this group", 1, ANY)
 async def add(messenger: Messenger, command: Command) -> Answer:
     chat = _group(messenger)
     for user in command.arguments:
@@ -157,25 +164,25 @@ async def add(messenger: Messenger, command: Command) -> Answer:
     return None
 
 
-@action
+@action("@user", "remove a member from this group", 1, 1)
 async def remove(messenger: Messenger, command: Command) -> Answer:
     await messenger.client.remove_member(_group(messenger).id, command.text)
     return None
 
 
-@action
+@action("", "leave this group")
 async def leave(messenger: Messenger, command: Command) -> Answer:
     await messenger.client.leave(_group(messenger).id)
     return None
 
 
-@action
+@action("Title", "give this group another title", 1, ANY)
 async def rename(messenger: Messenger, command: Command) -> Answer:
     await messenger.client.rename(_group(messenger).id, command.text)
     return None
 
 
-@action
+@action("", "who is in this group, and how far they have read")
 async def members(messenger: Messenger, command: Command) -> Answer:
     chat = await messenger.client.chat(_group(messenger).id)
     messenger.model.know_chat(chat)
@@ -206,7 +213,7 @@ def _who(messenger: Messenger, user: h.User | None, user_id: int) -> str:
     return words
 
 
-@action
+@action("[@user]", "about this chat, or about a user, with their picture", 0, 1)
 async def info(messenger: Messenger, command: Command) -> Answer:
     client = messenger.client
     chat = None if command.arguments else _chat(messenger)
@@ -237,7 +244,7 @@ def _preview(photo: h.Media | None) -> str:
     return "" if photo is None else photo.preview
 
 
-@action
+@action("[group] PATH|remove", "your profile picture, or that of this group", 1, ANY)
 async def photo(messenger: Messenger, command: Command) -> Answer:
     for_group, path = picture(command.rest)
     chat_id = _group(messenger).id if for_group else ""
@@ -255,7 +262,7 @@ async def photo(messenger: Messenger, command: Command) -> Answer:
     return "everybody sees your picture now" if ticket else "you have no picture any more"
 
 
-@action
+@action("[N|#ID] [PATH]", "save the last file, the N-th last, or that of a message", 0, ANY)
 async def save(messenger: Messenger, command: Command) -> Answer:
     chat = _chat(messenger)
     last, message_id, to = which_and_where(command.rest)
@@ -272,24 +279,28 @@ async def save(messenger: Messenger, command: Command) -> Answer:
     return f"saved as {saved_to.absolute()}"
 
 
-@action
+@action("", "stop what is uploaded to or saved from this chat")
 async def cancel(messenger: Messenger, command: Command) -> Answer:
     stopped = messenger.transfers.cancel(_chat(messenger).id)
     return None if stopped else "nothing is uploaded to this chat or saved from it"
 
 
-@action
+@action("", "send again what failed in this chat")
 async def retry(messenger: Messenger, command: Command) -> Answer:
     return None if messenger.retry() else "nothing failed in this chat"
 
 
-@action
+@action("", "forget what failed in this chat")
 async def drop(messenger: Messenger, command: Command) -> Answer:
     return None if messenger.drop() else "nothing failed in this chat"
 
 
 SENDS: dict[str, h.MediaKind | None] = {"file": None, "voice": "voice"}
 """Commands that send files, and as what; they are carried out at once, as a text is sent."""
+COMMANDS["file"] = Spec(
+    "PATH ... [text]", "send a file, or several as an album, with a text", 1, ANY
+)
+COMMANDS["voice"] = Spec("PATH [text]", "send a recording as a voice message", 1, ANY)
 
 
 def writable(messenger: Messenger, text: str, chars_max: int) -> None:
@@ -331,7 +342,7 @@ def _last(messenger: Messenger, chat: ChatState, whose: Callable[[h.Message], bo
     raise CommandError("there is no such message here; name one as #ID")
 
 
-@action
+@action("[#ID] text", "answer the last message of somebody else, or this one", 1, ANY)
 async def reply(messenger: Messenger, command: Command) -> Answer:
     chat, me = _chat(messenger), messenger.model.me
     ids, text = _numbered(command)
@@ -343,7 +354,7 @@ async def reply(messenger: Messenger, command: Command) -> Answer:
     return None
 
 
-@action
+@action("[#ID] [text]", "change your last message, or this one of yours", 0, ANY)
 async def edit(messenger: Messenger, command: Command) -> Answer:
     chat, me = _chat(messenger), messenger.model.me
     ids, text = _numbered(command)
@@ -359,7 +370,7 @@ async def edit(messenger: Messenger, command: Command) -> Answer:
     return None
 
 
-@action
+@action("[#ID ...] [for all]", "delete your last message, or these", 0, ANY)
 async def delete(messenger: Messenger, command: Command) -> Answer:
     chat, me = _chat(messenger), messenger.model.me
     ids, how = _numbered(command)
@@ -372,7 +383,7 @@ async def delete(messenger: Messenger, command: Command) -> Answer:
     return f"{what} for all" if words else f"{what} for you; the others still see them"
 
 
-@action
+@action("[#ID ...] @user|Title", "send the last message on, or these", 1, ANY)
 async def forward(messenger: Messenger, command: Command) -> Answer:
     chat = _chat(messenger)
     ids, to = _numbered(command)
@@ -402,19 +413,19 @@ def _user(messenger: Messenger, command: Command) -> int | str:
     return messenger.model.peer(chat)
 
 
-@action
+@action("[@user]", "block a user: this one, or another", 0, 1)
 async def block(messenger: Messenger, command: Command) -> Answer:
     await messenger.client.block(_user(messenger, command))
     return "blocked; /unblock takes it back"
 
 
-@action
+@action("[@user]", "take a block back", 0, 1)
 async def unblock(messenger: Messenger, command: Command) -> Answer:
     await messenger.client.unblock(_user(messenger, command))
     return "not blocked any more"
 
 
-@action
+@action("[add|remove @user]", "show or change your contacts", 0, 2)
 async def contacts(messenger: Messenger, command: Command) -> Answer:
     if command.arguments:
         what, whom = command.arguments
@@ -443,7 +454,7 @@ async def contacts(messenger: Messenger, command: Command) -> Answer:
 # --- logins -----------------------------------------------------------------------------------
 
 
-@action
+@action("[end N|others]", "where you are logged in; end other logins", 0, 2)
 async def sessions(messenger: Messenger, command: Command) -> Answer:
     if command.arguments and command.arguments[1] == "others":
         ended = await messenger.client.end_other_sessions()
@@ -468,13 +479,17 @@ async def sessions(messenger: Messenger, command: Command) -> Answer:
     return Page("Where you are logged in", (*rows, GAP, end))
 
 
-@action
+@action("", "log out on this device")
 async def logout(messenger: Messenger, command: Command) -> Answer:
     await messenger.client.logout()
     return None
 
 
-@action
+@action("", "show the commands and keys")
 async def help_(messenger: Messenger, command: Command) -> Answer:
     known = [(usage(name), spec.help) for name, spec in COMMANDS.items()]
     return Page("Help", (*known, GAP, *TEXTS, GAP, *KEYS, GAP, *SIGNS))
+
+
+COMMANDS["quit"] = Spec("", "leave the program; you stay logged in")
+"""(The app does it.)"""

@@ -26,37 +26,9 @@ class Spec(NamedTuple):
 
 ANY = 1_000
 
-COMMANDS: dict[str, Spec] = {
-    "open": Spec("@user", "open the chat with a user, or a group by its title", 1, ANY),
-    "saved": Spec("", "open your saved messages"),
-    "group": Spec("Title @a @b", "make a group", 1, ANY),
-    "add": Spec("@user ...", "add users to this group", 1, ANY),
-    "remove": Spec("@user", "remove a member from this group", 1, 1),
-    "leave": Spec("", "leave this group"),
-    "rename": Spec("Title", "give this group another title", 1, ANY),
-    "reply": Spec("[#ID] text", "answer the last message of somebody else, or this one", 1, ANY),
-    "edit": Spec("[#ID] [text]", "change your last message, or this one of yours", 0, ANY),
-    "delete": Spec("[#ID ...] [for all]", "delete your last message, or these", 0, ANY),
-    "forward": Spec("[#ID ...] @user|Title", "send the last message on, or these", 1, ANY),
-    "members": Spec("", "who is in this group, and how far they have read"),
-    "file": Spec("PATH ... [text]", "send a file, or several as an album, with a text", 1, ANY),
-    "voice": Spec("PATH [text]", "send a recording as a voice message", 1, ANY),
-    "info": Spec("[@user]", "about this chat, or about a user, with their picture", 0, 1),
-    "photo": Spec("[group] PATH|remove", "your profile picture, or that of this group", 1, ANY),
-    "save": Spec(
-        "[N|#ID] [PATH]", "save the last file, the N-th last, or that of a message", 0, ANY
-    ),
-    "cancel": Spec("", "stop what is uploaded to or saved from this chat"),
-    "retry": Spec("", "send again what failed in this chat"),
-    "drop": Spec("", "forget what failed in this chat"),
-    "block": Spec("[@user]", "block a user: this one, or another", 0, 1),
-    "unblock": Spec("[@user]", "take a block back", 0, 1),
-    "contacts": Spec("[add|remove @user]", "show or change your contacts", 0, 2),
-    "sessions": Spec("[end N|others]", "where you are logged in; end other logins", 0, 2),
-    "logout": Spec("", "log out on this device"),
-    "help": Spec("", "show the commands and keys"),
-    "quit": Spec("", "leave the program; you stay logged in"),
-}
+COMMANDS: dict[str, Spec] = {}
+"""By name, in the order in which they are shown; declared beside what carries them out
+(`heliograph.terminal.actions`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,5 +48,7 @@ def filled(kind: Any, values: dict[Any, Any]) -> Any:
         return tuple(filled(parts[0], values) for _ in range(3 if values is GREATEST else 0))
     if origin is tuple:
         return tuple(filled(part, values) for part in parts)
+    if all(inspect.isclass(part) and issubclass(part, Struct) for part in parts):
+        return filled(parts[0], values)  # any of several
     assert parts[1:] == (type(None),), f"values for {kind} have to be told here"
     return filled(parts[0], values) if values is GREATEST else None

@@ -35,7 +35,7 @@ def difference(town: Town, caller: Caller, pts: int, limit: int = 100) -> MailSl
 
 
 def pts_of(town: Town, caller: Caller) -> int:
-    state: t.State = town.call(caller, m.GetState())
+    state: t.MailboxState = town.call(caller, m.GetState())
     return state.pts
 
 

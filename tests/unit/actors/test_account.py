@@ -80,7 +80,7 @@ def test_a_registration_makes_a_user_and_a_session(town: Town) -> None:
     alice = Caller(5, 9)
     assert valid(town, alice)
     assert town.call(alice, m.GetMe()) == t.User(5, "Alice", "Alice A.")
-    assert town.call(alice, m.GetState()) == t.State(0, town.now_ms)
+    assert town.call(alice, m.GetState()) == t.MailboxState(0, town.now_ms)
     now_ms = town.now_ms
     assert town.call(alice, m.GetSessions()).sessions == [
         t.Session(9, "phone", now_ms, now_ms, current=True)

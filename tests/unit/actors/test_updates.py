@@ -39,7 +39,7 @@ from tests.unit.actors.town import Town
 
 def test_a_new_mailbox_is_empty(town: Town) -> None:
     alice = town.register("alice")
-    assert town.call(alice, m.GetState()) == t.State(0, town.now_ms)
+    assert town.call(alice, m.GetState()) == t.MailboxState(0, town.now_ms)
     me = t.User(alice.user_id, "alice", "Alice")
     assert difference(town, alice, 0) == MailSlice("empty", 0, [], me)
 
