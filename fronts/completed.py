@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from actors import addresses
-from actors.chat.messages import GetOverview, Overview, TakeForwarded
+from actors.chat.messages import GetOverview, GetSends, Overview, Sends, TakeForwarded
 from actors.handle.messages import ClaimUsername, Holder, LookUp
 from actors.session.messages import Detach, KeepAlive
 from actors.tickets import MessagePass
@@ -267,21 +267,27 @@ async def _forward(gateway: Asker, params: m.ForwardMessages, caller: Caller) ->
         raise ApiError("invalid_params", "each message needs a random id", field="/random_ids")
     if len(set(params.random_ids)) < len(params.random_ids):
         raise ApiError("invalid_params", "each needs one of its own", field="/random_ids")
-    places = [(params.from_chat_id, number) for number in params.ids]
-    found = await _messages(gateway, places, caller)
-    messages = [_forwarded(found.get(place)) for place in places]
-    albums: dict[tuple[int, int], int] = {}
-    sent = []
     sender = Caller(caller.user_id, caller.session_id, network=caller.network)
     target = addresses.chat(params.to_chat_id)
-    for message, random_id in zip(messages, params.random_ids, strict=True):
-        album = 0
-        if message.album:
+    known = await _typed(gateway, Sends, target, GetSends(tuple(params.random_ids)), sender)
+    places = [(params.from_chat_id, number) for number in params.ids]
+    found = await _messages(gateway, places, caller)
+    albums: dict[tuple[int, int], int] = {}
+    there: list[t.Sent | TakeForwarded] = []
+    for place, sent, random_id in zip(places, known.found, params.random_ids, strict=True):
+        message, album = found.get(place), 0
+        if message is not None and message.album:
             album = albums.setdefault((message.from_id, message.album), random_id)
+        if sent is not None:  # by a call before this one; its source may be gone since
+            there.append(t.Sent(params.to_chat_id, *sent))
+            continue
+        message = _forwarded(message)
         origin = message.forward or t.Forward(message.from_id, message.date_ms)
-        taken = TakeForwarded(random_id, message.text, message.media, album, origin)
-        sent.append(await _typed(gateway, t.Sent, target, taken, sender, read=False))
-    return t.SentAll(sent)
+        there.append(TakeForwarded(random_id, message.text, message.media, album, origin))
+    for at, one in enumerate(there):
+        if isinstance(one, TakeForwarded):
+            there[at] = await _typed(gateway, t.Sent, target, one, sender, read=False)
+    return t.SentAll([one for one in there if isinstance(one, t.Sent)])
 
 
 def _forwarded(message: t.Message | None) -> t.Message:

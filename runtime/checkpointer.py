@@ -40,11 +40,15 @@ class Checkpointer:
         async with self.busy:
             await self._run()
 
+    async def rest(self) -> None:
+        """Write nothing anew any more."""
+        if self._eraser is not None:
+            await self._eraser.stop()
+
     async def finish(self) -> None:
         """Move all there is, for the last time; one that is at work is finished first."""
         self._finished = True
-        if self._eraser is not None:
-            await self._eraser.stop()
+        await self.rest()
         async with self.busy:
             await self._run()
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from api.clock import now_ms
 from storage.engine import LmdbStore
-from storage.port import StorageError
+from storage.port import StorageFailed
 from storage.rewrite import ENVIRONMENT, RewriteBroken, Rewriting, asked
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,9 @@ ERASE_DAYS = 7
 """What was deleted is on the disk for so long at most, if nobody asks for it to be gone."""
 LOOK_S = 2.0
 RETRY_S, RETRY_S_MAX = 10.0, 3600.0
+SHOWN_S_MAX, TICK_S = 10.0, 0.05
+RECORDS_BEHIND_MAX = 1_000
+"""So many are few enough for checkpoints to wait for them."""
 
 _one_at_a_time = asyncio.Lock()
 """In a process: the disk and the processors are shared with what people do."""
@@ -35,13 +38,17 @@ class Eraser:
         self._busy = busy
         self._task: asyncio.Task[None] | None = None
         self._copying: asyncio.subprocess.Process | None = None
-        self._stopped = False
+        self._begun = self._stopped = False
+        self._failed: BaseException | None = None
         self._next_s = 0.0
         self._pause_s = RETRY_S
         self._done_at = -1
 
     def look(self, now_s: float) -> None:
-        """Begin, if it is time to. `now_s`: a monotonic clock."""
+        """Begin, if it is time to. `now_s`: a monotonic clock. Raises what it has failed with, if
+        that is such that the process must stop."""
+        if self._failed is not None:
+            raise self._failed
         if now_s < self._next_s or self._stopped or self._task is not None:
             return
         self._next_s = now_s + LOOK_S
@@ -63,37 +70,54 @@ class Eraser:
             with suppress(ProcessLookupError):
                 self._copying.kill()
         if self._task is not None:
+            if not self._begun:
+                self._task.cancel()  # it waits for another store's
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self, now_s: float) -> None:
         try:
             async with _one_at_a_time:
+                self._begun = True
                 if not self._stopped:
                     await self._rewrite()
             self._pause_s = RETRY_S
-        except (RewriteBroken, StorageError, OSError) as error:
+        except StorageFailed as error:
+            self._failed = error
+        except Exception as error:
             if not self._stopped:
                 log.warning("%s: rows are not written anew now: %s", self._store.folder, error)
             self._next_s = now_s + self._pause_s
             self._pause_s = min(self._pause_s * 2, RETRY_S_MAX)
         finally:
-            self._task = None
+            self._task, self._begun = None, False
 
     async def _rewrite(self) -> None:
         task = Rewriting(self._store)
         installed = self._store.installed
+        await self._shown(await asyncio.to_thread(task.roll))
+        await self._checkpoint()
         try:
-            await asyncio.to_thread(task.roll)
-            await self._checkpoint()
             task.begin()
             await self._copy(task)
+            while await asyncio.to_thread(task.catch_up) > RECORDS_BEHIND_MAX:
+                pass
             async with self._busy:
-                await asyncio.to_thread(task.catch_up, now_ms())
+                await asyncio.to_thread(task.complete, now_ms())
                 task.swap()
+                await asyncio.to_thread(task.settled)
         finally:
             await asyncio.to_thread(task.end)
         self._done_at = installed
         log.info("%s: rows are written anew", self._store.folder)
+
+    async def _shown(self, number: int) -> None:
+        """Wait until this record is shown: a copy hears of it only when others have it, too. Raises
+        RewriteBroken."""
+        for _ in range(round(SHOWN_S_MAX / TICK_S)):
+            if self._store.installed >= number or self._stopped:
+                return
+            await asyncio.sleep(TICK_S)
+        raise RewriteBroken("what the log holds is not known to be in the other copies")
 
     async def _copy(self, task: Rewriting) -> None:
         """Raises RewriteBroken."""

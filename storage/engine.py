@@ -78,6 +78,7 @@ class LmdbStore:
         self.applied = self.installed
         """The number of the last record whose rows are in LMDB."""
         self._kept_after: int | None = None
+        self.loading = False
         self.loads = 0
         """How often all rows were replaced."""
         self._recover()
@@ -225,9 +226,10 @@ class LmdbStore:
 
     def keep_log(self, keep: bool = True) -> None:
         """Keep what comes after the rows, and nothing of what is in them."""
+        self._kept_after = None
         if keep:
-            self.log.cut(self.applied)
-        self._kept_after = self.applied if keep else None
+            self._cut(self.applied, 0)
+            self._kept_after = self.applied
 
     def use(self, env: lmdb.Environment, meta: Any, databases: dict[int, Any]) -> None:
         """Go on with these rows, which are the same."""

@@ -33,7 +33,7 @@ class Log:
         self._size = 0
         self._rereader = Rereader(folder, salt)
         self.last = 0
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
         folder.mkdir(parents=True, exist_ok=True)
         for draft in folder.glob("*.new"):
             draft.unlink()  # of a segment that a crash kept from being made
@@ -152,6 +152,10 @@ class Log:
     def truncate(self, after: int) -> None:
         """Take back the records after `after`. A crash meanwhile leaves some of them. Raises
         StorageFailed, CorruptLog."""
+        with self._writing:
+            self._truncate(after)
+
+    def _truncate(self, after: int) -> None:
         if after >= self.last:
             return
         segments = segments_of(self._folder)
@@ -189,24 +193,26 @@ class Log:
         """Forget all records; the next one has the number after `after`, which an empty segment
         tells from now on. A crash meanwhile leaves a log that fits nothing. Raises StorageFull,
         StorageFailed."""
-        self.close()
-        self._rereader.forget()
-        self.last = 0
-        try:
-            for segment in reversed(segments_of(self._folder)):
-                segment.path.unlink()
-            sync_folder(self._folder)
-            if after:
-                self._new_segment(after + 1, 0)
-        except OSError as error:
-            raise disk_error(error, "cannot write the log") from error
-        self.last = after
+        with self._writing:
+            self.close()
+            self._rereader.forget()
+            self.last = 0
+            try:
+                for segment in reversed(segments_of(self._folder)):
+                    segment.path.unlink()
+                sync_folder(self._folder)
+                if after:
+                    self._new_segment(after + 1, 0)
+            except OSError as error:
+                raise disk_error(error, "cannot write the log") from error
+            self.last = after
 
     def close(self) -> None:
         """Release the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with self._writing:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
 
 
 def _end_of(segment: Segment, last: int, salt: bytes) -> int:

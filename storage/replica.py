@@ -158,7 +158,6 @@ class LmdbReplica(LmdbStore):
         self._replayed = 0
         self._held: dict[str, int] = {}
         self._held_segments = HELD_BYTES // segment_bytes
-        self.loading = False
         super().__init__(folder, partitions, segment_bytes=segment_bytes)
         self._slots = Slots(folder / CONFIG)
 
@@ -283,6 +282,7 @@ class LmdbReplica(LmdbStore):
         finally:
             self._reader = self._env.begin(buffers=False)
         self.loading = False
+        self.loads += 1
         self.installed = self.applied = number
 
 

@@ -8,8 +8,9 @@ one, while the store works on:
    segments with the old records are deleted;
 2. another process (`python -m storage.rewrite FOLDER NAME`) copies the rows as of a moment to a
    folder beside them, with its own interpreter and its own memory;
-3. what checkpoints have moved since is taken from the log, which keeps it for so long; then no
-   checkpoint may run, the two folders change names in one step, and the store uses the new one.
+3. what checkpoints have moved since is taken from the log, which keeps it for so long; for the last
+   of it no checkpoint may run, until the two folders have changed names, in one step, and the store
+   uses the new one.
 
 A crash before that step leaves the old rows, after it the new ones; what is left over is removed
 at the next start. What was deleted before `begin` is gone then; what is deleted meanwhile may need
@@ -44,6 +45,8 @@ of an environment under which name it was opened."""
 REQUEST = "erase.asked"
 """A file beside the rows: somebody waits for them to be written anew. It is removed then."""
 BATCH_ROWS = 10_000
+RESERVE_BYTES = 256 * 1024 * 1024
+"""Of the disk, so much is left to others."""
 CATCH_UP_BYTES = 8 * 1024 * 1024
 _DATABASES_MAX = 65_536
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -92,64 +95,90 @@ class Rewriting:
 
     def begin(self) -> None:
         """When the rows hold everything before that segment: keep the records that come, and forget
-        those before. Loop thread. Raises RewriteBroken where they are needed yet."""
+        those before. Loop thread. Raises RewriteBroken where that cannot be, or there is no room
+        for the rows once more."""
         settle(self._folder)
+        if self._store.loading:
+            raise RewriteBroken("the rows are being replaced")
+        rows = (self._folder / ROWS / "data.mdb").stat().st_size
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize < rows + RESERVE_BYTES:
+            raise RewriteBroken(f"there is no room for {rows:,} bytes of rows once more")
+        self._try_names()
         self._store.keep_log()
         segments = segments_of(self._folder / "log")
         if segments and segments[0].first <= self._rolled:
             raise RewriteBroken("the log is not cut yet, because another copy needs it, say")
 
+    def _try_names(self) -> None:
+        """Whether the file system can exchange names, before anything large is copied."""
+        other = self._target.with_name(self._target.name + "-")
+        try:
+            for folder in (self._target, other):
+                folder.mkdir(mode=0o700)
+            exchange(self._target, other)
+        except OSError as error:
+            words = f"this file system cannot exchange the names of folders: {error}"
+            raise RewriteBroken(words) from error
+        finally:
+            settle(self._folder)
+
     def command(self) -> list[str]:
         """What copies the rows, in a process of its own."""
         return [sys.executable, "-m", __name__, str(self._folder), self._target.name]
 
-    def catch_up(self, now_ms: int) -> None:
-        """While no checkpoint runs: bring the copy to where the rows are, and give it their name.
-        Any thread. Raises RewriteBroken, StorageFailed, OSError."""
+    def catch_up(self) -> int:
+        """Bring the copy to where the rows are now; returns how many records it was behind. Any
+        thread. Raises RewriteBroken."""
         store = self._store
-        if store.loads != self._loads:
-            raise RewriteBroken("the rows were replaced meanwhile")
-        self._env = env = store.open_rows(self._target.name)
-        meta, databases = self._databases = store.databases_in(env)
         try:
+            if self._env is None:
+                self._env = store.open_rows(self._target.name)
+                self._databases = store.databases_in(self._env)
+            env, (meta, databases) = self._env, self._known()
             with env.begin() as txn:
                 number = int(txn.get(APPLIED, b"-1", db=meta))
+            behind = store.applied - number
             while number < store.applied:
+                self._check()
                 number = self._apply(env, meta, databases, number)
+        except lmdb.Error as error:
+            raise RewriteBroken(f"the copy of the rows cannot be written: {error}") from error
+        return behind
+
+    def complete(self, now_ms: int) -> None:
+        """The same, while no checkpoint runs, and make it durable. Any thread. Raises
+        RewriteBroken, OSError."""
+        self.catch_up()
+        env, (meta, _) = self._known_env(), self._known()
+        try:
             with env.begin(write=True) as txn:
                 txn.put(REWRITTEN, b"%d" % now_ms, db=meta)
             env.sync(True)
         except lmdb.Error as error:
             raise RewriteBroken(f"the copy of the rows cannot be written: {error}") from error
-        exchange(self._target, self._folder / ROWS)
+        sync_folder(self._target)
         sync_folder(self._folder)
 
-    def _apply(
-        self, env: lmdb.Environment, meta: Any, databases: dict[int, Any], number: int
-    ) -> int:
-        """Some records after `number`; returns the number of the last."""
-        store = self._store
-        payloads = store.log.read(number, CATCH_UP_BYTES)
-        if not payloads or number < 0:
-            raise RewriteBroken(f"the records after {number} are not there any more")
-        with env.begin(write=True) as txn:
-            for payload in payloads[: store.applied - number]:
-                for partition, rows in rows_of(payload).items():
-                    for key, row in rows.items():
-                        if row is None:
-                            txn.delete(key, db=databases[partition])
-                        else:
-                            txn.put(key, seal(key, row), db=databases[partition])
-                number += 1
-            txn.put(APPLIED, b"%d" % number, db=meta)
-        return number
-
     def swap(self) -> None:
-        """Use the new rows. Loop thread, and still no checkpoint."""
-        assert self._env is not None
-        assert self._databases is not None
-        self._store.use(self._env, *self._databases)
+        """Give the copy the name of the rows, and use it. Loop thread; still no checkpoint runs,
+        and none may before `settled`. Raises RewriteBroken: then nothing has changed."""
+        self._check()
+        env, (meta, databases) = self._known_env(), self._known()
+        try:
+            exchange(self._target, self._folder / ROWS)
+        except OSError as error:
+            raise RewriteBroken(f"the rows cannot change their name: {error}") from error
+        self._store.use(env, meta, databases)
         self._env, self._done = None, True
+
+    def settled(self) -> None:
+        """The change of names is durable. Any thread. Raises StorageFailed: the process must
+        stop, for it may go on from the old rows, and the log that these need is still there."""
+        try:
+            sync_folder(self._folder)
+        except OSError as error:
+            raise StorageFailed(f"the rows of {self._folder} failed: {error}") from error
 
     def end(self) -> None:
         """In any case, last: delete what is left over, and let the log be cut again. It was asked
@@ -160,6 +189,38 @@ class Rewriting:
         shutil.rmtree(self._target, ignore_errors=True)
         if self._done and self._asked and asked(self._folder) == self._asked:
             (self._folder / REQUEST).unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        if self._store.loading or self._store.loads != self._loads:
+            raise RewriteBroken("the rows were replaced meanwhile")
+
+    def _known_env(self) -> lmdb.Environment:
+        assert self._env is not None
+        return self._env
+
+    def _known(self) -> tuple[Any, dict[int, Any]]:
+        assert self._databases is not None
+        return self._databases
+
+    def _apply(
+        self, env: lmdb.Environment, meta: Any, databases: dict[int, Any], number: int
+    ) -> int:
+        """Some records after `number`; returns the number of the last."""
+        applied = self._store.applied
+        payloads = self._store.log.read(number, CATCH_UP_BYTES)
+        if not payloads or number < 0:
+            raise RewriteBroken(f"the records after {number} are not there any more")
+        with env.begin(write=True) as txn:
+            for payload in payloads[: applied - number]:
+                for partition, rows in rows_of(payload).items():
+                    for key, row in rows.items():
+                        if row is None:
+                            txn.delete(key, db=databases[partition])
+                        else:
+                            txn.put(key, seal(key, row), db=databases[partition])
+                number += 1
+            txn.put(APPLIED, b"%d" % number, db=meta)
+        return number
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -208,19 +269,19 @@ def _copy_database(
 
 
 def rewrite(store: LmdbStore, now_ms: int) -> None:
-    """All of it, of a store that nobody else uses. Raises StorageFailed, StorageFull."""
+    """All of it, of a store that nobody else uses. Raises RewriteBroken, StorageFailed,
+    StorageFull."""
     rewriting = Rewriting(store)
     rewriting.roll()
     _checkpoint(store)
-    rewriting.begin()
     try:
+        rewriting.begin()
         subprocess.run(rewriting.command(), check=True, env=ENVIRONMENT)
-        rewriting.catch_up(now_ms)
+        rewriting.complete(now_ms)
         rewriting.swap()
-    except (RewriteBroken, subprocess.CalledProcessError) as error:
-        raise StorageFailed(
-            f"the rows of {store.folder} cannot be written anew: {error}"
-        ) from error
+        rewriting.settled()
+    except subprocess.CalledProcessError as error:
+        raise RewriteBroken(f"the rows of {store.folder} could not be copied: {error}") from error
     except OSError as error:
         raise disk_error(error, f"cannot write the rows of {store.folder} anew") from error
     finally:

@@ -128,7 +128,7 @@ class _Reader:
     def __init__(self, turn: Turn, user_id: int, member: MemberRow, ids: list[int]) -> None:
         self.user_id = user_id
         self._member = member
-        self._hidden = hidden_of(turn, user_id, member, range(ids[0], ids[-1] + 1))
+        self._hidden = hidden_of(turn, user_id, member, ids)
 
     def sees(self, message_id: int) -> bool:
         """They may read it, and have not deleted it for themselves."""

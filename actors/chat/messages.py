@@ -52,6 +52,19 @@ class TakeForwarded(Internal, frozen=True, tag="TakeForwarded"):
     origin: t.Forward
 
 
+class GetSends(Internal, frozen=True, tag="GetSends"):
+    """To a chat (a read): what became of these sends of the caller. Answered with `Sends`, refused
+    as `chat_not_found`."""
+
+    random_ids: tuple[int, ...]
+
+
+class Sends(Struct, frozen=True, array_like=True):
+    """Id and date of the message that each has become; None where it has become none."""
+
+    found: list[tuple[int, int] | None]
+
+
 class ReadOn(Internal, frozen=True, tag="ReadOn"):
     """From a chat to itself: the mark of a reader moves on to `max_id`, step by step. Answered with
     `ReadMark`."""

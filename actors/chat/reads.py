@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from actors.chat.messages import GetOverview, Overview
+from actors.chat.messages import GetOverview, GetSends, Overview, Sends
 from actors.chat.state import (
     HEAD,
     MEMBERS,
     MESSAGES,
     PHOTO,
+    SENDS,
     ChatActor,
     ChatHead,
     MemberRow,
@@ -52,7 +53,9 @@ def _shown(
         return
     chat_id, viewer = str(view.ref.key), view.caller.user_id
     first, last = sorted((rows[0][0], rows[-1][0]))
-    hidden = hidden_of(view, viewer, member, range(first, last + 1))
+    numbers = [number for number, _ in rows]
+    whole = last - first + 1 == len(rows)
+    hidden = hidden_of(view, viewer, member, range(first, last + 1) if whole else numbers)
     for number, row in rows:
         yield shown(chat_id, number, row, viewer, hidden=number in hidden)
 
@@ -93,6 +96,14 @@ def messages(view: View, message: GetMessages) -> t.History:
             if row is not None:
                 found.append((number, row))
     return _page(view, member, found, len(found))
+
+
+@chat.reads(GetSends)
+def sends(view: View, message: GetSends) -> Sends:
+    _access(view)
+    user_id = view.caller.user_id
+    rows = [SENDS.get(view, (user_id, random_id)) for random_id in message.random_ids]
+    return Sends([None if row is None else (row.message_id, row.date_ms) for row in rows])
 
 
 @chat.reads(GetOverview)

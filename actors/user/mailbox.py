@@ -80,7 +80,8 @@ def tell(state: UserActor, message: Tell, turn: Turn) -> None:
 def deleted(state: UserActor, message: TellDeleted, turn: Turn) -> None:
     row = state.dialog(turn, message.chat_id)
     if message.unread:
-        row = replace(row, unread=row.unread - message.unread)
+        # (A member row that came from a backup may have a mark of before.)
+        row = replace(row, unread=max(0, row.unread - message.unread))
         state.put_dialog(turn, message.chat_id, row)
     ids, revision = list(message.ids), message.revision
     state.record(turn, DeletedEntry(message.chat_id, ids, row.unread, revision))

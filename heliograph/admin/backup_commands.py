@@ -156,7 +156,9 @@ def _restore_server(
         print(json.dumps(figures | more))
     else:
         print(f"{data} is as it was at {shown(done.moment_ms)}: {done.rows:,} rows.")
-        if undone:
+        if undone is None:
+            print("What was deleted since is back in it; of how much, no newer backup can tell.")
+        elif undone:
             what = plural(undone, "message")
             print(f"Deleted since, and back in it, as far as the newest backup knows: {what}.")
         print(f"Start it with: heliograph up --data {data}")

@@ -17,12 +17,14 @@ from heliograph.admin.chat_rows import ChatRows
 
 
 class Known(NamedTuple):
-    """A change of a message by the chat's `pts`; `date_ms` 0: not known when."""
+    """A change of a message by the chat's `pts`; `date_ms` 0: not known when. `among`: of so many
+    deletions at once that somebody was told of, which were all, or some."""
 
     pts: int
     message_id: int
     deleted: bool
     date_ms: int = 0
+    among: int = 1
 
 
 def told_in(chat_id: str, entries: Iterable[Entry]) -> list[Known]:
@@ -34,8 +36,19 @@ def told_in(chat_id: str, entries: Iterable[Entry]) -> list[Known]:
             found.append(Known(entry.revision, entry.message_id, False))
         elif isinstance(entry, DeletedEntry) and entry.chat_id == chat_id and entry.revision:
             first = entry.revision - len(entry.ids) + 1
-            found += [Known(first + at, number, True) for at, number in enumerate(entry.ids)]
+            some = len(entry.ids)
+            found += [Known(first + at, n, True, 0, some) for at, n in enumerate(entry.ids)]
     return found
+
+
+def hidden_in(chat_id: str, entries: Iterable[Entry]) -> set[int]:
+    """The messages of a chat that somebody has deleted for themselves, as their mailbox tells."""
+    return {
+        number
+        for entry in entries
+        if isinstance(entry, DeletedEntry) and entry.chat_id == chat_id and not entry.revision
+        for number in entry.ids
+    }
 
 
 class Changes:
@@ -50,8 +63,8 @@ class Changes:
         for rows in (*backups[::-1], here):
             self.events |= {n: row for n, row in rows.events.items() if row is not None}
         self._known: dict[tuple[bool, int], Known] = {}
-        for change in told:
-            self._add(change)
+        for change in sorted(told, key=lambda change: change.among):
+            self._add(change)  # who was told of the most knows best which was which
         for rows in (*backups, here):
             for number, row in rows.messages.items():
                 if row is not None and row.change is not None:
@@ -64,7 +77,8 @@ class Changes:
             self._latest[change.message_id] = change
         heads = [rows.head.changes for rows in (here, *backups) if rows.head is not None]
         highest = max((change.pts for change in self._known.values()), default=0)
-        self.count = max(0, *heads, *self.events, highest - last_id)
+        numbers = [number for rows in (here, *backups) for number in rows.events]
+        self.count = max(0, *heads, *numbers, highest - last_id)
 
     def _add(self, change: Known) -> None:
         """A message is deleted once; every edit has a number of its own."""
@@ -118,10 +132,12 @@ def _date_of(change: Change) -> int:
     return change.deleted_ms or change.edited_ms
 
 
-def buried(row: MessageRow | None, change: Known) -> MessageRow:
-    """The tombstone of a message that was deleted; `row`: as a backup has it."""
+def buried(row: MessageRow | None, change: Known, send: tuple[int, int] | None) -> MessageRow:
+    """The tombstone of a message that was deleted; `row`: as a backup has it; `send`: whose send it
+    was, where that is known."""
     date_ms = change.date_ms or (row.date_ms if row is not None else 1)
     grave = Change(change.pts, deleted_ms=date_ms)
     if row is None:
-        return MessageRow(0, date_ms, "", change=grave)
+        sender, random_id = send or (0, 0)
+        return MessageRow(sender, date_ms, "", random_id, change=grave)
     return MessageRow(row.from_id, row.date_ms, "", row.random_id, change=grave)

@@ -115,11 +115,9 @@ def shares_past(here: ChatRows, backup: ChatRows) -> bool:
 
 
 def _may_become(there: MessageRow, now: MessageRow) -> bool:
+    if now.deleted and not now.from_id:
+        return True  # it was mended, without knowing whose it was
     if revision_of(there) == revision_of(now):
         return there == now
-    same = (there.from_id, there.date_ms, there.random_id)
-    return revision_of(there) < revision_of(now) and same == (
-        now.from_id,
-        now.date_ms,
-        now.random_id,
-    )
+    was, is_now = ((row.from_id, row.date_ms, row.random_id) for row in (there, now))
+    return revision_of(there) < revision_of(now) and was == is_now

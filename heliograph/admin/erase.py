@@ -14,7 +14,7 @@ from storage.engine import LmdbStore
 from storage.folder import DataFolder, HostFolder
 from storage.port import DataFolderError
 from storage.replica import CONFIG, LmdbReplica
-from storage.rewrite import REQUEST, ROWS, asked, rewrite
+from storage.rewrite import REQUEST, ROWS, RewriteBroken, asked, rewrite
 from storage.snapshot import Snapshot
 
 LOOK_S = 0.1
@@ -63,6 +63,11 @@ def _rewrite(folder: Path) -> None:
         store = LmdbStore(folder, partitions)
     try:
         rewrite(store, now_ms())
+    except RewriteBroken as error:
+        raise Told(
+            f"the rows of {folder} cannot be written anew without a server ({error}); start it, "
+            "and do this again"
+        ) from error
     finally:
         store.close()
 

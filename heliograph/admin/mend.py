@@ -54,17 +54,21 @@ class Mended:
 
 
 def mend(
-    here: ChatRows, backups: Iterable[ChatRows], last_id: int, told: Iterable[Known] = ()
+    here: ChatRows,
+    backups: Iterable[ChatRows],
+    last_id: int,
+    told: Iterable[Known] = (),
+    hidden: Iterable[tuple[int, int]] = (),
 ) -> Mended:
     """What has to be written so that the chat is whole. `backups`: newest first, those that share
     its past; `last_id`: the highest id that anybody has seen of it; `told`: the changes of which
-    mailboxes tell."""
+    mailboxes tell; `hidden`: what members have deleted for themselves, as theirs do."""
     last_id, past = max(last_id, here.last_id), list(backups)
     changes = Changes(here, past, told, last_id)
     mended = Mended()
     for number in range(1, last_id + 1):
         if here.messages.get(number) is None:
-            _mend_message(number, past, changes, mended)
+            _mend_message(number, here, past, changes, mended)
     base = next((backup for backup in past if backup.head is not None), ChatRows())
     then = _replayed(base, here, mended, last_id)
     for user_id in then.members.keys() | here.members.keys():
@@ -80,7 +84,7 @@ def mend(
     mended.events, unknown = changes.missing(here)
     if unknown:
         mended.lost.append(f"of {unknown} changes of messages it is not known what they were")
-    _mend_hidden(here, past, mended)
+    _mend_hidden(here, past, hidden, mended)
     _mend_head(here, then, last_id, changes.count, mended)
     if here.photo_damaged:
         mended.photo_removed = True
@@ -88,7 +92,9 @@ def mend(
     return mended
 
 
-def _mend_message(number: int, backups: list[ChatRows], changes: Changes, mended: Mended) -> None:
+def _mend_message(
+    number: int, here: ChatRows, backups: list[ChatRows], changes: Changes, mended: Mended
+) -> None:
     """From the newest backup that has it, if it is still what it was then."""
     backup, row = next(
         ((each, row) for each in backups if (row := each.messages.get(number)) is not None),
@@ -96,7 +102,8 @@ def _mend_message(number: int, backups: list[ChatRows], changes: Changes, mended
     )
     last = changes.latest(number)
     if last is not None and last.deleted:
-        mended.messages[number] = buried(row, last)
+        sends = (s for s, sent in here.sends.items() if sent and sent.message_id == number)
+        mended.messages[number] = buried(row, last, next(sends, None))
     elif row is None:
         mended.lost.append(f"message {number} is in no backup")
     elif last is not None and last.pts > revision_of(row):
@@ -119,13 +126,22 @@ def _mend_head(here: ChatRows, then: ChatRows, last_id: int, changes: int, mende
         mended.head = right
 
 
-def _mend_hidden(here: ChatRows, backups: list[ChatRows], mended: Mended) -> None:
+def _mend_hidden(
+    here: ChatRows,
+    backups: list[ChatRows],
+    told: Iterable[tuple[int, int]],
+    mended: Mended,
+) -> None:
     """What members have deleted for themselves: the key says it all. Where fewer are there than
-    were counted, they come from backups."""
+    were counted, or the count is lost, they come from backups and from what was told."""
     mended.hidden = {key: HiddenRow(0) for key, row in here.hidden.items() if row is None}
     members = here.members | mended.members
     there = Counter(user_id for user_id, _ in here.hidden)
     short = {u for u, row in members.items() if row is not None and row.hidden > there[u]}
+    short |= mended.members.keys()
+    for key in told:
+        if key[0] in short and key not in here.hidden:
+            mended.hidden[key] = HiddenRow(0)
     for backup in backups:
         for key, row in backup.hidden.items():
             if key[0] in short and key not in here.hidden:

@@ -42,11 +42,12 @@ _USER = bytes([addresses.USER])
 
 class Restored(NamedTuple):
     """What a server was made from. `lost`: what the repository has lost of its files. `undone`:
-    how many messages were deleted since, as far as the newest backup knows, and are back."""
+    how many messages were deleted since, as far as the newest backup knows, and are back; None
+    where that cannot be read."""
 
     manifest: Manifest
     lost: list[str]
-    undone: int
+    undone: int | None
 
 
 def restore_server(
@@ -77,9 +78,15 @@ def restore_server(
         files = manifest.files
         lost = [] if files is None else restore_files(repository, files, media)
     folder.finish(made)
-    newest = repository.latest()
-    undone = 0 if newest == manifest else deleted_since(repository, manifest, newest)
-    return Restored(manifest, lost, undone)
+    return Restored(manifest, lost, _undone(repository, manifest))
+
+
+def _undone(repository: Repository, manifest: Manifest) -> int | None:
+    try:
+        newest = repository.latest()
+        return 0 if newest == manifest else deleted_since(repository, manifest, newest)
+    except BackupError:  # it is damaged, which may be why an older one is restored
+        return None
 
 
 def deleted_since(repository: Repository, then: Manifest, now: Manifest) -> int:

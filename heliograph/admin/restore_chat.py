@@ -17,7 +17,7 @@ import msgspec
 from actors import addresses
 from actors.chat.state import ALBUMS, EVENTS, HEAD, HIDDEN, MEMBERS, MESSAGES, PHOTO, SENDS
 from actors.user.state import DIALOGS, MAILBOX
-from heliograph.admin.changes import Known, told_in
+from heliograph.admin.changes import Known, hidden_in, told_in
 from heliograph.admin.chat_rows import ChatRows, read_rows, shares_past
 from heliograph.admin.files import restore_files_of
 from heliograph.admin.media import writing_media
@@ -97,8 +97,8 @@ def _restore(
         ]
         if here.empty and all(rows.empty for rows in past):
             raise BackupError(f"there is no chat {chat_id}, neither here nor in these backups")
-        last_id, told = _told_to_members(stores, placement, chat_id, [here, *past])
-    mended = mend(here, past, last_id, told)
+        last_id, told, hidden = _told_to_members(stores, placement, chat_id, [here, *past])
+    mended = mend(here, past, last_id, told, hidden)
     messages = here.messages | mended.messages
     with contextlib.ExitStack() as stack:
         media = None
@@ -166,11 +166,11 @@ def _past(
 
 def _told_to_members(
     stores: dict[str, Follower], placement: Placement, chat_id: str, known: list[ChatRows]
-) -> tuple[int, list[Known]]:
-    """The highest message id in the dialogs of all who are or were members, and the changes of
-    messages that their mailboxes tell of."""
+) -> tuple[int, list[Known], set[tuple[int, int]]]:
+    """The highest message id in the dialogs of all who are or were members, the changes of messages
+    that their mailboxes tell of, and which ones they have deleted for themselves."""
     users = set(addresses.private_peers(chat_id) or ())
-    highest, told = 0, []
+    highest, told, hidden = 0, [], set()
     for user_id in users.union(*(rows.members for rows in known)):
         partition = placement.partition(addresses.user(user_id))
         store = stores.get(placement.host(partition))
@@ -183,8 +183,10 @@ def _told_to_members(
             highest = max(highest, DIALOGS.decode(row).top_id)
         first = prefix + bytes([MAILBOX.number])
         mailbox = store.between(partition, first, prefix_end(first)).values()
-        told += told_in(chat_id, (MAILBOX.decode(raw) for raw in mailbox if raw is not None))
-    return highest, told
+        entries = [MAILBOX.decode(raw) for raw in mailbox if raw is not None]
+        told += told_in(chat_id, entries)
+        hidden |= {(user_id, number) for number in hidden_in(chat_id, entries)}
+    return highest, told, hidden
 
 
 def _rows(prefix: bytes, mended: Mended) -> dict[bytes, bytes | None]:

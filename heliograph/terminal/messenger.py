@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,7 @@ class Messenger:
         """Everything afresh; repeated until it is there."""
         while True:
             try:
-                pts = (await self.client.mailbox_state()).pts
-                dialogs = [dialog async for dialog in self.client.dialogs()]
+                pages = [page async for page in self._dialogs()]
                 contacts, blocked = await self.client.contacts(), await self.client.blocked()
                 break
             except (h.ApiError, h.DeadlineExceeded) as error:
@@ -115,13 +114,22 @@ class Messenger:
                 self._say(f"{in_words(error)}; trying again")
                 await asyncio.sleep(self._retry_s)
         self.model.me = self.client.user_id
-        self.model.load(dialogs, pts)
+        self.model.load(pages)
         self.model.know_contacts(contacts, blocked)
         await self._complete()
         self.ready = True
         if self.open_id:
             self.open(self.open_id)
         self._changed()
+
+    async def _dialogs(self) -> AsyncIterator[h.Dialogs]:
+        offset = 0
+        while True:
+            page = await self.client.dialogs_page(offset, limits.DIALOGS_PAGE_MAX)
+            yield page
+            offset = page.next_offset
+            if not offset:
+                return
 
     async def _complete(self) -> None:
         """Fetch the names and titles that are needed. What cannot be had now is asked for again

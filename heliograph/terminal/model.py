@@ -21,6 +21,7 @@ from api import limits
 from api.visible import is_visible
 from heliograph.terminal.meter import Meter
 
+RECENT_MAX = 1_000
 KEPT_MAX = 200
 """Messages kept of a chat that is not open."""
 
@@ -29,8 +30,12 @@ Tick = Literal["sending", "failed", "sent", "delivered", "read"]
 
 def later(one: h.Message | None, other: h.Message) -> h.Message:
     """Of two states of a message, the later one; a deletion keeps when it was sent."""
-    if one is None or not one.from_id:
-        return other if one is None or not one.deleted else one
+    if one is None:
+        return other
+    if one.deleted:
+        return replace(one, date_ms=one.date_ms or other.date_ms)
+    if not one.from_id:
+        return other
     if other.deleted:
         return replace(other, date_ms=one.date_ms)
     return other if other.from_id and other.revision >= one.revision else one
@@ -89,6 +94,10 @@ class ChatState:
     messages: dict[int, h.Message] = field(default_factory=dict)
     quoted: dict[int, h.Message | None] = field(default_factory=dict)
     """What is replied to and not among the messages, where it was asked for; None: out of reach."""
+    recent: dict[int, h.Message] = field(default_factory=dict)
+    """What messages were changed to lately: what is fetched meanwhile may be older."""
+    pts: int = 0
+    """Its dialog was fetched when all updates up to this one had happened."""
     opened: bool = False
     """Messages are kept as they come."""
     loaded: bool = False
@@ -116,6 +125,12 @@ class ChatState:
         low, _, high = self.id.removeprefix("p").partition("-")
         return int(low), int(high)
 
+    def latest(self, message: h.Message) -> h.Message:
+        """A message that was fetched, or what it was changed to since."""
+        for known in (self.messages.get(message.id), self.recent.get(message.id)):
+            message = later(known, message)
+        return message
+
     @property
     def first_id(self) -> int:
         return min(self.messages, default=0)
@@ -135,19 +150,19 @@ class Model:
         self.unknown: set[int | str] = set()
         """Users and groups that were asked for in vain."""
         self._rank = 0
-        self._pts = 0
-        """What was fetched last reflects all updates up to this one."""
 
     # --- what was fetched -----------------------------------------------------------------------
 
-    def load(self, dialogs: Iterable[h.Dialog], pts: int = 0) -> None:
-        """The dialogs as they are now, after the update `pts` at least; what was known of them
-        before is void, except what is being written."""
-        self._pts = pts
+    def load(self, pages: Iterable[h.Dialogs]) -> None:
+        """The dialogs as they are now; what was known of them before is void, except what is being
+        written. (One that changes places meanwhile may be on two pages.)"""
         old = self.chats
         self.chats = {}
-        for dialog in dialogs:
+        found = [(dialog, page.pts) for page in pages for dialog in page.dialogs]
+        for dialog, pts in found:
             before = old.get(dialog.chat_id)
+            if dialog.chat_id in self.chats:
+                continue
             self.chats[dialog.chat_id] = ChatState(
                 dialog.chat_id,
                 dialog.top_id,
@@ -160,6 +175,7 @@ class Model:
                 dialog.message,
                 title=dialog.title or (before.title if before else ""),
                 draft=before.draft if before else "",
+                pts=pts,
             )
         for state in reversed(self.chats.values()):
             self._rise(state)
@@ -200,7 +216,7 @@ class Model:
             chat.messages = {number: m for number, m in chat.messages.items() if number >= first}
             chat.loaded = True
         for message in page.messages:
-            chat.messages[message.id] = later(chat.messages.get(message.id), message)
+            chat.messages[message.id] = chat.latest(message)
         chat.messages = dict(sorted(chat.messages.items()))
         chat.more = page.more
 
@@ -227,7 +243,7 @@ class Model:
     def know_quotes(self, chat_id: str, ids: Iterable[int], found: Iterable[h.Message]) -> None:
         """These were asked for, and found, or are out of reach."""
         chat = self.chats[chat_id]
-        chat.quoted |= dict.fromkeys(ids) | {message.id: message for message in found}
+        chat.quoted |= dict.fromkeys(ids) | {message.id: chat.latest(message) for message in found}
 
     def missing_groups(self) -> list[str]:
         """Groups whose members, or titles, are needed and not known."""
@@ -254,8 +270,9 @@ class Model:
             case h.MessagesDeleted(chat_id=chat_id, ids=ids, unread=unread):
                 for number in ids:
                     self._changed(h.Message(chat_id, number, 0, 0, deleted=True))
-                if not 0 < pts <= self._pts:
-                    self._chat(chat_id).unread = unread
+                chat = self._chat(chat_id)
+                if not 0 < pts <= chat.pts:
+                    chat.unread = unread
             case h.ReadInbox(chat_id=chat_id, max_id=max_id, unread=unread):
                 chat = self._chat(chat_id)
                 if max_id > chat.read_inbox_id:
@@ -312,6 +329,9 @@ class Model:
         if not message.from_id and not message.deleted:
             return
         chat, number = self._chat(message.chat_id), message.id
+        chat.recent[number] = later(chat.recent.pop(number, None), message)
+        if len(chat.recent) > RECENT_MAX:
+            del chat.recent[next(iter(chat.recent))]
         for shown in (chat.messages, chat.quoted):
             if number in shown:
                 shown[number] = later(shown[number], message)

@@ -102,6 +102,7 @@ class Member:
         live.cancel()
         await asyncio.gather(live, return_exceptions=True)
         await self._step_down()
+        await self._checkpointer.rest()
         if not self.copy.store.loading:
             await self._guard(self._checkpointer.finish)
         house.cancel()  # not before: it might be cut off in the middle of a checkpoint

@@ -100,6 +100,9 @@ class CityMachine(RuleBasedStateMachine):
         self.appoint(0, 2, 1, "admin")
         self.connect(0)
         self.connect(1)
+        for chat in (1, 2):
+            for device in range(4):
+                self.send(device, chat, 1)
 
     # --- what is asked and not waited for -----------------------------------------------------
 
@@ -129,9 +132,15 @@ class CityMachine(RuleBasedStateMachine):
 
     def _chat(self, at: int) -> Chat:
         """A chat, or one that does not exist."""
-        if at % 8 == 0 or not self.chats:
+        if at % 16 == 0 or not self.chats:
             return Chat(NOWHERE, {})
         return list(self.chats.values())[at % len(self.chats)]
+
+    def _chat_of(self, person: int, at: int) -> Chat:
+        """Most times one that somebody is in."""
+        me = self.people[person].user_id
+        theirs = [chat for chat in self.chats.values() if me in chat.roles]
+        return theirs[at % len(theirs)] if theirs and at % 8 else self._chat(at)
 
     def _device(self, at: int) -> Device:
         return self.devices[at % len(self.devices)]
@@ -184,10 +193,14 @@ class CityMachine(RuleBasedStateMachine):
         assert code == expected
         return result
 
-    @rule(person=PERSON, chat=NUMBERS, at=NUMBERS, again=st.booleans())
-    def edit(self, person: int, chat: int, at: int, again: bool) -> None:
-        who, of = self.people[person], self._chat(chat)
+    @rule(person=PERSON, chat=NUMBERS, at=NUMBERS, again=st.booleans(), own=st.integers(0, 3))
+    def edit(self, person: int, chat: int, at: int, again: bool, own: int) -> None:
+        """Most times one's own message."""
+        who, of = self.people[person], self._chat_of(person, chat)
         story, number = self._settled(of, at)
+        mine = [n for n, sender in story.senders.items() if sender == who.user_id]
+        if own and mine:
+            number = mine[at % len(mine)]
         me, message = who.user_id, story.log[number - 1] if number <= len(story.log) else None
         text = f"edit {len(self.texts)} of {at}"
         if me not in of.roles:
@@ -207,14 +220,25 @@ class CityMachine(RuleBasedStateMachine):
             assert (changed.revision > message.revision) == (not again)
             self.texts[of.id, number] = text
 
-    @rule(person=PERSON, chat=NUMBERS, at=NUMBERS, count=st.integers(1, 3), for_all=st.booleans())
-    def delete(self, person: int, chat: int, at: int, count: int, for_all: bool) -> None:
-        who, of = self.people[person], self._chat(chat)
+    @rule(
+        person=PERSON,
+        chat=NUMBERS,
+        at=NUMBERS,
+        count=st.integers(1, 3),
+        for_all=st.booleans(),
+        fit=st.integers(0, 3),
+    )
+    def delete(self, person: int, chat: int, at: int, count: int, for_all: bool, fit: int) -> None:
+        """Most times messages that may be deleted."""
+        who, of = self.people[person], self._chat_of(person, chat)
         story, first = self._settled(of, at)
         me, ids = who.user_id, list(range(first, first + count))
+        there = [one.id for one in story.log if one.action is None] if me in story.stays else []
+        there = [number for number in there if number in story.stays[me][-1]]
+        if fit and there:
+            ids = sorted({there[(at + step) % len(there)] for step in range(count)})
         stays = story.stays.get(me)
-        there = [story.log[number - 1] for number in ids if number <= len(story.log)]
-        left = [message for message in there if not message.deleted]
+        left = [message for message in story.log if message.id in ids and not message.deleted]
         strange = of.id.startswith("g") and any(message.from_id != me for message in left)
         if stays is None or (for_all and me not in of.roles):
             expected = "chat_not_found"

@@ -24,13 +24,20 @@ from actors.chat.state import (
     PHOTO,
     SENDS,
     AlbumRow,
+    Change,
     ChatHead,
+    EventRow,
+    HiddenRow,
+    MemberRow,
     MessageRow,
+    SendRow,
 )
+from actors.updates import DeletedEntry
 from actors.user.state import MAILBOX
 from api import methods as m
 from api import types as t
-from heliograph.admin.chat_rows import ChatRows, read_rows, shares_past
+from heliograph.admin.changes import hidden_in, told_in
+from heliograph.admin.chat_rows import ChatRows, read_rows, revision_of, shares_past
 from heliograph.admin.mend import Mended, mend
 from heliograph.admin.restore_chat import _rows, restore_chat
 from heliograph.admin.stored import placement_of, verify_folder
@@ -330,8 +337,7 @@ def test_what_was_changed_since_the_backup_does_not_come_back(server: Server, le
     assert (rows.head.changes, len(rows.events)) == (2, 2)
     town = server.open()
     page = town.call(server.bob, m.GetMessages(server.private, [2, 4]))
-    hidden = left != "nothing of the chat"
-    assert [message.deleted for message in page.messages] == [True, hidden]
+    assert [message.deleted for message in page.messages] == [True, True]
     server.close(town)
 
 
@@ -371,6 +377,21 @@ def test_a_whole_restore_says_how_many_deletions_it_undoes(server: Server, tmp_p
     assert "back in it, as far as the newest backup knows: 1 message." in result.stdout
     told = json.loads(admin(*where, tmp_path / "now", "--json").stdout)
     assert told["deletions_undone"] == 0
+
+
+def test_a_newest_backup_that_is_damaged_keeps_no_older_one_from_being_restored(
+    server: Server, tmp_path: Path
+) -> None:
+    moments = Repository.open(server.repo).moments()
+    _change(server)
+    assert admin("backup", "--data", server.data, "--to", server.repo).exit_code == 0
+    newest = max((server.repo / "backups").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-9])
+    new = tmp_path / "new"
+    result = admin("restore", "--from", server.repo, "--data", new, "--at", moments[0])
+    assert result.exit_code == 0
+    assert "no newer backup can tell" in result.stdout
+    assert verify_folder(new).clean
 
 
 def test_what_was_deleted_is_gone_with_the_last_backup_that_has_it(
@@ -463,6 +484,73 @@ def test_each_message_is_taken_from_the_newest_backup_that_has_it() -> None:
     mended = mend(here, [newest, older], 0)
     assert mended.messages == {1: message("a"), 3: message("c")}
     assert "message 4 is in no backup" in mended.lost
+
+
+def _edited(row: MessageRow, pts: int, text: str) -> MessageRow:
+    return msgspec.structs.replace(row, text=text, change=Change(pts, edited_ms=1))
+
+
+def test_a_damaged_event_is_a_change_that_is_not_known() -> None:
+    """Of which the row that a backup has may be older."""
+    head = ChatHead("private", "", 1, last_id=1)
+    backup = ChatRows(head, messages={1: message("a")})
+    here = ChatRows(None, messages={1: None}, events={1: None})
+    mended = mend(here, [backup], 1)
+    assert mended.messages == {}
+    assert "message 1 may have been deleted since the backup that has it" in mended.lost
+    assert mended.events == {1: EventRow(0, 0, 0)}
+
+
+def test_a_deletion_that_no_backup_explains_is_of_whose_send_it_was() -> None:
+    here = ChatRows(
+        ChatHead("private", "", 1, last_id=1, changes=1),
+        messages={},
+        sends={(7, 9): SendRow(1, 5)},
+        events={1: EventRow(1, 1, 5, True)},
+    )
+    row = mend(here, [], 1).messages[1]
+    assert (row.deleted, row.from_id, row.random_id) == (True, 7, 9)
+    nobody = mend(ChatRows(here.head, events=here.events), [], 1).messages[1]
+    assert (nobody.deleted, nobody.from_id) == (True, 0)
+    backup = ChatRows(here.head, messages={1: message("a"), 2: message("b")})
+    assert shares_past(ChatRows(messages={1: nobody, 2: None}), backup), "it may be that one"
+
+
+def test_a_later_change_is_no_other_past() -> None:
+    first = message("a")
+    later = _edited(first, 3, "b")
+    assert shares_past(ChatRows(messages={1: later}), ChatRows(messages={1: first}))
+    assert not shares_past(ChatRows(messages={1: first}), ChatRows(messages={1: later}))
+    other = msgspec.structs.replace(later, text="c")
+    assert not shares_past(ChatRows(messages={1: later}), ChatRows(messages={1: other}))
+
+
+def test_whoever_was_told_of_most_deletions_knows_which_were_which() -> None:
+    entries = [DeletedEntry("g1", [2, 4], 0, 9), DeletedEntry("g1", [1, 2, 3, 4], 0, 9)]
+    told = [change for entry in entries for change in told_in("g1", [entry])]
+    assert told_in("g2", entries) == []
+    here = ChatRows(ChatHead("group", "", 1, last_id=5, changes=4), messages={5: message("e")})
+    for order in (told, told[::-1]):
+        mended = mend(here, [], 5, order)
+        assert {n: revision_of(row) for n, row in mended.messages.items()} == {
+            1: 6,
+            2: 7,
+            3: 8,
+            4: 9,
+        }
+        assert mended.events == {n: EventRow(n, 5, 0, True) for n in range(1, 5)}
+
+
+def test_what_a_member_has_deleted_since_the_backup_is_known_to_their_mailbox() -> None:
+    member = MemberRow("member", 1, 1)
+    head = ChatHead("private", "", 1, last_id=2)
+    rows = {1: message("a"), 2: message("b")}
+    backup = ChatRows(head, {1: member}, rows)
+    here = ChatRows(head, {1: None}, rows)
+    assert hidden_in("p1-2", [DeletedEntry("p1-2", [2], 0), DeletedEntry("p1-2", [1], 0, 3)]) == {2}
+    mended = mend(here, [backup], 2, (), [(1, 2)])
+    assert mended.hidden == {(1, 2): HiddenRow(0)}
+    assert mended.members[1].hidden == 1
 
 
 def test_albums_count_what_is_there_and_those_that_are_sound_are_left_alone() -> None:

@@ -352,6 +352,47 @@ def test_a_difference_tells_what_was_pushed(hosts: int) -> None:
     on_server(test, hosts=hosts)
 
 
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_messages_are_forwarded_once_and_in_order(hosts: int) -> None:
+    async def test(server: Server) -> None:
+        alice, bob = await server.register("alice"), await server.register("bobby")
+        carol = await server.register("carol")
+        chat, other = await server.private(alice, bob), await server.private(bob, carol)
+        for text in ("one", "two", "three"):
+            await server.send(alice, chat, text)
+        params = m.ForwardMessages(chat, [3, 1], other, [11, 12])
+        done = await server.call(bob, params)
+        assert [sent.id for sent in done.sent] == [1, 2]
+        page = await server.call(carol, m.GetHistory(other))
+        assert [(one.text, one.from_id, one.forward.from_id) for one in page.messages] == [
+            ("three", bob.id, alice.id),
+            ("one", bob.id, alice.id),
+        ]
+        # What was done is answered again, also when it comes from nowhere any more.
+        await server.call(alice, m.DeleteMessages(chat, [1], for_all=True))
+        again = await server.call(bob, params)
+        assert [(sent.id, sent.date_ms) for sent in again.sent] == [
+            (sent.id, sent.date_ms) for sent in done.sent
+        ]
+        on = await server.call(carol, m.ForwardMessages(other, [1], other, [13]))
+        (last,) = (await server.call(bob, m.GetMessages(other, [on.sent[0].id]))).messages
+        assert (last.forward.from_id, last.from_id) == (alice.id, carol.id)
+        for refusing, code in (
+            (m.ForwardMessages(chat, [1], other, [14]), "message_not_found"),
+            (m.ForwardMessages(chat, [2, 1], other, [15, 16]), "message_not_found"),
+            (m.ForwardMessages(chat, [2, 3], other, [17]), "invalid_params"),
+            (m.ForwardMessages(chat, [2, 3], other, [17, 17]), "invalid_params"),
+            (m.ForwardMessages(chat, [2], "g5", [18]), "chat_not_found"),
+        ):
+            assert await refused(server.call(bob, refusing)) == code
+        assert await refused(server.call(carol, m.ForwardMessages(chat, [2], other, [19]))) == (
+            "chat_not_found"
+        )
+        assert len((await server.call(bob, m.GetHistory(other))).messages) == 3
+
+    on_server(test, hosts=hosts)
+
+
 def test_long_texts_make_short_pages_and_none_is_missing() -> None:
     text = "x" * limits.TEXT_CHARS_MAX
 

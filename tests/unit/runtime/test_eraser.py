@@ -15,6 +15,7 @@ from runtime import eraser
 from runtime.checkpointer import Checkpointer
 from storage.engine import LmdbStore
 from storage.keys import actor_prefix
+from storage.port import StorageFailed
 from storage.rewrite import REQUEST, RewriteBroken, Rewriting, asked
 
 SECRET = b"the text that is to be gone"
@@ -146,15 +147,15 @@ def test_a_store_that_is_closed_meanwhile_has_its_old_rows(
 def test_broken_off_between_two_steps_it_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, tries = Rewriting.catch_up, []
+    right, tries = Rewriting.complete, []
 
-    def catch_up(self: Rewriting, now_ms: int) -> None:
+    def complete(self: Rewriting, now_ms: int) -> None:
         tries.append(1)
         if len(tries) == 1:
             raise RewriteBroken("as the test has it")
         right(self, now_ms)
 
-    monkeypatch.setattr(Rewriting, "catch_up", catch_up)
+    monkeypatch.setattr(Rewriting, "complete", complete)
 
     async def test(place: Place) -> None:
         (tmp_path / REQUEST).touch()
@@ -163,3 +164,38 @@ def test_broken_off_between_two_steps_it_leaves_nothing(
 
     run(tmp_path, test)
     assert not list(tmp_path.glob("rows.new*"))
+
+
+def test_a_change_of_names_that_may_not_last_stops_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settled(self: Rewriting) -> None:
+        raise StorageFailed("as the test has it")
+
+    monkeypatch.setattr(Rewriting, "settled", settled)
+
+    async def test(place: Place) -> None:
+        (tmp_path / REQUEST).touch()
+        with pytest.raises(StorageFailed):
+            await place.until(lambda: False)
+
+    run(tmp_path, test)
+
+
+def test_a_mistake_is_told_and_tried_again_after_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def begin(self: Rewriting) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Rewriting, "begin", begin)
+
+    async def test(place: Place) -> None:
+        place.checkpointer._eraser._pause_s = 3600.0  # type: ignore[union-attr]
+        (tmp_path / REQUEST).touch()
+        await place.until(lambda: "are not written anew now" in caplog.text)
+        for _ in range(5):
+            await place.checkpointer.run_if_due(time.monotonic())
+        assert caplog.text.count("are not written anew now") == 1
+
+    run(tmp_path, test)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -620,3 +621,30 @@ def test_damage_ends_what_is_read(tmp_path: Path) -> None:
     assert log.read(0, 10_000) == payloads[: first - 1]
     assert log.read(first - 1, 10_000) is None
     log.close()
+
+
+def test_another_thread_may_begin_segments_at_any_time(tmp_path: Path) -> None:
+    """While records are written and taken back: every one that is durable is found again."""
+    log = Log(tmp_path, b"salt", segment_bytes=2_000)
+    assert list(log.replay(0)) == []
+    over = threading.Event()
+
+    def roll() -> None:
+        while not over.is_set():
+            log.roll()
+
+    rolling = threading.Thread(target=roll)
+    rolling.start()
+    written: list[bytes] = []
+    for number in range(300):
+        written.append(b"record %d" % number * 5)
+        log.append(written[-1])
+        if number % 7 == 6:
+            log.truncate(len(written) - 3)
+            del written[-3:]
+    over.set()
+    rolling.join()
+    log.close()
+    again = Log(tmp_path, b"salt")
+    assert list(again.replay(0)) == written
+    again.close()

@@ -70,6 +70,13 @@ def copy_rows(task: Rewriting) -> None:
     subprocess.run(task.command(), check=True, env=rewriting.ENVIRONMENT)
 
 
+def finish(task: Rewriting) -> None:
+    task.complete(NOW_MS)
+    task.swap()
+    task.settled()
+    task.end()
+
+
 def rows_of_store(store: LmdbStore) -> Writes:
     return {p: dict(store.scan(p, b"", b"\xff" * 600, limit=10**6)) for p in PARTITIONS}
 
@@ -112,9 +119,8 @@ def test_the_store_works_on_meanwhile(tmp_path: Path) -> None:
         if number % 100 == 50:
             checkpoint(store)
     assert len(list((tmp_path / "log").iterdir())) > 1, "the log is kept for it"
-    task.catch_up(NOW_MS)
-    task.swap()
-    task.end()
+    assert task.catch_up() > 100
+    finish(task)
     assert rows_of_store(store) == there
     checkpoint(store)
     assert len(list((tmp_path / "log").iterdir())) == 1
@@ -127,8 +133,9 @@ def test_the_store_works_on_meanwhile(tmp_path: Path) -> None:
 
 STEPS: dict[str, Callable[[Rewriting], None]] = {
     "after the copy": lambda task: None,
-    "after the exchange": lambda task: task.catch_up(NOW_MS),
-    "after all but the end": lambda task: (task.catch_up(NOW_MS), task.swap())[0],
+    "after it caught up": lambda task: task.complete(NOW_MS),
+    "after the exchange": lambda task: (task.complete(NOW_MS), task.swap())[0],
+    "after all but the end": lambda task: (task.complete(NOW_MS), task.swap(), task.settled())[0],
 }
 
 
@@ -164,7 +171,7 @@ def test_what_cannot_be_gone_on_with_changes_nothing(tmp_path: Path) -> None:
     checkpoint(store)
     task.begin()
     with pytest.raises(rewriting.RewriteBroken, match="are not there any more"):
-        task.catch_up(NOW_MS)  # nothing was copied
+        task.catch_up()  # nothing was copied
     task.end()
     assert rows_of_store(store) == there
     assert asked(tmp_path), "it is still asked for"
@@ -174,7 +181,9 @@ def test_what_cannot_be_gone_on_with_changes_nothing(tmp_path: Path) -> None:
     store.close()
 
 
-def test_no_room_for_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_that_cannot_do_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = store_at(tmp_path)
     there = busy(store)
 
@@ -182,7 +191,7 @@ def test_no_room_for_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         raise OSError(22, "no exchange here")
 
     monkeypatch.setattr(rewriting, "exchange", full)
-    with pytest.raises(StorageFailed, match="no exchange here"):
+    with pytest.raises(rewriting.RewriteBroken, match="no exchange here"):
         rewrite(store, NOW_MS)
     assert rows_of_store(store) == there
     assert not list(tmp_path.glob("rows.new*"))
@@ -220,7 +229,82 @@ def test_rows_that_were_replaced_by_a_snapshot_are_not_taken_for_the_old(tmp_pat
     copy.load({3: {key(1, 1): b"of the snapshot"}})
     copy.end_load(7)
     with pytest.raises(rewriting.RewriteBroken, match="were replaced"):
-        task.catch_up(NOW_MS)
+        task.complete(NOW_MS)
     task.end()
     assert copy.get(3, key(1, 1)) == b"of the snapshot"
     copy.close()
+
+
+def test_rows_that_are_being_replaced_are_not_copied(tmp_path: Path) -> None:
+    """Between two parts of a snapshot nothing tells them from whole ones."""
+    copy = LmdbReplica(tmp_path, [3], segment_bytes=SEGMENT_BYTES)
+    copy.append_records([encode_record(1, {3: {key(1, 1): b"old"}})])
+    copy.settle(1)
+    copy.begin_load()
+    task = Rewriting(copy)
+    task.roll()
+    with pytest.raises(rewriting.RewriteBroken, match="are being replaced"):
+        task.begin()
+    task.end()
+    copy.load({3: {key(1, 1): b"of the snapshot"}})
+    copy.end_load(7)
+    rewrite(copy, NOW_MS)
+    assert copy.get(3, key(1, 1)) == b"of the snapshot"
+    copy.close()
+
+
+def test_where_the_change_of_names_may_not_last_the_process_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has is whole, whichever of the two a crash leaves."""
+    store = store_at(tmp_path)
+    there = busy(store)
+    task = Rewriting(store)
+    task.roll()
+    checkpoint(store)
+    task.begin()
+    copy_rows(task)
+    task.complete(NOW_MS)
+    task.swap()
+
+    def fail(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewriting, "sync_folder", fail)
+        with pytest.raises(StorageFailed, match="Input/output error"):
+            task.settled()
+    assert rows_of_store(store) == there
+    task.end()
+    store.close()
+    again = store_at(tmp_path)
+    assert rows_of_store(again) == there
+    again.close()
+
+
+def test_what_another_copy_needs_of_the_log_stays(tmp_path: Path) -> None:
+    copy = LmdbReplica(tmp_path, [3], segment_bytes=2_000)
+    copy.hold("b", 10)
+    for number in range(1, 201):
+        copy.append_records([encode_record(1, {3: {key(1, number): b"x" * 50}})])
+        copy.settle(number)
+        if number % 20 == 0:
+            checkpoint(copy)
+    with pytest.raises(rewriting.RewriteBroken, match="another copy needs it"):
+        rewrite(copy, NOW_MS)
+    records = copy.log.read(10, 1 << 20)
+    assert records is not None
+    assert len(records) == 190
+    copy.hold("b", None)
+    rewrite(copy, NOW_MS)
+    assert copy.log.read(10, 1 << 20) is None
+    copy.close()
+
+
+def test_no_room_for_the_rows_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_at(tmp_path)
+    busy(store)
+    monkeypatch.setattr(rewriting, "RESERVE_BYTES", 1 << 62)
+    with pytest.raises(rewriting.RewriteBroken, match="there is no room"):
+        rewrite(store, NOW_MS)
+    store.close()

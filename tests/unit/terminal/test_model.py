@@ -111,7 +111,7 @@ class Place:
 
     def fetch(self, model: Model) -> Model:
         page: t.Dialogs = self.call(self.alice, m.GetDialogs())
-        model.load(page.dialogs, page.pts)
+        model.load([page])
         assert model.missing_groups() == [], "a list that is fetched has all the names"
         for chat in list(model.chats.values()):
             model.open(chat.id)
@@ -285,3 +285,30 @@ def test_names() -> None:
     assert model.missing_users() == []
     model.apply(h.MessageNew(h.Message("p1-3", 1, 3, 0, "x")), 0)
     assert model.missing_users() == [3]
+
+
+def test_what_is_fetched_while_a_message_changes_is_not_taken_for_the_later_state() -> None:
+    model = model_of(h.MessageNew(message(3)))
+    model.open(CHAT)
+    model.apply(h.MessageEdited(message(1, text="changed", revision=4)), 0)
+    model.apply(h.MessagesDeleted(CHAT, [2], 1), 0)
+    fetched = h.History([message(1), message(2), message(3)], False)
+    model.add_history(CHAT, fetched, latest=True)
+    shown = model.chats[CHAT].messages
+    assert (shown[1].text, shown[2].deleted, shown[3].text) == ("changed", True, "hi")
+    assert shown[2].date_ms == message(2).date_ms
+    model.know_quotes(CHAT, [1], [message(1)])
+    quoted = model.chats[CHAT].quoted[1]
+    assert quoted is not None
+    assert quoted.text == "changed"
+
+
+def test_what_is_unread_is_what_the_dialog_says_that_was_fetched_later() -> None:
+    dialog = h.Dialog(CHAT, "private", 12, 12_000, unread=4)
+    model = Model(1)
+    model.load([h.Dialogs([dialog], 0, 12)])
+    model.apply(h.MessagesDeleted(CHAT, [5], 3), 0, 11)
+    model.apply(h.MessageNew(message(12)), 0, 12)
+    assert model.chats[CHAT].unread == 4
+    model.apply(h.MessagesDeleted(CHAT, [6], 3), 0, 13)
+    assert model.chats[CHAT].unread == 3

@@ -12,15 +12,19 @@ from unittest.mock import patch
 import pytest
 from msgspec.structs import replace
 
+from actors.chat import changing
 from actors.chat import reads as chat_reads
 from actors.chat import state as chat
 from actors.handle import turns as handle
 from actors.handle.turns import HandleActor
-from actors.user.state import UserActor
+from actors.updates import DeletedEntry
+from actors.user.messages import TellDeleted
+from actors.user.state import UserActor, user
 from api import types as t
 from api.methods import MarkRead
 from fronts.connection import Connection
 from heliograph._sync import Gate
+from heliograph.admin.chat_rows import revision_of
 from runtime.journal import LocalJournal
 from runtime.replication.copy import Copy
 from runtime.streams import OUTBOX
@@ -90,6 +94,37 @@ def shows_everything() -> Iterator[None]:
         return head, replace(member, first_id=1, left_id=0)
 
     with patch.object(chat_reads, "_access", all_of_it):
+        yield
+
+
+@contextmanager
+def shows_what_was_deleted() -> Iterator[None]:
+    """Who has deleted a message for themselves goes on reading it."""
+    with patch.object(chat_reads, "hidden_of", lambda view, user_id, member, ids: set()):
+        yield
+
+
+@contextmanager
+def deletes_half() -> Iterator[None]:
+    """Of what is deleted for all, the text stays."""
+
+    def bury(state: chat.ChatActor, number: int, row: chat.MessageRow, turn: Any) -> int:
+        change = chat.Change(0)
+        return revision_of(state.change(turn, number, row, change))
+
+    with patch.object(changing, "_bury", bury):
+        yield
+
+
+@contextmanager
+def counts_what_was_deleted() -> Iterator[None]:
+    """A message that was deleted stays unread."""
+
+    def tell(state: UserActor, message: TellDeleted, turn: Any) -> None:
+        row = state.dialog(turn, message.chat_id)
+        state.record(turn, DeletedEntry(message.chat_id, list(message.ids), row.unread))
+
+    with patch.dict(user.handlers, {TellDeleted: tell}):
         yield
 
 
@@ -196,6 +231,9 @@ MUTATIONS: dict[str, Mutation] = {
         loses_outboxes,
         lets_everybody_claim,
         shows_everything,
+        shows_what_was_deleted,
+        deletes_half,
+        counts_what_was_deleted,
         forgets_to_attach_again,
         counts_reads_back,
         passes_over_gaps,
