@@ -31,6 +31,7 @@ STEP_S: Final = 0.5
 STOP_S_MAX: Final = 10.0
 LOCK_S_MAX: Final = 30.0
 GIVE_UP_S: Final = 30.0
+STARTS_MAX: Final = 3
 TOLD_TO_END: Final = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM)
 """How Ray's processes end when somebody has stopped them."""
 
@@ -111,11 +112,21 @@ class RayNode:
         self._reachable = reachable
         self._starting: subprocess.Popen[bytes] | None = None
         self._processes = RayProcesses()
-        self._stopped = False
 
     def start(self) -> None:
-        if why := self._reachable():
-            raise CannotStart(why)
+        """(On a machine that is very busy, a raylet that was started ends at once now and then.)"""
+        for _ in range(STARTS_MAX):
+            if why := self._reachable():
+                raise CannotStart(why)
+            code = self._start()
+            if code == 0 and self._processes.running:
+                return
+            self.end()
+            if code:
+                raise CannotStart(f"{_last_line(self._output)} (more in {self._output})")
+        raise CannotStart(f"Ray ended as soon as it was started (more in {self._output})")
+
+    def _start(self) -> int:
         with open(self._output, "wb") as output:
             self._starting = subprocess.Popen(
                 self._command,
@@ -128,9 +139,7 @@ class RayNode:
         code = self._starting.wait()
         self._starting = None
         self._processes.look()
-        if code or not self._processes.running:
-            self.end()
-            raise CannotStart(f"{_last_line(self._output)} (more in {self._output})")
+        return code
 
     def ended(self) -> list[Ended]:
         return self._processes.ended()

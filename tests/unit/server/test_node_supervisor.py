@@ -11,6 +11,7 @@ import pytest
 from heliograph.server.keeping import PAUSE_S_MAX
 from heliograph.server.node_supervisor import (
     GIVE_UP_S,
+    STARTS_MAX,
     STEP_S,
     TOLD_TO_END,
     CannotStart,
@@ -135,7 +136,7 @@ except CannotStart as error:
     [
         ("echo first; echo Port 6379 is taken.; exit 1", "", "Port 6379 is taken. (more in"),
         ("exit 1", "", "ray start ended without a word"),
-        ("exit 0", "", "ray start ended without a word"),
+        ("exit 0", "", "Ray ended as soon as it was started (more in"),
         ("exit 0", "no head", "no head"),
     ],
 )
@@ -155,3 +156,16 @@ def test_a_folder_has_one_node(tmp_path: Path) -> None:
         pass
     with locked(tmp_path):
         pass
+
+
+def test_a_ray_that_ends_at_once_is_started_again(tmp_path: Path) -> None:
+    """Three times, as it is on a machine that is very busy."""
+    count = tmp_path / "count"
+    script = f"echo started >> {count}; exit 0"
+    command = [sys.executable, "-c", START, script, "", str(tmp_path / "out")]
+    subprocess.run(command, capture_output=True, check=True)
+    assert count.read_text().count("started") == STARTS_MAX
+    count.unlink()
+    command[3] = f"echo started >> {count}; exit 1"
+    subprocess.run(command, capture_output=True, check=True)
+    assert count.read_text().count("started") == 1, "what Ray refuses, it refuses again"
