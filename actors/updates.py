@@ -86,6 +86,13 @@ class ProfileEntry(Struct, frozen=True, array_like=True, tag="profile"):
     second: int = 0
 
 
+class DescribedEntry(Struct, frozen=True, array_like=True, tag="described"):
+    """A group has this description now."""
+
+    chat_id: str
+    description: str
+
+
 Entry = (
     MessageEntry
     | EditedEntry
@@ -95,6 +102,7 @@ Entry = (
     | DeliveredEntry
     | ContactEntry
     | ProfileEntry
+    | DescribedEntry
 )
 
 
@@ -125,4 +133,6 @@ def update_of(entry: Entry, message: t.Message | None, own: Callable[[], t.User]
             return t.ContactChanged(user_id, name, bool(flags & 1), bool(flags & 2))
         case ProfileEntry():
             return t.ProfileChanged(own())
+        case DescribedEntry(chat_id, description):
+            return t.ChatDescribed(chat_id, description)
     assert_never(entry)

@@ -149,6 +149,10 @@ class Methods:
         """Change the title of a group (owner and admins)."""
         await self.call(m.RenameGroup(chat_id, title))
 
+    async def set_description(self, chat_id: str, description: str) -> None:
+        """Say what a group is about; with an empty text, nothing (owner and admins)."""
+        await self.call(m.SetDescription(chat_id, description))
+
     async def set_chat_photo(self, chat_id: str, ticket: str) -> None:
         """Give a group another picture; with an empty ticket, none (owner and admins)."""
         await self.call(m.SetChatPhoto(chat_id, ticket))

@@ -1,6 +1,7 @@
-"""Membership of groups: create, add, remove, leave, rename, picture, owner and admins.
+"""Membership of groups: create, add, remove, leave, rename, description, picture, owner and admins.
 
-Every change is a service message in the log, so all members see all changes in one order. Adding
+Every change but that of the description, which is told by an update of its own, is a service
+message in the log, so all members see all changes in one order. Adding
 somebody takes three turns: the group checks the right to add, the user exists and does not block,
 the group takes them in.
 """
@@ -22,11 +23,13 @@ from actors.chat.state import (
     chat,
     view_of,
 )
-from actors.user.messages import Invite, MarksChanged
+from actors.updates import DescribedEntry
+from actors.user.messages import Invite, MarksChanged, Tell
 from actors.user.photo import exchange
 from api import limits
 from api import types as t
 from api.errors import ApiError
+from api.frames import encode as to_json
 from api.methods import (
     AddMember,
     CreateGroup,
@@ -35,6 +38,7 @@ from api.methods import (
     RenameGroup,
     SetAdmin,
     SetChatPhoto,
+    SetDescription,
     TransferOwnership,
 )
 from runtime.turn import Turn
@@ -182,6 +186,18 @@ def rename(state: ChatActor, message: RenameGroup, turn: Turn) -> t.Ok:
     if head.title != message.title:
         state.put(turn, replace(head, title=message.title))
         _note(state, turn, turn.caller.user_id, "renamed", text=message.title)
+    return t.Ok()
+
+
+@chat.on(SetDescription)
+def describe(state: ChatActor, message: SetDescription, turn: Turn) -> t.Ok:
+    head, _ = _manager(state, turn)
+    text = message.description
+    if head.description != text:
+        state.put(turn, replace(head, description=text))
+        told = Tell(DescribedEntry(state.id, text), to_json(t.ChatDescribed(state.id, text)))
+        for user_id in state.members:
+            turn.send(addresses.user(user_id), told)
     return t.Ok()
 
 

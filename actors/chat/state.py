@@ -37,7 +37,7 @@ class ChatHead(Struct, frozen=True, array_like=True):
     """`created_ms` 0: the chat is not open yet, only a block is known. `unanswered`: who has
     written in a private chat in which nobody has answered; `ANSWERED` if somebody has; 0 if nobody
     has written, or nobody noted it when they did. `changes`: how often one of its messages was
-    changed."""
+    changed. `description`: a group's."""
 
     kind: str
     title: str
@@ -47,6 +47,7 @@ class ChatHead(Struct, frozen=True, array_like=True):
     media_bytes: int = 0
     unanswered: int = 0
     changes: int = 0
+    description: str = ""
 
     @property
     def pts(self) -> int:
@@ -288,7 +289,16 @@ def view_of(state: ChatActor, view: View) -> t.Chat:
         for user_id, row in sorted(state.members.items())
     ]
     photo = PHOTO.get(view, None) if head.kind == "group" else None
-    return t.Chat(state.id, head.kind, head.title, head.created_ms, head.last_id, members, photo)  # type: ignore[arg-type]
+    return t.Chat(
+        state.id,
+        head.kind,  # type: ignore[arg-type]
+        head.title,
+        head.created_ms,
+        head.last_id,
+        members,
+        photo,
+        head.description,
+    )
 
 
 def _shown_member(user_id: int, row: MemberRow, hidden: bool) -> t.Member:

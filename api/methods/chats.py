@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from api import limits
 from api import types as t
-from api.methods.fields import ChatId, GroupId, RandomId, Ticket, Title, UserId
+from api.methods.fields import ChatId, Description, GroupId, RandomId, Ticket, Title, UserId
 from api.methods.registry import IN_CHAT, Params, method
 
 _MANAGING = ("chat_not_found", "forbidden")
@@ -75,6 +75,15 @@ class RenameGroup(Params, frozen=True):
 
     chat_id: GroupId
     title: Title
+
+
+@method("chats.set_description", to="chat", errors=_MANAGING)
+class SetDescription(Params, frozen=True):
+    """Say what a group is about; with an empty text, nothing (owner and admins). With the
+    description that it has, nothing changes."""
+
+    chat_id: GroupId
+    description: Description
 
 
 @method("chats.set_photo", to="chat", tickets=("media",), errors=(*_MANAGING, "ticket_invalid"))

@@ -73,6 +73,7 @@ Name = Annotated[
 NameOrNone = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX, pattern=LINE_OR_NONE)]
 Bio = Annotated[str, Meta(max_length=limits.BIO_CHARS_MAX, pattern=LINE_OR_NONE)]
 Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARS_MAX, pattern=LINE)]
+Description = Annotated[str, Meta(max_length=limits.DESCRIPTION_CHARS_MAX, pattern=TEXT_OR_NONE)]
 Device = Annotated[
     str,
     Meta(

@@ -25,7 +25,8 @@ ChatKind = Literal["private", "saved", "group"]
 
 
 class Chat(Record, frozen=True):
-    """`photo`: a group's picture, its name left out."""
+    """`photo`: a group's picture, its name left out. `description`: what a group is about, as its
+    owner and admins say."""
 
     id: str
     kind: ChatKind
@@ -34,6 +35,7 @@ class Chat(Record, frozen=True):
     last_id: int
     members: list[Member]
     photo: Media | None = None
+    description: str = ""
 
 
 class Dialog(Record, frozen=True):

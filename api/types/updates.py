@@ -71,6 +71,13 @@ class ContactChanged(Record, frozen=True, tag="contact", tag_field="type"):
     blocked: bool = False
 
 
+class ChatDescribed(Record, frozen=True, tag="chat_described", tag_field="type"):
+    """A group of yours has this description now; empty: none."""
+
+    chat_id: str
+    description: str
+
+
 Update = (
     MessageNew
     | MessageEdited
@@ -80,6 +87,7 @@ Update = (
     | Delivered
     | ProfileChanged
     | ContactChanged
+    | ChatDescribed
 )
 """Durable updates: each takes one `pts` of the receiver's mailbox."""
 

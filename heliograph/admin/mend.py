@@ -1,12 +1,12 @@
 """What of a chat's rows is lost, and what it has to be: nothing is read or written here.
 
-A message is as of its last change, and every change to a group is a message, so a chat can be put
-together again. A lost message is taken from a backup, unless it was changed since: what was deleted
-comes back as a tombstone, and an older text never. A lost head or member is taken from a backup
-too, and brought up to date by the service messages since. What a `random_id` became stands in the
-messages. Rows that pass their check are never touched, but the count of an album that has lost
-messages, and the number of messages that a member has deleted; and the number of the last message
-never goes back.
+A message is as of its last change, and every change to a group is a message, but for that of its
+description, so a chat can be put together again. A lost message is taken from a backup, unless it
+was changed since: what was deleted comes back as a tombstone, and an older text never. A lost head
+or member is taken from a backup too, and brought up to date by the service messages since; the
+description is that of the backup. What a `random_id` became stands in the messages. Rows that pass
+their check are never touched, but the count of an album that has lost messages, and the number of
+messages that a member has deleted; and the number of the last message never goes back.
 """
 
 from __future__ import annotations

@@ -182,6 +182,14 @@ async def rename(messenger: Messenger, command: Command) -> Answer:
     return None
 
 
+@action("[text]", "say what this group is about; without a text, nothing", 0, ANY)
+async def describe(messenger: Messenger, command: Command) -> Answer:
+    await messenger.client.set_description(_group(messenger).id, command.rest)
+    if not command.rest:
+        return "this group has no description any more"
+    return "all members see it with /info now"
+
+
 @action("", "who is in this group, and how far they have read")
 async def members(messenger: Messenger, command: Command) -> Answer:
     chat = await messenger.client.chat(_group(messenger).id)
@@ -219,7 +227,10 @@ async def info(messenger: Messenger, command: Command) -> Answer:
     chat = None if command.arguments else _chat(messenger)
     if chat is not None and chat.group:
         shown = await client.chat(chat.id)
-        rows = [("members", f"{len(shown.members)}"), _picture(shown.photo)]
+        rows = [("members", f"{len(shown.members)}")]
+        if shown.description:
+            rows.append(("about", one_line(shown.description)))
+        rows.append(_picture(shown.photo))
         return Page(one_line(shown.title) or "(no title)", tuple(rows), _preview(shown.photo))
     if chat is None:
         user = await client.user(command.arguments[0])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from actors.addresses import group_id
 from api import methods as m
+from api import types as t
 from api.methods import Params
 from sim.world.evidence import Evidence
 
@@ -22,6 +23,29 @@ def changes_make_sense(evidence: Evidence) -> Iterator[str]:
             yield f"{chat_id} has members {stored}, and should have {story.roles}"
         if log.head is not None and log.head.title != story.title:
             yield f"{chat_id} is called {log.head.title!r}, and should be {story.title!r}"
+
+
+def descriptions_are_told(evidence: Evidence) -> Iterator[str]:
+    """What a member was told last of a group's description is stored: nothing was told to whoever
+    founded one that has none, and to who came later only what was changed since."""
+    for device in evidence.history.devices:
+        told: dict[str, str] = {}
+        for numbered in evidence.back.mailboxes[device.name]:
+            match numbered.update:
+                case t.ChatDescribed(chat_id, description):
+                    told[chat_id] = description
+                case t.MessageNew(t.Message(chat_id, action=t.Action("member_added", user_id))):
+                    if user_id == device.user_id:
+                        told.pop(chat_id, None)
+        for chat_id, story in evidence.stories.items():
+            head = evidence.final.chats[chat_id].head
+            if head is None or device.user_id not in story.roles:
+                continue
+            founder = story.stays[device.user_id][-1].start == 1
+            known = told.get(chat_id, "" if founder else head.description)
+            if known != head.description:
+                what = f"{chat_id} is {head.description!r}"
+                yield f"{device.name} knows the description {known!r}, and that of {what}"
 
 
 def only_members_write(evidence: Evidence) -> Iterator[str]:

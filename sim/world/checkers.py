@@ -14,6 +14,7 @@ from sim.world.check_devices import dialogs_are_right, mailboxes_are_whole, view
 from sim.world.check_groups import (
     changes_last,
     changes_make_sense,
+    descriptions_are_told,
     nothing_leaks,
     only_members_write,
 )
@@ -66,6 +67,7 @@ CHECKERS: tuple[Checker, ...] = (
     views_are_whole,
     dialogs_are_right,
     changes_make_sense,
+    descriptions_are_told,
     changes_last,
     only_members_write,
     nothing_leaks,

@@ -515,6 +515,7 @@ def known(server: RunningServer, someone: Login) -> dict[str, st.SearchStrategy[
         **dict.fromkeys(
             ("chat_id", "from_chat_id", "to_chat_id"), st.sampled_from([private, group])
         ),
+        "description": st.text(max_size=limits.DESCRIPTION_CHARS_MAX),
         "for_all": st.booleans(),
         "id": small,
         "ids": st.lists(small, min_size=1, max_size=limits.MESSAGES_PER_REQUEST_MAX),

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from actors import addresses
 from api import methods as m
 from api import types as t
+from api.errors import ApiError
 from api.frames import encode
 from heliograph._sync import Gate, own_message
 from heliograph._wire import decode_difference
@@ -23,13 +24,16 @@ PAGE = 7
 
 @dataclass
 class Shown:
-    """What a client shows of an account, in full."""
+    """What a client shows of an account, in full. `descriptions`: of the groups that have one;
+    `entered`: groups of which it has to be asked for."""
 
     me: t.User
     dialogs: dict[str, t.Dialog] = field(default_factory=dict)
     messages: dict[str, dict[int, t.Message]] = field(default_factory=dict)
     contacts: dict[int, str] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
+    descriptions: dict[str, str] = field(default_factory=dict)
+    entered: set[str] = field(default_factory=set, compare=False)
 
     def apply(self, update: t.Update, pts: int) -> None:
         """What docs/protocol.md says that an update means."""
@@ -61,8 +65,15 @@ class Shown:
                 if contact:
                     self.contacts[user_id] = name
                 (self.blocked.add if blocked else self.blocked.discard)(user_id)
+            case t.ChatDescribed(chat_id=chat_id, description=description):
+                self.describe(chat_id, description)
             case _:
                 raise AssertionError(f"an unknown update: {update}")
+
+    def describe(self, chat_id: str, description: str) -> None:
+        self.descriptions.pop(chat_id, None)
+        if description:
+            self.descriptions[chat_id] = description
 
     def _known(self, chat_id: str) -> t.Dialog:
         return self.dialogs.get(chat_id) or t.Dialog(chat_id, addresses.chat_kind(chat_id), 0, 0)
@@ -75,6 +86,9 @@ class Shown:
         mine = action is not None and action.user_id == self.me.id
         if mine and action is not None and action.kind == "member_added":
             self.messages[chat_id] = {}  # what came before is not there to be read any more
+            self.entered.add(chat_id)
+        if mine and action is not None and action.kind in ("member_removed", "member_left"):
+            self.describe(chat_id, "")
         # Without either it may not be read: whoever it was for is not in that chat now.
         if message.from_id or message.deleted:
             self.messages.setdefault(chat_id, {})[message.id] = message
@@ -107,12 +121,24 @@ def fetch(cluster: Cluster, caller: Caller) -> tuple[int, Shown]:
             title = dialog.title if dialog.kind == "group" else ""
             plain = replace(dialog, message=None, title=title, photo=None)
             shown.dialogs[dialog.chat_id] = plain
+            shown.describe(dialog.chat_id, description_of(cluster, caller, dialog.chat_id))
         if not page.next_offset:
             break
     contacts = cluster.call(caller, m.GetContacts()).contacts
     shown.contacts = {contact.user_id: contact.name for contact in contacts}
     shown.blocked = set(cluster.call(caller, m.GetBlocked()).user_ids)
     return page.pts, shown
+
+
+def description_of(cluster: Cluster, caller: Caller, chat_id: str) -> str:
+    """What a chat is about; nothing, for who is not in it any more."""
+    try:
+        chat: t.Chat = cluster.call(caller, m.GetChat(chat_id))
+    except ApiError as error:
+        if error.code != "chat_not_found":
+            raise
+        return ""
+    return chat.description
 
 
 def history(cluster: Cluster, caller: Caller, chat_id: str) -> dict[int, t.Message]:
@@ -190,6 +216,9 @@ class Device:
     def _apply(self, passed: list[tuple[int, Any]]) -> None:
         for pts, update in passed:
             self.shown.apply(update, pts)
+        while self.shown.entered:
+            chat_id = self.shown.entered.pop()
+            self.shown.describe(chat_id, description_of(self.cluster, self.caller, chat_id))
 
     def catch_up(self) -> None:
         """Look at everything, and ask if there is a reason to. A live connection gives one

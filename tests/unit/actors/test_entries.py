@@ -11,6 +11,7 @@ from actors.updates import (
     ContactEntry,
     DeletedEntry,
     DeliveredEntry,
+    DescribedEntry,
     EditedEntry,
     Entry,
     MessageEntry,
@@ -55,6 +56,11 @@ TOLD: list[tuple[Entry, t.Update, str]] = [
         "95a7636f6e74616374a00203a3426f62",
     ),
     (ProfileEntry(), t.ProfileChanged(ME), "95a770726f66696c65a00000a0"),
+    (
+        DescribedEntry("g5", "About\nboats"),
+        t.ChatDescribed("g5", "About\nboats"),
+        "93a9646573637269626564a26735ab41626f75740a626f617473",
+    ),
 ]
 """Each with its update, and the row that the first version wrote."""
 

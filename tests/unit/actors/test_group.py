@@ -86,6 +86,7 @@ ACTIONS: dict[str, tuple[Callable[[Circle], m.Params], str]] = {
     "remove the owner": (lambda c: m.RemoveMember(c.group, c.id("owner")), "nff--"),
     "remove somebody outside": (lambda c: m.RemoveMember(c.group, c.id("another")), "nnf--"),
     "rename": (lambda c: m.RenameGroup(c.group, "New"), "yyf--"),
+    "describe": (lambda c: m.SetDescription(c.group, "About"), "yyf--"),
     "photo": (lambda c: m.SetChatPhoto(c.group, PHOTO), "yyf--"),
     "make an admin": (lambda c: m.SetAdmin(c.group, c.id("member2"), True), "yff--"),
     "make no admin": (lambda c: m.SetAdmin(c.group, c.id("admin2"), False), "yff--"),
@@ -127,7 +128,8 @@ def test_who_may_do_what(town: Town, role: str, what: str) -> None:
 
 
 def _mail(town: Town, user_id: int) -> list[object]:
-    return [entry for _, entry in town.mail(Caller(user_id, 1)) if entry.kind == "message"]
+    told = [entry for _, entry in town.mail(Caller(user_id, 1))]
+    return [entry for entry in told if entry.kind in ("message", "described")]
 
 
 @pytest.mark.parametrize("role", ["past", "stranger"])
@@ -238,8 +240,34 @@ def test_what_is_so_already_changes_nothing(town: Town) -> None:
         m.SetAdmin(group, circle.id("admin"), True),
         m.SetAdmin(group, circle.id("member"), False),
         m.RenameGroup(group, "Group"),
+        m.SetDescription(group, ""),
     ):
         assert unchanged(town, ref, params, owner) == OK
+
+
+def test_a_description_is_told_by_an_update_and_by_no_message(town: Town) -> None:
+    alice, bobby, carol = (town.register(name) for name in ("alice", "bobby", "carol"))
+    group = group_of(town, alice, bobby, carol)
+    town.call(carol, m.LeaveGroup(group))
+    town.settle()
+    town.attach(bobby, 7)
+    people = (alice, bobby, carol)
+    before = [len(town.mail(person)) for person in people]
+    last_id, texts = town.call(alice, m.GetChat(group)).last_id, ("Boats,\nold ones", "", "Boats")
+    for text in texts:
+        assert msgspec.to_builtins(town.call(alice, m.SetDescription(group, text))) == OK
+        town.settle()
+        chat: t.Chat = town.call(bobby, m.GetChat(group))
+        assert (chat.description, chat.last_id) == (text, last_id)
+    again = m.SetDescription(group, "Boats")
+    assert unchanged(town, addresses.chat(group), again, alice) == OK
+    told = [("described", group, text) for text in texts]
+    for person, number, right in zip(people, before, (told, told, []), strict=True):
+        assert [entry[:3] for _, entry in town.mail(person)[number:]] == right
+    updates = [msgspec.convert(frame["update"], t.Update) for frame in town.pushed[7]]
+    assert updates == [t.ChatDescribed(group, text) for text in texts]
+    town.call(alice, m.AddMember(group, carol.user_id))
+    assert town.call(carol, m.GetChat(group)).description == "Boats"
 
 
 def test_whoever_blocks_is_not_added_by_whom_they_block(town: Town) -> None:

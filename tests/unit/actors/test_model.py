@@ -58,6 +58,7 @@ class Chat:
     id: str
     roles: dict[int, str]
     title: str = ""
+    description: str = ""
 
 
 @dataclass
@@ -98,6 +99,7 @@ class CityMachine(RuleBasedStateMachine):
         self.create(0, 1, [1, 2, 3])
         self.appoint(0, 1, 1, "admin")
         self.appoint(0, 2, 1, "admin")
+        self.describe_group(0, 1, "about")
         self.connect(0)
         self.connect(1)
         for chat in (1, 2):
@@ -355,6 +357,15 @@ class CityMachine(RuleBasedStateMachine):
         if not expected:
             group.title = title
 
+    @rule(person=PERSON, chat=NUMBERS, text=st.sampled_from(["", "about", "in two\nlines"]))
+    def describe_group(self, person: int, chat: int, text: str) -> None:
+        by, group = self.people[person], self._group(chat)
+        role = group.roles.get(by.user_id)
+        expected = {None: "chat_not_found", "member": "forbidden"}.get(role, "")
+        self._call(by, m.SetDescription(group.id, text), expected)
+        if not expected:
+            group.description = text
+
     @rule(
         person=PERSON, other=PERSON, chat=NUMBERS, how=st.sampled_from(["admin", "member", "owner"])
     )
@@ -576,6 +587,7 @@ class CityMachine(RuleBasedStateMachine):
             seen = call(person, m.GetChat(chat.id))
             roles = {member.user_id: member.role for member in seen.members}
             assert (seen.title, seen.last_id, roles) == (chat.title, len(story.log), chat.roles)
+            assert seen.description == chat.description
             return
         for params in PROBES if stays is None else PROBES[:-2]:
             said = refusal(self.cluster, person, params(chat.id))

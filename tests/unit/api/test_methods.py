@@ -166,7 +166,7 @@ EXAMPLES: dict[str, Any] = {
     "random_ids": [1],
     "token": "x",
     **dict.fromkeys(("password", "old_password", "new_password"), "long enough"),
-    **dict.fromkeys(("name", "title", "text"), "x"),
+    **dict.fromkeys(("name", "title", "description", "text"), "x"),
     **dict.fromkeys(("user_id", "session_id", "random_id", "max_id", "pts"), 1),
     **dict.fromkeys(("id", "message_id", "upload_id", "size"), 1),
     "hash": "A" * 43,

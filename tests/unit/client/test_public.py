@@ -44,6 +44,7 @@ METHOD_NAMES = {
     "chats.remove_member": "remove_member",
     "chats.leave": "leave",
     "chats.rename": "rename",
+    "chats.set_description": "set_description",
     "chats.set_photo": "set_chat_photo",
     "chats.set_admin": "set_admin",
     "chats.transfer_ownership": "transfer_ownership",

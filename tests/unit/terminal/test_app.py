@@ -298,6 +298,32 @@ def test_a_group() -> None:
     talk(act)
 
 
+def test_a_group_is_described() -> None:
+    async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
+        await chat_with_bob(driver, village, bob)
+        await driver.enter("/describe Boats")
+        await driver.sees("this is for groups")
+        await driver.enter("/group Our Club @bobby")
+        await driver.sees("You added Bobby")
+        chat_id = driver.main.messenger.open_id
+        await driver.enter("/info")
+        await driver.until(lambda: isinstance(driver.app.screen, PageScreen))
+        await driver.misses("about")
+        await driver.pilot.press("escape")
+        await driver.enter("/describe Boats,\n  old ones")
+        await driver.sees("all members see it with /info now")
+        assert (await bob.chat(chat_id)).description == "Boats,\n  old ones"
+        await driver.enter("/info")
+        await driver.until(lambda: isinstance(driver.app.screen, PageScreen))
+        await driver.sees("Boats, old ones")
+        await driver.pilot.press("escape")
+        await driver.enter("/describe")
+        await driver.sees("this group has no description any more")
+        assert (await bob.chat(chat_id)).description == ""
+
+    talk(act)
+
+
 def test_refusals_and_wrong_commands_are_told() -> None:
     async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
         await driver.enter("hello?")
