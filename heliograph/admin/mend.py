@@ -119,6 +119,9 @@ def _mend_head(here: ChatRows, then: ChatRows, last_id: int, changes: int, mende
     if head is None:
         mended.lost.append("what the chat is called and of which kind it is, is in no backup")
         return
+    if here.head is None and head.description:
+        words = "the description of the group is that of a backup: set it again if it was changed"
+        mended.lost.append(words)
     messages = here.messages | mended.messages
     size = sum(row.media.size for row in messages.values() if row and row.media is not None)
     right = replace(head, last_id=last_id, changes=changes, media_bytes=size)
