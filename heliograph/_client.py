@@ -311,6 +311,9 @@ class Client(Files):
             try:
                 return await self._attempt(params, retry.deadline, attempt_s)
             except ApiError as error:
+                if error.code == "unknown_method":
+                    words = f"this server is older than the client: it has no {params.method.name}"
+                    raise ApiError(error.code, words) from error
                 if maybe_done and self._tells_of_success(params, error):
                     return t.Ok()
                 if maybe_done and isinstance(params, m.Register) and error.code == "username_taken":

@@ -1,5 +1,6 @@
 """What a message costs a host, without Ray, sockets or other processes: the engine, the log and
-LMDB alone. `python -m tests.bench.engine_bench [--profile]`."""
+LMDB alone; of a private chat, or with `--group 200` of one group of so many who are all online.
+`python -m tests.bench.engine_bench [--group N] [--profile]`."""
 
 from __future__ import annotations
 
@@ -18,6 +19,9 @@ from actors.chat.messages import OpenChat
 from actors.handle.messages import NewAccount
 from actors.kinds import KINDS
 from actors.session.messages import Attach
+from api import limits
+from api import methods as m
+from api.frames import encode as to_json
 from runtime import refs, wire
 from runtime.engine import Engine
 from runtime.messages import Internal
@@ -33,7 +37,7 @@ TEXT = "0123456789" * 11
 class Bench:
     """One host with `PAIRS` pairs of users whose devices are online."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, group: int = 0) -> None:
         placement = Placement(64, 1)
         led = placement.led_by("host-0")
         self.store = LmdbStore(folder, led)
@@ -57,6 +61,26 @@ class Bench:
             self.post(addresses.chat(chat), OpenChat(a, b))
             self.pairs.append((Caller(a, a, a, EXEMPT), chat))
         self.commit()
+        self.batch = BATCH
+        if group:
+            self.pairs = [self.gather(group)]
+            self.batch = max(1, 2 * BATCH // group)
+
+    def gather(self, members: int) -> tuple[Caller, str]:
+        """A group of the first users; who writes to it."""
+        owner, others = Caller(1, 1, 1, EXEMPT), list(range(2, members + 1))
+        chat = addresses.group_id(1, 1)
+        most = limits.GROUP_INVITES_PER_CREATE_MAX
+        self.call(owner, chat, m.CreateGroup("Group", 1, others[:most]))
+        for user in others[most:]:
+            self.call(owner, chat, m.AddMember(chat, user))
+        self.commit()
+        return owner, chat
+
+    def call(self, caller: Caller, chat: str, params: m.Params) -> None:
+        number, name = next(self.numbers), params.method.name
+        request = Request(number, addresses.chat(chat), caller, name, to_json(params))
+        self.engine.command(FRONT, request)
 
     def post(self, ref: refs.ActorRef, message: Internal) -> None:
         request = Request(next(self.numbers), ref, NOBODY, "", wire.encode(message))
@@ -67,7 +91,7 @@ class Bench:
         requests = []
         for _ in range(count):
             number = next(self.numbers)
-            caller, chat = self.pairs[number % PAIRS]
+            caller, chat = self.pairs[number % len(self.pairs)]
             body = b'{"chat_id":"%b","text":"%b","random_id":%d}' % (
                 chat.encode(),
                 TEXT.encode(),
@@ -88,7 +112,7 @@ class Bench:
     def run(self, batches: int) -> None:
         """Send `batches` batches; notes the CPU time of the cheapest tenth of them, which the rest
         of the machine disturbed least."""
-        payloads = [self.sends(BATCH) for _ in range(batches)]
+        payloads = [self.sends(self.batch) for _ in range(batches)]
         costs: list[float] = []
         begun_s = time.perf_counter()
         for payload in payloads:
@@ -117,11 +141,12 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=150)
+    parser.add_argument("--group", type=int, default=0)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), options.group)
         bench.run(20)
         if options.profile:
             profile = cProfile.Profile()
@@ -130,10 +155,10 @@ def main() -> None:
         else:
             bench.run(options.batches)
         checkpoint_s = asyncio.run(bench.checkpoint())
-        messages = options.batches * BATCH
+        messages = options.batches * bench.batch
         result = {
             "messages": messages,
-            "engine_us_per_message": round(bench.cpu_s / BATCH * 1e6, 1),
+            "engine_us_per_message": round(bench.cpu_s / bench.batch * 1e6, 1),
             "messages_per_s": round(messages / bench.took_s),
             "checkpoint_us_per_message": round(checkpoint_s / messages * 1e6, 1),
         }

@@ -155,6 +155,21 @@ def test_other_refusals_are_raised_at_once() -> None:
     run(test)
 
 
+@pytest.mark.parametrize("live", [True, False], ids=["live", "http"])
+def test_a_server_that_is_older_than_the_client_is_told_so(live: bool) -> None:
+    async def test(server: Server) -> None:
+        async with client_of(server, live=live) as client:
+            await client.register("alice", PASSWORD)
+            if live:
+                await client.connected()
+            server.faults[m.EditMessage].append(ApiError("unknown_method", "there is no method"))
+            with pytest.raises(ApiError, match="older than the client"):
+                await client.edit(CHAT, 1, "new")
+            assert len(server.calls(m.EditMessage)) == 1
+
+    run(test)
+
+
 def test_a_refusal_that_lasts_is_raised_before_the_deadline() -> None:
     async def test(server: Server) -> None:
         async with alice(server) as (client, _, _):
