@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from threading import Thread
 
 import psutil
 import pytest
 
 from tests.integration.running import HANGS_S, RunningServer, wait_for
-from tests.integration.under_load import UnderLoad
+from tests.integration.under_load import UnderLoad, erase
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -52,6 +53,21 @@ def test_kill_each_edge(server: RunningServer, under_load: UnderLoad, index: int
 def test_kill_the_front(server: RunningServer, under_load: UnderLoad, title: str) -> None:
     under_load(killed(server, title))
     wait_for(server.answers)
+
+
+@pytest.mark.parametrize("kill", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_rows_are_written_anew(server: RunningServer, under_load: UnderLoad, kill: bool) -> None:
+    """Also where a host dies meanwhile, and goes on with it in its next life."""
+
+    def fault() -> None:
+        erasing = Thread(target=erase, args=[server])
+        erasing.start()
+        if kill:
+            killed(server, "ray::Host")()
+        erasing.join()
+
+    under_load(fault)
+    erase(server)
 
 
 @pytest.mark.soak

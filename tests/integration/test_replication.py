@@ -15,7 +15,7 @@ from heliograph.admin.copies import copies_in
 from storage.replica import LmdbReplica
 from tests.integration.running import RunningServer, verify, wait_for
 from tests.integration.sharing import FOUR_HOSTS
-from tests.integration.under_load import UnderLoad
+from tests.integration.under_load import UnderLoad, erase
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -72,6 +72,11 @@ def test_a_host_that_was_stopped_goes_on_as_a_follower(
             os.kill(pid, signal.SIGCONT)
 
     under_load(pause)
+
+
+def test_rows_are_written_anew(server: RunningServer, under_load: UnderLoad) -> None:
+    """Of every copy, one after the other, while all of them go on."""
+    under_load(lambda: erase(server))
 
 
 @pytest.mark.soak

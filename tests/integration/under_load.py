@@ -73,6 +73,12 @@ class UnderLoad:
         return figures
 
 
+def erase(server: RunningServer) -> None:
+    """A fault that is none: all rows are written anew."""
+    done = server.run("admin", "erase", "--data", str(server.data))
+    assert done.returncode == 0, done
+
+
 def on_server(server: RunningServer, pairs: int = 10, per_s: int = 40) -> UnderLoad:
     """Faults of a server on this machine."""
     return UnderLoad(
