@@ -148,6 +148,24 @@ def test_whoever_was_answered_is_no_stranger(town: Town) -> None:
         town.send(alice, private, "alice", 400 + number)
 
 
+def test_an_edit_to_a_stranger_is_paid_for_as_a_message_is(town: Town) -> None:
+    """Or one message would be a way to write as often as one likes. The same text costs nothing."""
+    alice, bobby = town.register("alice"), town.register("bobby")
+    private = town.private(alice, bobby)
+    town.send(alice, private, "hello", 100)
+    for number in range(BURST - 1):
+        town.call(alice, m.EditMessage(private, 1, f"hello {number}"))
+    with pytest.raises(ApiError) as refused:
+        town.call(alice, m.EditMessage(private, 1, "hello again"))
+    assert refused.value.code == "flood"
+    (message,) = town.call(bobby, m.GetHistory(private)).messages
+    assert message.text == f"hello {BURST - 2}"
+    assert town.call(alice, m.EditMessage(private, 1, message.text)).text == message.text
+    town.send(bobby, private, "who are you?", 200)
+    for number in range(3 * BURST):
+        town.call(alice, m.EditMessage(private, 1, f"alice {number}"))
+
+
 def test_the_ordinary_message_costs_nothing(town: Town) -> None:
     """To somebody who answered, in a group, and to oneself: the same turns and the same rows as
     where nothing is limited."""
