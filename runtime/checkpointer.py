@@ -30,10 +30,10 @@ class Checkpointer:
             self._eraser = Eraser(store, self.run, self.busy)
 
     async def run_if_due(self, now_s: float) -> None:
+        if self._eraser is not None and not self._finished:
+            self._eraser.look(now_s)
         if not self._finished and self._store.due(now_s):
             await self.run()
-        if not self._finished and self._eraser is not None:
-            self._eraser.look(now_s)
 
     async def run(self) -> None:
         """Move all that is shown."""

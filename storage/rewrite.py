@@ -83,7 +83,7 @@ class Rewriting:
         self._asked = asked(store.folder)
         self._loads = store.loads
         self._rolled = 0
-        self._done = False
+        self._swapped = self._done = False
         self._env: lmdb.Environment | None = None
         self._databases: tuple[Any, dict[int, Any]] | None = None
 
@@ -170,19 +170,23 @@ class Rewriting:
         except OSError as error:
             raise RewriteBroken(f"the rows cannot change their name: {error}") from error
         self._store.use(env, meta, databases)
-        self._env, self._done = None, True
+        self._env, self._swapped = None, True
 
     def settled(self) -> None:
         """The change of names is durable. Any thread. Raises StorageFailed: the process must
-        stop, for it may go on from the old rows, and the log that these need is still there."""
+        stop before the next checkpoint. It goes on from either rows: the log has what both need."""
         try:
             sync_folder(self._folder)
         except OSError as error:
             raise StorageFailed(f"the rows of {self._folder} failed: {error}") from error
+        self._done = True
 
     def end(self) -> None:
         """In any case, last: delete what is left over, and let the log be cut again. It was asked
-        for no more, unless it was again. Any thread."""
+        for no more, unless it was again. Any thread. (Nothing is touched where it is not known
+        which rows a restart finds.)"""
+        if self._swapped and not self._done:
+            return
         self._store.keep_log(False)
         if self._env is not None:
             self._env.close()

@@ -178,6 +178,11 @@ def test_a_change_of_names_that_may_not_last_stops_the_host(
         (tmp_path / REQUEST).touch()
         with pytest.raises(StorageFailed):
             await place.until(lambda: False)
+        applied = place.store.applied
+        place.put(b"afterwards")
+        with pytest.raises(StorageFailed):
+            await place.checkpointer.run_if_due(time.monotonic() + 60)
+        assert place.store.applied == applied, "no checkpoint may cut the log"
 
     run(tmp_path, test)
 

@@ -276,10 +276,18 @@ def test_where_the_change_of_names_may_not_last_the_process_stops(
             task.settled()
     assert rows_of_store(store) == there
     task.end()
+    assert len(list(tmp_path.glob("rows*"))) == 2, "neither is deleted"
     store.close()
-    again = store_at(tmp_path)
-    assert rows_of_store(again) == there
-    again.close()
+    for name in ("as it is", "as it was"):
+        (tmp_path / name).mkdir()
+        subprocess.run(
+            ["cp", "-a", tmp_path / "log", tmp_path / "rows", tmp_path / name], check=True
+        )
+        again = store_at(tmp_path / name)
+        assert rows_of_store(again) == there
+        again.close()
+        (old,) = tmp_path.glob("rows.new*")
+        rewriting.exchange(old, tmp_path / "rows")
 
 
 def test_what_another_copy_needs_of_the_log_stays(tmp_path: Path) -> None:
