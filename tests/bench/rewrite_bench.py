@@ -15,6 +15,7 @@ from actors import addresses
 from storage.engine import LmdbStore
 from storage.keys import actor_prefix
 from storage.rewrite import rewrite
+from tests.bench.rejoin_bench import checkpoint
 
 ROW_BYTES = 150
 BATCH = 5_000
@@ -31,17 +32,8 @@ def fill(store: LmdbStore, rows: int) -> None:
         store.append(writes)
         store.install(writes)
         if store.due(time.monotonic()):
-            move(store)
-    move(store)
-
-
-def move(store: LmdbStore) -> None:
-    checkpoint = store.begin_checkpoint()
-    checkpoint.open()
-    while checkpoint.step(10_000):
-        pass
-    checkpoint.commit()
-    checkpoint.finish()
+            checkpoint(store)
+    checkpoint(store)
 
 
 def main() -> None:

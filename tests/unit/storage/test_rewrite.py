@@ -16,8 +16,7 @@ from storage.port import StorageFailed, Writes
 from storage.replica import LmdbReplica, encode_record
 from storage.rewrite import REQUEST, Rewriting, asked, rewrite
 from storage.snapshot import Snapshot
-from tests.unit.admin.conftest import checkpoint
-from tests.unit.storage.stores import commit
+from tests.unit.storage.stores import checkpoint, commit
 
 PARTITIONS = (0, 3)
 SEGMENT_BYTES = 1 << 16
