@@ -31,7 +31,7 @@ from media.chunks import PooledChunks
 from media.look import Looker
 from media.memory import return_memory_soon
 from runtime.refs import Caller
-from shells.cluster import process_names
+from shells import registry
 from shells.edge import make_gateway
 from shells.media import MediaFront
 from shells.names import DATA_VARIABLE
@@ -117,11 +117,11 @@ class Backend:
         """The figures of each process of the server; None: it does not answer soon."""
 
         async def one(name: str) -> dict[str, Any]:
-            process = self._processes.setdefault(name, RayHost(name))
+            process = self._processes.setdefault(name, RayHost(name, registry.find))
             figures: dict[str, Any] = msgspec.json.decode(await process.stats())
             return figures
 
-        names = await asyncio.to_thread(process_names)
+        names = await asyncio.to_thread(registry.process_names)
         found = await asyncio.gather(
             *(asyncio.wait_for(one(name), STATS_S_MAX) for name in names), return_exceptions=True
         )

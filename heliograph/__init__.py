@@ -7,14 +7,13 @@ The client is imported when it is first used: the server and its commands live i
 most of their time to start would be its.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # to type checkers it is true; `typing` itself takes its time to import
 if TYPE_CHECKING:
     from api.types import *  # noqa: F403
     from heliograph._public import *  # noqa: F403
 else:
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from heliograph import _public

@@ -9,10 +9,11 @@ there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 
 from runtime.placement import OWN, partition_of_own
 from runtime.replication.protocol import Mark, Seat
+from shells import registry
 from shells.edge import Edge
 from shells.gcs import GcsRoster
 from shells.host import Host
@@ -28,7 +30,7 @@ from shells.media import MediaActor
 from shells.names import DATA_VARIABLE, NODE_RESOURCE
 from shells.replicated_host import ReplicatedHost
 from shells.settings import Settings, decode_settings
-from shells.transport import NAMESPACE, Gcs
+from shells.transport import Gcs
 from storage import node_folder
 from storage.folder import Description
 
@@ -40,9 +42,6 @@ CLUSTER_START_S_MAX = 120.0
 STOP_S_MAX, STOP_EACH_S_MAX = 18.0, 8.0
 """For all, and for those of a kind: some may be about to be started again, and again. Less than a
 supervisor waits."""
-SETTINGS_KEY = b"heliograph:settings"
-HOSTS = ("host-", OWN)
-PREFIXES = ("edge-", *HOSTS, "media-")
 NODE_SHARE = 0.001
 """How much of a node's resource an actor or a task takes; a node has one."""
 
@@ -91,24 +90,6 @@ def _beside(name: str, what: str) -> str:
     return f"{what}-{name.rpartition('-')[2]}"
 
 
-def _actor(cls: type, name: str, settings: Settings, **options: Any) -> Any:
-    return (
-        ray.remote(cls)
-        .options(
-            name=name,
-            namespace=NAMESPACE,
-            lifetime="detached",
-            get_if_exists=True,
-            num_cpus=0,
-            max_restarts=-1,
-            max_task_retries=0,
-            enable_task_events=False,  # a tenth of what a call costs
-            **options,
-        )
-        .remote(name, settings.encode())
-    )
-
-
 def host_names(settings: Settings) -> list[str]:
     """Pooled hosts, and the hosts of dedicated actors that have been used before."""
     pooled = [f"host-{number}" for number in range(settings.hosts)]
@@ -116,23 +97,15 @@ def host_names(settings: Settings) -> list[str]:
     return pooled + used
 
 
-def process_names(prefix: str | tuple[str, ...] = PREFIXES) -> list[str]:
-    """The actors of a server that there are, also those that are about to be started again. Needs
-    a connected Ray."""
-    named = ray.util.list_named_actors(all_namespaces=True)
-    ours = (str(actor["name"]) for actor in named if actor["namespace"] == NAMESPACE)
-    return sorted(name for name in ours if name.startswith(prefix))
-
-
 def start(settings: Settings) -> None:
     """Make hosts, media actors and edges, and wait until they answer. Needs a connected Ray."""
-    _remember(settings)
+    registry.remember(settings)
     host = ReplicatedHost if settings.copies > 1 else Host
-    hosts = {name: _actor(host, name, settings) for name in host_names(settings)}
+    hosts = {name: registry.make(host, name, settings) for name in host_names(settings)}
     media = [f"media-{number}" for number in range(settings.hosts)]
-    hosts |= {name: _actor(MediaActor, name, settings) for name in media}
+    hosts |= {name: registry.make(MediaActor, name, settings) for name in media}
     names = [f"edge-{number}" for number in range(settings.edges)]
-    edges = {name: _actor(Edge, name, settings) for name in names}
+    edges = {name: registry.make(Edge, name, settings) for name in names}
     _wait(hosts, edges, START_S_MAX)
 
 
@@ -140,18 +113,18 @@ def start_on(homes: Mapping[str, Home], settings: Settings) -> None:
     """The same on a cluster: each of these hosts on its node, an edge and a media actor beside a
     pooled one. What runs already with the same settings goes on; after a restart of all machines
     Ray itself has begun to make the actors again. Needs a connected Ray."""
-    if _remembered() not in (None, settings.encode()):
+    if registry.remembered() not in (None, settings.encode()):
         log.info("the settings are new: all actors are made anew")
         end()
-    _remember(settings)
+    registry.remember(settings)
     hosts, edges = {}, {}
     for name, home in homes.items():
         hosts[name] = _on(home, name, settings)
         if partition_of_own(name) is None:
             there = replace(settings, data=home.data)
             edge, media = _beside(name, "edge"), _beside(name, "media")
-            edges[edge] = _actor(Edge, edge, there, **home.pin)
-            hosts[media] = _actor(NodeMediaActor, media, there, **home.pin)
+            edges[edge] = registry.make(Edge, edge, there, **home.pin)
+            hosts[media] = registry.make(NodeMediaActor, media, there, **home.pin)
     _wait(hosts, edges, CLUSTER_START_S_MAX)
 
 
@@ -166,32 +139,6 @@ def _wait(hosts: dict[str, Any], edges: dict[str, Any], seconds: float) -> None:
         if late:
             names = ", ".join(calls[call] for call in late)
             raise TimeoutError(f"{names} did not start within {seconds:.0f} s")
-
-
-def _remember(settings: Settings) -> None:
-    from ray.experimental import internal_kv
-
-    internal_kv._internal_kv_put(SETTINGS_KEY, settings.encode(), overwrite=True)
-
-
-def _remembered() -> bytes | None:
-    from ray.experimental import internal_kv
-
-    raw: bytes | None = internal_kv._internal_kv_get(SETTINGS_KEY)
-    return raw
-
-
-def node_names() -> list[str]:
-    """The living nodes that were started as nodes of a Heliograph; one that has come back before it
-    was missed counts once. Needs a connected Ray."""
-    names = {
-        resource.removeprefix(NODE_RESOURCE)
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
-        if node["Alive"]
-        for resource in node["Resources"]
-        if resource.startswith(NODE_RESOURCE)
-    }
-    return sorted(names)
 
 
 def look_at(node: str) -> tuple[str, node_folder.Content]:
@@ -221,14 +168,6 @@ def work_on(node: str, work: Callable[..., Any], *arguments: Any) -> Any:
     return ray.get(task.remote(*arguments), timeout=START_S_MAX)
 
 
-def settings() -> Settings:
-    """Those of the server that runs on this cluster. Needs a connected Ray."""
-    raw = _remembered()
-    if raw is None:
-        raise RuntimeError("this cluster runs no Heliograph")
-    return decode_settings(raw)
-
-
 def seats(cluster_id: str) -> dict[str, Seat]:
     """The hosts on the roster of a server with copies. Needs a connected Ray."""
     return GcsRoster(Gcs(), cluster_id).read()
@@ -239,22 +178,13 @@ def mark(cluster_id: str, host: str, mark: Mark) -> None:
     asyncio.run(GcsRoster(Gcs(), cluster_id).mark(host, mark))
 
 
-def dedicated_host(name: str) -> Any:
-    """The host of a dedicated actor; made if there is none yet. Not on a cluster, where somebody
-    else decides on which node it lives: raises ValueError."""
-    found = _find(name)
-    if found is None and node_names():
-        raise ValueError(f"there is no host {name}")
-    return found or _actor(Host, name, settings())
-
-
 def start_own(name: str, home: Home | None) -> None:
     """Make the host that a partition has for itself, if there is none yet, and wait until it
     answers. Raises TimeoutError."""
     if home is None:
-        host = _actor(ReplicatedHost, name, settings())
+        host = registry.make(ReplicatedHost, name, registry.settings())
     else:
-        host = _on(home, name, settings())
+        host = _on(home, name, registry.settings())
     end_s = time.monotonic() + START_S_MAX
     while True:
         try:
@@ -269,16 +199,15 @@ def start_own(name: str, home: Home | None) -> None:
 def _on(home: Home, name: str, settings: Settings) -> Any:
     """A host on its node."""
     cls = NodeReplicatedHost if settings.copies > 1 else NodeHost
-    return _actor(cls, name, replace(settings, data=home.data), **home.pin)
+    return registry.make(cls, name, replace(settings, data=home.data), **home.pin)
 
 
 def stop() -> None:
     """Edges ask their clients to come back, hosts and media actors finish what was begun and close
     their folders. Needs a connected Ray."""
     end_s = time.monotonic() + STOP_S_MAX
-    for prefix in ("edge-", HOSTS, "media-"):
-        handles = [_find(name) for name in process_names(prefix)]
-        calls = [handle.drain.remote() for handle in handles if handle is not None]
+    for prefix in ("edge-", registry.HOSTS, "media-"):
+        calls = [handle.drain.remote() for handle in _handles(prefix)]
         wait_s = max(0.0, min(STOP_EACH_S_MAX, end_s - time.monotonic()))
         done, late = ray.wait(calls, num_returns=len(calls), timeout=wait_s) if calls else ([], [])
         for call in done:
@@ -293,17 +222,13 @@ def stop() -> None:
 def end() -> None:
     """Take hosts, edges and media actors out of the cluster for good; `stop` comes first where it
     can."""
-    from ray.experimental import internal_kv
-
-    for name in process_names():
-        handle = _find(name)
-        if handle is not None:
-            ray.kill(handle, no_restart=True)
-    internal_kv._internal_kv_del(SETTINGS_KEY)
+    for handle in _handles(registry.PREFIXES):
+        ray.kill(handle, no_restart=True)
+    registry.forget()
 
 
-def _find(name: str) -> Any:
-    try:
-        return ray.get_actor(name, namespace=NAMESPACE)
-    except ValueError:
-        return None
+def _handles(prefix: str | tuple[str, ...]) -> Iterator[Any]:
+    """Of the actors that are still there."""
+    for name in registry.process_names(prefix):
+        with contextlib.suppress(ValueError):
+            yield registry.find(name)

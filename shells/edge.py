@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from fronts.listener import Listener
 from runtime.lines.host_lines import HostLines
 from runtime.placement import Placement, Replicated
 from shells.gcs import GcsRoster
+from shells.host import find_host
 from shells.process import log_to, tune_garbage_collection
 from shells.settings import Settings, decode_settings
 from shells.transport import Gcs, RayHost, Routes
@@ -41,7 +43,7 @@ def make_gateway(settings: Settings) -> Gateway:
         placement: Placement = Replicated(settings.partitions)
         return Gateway(placement, routes.reach, config, cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
-    return Gateway(placement, RayHost, config, cluster_seal(), exempt)
+    return Gateway(placement, partial(RayHost, find=find_host), config, cluster_seal(), exempt)
 
 
 def cluster_seal() -> Seal:

@@ -17,9 +17,10 @@ from actors.kinds import KINDS
 from api.clock import now_ms
 from runtime.engine import Engine
 from runtime.pipeline import Pipeline
-from runtime.placement import Placement
+from runtime.placement import OWN, Placement
 from runtime.replication import clock as monotonic
 from runtime.steady import ClockFile, SteadyClock
+from shells import registry
 from shells.process import begin
 from shells.settings import decode_settings
 from shells.transport import Peers
@@ -53,7 +54,7 @@ class Host:
             resident_max=config.resident_max,
         )
         self._started_s = time.monotonic()
-        self.pipeline = Pipeline(engine, store, Peers(), stop_process)
+        self.pipeline = Pipeline(engine, store, Peers(find_host), stop_process)
         self.pipeline.start()
         log.info("%s leads %d partitions", name, len(led))
 
@@ -74,6 +75,17 @@ class Host:
         """Finish what was begun, and close the folder."""
         await self.pipeline.drain()
         self._folder.close()
+
+
+def find_host(name: str) -> Any:
+    """The handle of a host. That of a dedicated actor is made by whoever needs it first, but not on
+    a cluster, where somebody else decides on which node it lives. Raises ValueError."""
+    try:
+        return registry.find(name)
+    except ValueError:
+        if not name.startswith(OWN) or registry.node_names():
+            raise
+        return registry.make(Host, name, registry.settings())
 
 
 def figures(name: str, pipeline: Pipeline, started_s: float) -> dict[str, Any]:

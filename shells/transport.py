@@ -7,19 +7,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ray
 
 from runtime.lines.door import Address
 from runtime.lines.lines import Lines
-from runtime.placement import OWN, partition_at
+from runtime.placement import partition_at
 from runtime.replication.directory import Directory
 from runtime.replication.protocol import Seat, Unavailable, encode
 from shells.gcs import GcsRoster
 
-NAMESPACE = "heliograph"
 ROSTER_S, ROSTER_S_MIN = 3.0, 0.5
 """Between two looks at the roster, and while somebody waits for a leader."""
 GCS_S_MAX = 1.0
@@ -28,12 +27,17 @@ ZONE_LABEL = "zone"
 """The label of a Ray node that says which zone it is in (`ray start --labels zone=a`)."""
 
 
+Find = Callable[[str], Any]
+"""Gives the handle of a named actor, or raises ValueError."""
+
+
 class RayHost:
     """The calls of a named host (see `runtime.link.HostCalls`). The handle is looked up when
     first needed, and again after a failure: the host may have been made anew."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, find: Find) -> None:
         self._name = name
+        self._find = find
         self._handle: Any = None
 
     async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
@@ -51,7 +55,7 @@ class RayHost:
     async def _call(self, method: str, *args: Any) -> bytes:
         handle = self._handle
         if handle is None:
-            handle = self._handle = _find(self._name)
+            handle = self._handle = self._find(self._name)
         try:
             answer: bytes = await getattr(handle, method).remote(*args)
         except Exception:
@@ -60,25 +64,17 @@ class RayHost:
         return answer
 
 
-def _find(name: str) -> Any:
-    if name.startswith(OWN):
-        # Hosts of dedicated actors are made by whoever needs one first.
-        from shells.cluster import dedicated_host
-
-        return dedicated_host(name)
-    return ray.get_actor(name, namespace=NAMESPACE)
-
-
 class Peers:
     """Calls of a host to other hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, find: Find) -> None:
+        self._find = find
         self._hosts: dict[str, RayHost] = {}
 
     async def __call__(self, name: str, parcel: bytes) -> bytes:
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = RayHost(name)
+            host = self._hosts[name] = RayHost(name, self._find)
         return await host.receive(parcel)
 
 

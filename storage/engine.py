@@ -30,15 +30,16 @@ from storage.layout import (
     APPLIED,
     META,
     REWRITTEN,
+    ROWS,
     SALT,
     database_name,
     decode_writes,
     encode_writes,
+    remove_new_rows,
 )
 from storage.log import SEGMENT_BYTES, Log
 from storage.memtable import Memtable
 from storage.port import NO_ROOM, CorruptRow, StorageFailed, StorageFull, Writes
-from storage.rewrite import ROWS, settle
 
 MAP_BYTES = 1 << 40
 CHECKPOINT_BYTES = 24 * 1024 * 1024
@@ -61,7 +62,7 @@ class LmdbStore:
     ) -> None:
         partitions = sorted(partitions)
         folder.mkdir(parents=True, exist_ok=True)
-        settle(folder)
+        remove_new_rows(folder)
         self.folder = folder
         self._map_bytes = map_bytes
         self._partitions = partitions

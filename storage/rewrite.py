@@ -26,22 +26,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lmdb
 
 from storage.codec import seal
-from storage.layout import APPLIED, REWRITTEN, rows_of
+from storage.engine import LmdbStore
+from storage.layout import APPLIED, NEW_ROWS, REWRITTEN, ROWS, remove_new_rows, rows_of
 from storage.log import sync_folder
 from storage.port import StorageFailed, disk_error
 from storage.records import segments_of
 
-if TYPE_CHECKING:
-    from storage.engine import LmdbStore
-
-ROWS, NEW = "rows", "rows.new-"
-"""Of the new rows the beginning of their name, which is another one each time: a process remembers
-of an environment under which name it was opened."""
 REQUEST = "erase.asked"
 """A file beside the rows: somebody waits for them to be written anew. It is removed then."""
 BATCH_ROWS = 10_000
@@ -59,12 +54,6 @@ class RewriteBroken(Exception):
     """It could not be gone on with; the store is as it was, and it may be tried again."""
 
 
-def settle(folder: Path) -> None:
-    """Remove what a rewriting that was broken off has left. Before the store is opened."""
-    for left in folder.glob(NEW + "*"):
-        shutil.rmtree(left, ignore_errors=True)
-
-
 def asked(folder: Path) -> int:
     """When it was asked for, by the file's own time; 0: it was not."""
     try:
@@ -79,7 +68,7 @@ class Rewriting:
     def __init__(self, store: LmdbStore) -> None:
         self._store = store
         self._folder = store.folder
-        self._target = store.folder / f"{NEW}{time.monotonic_ns():x}"
+        self._target = store.folder / f"{NEW_ROWS}{time.monotonic_ns():x}"
         self._asked = asked(store.folder)
         self._loads = store.loads
         self._rolled = 0
@@ -97,7 +86,7 @@ class Rewriting:
         """When the rows hold everything before that segment: keep the records that come, and forget
         those before. Loop thread. Raises RewriteBroken where that cannot be, or there is no room
         for the rows once more."""
-        settle(self._folder)
+        remove_new_rows(self._folder)
         if self._store.loading:
             raise RewriteBroken("the rows are being replaced")
         rows = (self._folder / ROWS / "data.mdb").stat().st_size
@@ -121,7 +110,7 @@ class Rewriting:
             words = f"this file system cannot exchange the names of folders: {error}"
             raise RewriteBroken(words) from error
         finally:
-            settle(self._folder)
+            remove_new_rows(self._folder)
 
     def command(self) -> list[str]:
         """What copies the rows, in a process of its own."""

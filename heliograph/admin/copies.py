@@ -11,11 +11,10 @@ from typing import Any
 
 from actors.verify.report import Finding
 from runtime.placement import partition_at, place_of
+from storage.layout import ROWS
 from storage.node_folder import HOSTS
 from storage.port import StorageError
 from storage.snapshot import Snapshot
-
-ROWS = "rows"
 
 
 def hosts_in(path: Path) -> list[Path]:

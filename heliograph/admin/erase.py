@@ -12,9 +12,10 @@ from api.clock import now_ms
 from heliograph.failing import Told
 from storage.engine import LmdbStore
 from storage.folder import DataFolder, HostFolder
+from storage.layout import ROWS
 from storage.port import DataFolderError
 from storage.replica import CONFIG, LmdbReplica
-from storage.rewrite import REQUEST, ROWS, RewriteBroken, asked, rewrite
+from storage.rewrite import REQUEST, RewriteBroken, asked, rewrite
 from storage.snapshot import Snapshot
 
 LOOK_S = 0.1

@@ -90,7 +90,7 @@ def _connected(data: Path) -> Iterator[None]:
     os.environ.update(ray_membership(data.resolve()))
     import ray
 
-    from shells.transport import NAMESPACE
+    from shells.registry import NAMESPACE
 
     try:
         ray.init(
@@ -186,10 +186,10 @@ class Watch:
         one machine. Raises Unsettled where one dies while it is asked."""
         from heliograph.admin.remote import RemoteReader
         from heliograph.admin.stores import Node
-        from shells import cluster
+        from shells import cluster, registry
 
         with _unsettled("a node could not be asked what it has"):
-            homes = nodes_of(self._data, cluster.node_names())
+            homes = nodes_of(self._data, registry.node_names())
         return [
             Node(content.hosts, partial(RemoteReader, cluster.Home(name, path)))
             for name, (path, content) in homes.items()
@@ -232,10 +232,10 @@ def watching(data: Path) -> Iterator[Watch]:
 
 
 def _settings(data: Path) -> Settings:
-    from shells import cluster
+    from shells import registry
 
     try:
-        return cluster.settings()
+        return registry.settings()
     except RuntimeError as error:
         raise NotRunning(NO_SERVER.format(data, data)) from error
 
@@ -305,8 +305,8 @@ def media_view(data: Path) -> Iterator[MediaView]:
         import ray
         from ray.exceptions import RayError
 
+        from shells import registry
         from shells.media import media_roster
-        from shells.transport import NAMESPACE
 
         settings = _settings(data)
         try:
@@ -316,7 +316,7 @@ def media_view(data: Path) -> Iterator[MediaView]:
         view = MediaView(min(settings.copies, len(seats)), [], [], [])
         for name in sorted(seats):
             try:
-                actor: Any = ray.get_actor(name, namespace=NAMESPACE)
+                actor = registry.find(name)
                 told = ray.get(actor.stats.remote(), timeout=ANSWER_S_MAX)
             except (ValueError, RayError):
                 view.silent.append(name)
@@ -381,11 +381,11 @@ def dedicate(data: Path, chat_id: str) -> Dedicated:
 
     async def work(gateway: Any) -> Dedicated:
         from heliograph.admin import own_hosts
-        from shells import cluster
+        from shells import registry
 
         chat = addresses.chat(chat_id)
         await gateway.ask(chat, WhereIs(), read=True)
-        settings = cluster.settings()
+        settings = registry.settings()
         host = await own_hosts.make(data, settings, own_partition(chat))
         answer = await gateway.ask(chat, Dedicate(), deadline_s=DEDICATE_S_MAX)
         found = msgspec.json.decode(answer, type=Dedicated)

@@ -16,7 +16,7 @@ from runtime.replication.protocol import Seat, Unavailable
 from storage.node_folder import Content
 
 if TYPE_CHECKING:
-    from shells import cluster
+    from shells.cluster import Home
     from shells.settings import Settings
 
 FOUND_S_MAX = 60.0
@@ -95,14 +95,15 @@ async def make(data: Path, settings: Settings, partition: int) -> str:
     return host
 
 
-async def _home(data: Path, settings: Settings, partition: int) -> tuple[str, cluster.Home | None]:
+async def _home(data: Path, settings: Settings, partition: int) -> tuple[str, Home | None]:
     """The host, and its node where there are nodes. Raises Unavailable, TimeoutError."""
     from heliograph.server.cluster import look
-    from shells import cluster
+    from shells import registry
+    from shells.cluster import Home
     from shells.gcs import GcsConfigStore, GcsRoster
     from shells.transport import Gcs
 
-    names = cluster.node_names()
+    names = registry.node_names()
     if not names:
         return own_host(partition), None
     looked = local_nodes.look(data) or await asyncio.to_thread(look, names, print)
@@ -111,7 +112,7 @@ async def _home(data: Path, settings: Settings, partition: int) -> tuple[str, cl
     contents = {node: content for node, (_, content) in looked.items()}
     members = config.members if config is not None else ()
     host, node = place(partition, contents, roster.read(), members, roster.settle)
-    return host, cluster.Home(node, looked[node][0])
+    return host, Home(node, looked[node][0])
 
 
 async def _founded(settings: Settings, host: str) -> None:

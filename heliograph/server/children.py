@@ -9,7 +9,7 @@ import signal
 
 import psutil
 
-from heliograph.server.worker import RAYLET_VARIABLE
+from heliograph.server.handover import RAYLET_VARIABLE
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 WAIT_S = 3.0

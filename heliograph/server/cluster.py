@@ -55,7 +55,7 @@ def connect(data: Path) -> Any:
     import ray
 
     from shells.process import log_to
-    from shells.transport import NAMESPACE
+    from shells.registry import NAMESPACE
 
     log_to(data, "cluster")
     try:
@@ -140,10 +140,10 @@ def start(
 
 
 def _started_before(settings: Settings) -> bool:
-    from shells import cluster
+    from shells import registry
 
     with contextlib.suppress(RuntimeError):
-        return cluster.settings() == settings
+        return registry.settings() == settings
     return False
 
 
@@ -181,11 +181,11 @@ def look(names: Iterable[str], say: Callable[[str], None]) -> dict[str, tuple[st
 def wait_for_nodes(count: int, least: int, wait_s: float, say: Callable[[str], None]) -> list[str]:
     """Wait until so many nodes have joined; returns the names of all. Raises ClusterError if not
     even the least number came."""
-    from shells import cluster
+    from shells import registry
 
     end_s = time.monotonic() + wait_s
     told = ""
-    while len(names := cluster.node_names()) < count:
+    while len(names := registry.node_names()) < count:
         if time.monotonic() > end_s and len(names) >= least:
             break
         if time.monotonic() > end_s:

@@ -24,12 +24,12 @@ from heliograph.server import local_nodes, parts
 from heliograph.server.children import adopt_orphans, end_descendants, end_workers_of
 from heliograph.server.config import RunFile, ServerConfig, decode_config, ray_membership
 from heliograph.server.environment import ray_environment, serve_environment
+from heliograph.server.handover import FAILED as FAILED_ZYGOTE
+from heliograph.server.handover import FOLDER_VARIABLE
 from heliograph.server.local_nodes import LocalNodes
 from heliograph.server.ray_processes import RayProcesses
 from heliograph.server.supervisor import FAILED, READY
 from heliograph.server.watching import STEP_S, Lost, Watch
-from heliograph.server.worker import FAILED as FAILED_ZYGOTE
-from heliograph.server.worker import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     import httpx2

@@ -1,5 +1,5 @@
 """A process that has imported what Ray's workers import, and forks one for each that asks
-(`heliograph.server.worker`): a worker is there sooner, and shares the memory of its code with all
+(`heliograph.server.handover`): a worker is there sooner, and shares the memory of its code with all
 others.
 
 It belongs to one raylet, because Ray reads its environment when it is imported, and in there the
@@ -23,7 +23,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Final
 
-from heliograph.server.worker import FAILED, FORKED, LENGTH_BYTES, MODULE, STANDARD
+from heliograph.server.handover import FAILED, FORKED, LENGTH_BYTES, MODULE, STANDARD
 
 IMPORTED: Final = (MODULE, "fronts.auth", "fronts.asgi", "api.http", "heliograph.server.parts")
 """With all that these import: what the processes of a server are made of."""

@@ -77,7 +77,7 @@ class ChatApp(App[int]):
         self.messenger = None
         while len(self.screen_stack) > 2:
             self.pop_screen()
-        screen = LoginScreen(self.client, words)
+        screen = LoginScreen(self.client, self.logged_in, words)
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:

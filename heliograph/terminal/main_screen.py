@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on, work
@@ -22,9 +22,6 @@ from heliograph.terminal.screens import PageScreen
 from heliograph.terminal.text import one_line
 from heliograph.terminal.transfers import in_words, over
 from heliograph.terminal.widgets import Composer, Conversation, DialogList, Panes
-
-if TYPE_CHECKING:
-    from heliograph.terminal.app import ChatApp
 
 NARROW = 72
 WIDTH_MIN = 8
@@ -64,10 +61,6 @@ class MainScreen(Screen[None]):
         self._numbered = False
         """Messages are shown with their ids."""
         self._note_timer: Timer | None = None
-
-    @property
-    def chat_app(self) -> ChatApp:
-        return cast("ChatApp", self.app)
 
     def compose(self) -> ComposeResult:
         yield Panes(id="panes")
@@ -255,7 +248,7 @@ class MainScreen(Screen[None]):
             return False
         if isinstance(what, Command):
             if what.name == "quit":
-                self.chat_app.run_worker(self.chat_app.action_quit())
+                self.app.run_worker(self.app.action_quit())
             else:
                 self.run(what)
         return True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Callable
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on, work
@@ -20,9 +21,6 @@ from heliograph.terminal.login import LoginError, check_new, username_of
 from heliograph.terminal.media import PICTURE_CELLS, picture
 from heliograph.terminal.text import one_line
 from heliograph.terminal.transfers import in_words
-
-if TYPE_CHECKING:
-    from heliograph.terminal.app import ChatApp
 
 ASK_S = 4.0
 ASK_AGAIN_S = 2.0
@@ -54,18 +52,15 @@ class PageScreen(ModalScreen[None]):
 
 
 class LoginScreen(Screen[None]):
-    """Log in, or make an account if the server lets one."""
+    """Log in, or make an account if the server lets one; then call `logged_in`."""
 
-    def __init__(self, client: h.Client, words: str = "") -> None:
+    def __init__(self, client: h.Client, logged_in: Callable[[], None], words: str = "") -> None:
         super().__init__()
         self._client = client
+        self._logged_in = logged_in
         self._words = words
         self._registration = "closed"
         self._busy = False
-
-    @property
-    def chat(self) -> ChatApp:
-        return cast("ChatApp", self.app)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="box"):
@@ -181,6 +176,6 @@ class LoginScreen(Screen[None]):
         except (h.ApiError, h.HeliographError) as error:
             self.tell(one_line(in_words(error)))
         else:
-            self.chat.logged_in()
+            self._logged_in()
         finally:
             self._busy = False

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
 from heliograph import Client, ConnectionLost, DeadlineExceeded
 from sim.world.device import Device
-
-if TYPE_CHECKING:
-    from sim.world.town import Person, Town
+from sim.world.town import Person, Town
 
 THINK_S = 0.35
 BURST_MAX = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -13,12 +14,12 @@ from actors.user.messages import NewLogin
 from api import types as t
 from api.errors import ApiError
 from fronts.tokens import new_token
+from heliograph import Client
 from runtime.refs import MAX_ID
 from sim.world.cluster import Cluster
 from sim.world.device import Device, Ways
 from sim.world.history import History
 from sim.world.network import NetworkError
-from sim.world.program import Program
 
 REPEAT_S = 0.2
 READERS = (0.0, 0.2, 0.8)
@@ -37,7 +38,9 @@ class Person:
 class Town:
     """See the module. `over`: nobody begins anything new."""
 
-    def __init__(self, cluster: Cluster, ways: Ways, history: History, rng: random.Random) -> None:
+    def __init__(
+        self, cluster: Cluster, ways: Ways, history: History, rng: random.Random, program: Program
+    ) -> None:
         self.cluster = cluster
         self.history = history
         self.people: list[Person] = []
@@ -47,6 +50,7 @@ class Town:
         self.readers = rng.choice(READERS)
         self._ways = ways
         self._rng = rng
+        self._program = program
 
     async def settle(self, people: int) -> None:
         """Register people, some of them with two devices. Runs in a process of its own."""
@@ -80,7 +84,7 @@ class Town:
         name = f"{person.name}{letter}"
         device = Device(name, token, person.user_id, session_id, self.history)
         self.devices.append(device)
-        device.use = Program(self, person, device, random.Random(self._rng.getrandbits(64)))
+        device.use = self._program(self, person, device, random.Random(self._rng.getrandbits(64)))
 
     async def _until_answered(self, method: str, *arguments: Any) -> t.Authorization:
         while True:
@@ -93,3 +97,9 @@ class Town:
                 if not error.retryable:
                     raise
                 await asyncio.sleep(REPEAT_S)
+
+
+Program = Callable[
+    [Town, Person, Device, random.Random], Callable[[Client], Coroutine[Any, Any, None]]
+]
+"""Makes what somebody does with a device, see `sim.world.program`."""

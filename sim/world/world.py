@@ -25,6 +25,7 @@ from sim.world.history import History
 from sim.world.loop import Loop
 from sim.world.operator import Operator
 from sim.world.patches import simulated
+from sim.world.program import Program
 from sim.world.readback import read_back
 from sim.world.replicated import replicated
 from sim.world.town import Town
@@ -135,7 +136,7 @@ class World:
 
     async def _main(self, ways: Ways) -> None:
         placement, stored = self._serve()
-        town = Town(self.cluster, ways, self.history, self._rng())
+        town = Town(self.cluster, ways, self.history, self._rng(), Program)
         servers = self.cluster.names
         async with asyncio.timeout(START_S_MAX):
             await town.settle(self.people)

@@ -13,7 +13,7 @@ import pytest
 
 import heliograph
 from api import limits
-from heliograph.server.worker import RAYLET_VARIABLE
+from heliograph.server.handover import RAYLET_VARIABLE
 from shells.names import NODE_RESOURCE
 from tests.integration.running import RunningServer, check, result_of, verify, wait_for
 from tests.integration.under_load import on_server

@@ -21,7 +21,7 @@ from heliograph.admin.reader import Reader, Reading, Unsettled
 from heliograph.admin.stores import Node, Stores
 from runtime.placement import place_of
 from runtime.replication.protocol import Configuration, encode
-from shells import cluster as runtime_cluster
+from shells import registry
 from shells.settings import Settings
 from storage import node_folder
 from storage.backup.chunks import Cut, Row
@@ -447,7 +447,7 @@ def test_nodes_are_found_by_what_is_in_their_folders(
     (cluster.path / "node-8").mkdir()
     other = Description(VERSION, "another", 2, 3, 1, copies=2)
     node_folder.claim(cluster.path / "node-9", other, "host-9")
-    monkeypatch.setattr(runtime_cluster, "node_names", lambda: ["node-0"])
+    monkeypatch.setattr(registry, "node_names", lambda: ["node-0"])
     assert [node.hosts for node in watch.nodes()] == [(host,) for host in HOSTS]
 
     def died(*arguments: Any) -> Any:
@@ -498,6 +498,6 @@ def test_ray_without_heliograph_is_not_running(
         yield
 
     monkeypatch.setattr(live, "_connected", connected)
-    monkeypatch.setattr(runtime_cluster, "_remembered", lambda: None)
+    monkeypatch.setattr(registry, "remembered", lambda: None)
     with pytest.raises(live.NotRunning, match="no server is running"):
         look(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import ray
 
 from heliograph.server.cluster import look
-from shells import cluster
+from shells import cluster, registry
 from shells.names import NODE_RESOURCE
 from shells.settings import code_digest
 from storage.node_folder import Content
@@ -24,7 +24,7 @@ def test_a_node_that_came_back_before_it_was_missed_counts_once(
 ) -> None:
     told = [node("b", True), node("a", True), node("b", True), node("c", False)]
     monkeypatch.setattr(ray, "nodes", lambda: told)
-    assert cluster.node_names() == ["a", "b"]
+    assert registry.node_names() == ["a", "b"]
 
 
 def test_a_node_that_does_not_answer_is_told_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

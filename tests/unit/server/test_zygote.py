@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from heliograph.server.environment import ray_environment
-from heliograph.server.worker import FOLDER_VARIABLE, RAYLET_VARIABLE
+from heliograph.server.handover import FOLDER_VARIABLE, RAYLET_VARIABLE
 
 SCRIPT = """
-from heliograph.server import worker, zygote
+from heliograph.server import handover, worker, zygote
 
 worker.MODULE = "tests.unit.server.told_worker"
-worker.ASK_S_MAX = {ask_s}
+handover.ASK_S_MAX = {ask_s}
 zygote.IMPORTED, zygote.OF_SERVE = ({imported}), ()
 worker.main()
 """
