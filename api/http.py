@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -26,6 +25,7 @@ import msgspec
 from api import asyncapi, limits
 from api import methods as m
 from api.addresses import NO_PROXIES, Address, Callers
+from api.ambient import random_hex
 from api.counts import Counts
 from api.errors import ApiError
 from api.openapi import document
@@ -165,7 +165,7 @@ class App:
         except Exception:
             if begun:
                 raise
-            trace = secrets.token_hex(8)
+            trace = random_hex(8)
             log.exception("request failed, trace %s", trace)
             return problem(ApiError("internal", f"the server failed; trace {trace}"))
 

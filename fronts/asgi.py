@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from api import limits
+from api.ambient import monotonic_s
 from api.frames import Close
 from fronts.connection import CLOSE_S, Connection
 from fronts.gateway import Gateway
@@ -82,7 +82,7 @@ async def websocket(
     assert first["type"] == "websocket.connect"
     await send({"type": "websocket.accept"})
     socket = AsgiSocket()
-    connection = Connection(gateway, socket, time.monotonic(), network)
+    connection = Connection(gateway, socket, monotonic_s(), network)
     ends = [
         asyncio.create_task(_read(connection, socket, receive)),
         asyncio.create_task(socket.write(send)),
@@ -112,7 +112,7 @@ async def _read(
         socket.heard()
         if message["type"] == CONTROL:
             for _ in range(message["frames"]):
-                if not connection.heard(time.monotonic()):
+                if not connection.heard(monotonic_s()):
                     break  # it is closed
             continue
         text = message.get("text")
@@ -123,12 +123,12 @@ async def _read(
         if len(frame) > limits.FRAME_BYTES_MAX:
             connection.close(Close.TOO_LARGE, "the message is too large")
         else:
-            connection.received(frame, time.monotonic())
+            connection.received(frame, monotonic_s())
 
 
 async def _tick(connection: Connection) -> None:
     while True:
-        due_s = connection.tick(time.monotonic())
+        due_s = connection.tick(monotonic_s())
         if connection.closed:
             return
         await asyncio.sleep(due_s)

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import secrets
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -20,6 +18,7 @@ from api import limits
 from api import methods as m
 from api import types as t
 from api.addresses import Address, Network, is_among, network_of
+from api.ambient import monotonic_s, random_below, random_bytes, random_hex
 from api.errors import ApiError
 from api.frames import encode as to_json
 from fronts.tokens import parse_token
@@ -42,7 +41,7 @@ class Connections:
     that it shall close, and that its host forgot it (so that it attaches again)."""
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(secrets.randbits(40) << 12)
+        self._numbers = itertools.count(random_below(1 << 40) << 12)
         self.by_number: dict[int, tuple[OnPush, OnClose, OnRenewed]] = {}
 
     def add(self, on_push: OnPush, on_close: OnClose, on_renewed: OnRenewed) -> int:
@@ -79,8 +78,8 @@ class Asker:
         self.placement = placement
         self.config = config
         self._exempt = exempt
-        self.seal = seal or Seal(secrets.token_bytes(32))
-        self.front = f"{secrets.token_hex(8)}"
+        self.seal = seal or Seal(random_bytes(32))
+        self.front = f"{random_hex(8)}"
         self.connections = Connections()
         self.desk = Desk()
         self._reach = reach
@@ -169,7 +168,7 @@ class Asker:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(EXPIRY_STEP_S)
-            self.desk.expire(time.monotonic())
+            self.desk.expire(monotonic_s())
 
     # --- requests -----------------------------------------------------------------------------
 

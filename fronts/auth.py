@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +42,7 @@ from actors.user.messages import (
 from api import limits, names
 from api import methods as m
 from api import types as t
+from api.ambient import random_below, random_hex
 from api.errors import ApiError
 from fronts.common_passwords import check_uncommon
 from fronts.gateway import Gateway
@@ -82,7 +82,7 @@ class Passwords:
             place: deque() for place in get_args(Place)
         }
         self.hashed = 0
-        self._nobody = HASHER.hash(secrets.token_urlsafe(16))
+        self._nobody = HASHER.hash(random_hex(16))
 
     @property
     def waiting(self) -> int:
@@ -217,8 +217,8 @@ class AuthService:
                 again = NetworkUnspent((("registrations", 1),))
                 await self._gateway.ask(addresses.network(caller.network), again)
             raise
-        user_id = 1 + secrets.randbelow(USER_ID_MAX)
-        session_id = 1 + secrets.randbelow(MAX_ID)
+        user_id = 1 + random_below(USER_ID_MAX)
+        session_id = 1 + random_below(MAX_ID)
         token, token_hash = new_token(user_id, session_id)
         account = NewAccount(
             user_id,
@@ -264,7 +264,7 @@ class AuthService:
             )
             known: Credentials | None = None
             # Somebody who does not exist is asked for all the same: both cases take the same steps.
-            user = addresses.user(holder.user_id or 1 + secrets.randbelow(USER_ID_MAX))
+            user = addresses.user(holder.user_id or 1 + random_below(USER_ID_MAX))
             try:
                 known = await self._ask(Credentials, user, GetCredentials(), read=True)
             except ApiError as error:
@@ -274,7 +274,7 @@ class AuthService:
                 known = None
             await attempt.check(known, params.password, "known" if attempt.known else "stranger")
         assert known is not None
-        session_id = 1 + secrets.randbelow(MAX_ID)
+        session_id = 1 + random_below(MAX_ID)
         token, token_hash = new_token(known.user_id, session_id)
         await self._gateway.expect_answer_from(addresses.session(known.user_id, session_id))
         message = NewLogin(session_id, token_hash, params.device, known.password_hash)

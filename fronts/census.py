@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+from api.ambient import monotonic_s
 from runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Census:
 
     async def missing(self) -> tuple[str, ...]:
         """Who did not answer when it was last looked; only the first who asks waits for that."""
-        due = self._counted_s is None or time.monotonic() - self._counted_s >= COUNT_S
+        due = self._counted_s is None or monotonic_s() - self._counted_s >= COUNT_S
         if due and (self._counting is None or self._counting.done()):
             self._counting = asyncio.create_task(self._look())
         if self._counted_s is None and self._counting is not None:
@@ -44,11 +44,11 @@ class Census:
             self.note(await self._count())
         except Exception as error:
             log.warning("the parts of the server cannot be counted: %s", error)
-        self._counted_s = time.monotonic()
+        self._counted_s = monotonic_s()
 
     def note(self, missing: Iterable[str]) -> None:
         """These do not answer now."""
         self._missing = tuple(sorted(missing))
         wrong = dict.fromkeys(self._missing, "does not answer")
-        for line in self._troubles.look(wrong, time.monotonic()):
+        for line in self._troubles.look(wrong, monotonic_s()):
             log.warning("%s", line)

@@ -24,7 +24,7 @@ from actors.user.messages import GetProfile, MailSlice
 from api import limits, names
 from api import methods as m
 from api import types as t
-from api.clock import now_ms
+from api.ambient import now_ms
 from api.errors import ApiError
 from api.frames import Close
 from api.pages import fitting

@@ -10,7 +10,7 @@ from __future__ import annotations
 from actors.tickets import Ticket
 from api import limits
 from api import methods as m
-from api.clock import now_ms
+from api.ambient import now_ms
 from api.errors import ApiError
 from api.frames import encode as to_json
 from fronts.asking import Asker

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 
 from picows import (
     WSCloseCode,
@@ -17,6 +16,7 @@ from picows import (
 
 from api import limits
 from api.addresses import NO_PROXIES, Callers
+from api.ambient import monotonic_s
 from api.frames import Close
 from fronts.connection import CLOSE_S, PARTS_MAX, Connection
 from fronts.counted import Doors, bytes_of
@@ -38,7 +38,7 @@ class PicowsSocket(WSListener):
         self._parts: list[bytes] = []
         self._unwritten: list[bytes] = []
         self._unwritten_bytes = 0
-        self.connection = Connection(listener.gateway, self, time.monotonic())
+        self.connection = Connection(listener.gateway, self, monotonic_s())
         self._timer: asyncio.TimerHandle | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -54,7 +54,7 @@ class PicowsSocket(WSListener):
         self._listener.sockets.add(self)
 
     def _tick(self) -> None:
-        due_s = self.connection.tick(time.monotonic())
+        due_s = self.connection.tick(monotonic_s())
         if not self.connection.closed:
             self._timer = asyncio.get_running_loop().call_later(due_s, self._tick)
 
@@ -65,12 +65,12 @@ class PicowsSocket(WSListener):
         elif connection.closed:
             return
         elif kind == WSMsgType.TEXT and frame.fin and not self._parts:
-            connection.received(frame.get_payload_as_bytes(), time.monotonic())
+            connection.received(frame.get_payload_as_bytes(), monotonic_s())
         elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
             self._part(kind, frame)
         elif kind == WSMsgType.BINARY:
             connection.close(Close.BAD_FRAME, "frames are JSON in text messages")
-        elif connection.heard(time.monotonic()) and kind == WSMsgType.PING:
+        elif connection.heard(monotonic_s()) and kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
             connection.bound_buffer()
 
@@ -88,7 +88,7 @@ class PicowsSocket(WSListener):
         if (kind == WSMsgType.TEXT) == bool(self._parts):
             self.connection.close(Close.BAD_FRAME, "a continuation out of place")
             return
-        if not frame.fin and not self.connection.heard(time.monotonic()):
+        if not frame.fin and not self.connection.heard(monotonic_s()):
             return
         self._parts.append(frame.get_payload_as_bytes())
         if sum(map(len, self._parts)) > limits.FRAME_BYTES_MAX:
@@ -97,7 +97,7 @@ class PicowsSocket(WSListener):
             self.connection.close(Close.BAD_FRAME, "a message in too many parts")
         elif frame.fin:
             whole, self._parts = b"".join(self._parts), []
-            self.connection.received(whole, time.monotonic())
+            self.connection.received(whole, monotonic_s())
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._listener.sockets.discard(self)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import secrets
 from hashlib import sha256
 
+from api.ambient import random_bytes
 from api.errors import ApiError
 from runtime.refs import MAX_ID
 
@@ -16,7 +16,7 @@ SECRET_BYTES = 32
 
 def new_token(user_id: int, session_id: int) -> tuple[str, bytes]:
     """A token for a new session, and the hash to keep."""
-    secret = secrets.token_bytes(SECRET_BYTES)
+    secret = random_bytes(SECRET_BYTES)
     text = base64.urlsafe_b64encode(secret).decode().rstrip("=")
     return f"{user_id:x}.{session_id:x}.{text}", sha256(secret).digest()
 

@@ -32,6 +32,7 @@ from heliograph._link import LiveLink
 from heliograph._retry import OnWait, Retry
 from heliograph._state import MemoryState, Saved, State
 from heliograph._sync import Gate, own_message
+from heliograph._transport import Transport
 
 R = TypeVar("R")
 
@@ -60,6 +61,7 @@ class Client(Files):
     in the updates across restarts. `on_connection` is called with each change of the live
     connection, `on_wait` when a call waits because the server says that something was done too
     often (`flood`): with the refusal, whose `detail` says what, and for how many seconds.
+    `transport` is for simulations, which have no sockets.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Client(Files):
         ssl_context: ssl.SSLContext | None = None,
         on_connection: Callable[[ConnectionState], None] | None = None,
         on_wait: OnWait | None = None,
+        transport: Transport | None = None,
     ) -> None:
         try:
             self.server = server_url(server)
@@ -98,6 +101,7 @@ class Client(Files):
         self._context = ssl_context
         self._on_connection = on_connection
         self._on_wait = on_wait
+        self._transport = transport or Transport()
         self._saved = Saved(server=self.server)
         self._saved_at = -math.inf
         self._save_timer: asyncio.TimerHandle | None = None
@@ -125,7 +129,7 @@ class Client(Files):
             raise StateError(
                 f"the state is that of {saved.server}; use another one for {self.server}"
             )
-        self._http = Http(self.server, self._timeouts, self._context)
+        self._http = self._transport.http(self.server, self._timeouts, self._context)
         if saved is not None and saved.token and self._given_token in (None, saved.token):
             self._begin(saved)
         elif self._given_token:
@@ -233,6 +237,7 @@ class Client(Files):
                 self._timeouts,
                 self._backoff,
                 self._context,
+                self._transport.connect,
                 self._greeted,
                 self._connection_changed,
             )

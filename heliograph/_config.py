@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from api import limits
+from api.ambient import random_share
 
 ConnectionState = Literal["offline", "connecting", "syncing", "online", "ended"]
 """`offline`: waiting to connect again; `syncing`: connected, fetching what was missed; `ended`: the
@@ -59,7 +59,7 @@ class Backoff:
         if self.min_s > self.max_s:
             raise ValueError("min_s must not be more than max_s")
 
-    def wait_s(self, failures: int, draw: Callable[[], float] = random.random) -> float:
+    def wait_s(self, failures: int, draw: Callable[[], float] = random_share) -> float:
         """Seconds to wait after this many failures (from 1) in a row."""
         longest = min(self.min_s * 2.0 ** min(failures - 1, 30), self.max_s)
         return longest * (0.5 + 0.5 * draw())

@@ -25,6 +25,7 @@ from heliograph._http import Http, decode_result
 from heliograph._inbox import Inbox
 from heliograph._live import Live
 from heliograph._sync import Gate
+from heliograph._transport import Connect
 from heliograph._wire import Frame, Item, Resync, ack_frame, decode_difference, event_of, update_of
 
 SILENCE_HEARTBEATS = 2.5
@@ -45,6 +46,7 @@ class LiveLink:
         timeouts: Timeouts,
         backoff: Backoff,
         context: ssl.SSLContext | None,
+        connect: Connect,
         on_hello: Callable[[t.Hello], None],
         on_state: Callable[[ConnectionState], None],
     ) -> None:
@@ -57,6 +59,7 @@ class LiveLink:
         self._timeouts = timeouts
         self._backoff = backoff
         self._context = context
+        self._connect = connect
         self._on_hello = on_hello
         self._on_state = on_state
         self._loop = asyncio.get_running_loop()
@@ -128,7 +131,7 @@ class LiveLink:
             self._addresses = addresses(self._http.server, config)
         lost: ConnectionLost | None = None
         for url in self._addresses:
-            live = Live(self._on_frame)
+            live = Live(self._on_frame, self._connect)
             self._opening = live
             try:
                 await live.open(url, self._timeouts.connect_s, self._context)

@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
-from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport
 
 from api.errors import ApiError
 from api.methods import Params
 from heliograph._errors import ConnectionLost
+from heliograph._transport import Connect
 from heliograph._wire import Frame, decode_frame, ping_frame, request_frame
 
 FRAME_BYTES_MAX = 16 * 1024 * 1024
@@ -29,7 +30,8 @@ class Live(WSListener):
     caller has gone away by then. Once `closed` is set the connection is over, and `close_code` is
     what the server closed it with (0: it broke)."""
 
-    def __init__(self, on_frame: Callable[[Frame], None]) -> None:
+    def __init__(self, on_frame: Callable[[Frame], None], connect: Connect) -> None:
+        self._connect = connect
         self.closed = asyncio.Event()
         self.close_code = 0
         self._on_frame = on_frame
@@ -45,7 +47,7 @@ class Live(WSListener):
         secure = context if url.startswith("wss:") else None
         try:
             async with asyncio.timeout(timeout_s):
-                self._transport, _ = await ws_connect(
+                self._transport, _ = await self._connect(
                     lambda: self,
                     url,
                     ssl_context=secure,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from msgspec import UNSET
 from api import limits
 from api import methods as m
 from api import types as t
+from api.ambient import random_below
 from api.errors import ApiError
 
 PAGE = 50
@@ -22,7 +22,7 @@ FINISH_S = limits.HTTP_ANSWER_S_MAX + 5.0
 
 def new_random_id() -> int:
     """A fresh id for a send: repeating the send with it has no new effect."""
-    return secrets.randbelow(limits.JSON_INT_MAX) + 1
+    return random_below(limits.JSON_INT_MAX) + 1
 
 
 def _plain(username: str) -> str:

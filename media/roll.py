@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from api.ambient import monotonic_s
 from runtime.replication.protocol import Roster, Seat, Unavailable
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Membership(Roll):
             await super().step()
         others = sorted(self._seats.keys() - {self._own.host})
         answers = await asyncio.gather(*map(self._ping, others), return_exceptions=True)
-        now_s = time.monotonic()
+        now_s = monotonic_s()
         silent = [a for a, answer in zip(others, answers, strict=True) if answer is not None]
         self._silent_since = {a: self._silent_since.get(a, now_s) for a in silent}
         for actor, since_s in self._silent_since.items():

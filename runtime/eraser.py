@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from api.clock import now_ms
+from api.ambient import now_ms
 from storage.engine import LmdbStore
 from storage.port import StorageFailed
 from storage.rewrite import ENVIRONMENT, RewriteBroken, Rewriting, asked

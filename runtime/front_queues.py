@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from runtime.wire import Out
 
@@ -78,10 +78,10 @@ class Fronts:
         queue.seen_s = now_s
         return queue
 
-    def release(self, outs: Iterable[tuple[str, Out]]) -> set[FrontQueue]:
-        """Queue what has become true; returns the queues that have something new. A front that
-        never called, or went silent, gets nothing."""
-        touched: set[FrontQueue] = set()
+    def release(self, outs: Iterable[tuple[str, Out]]) -> Collection[FrontQueue]:
+        """Queue what has become true; returns the queues that have something new, in that order. A
+        front that never called, or went silent, gets nothing."""
+        touched: dict[FrontQueue, None] = {}
         queues = self._queues
         for front, out in outs:
             queue = queues.get(front)
@@ -89,8 +89,8 @@ class Fronts:
                 self.dropped += 1
                 continue
             queue.outs.append(out)
-            touched.add(queue)
-        return touched
+            touched[queue] = None
+        return touched.keys()
 
     def drop_silent(self, now_s: float) -> list[str]:
         """Forget fronts that stopped calling or fetching; returns their names."""

@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import secrets
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from api import limits
+from api.ambient import monotonic_s, random_hex
 from api.errors import ApiError
 from runtime import wire
 from runtime.refs import NOBODY, ActorRef, Caller
@@ -54,16 +53,13 @@ class Waiting(NamedTuple):
     deadline_s: float
 
 
-_numbers = itertools.count(1)
-"""Request numbers of this process: one sequence over all links, because the answer to a request
-may come from another host than the one it was submitted to."""
-
-
 class Desk:
-    """The unanswered requests of a front, over all its links."""
+    """The unanswered requests of a front, over all its links, by their numbers: one sequence, as
+    the answer to a request may come from another host than the one it was submitted to."""
 
     def __init__(self) -> None:
         self.waiting: dict[int, Waiting] = {}
+        self.numbers = itertools.count(1)
 
     def settle(self, out: Out) -> None:
         """An answer came; a second one to the same request is ignored."""
@@ -150,9 +146,9 @@ class HostLink:
         host, when too many are queued."""
         if len(self._queue) >= QUEUED_REQUESTS_MAX:
             raise ApiError("overloaded", "the server is busy; repeat in a moment", 1.0)
-        number = next(_numbers)
+        number = next(self._desk.numbers)
         request = Request(number, target, caller, method, body, read)
-        self._desk.waiting[number] = Waiting(request, answer, time.monotonic() + deadline_s)
+        self._desk.waiting[number] = Waiting(request, answer, monotonic_s() + deadline_s)
         self._sent[number] = 0.0
         self._queue.append(request)
         self._wake.set()
@@ -160,7 +156,8 @@ class HostLink:
     def tell(self, target: ActorRef, message: Any) -> None:
         """Queue an internal message whose answer does not matter."""
         if len(self._queue) < QUEUED_REQUESTS_MAX:
-            self._queue.append(Request(next(_numbers), target, NOBODY, "", wire.encode(message)))
+            number = next(self._desk.numbers)
+            self._queue.append(Request(number, target, NOBODY, "", wire.encode(message)))
             self._wake.set()
 
     def hand_over(self, target: ActorRef) -> list[Request]:
@@ -216,7 +213,7 @@ class HostLink:
         """Send numbered batches, a few at a time: while the host executes one, the next is on its
         way. Comes back when a call failed, or was given up, with the number of batches and the
         requests of those of which it is not known whether they arrived."""
-        stream, number = secrets.token_hex(4), 0
+        stream, number = random_hex(4), 0
         self._over.clear()
         self._renewed = False
         slots = asyncio.Semaphore(FLYING_MAX)
@@ -273,7 +270,7 @@ class HostLink:
             self._missed = True
 
     def _note_sent(self, batch: list[Request]) -> None:
-        now_s = time.monotonic()
+        now_s = monotonic_s()
         for request in batch:
             if request.number in self._sent:
                 self._sent[request.number] = now_s
@@ -302,7 +299,7 @@ class HostLink:
         awaited = 0
         while True:
             await asyncio.sleep(WATCH_S)
-            self._resend(time.monotonic() - ATTEMPT_S)
+            self._resend(monotonic_s() - ATTEMPT_S)
             if self._early and self._next == awaited:
                 log.warning("packet %d of %s is lost", awaited, self.name)
                 self._next = min(self._early)
@@ -350,7 +347,7 @@ class HostLink:
 
     def _renew(self) -> None:
         """Answers and pushes were lost: ask again, and have connections attached again."""
-        self._resend(time.monotonic())
+        self._resend(monotonic_s())
         self._on_renewed(self)
 
     def _act(self) -> None:

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
+from api.ambient import monotonic_s, random_hex
 from api.errors import ApiError
 from runtime import wire
 from runtime.engine import NOT_YET, Engine
@@ -55,7 +54,7 @@ class Pipeline:
     ) -> None:
         self.engine = engine
         self.store = store
-        self.incarnation = secrets.token_hex(8)
+        self.incarnation = random_hex(8)
         self.fronts = Fronts()
         self.shipper = Shipper(engine, peers, self._guard)
         self.commits = 0
@@ -145,7 +144,7 @@ class Pipeline:
         stream."""
         if self._closing:
             raise ApiError("unavailable", MOVED, 0.1)
-        queue = self.fronts.queue(front, time.monotonic())
+        queue = self.fronts.queue(front, monotonic_s())
         await self._take_turn(queue, stream, number)
         command = self.engine.command
         self._executing += 1
@@ -170,14 +169,15 @@ class Pipeline:
         if queue.stream != stream:
             queue.stream, queue.executed = stream, 0
             for early in queue.early.values():
-                early.cancel()
+                if not early.done():
+                    early.set_exception(_missing())
             queue.early = {}
         if number != queue.executed + 1:
             early = queue.early[number] = asyncio.get_running_loop().create_future()
             try:
                 await asyncio.wait_for(early, BATCH_ORDER_S_MAX)
-            except (TimeoutError, asyncio.CancelledError):
-                raise ApiError("unavailable", "an earlier batch is missing", 0.05) from None
+            except TimeoutError:
+                raise _missing() from None
             finally:
                 if queue.early.get(number) is early:  # and not one of another stream
                     del queue.early[number]
@@ -194,7 +194,7 @@ class Pipeline:
     async def poll(self, front: str) -> bytes:
         """A packet for this front, as soon as there is something, at the latest after `POLL_S`. The
         first poll is answered at once: the front knows then that this host is there."""
-        queue = self.fronts.queue(front, time.monotonic())
+        queue = self.fronts.queue(front, monotonic_s())
         known, queue.polled = queue.polled, True
         if known and not queue.outs and not self._closing:
             queue.wake()
@@ -257,7 +257,7 @@ class Pipeline:
             if (layer := self.engine.cut()) is not None:
                 writes = layer.writes()
                 if writes:
-                    begun_s = time.perf_counter()
+                    begun_s = monotonic_s()
                     try:
                         await self._journal.commit(writes)
                     except Deposed:
@@ -266,7 +266,7 @@ class Pipeline:
                         self._become_read_only(error)
                         continue
                     self.store.install(writes)
-                    took_s = time.perf_counter() - begun_s
+                    took_s = monotonic_s() - begun_s
                     self.commits += 1
                     self.commit_s += took_s
                     self.commit_s_max = max(self.commit_s_max, took_s)
@@ -286,7 +286,7 @@ class Pipeline:
 
     def _become_read_only(self, error: StorageFull) -> None:
         log.error("the disk is full, only reading for %s s: %s", READ_ONLY_S, error)
-        self._read_only_until_s = time.monotonic() + READ_ONLY_S
+        self._read_only_until_s = monotonic_s() + READ_ONLY_S
         self.engine.read_only = True
         if self._journal.alone:
             refusal = ApiError("storage_full", "the disk is full; nothing was changed", READ_ONLY_S)
@@ -303,7 +303,7 @@ class Pipeline:
     async def _housekeep(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            now_s = time.monotonic()
+            now_s = monotonic_s()
             if self.engine.read_only and now_s >= self._read_only_until_s:
                 self.engine.read_only = False
                 self.shipper.retry_all()
@@ -322,7 +322,11 @@ class Pipeline:
                 await self._own.checkpointer.run_if_due(now_s)
 
 
-def _wake_unfetched(touched: set[FrontQueue]) -> None:
+def _missing() -> ApiError:
+    return ApiError("unavailable", "an earlier batch is missing", 0.05)
+
+
+def _wake_unfetched(touched: Collection[FrontQueue]) -> None:
     for queue in touched:
         if queue.outs:
             queue.wake()

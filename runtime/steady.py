@@ -9,7 +9,7 @@ the clock is wrong goes on from there: of what passed meanwhile, it believes an 
 that has kept none, because it is new or lost its disk, goes on from the time of whoever sends it
 the first rows.
 
-What is shown (when a message was sent) is told by the machine's clock: `api.clock`.
+What is shown (when a message was sent) is told by the machine's clock: `api.ambient.now_ms`.
 """
 
 from __future__ import annotations

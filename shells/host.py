@@ -14,11 +14,10 @@ from typing import Any
 import msgspec
 
 from actors.kinds import KINDS
-from api.clock import now_ms
+from api.ambient import boot_s, now_ms
 from runtime.engine import Engine
 from runtime.pipeline import Pipeline
 from runtime.placement import OWN, Placement
-from runtime.replication import clock as monotonic
 from runtime.steady import ClockFile, SteadyClock
 from shells import registry
 from shells.process import begin
@@ -48,7 +47,7 @@ class Host:
             placement=placement,
             led=led,
             store=store,
-            clock=SteadyClock(now_ms, monotonic.now_s, ClockFile(self._folder.path)),
+            clock=SteadyClock(now_ms, boot_s, ClockFile(self._folder.path)),
             calendar=now_ms,
             rng=random.SystemRandom(),
             resident_max=config.resident_max,

@@ -18,7 +18,7 @@ import msgspec
 
 from actors import addresses
 from actors.file.messages import Condemned, MayDelete
-from api.clock import now_ms
+from api.ambient import boot_s, now_ms
 from api.files import text_of
 from media.here import CHUNKS, ChunksHere
 from media.keeper import Keeper, figures
@@ -30,7 +30,6 @@ from media.shelf import Shelf
 from runtime.lines.door import Door
 from runtime.lines.host_lines import HostLines
 from runtime.lines.lines import Clerk
-from runtime.replication import clock as monotonic
 from runtime.steady import ClockFile, SteadyClock
 from shells.edge import make_gateway
 from shells.gcs import GcsRoster
@@ -78,7 +77,7 @@ class MediaActor:
         self._name = name
         self._started_s = time.monotonic()
         self._folder = HostFolder.lock(Path(config.data) / name, wait_s=LOCK_S_MAX)
-        steady = SteadyClock(now_ms, monotonic.now_s, ClockFile(self._folder.path))
+        steady = SteadyClock(now_ms, boot_s, ClockFile(self._folder.path))
         self._shelf = Shelf(ChunkStore(self._folder.path / CHUNKS), steady, stop_process)
         self._door = Door(lambda wire: Clerk(wire, self._shelf.serve))
         seat = here(name, await self._door.open(own_address()))

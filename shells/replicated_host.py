@@ -12,11 +12,10 @@ from typing import Any
 
 import msgspec
 
-from api.clock import now_ms
+from api.ambient import boot_s, now_ms
 from runtime.lines.door import Door
 from runtime.lines.host_lines import HostLines
 from runtime.lines.lines import Clerk
-from runtime.replication import clock as monotonic
 from runtime.replication.copies import Copies, Courier
 from runtime.replication.steward import Steward
 from runtime.steady import ClockFile, SteadyClock
@@ -48,7 +47,7 @@ class ReplicatedHost:
         courier = Courier(lines.call)
         configs = GcsConfigStore(Gcs(), config.cluster_id)
         path, ship = self._folder.path, self._routes.receive
-        steady = SteadyClock(now_ms, monotonic.now_s, ClockFile(path))
+        steady = SteadyClock(now_ms, boot_s, ClockFile(path))
         shelf = LmdbShelf(name, path, config, configs, courier, ship, steady, now_ms, stop_process)
         self.copies = Copies(name, shelf.members(), shelf, shelf.given_away)
         self._steward = Steward(

@@ -14,8 +14,6 @@ So a checkpoint is begun and committed (with its sync) in a thread, and filled o
 from __future__ import annotations
 
 import os
-import secrets
-import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -23,7 +21,7 @@ from typing import Any
 
 import lmdb
 
-from api.clock import now_ms
+from api.ambient import monotonic_s, now_ms, random_bytes
 from storage.codec import seal, unseal
 from storage.keys import check_keys
 from storage.layout import (
@@ -98,7 +96,7 @@ class LmdbStore:
         with self._env.begin(write=True) as txn:
             salt: bytes | None = txn.get(SALT, db=self._meta)
             if salt is None:
-                salt = secrets.token_bytes(16)
+                salt = random_bytes(16)
                 txn.put(SALT, salt, db=self._meta)
             if txn.get(REWRITTEN, db=self._meta) is None:
                 txn.put(REWRITTEN, b"%d" % now_ms(), db=self._meta)
@@ -181,7 +179,7 @@ class LmdbStore:
 
     def install(self, writes: Writes) -> None:
         if not self._active.rows:
-            self._since_s = time.monotonic()
+            self._since_s = monotonic_s()
         self._active.install(writes)
         self.installed += 1
 

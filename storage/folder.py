@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 import time
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from api.clock import now_ms
+from api.ambient import monotonic_s, now_ms, random_hex
 from storage.formats import too_new
 from storage.port import DataFolderError
 
@@ -46,12 +45,12 @@ class _Lock:
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def take(self, wait_s: float) -> bool:
-        deadline_s = time.monotonic() + wait_s
+        deadline_s = monotonic_s() + wait_s
         while True:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                if time.monotonic() >= deadline_s:
+                if monotonic_s() >= deadline_s:
                     return False
                 time.sleep(_LOCK_STEP_S)
                 continue
@@ -199,7 +198,7 @@ def _create(
         raise DataFolderError("actors with a host of their own cannot have copies yet")
     description = Description(
         version=VERSION,
-        cluster_id=secrets.token_hex(8),
+        cluster_id=random_hex(8),
         partitions=partitions,
         hosts=hosts,
         created_ms=now_ms(),

@@ -24,12 +24,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import lmdb
 
+from api.ambient import random_hex
 from storage.codec import seal
 from storage.engine import LmdbStore
 from storage.layout import APPLIED, NEW_ROWS, REWRITTEN, ROWS, remove_new_rows, rows_of
@@ -68,7 +68,7 @@ class Rewriting:
     def __init__(self, store: LmdbStore) -> None:
         self._store = store
         self._folder = store.folder
-        self._target = store.folder / f"{NEW_ROWS}{time.monotonic_ns():x}"
+        self._target = store.folder / f"{NEW_ROWS}{random_hex(8)}"
         self._asked = asked(store.folder)
         self._loads = store.loads
         self._rolled = 0

@@ -19,7 +19,7 @@ from actors.user.check import UserCheck
 from actors.verify.across import check_across
 from actors.verify.plain import PlainCheck
 from actors.verify.report import Chunks, Facts, Report
-from runtime.placement import MOVED_BASE, Placement
+from runtime.placement import Placement
 from runtime.refs import KIND_NAMES, ActorRef
 from runtime.residence import residences_in
 from runtime.rows import Table
@@ -74,21 +74,19 @@ def verify(
 def _find_moves(placement: Placement, sources: Iterable[RowSource]) -> dict[ActorRef, int]:
     """Which actors move or have moved, and the partition that each is in now. One that has left
     and has not arrived is in none: what there is of it, here and there, is not all. The placement
-    learns of those that have arrived."""
-    left: set[ActorRef] = set()
-    found: dict[ActorRef, int] = {}
+    learns of those that have arrived; whom else it takes for moved (fronts are told as soon as an
+    actor has left), the rows do not say yet."""
+    phases: dict[ActorRef, set[str]] = {}
     for source in sources:
         for partition in source.partitions:
             for residence in residences_in(source.rows(partition)):
-                found.setdefault(residence.ref, NOWHERE)
+                phases.setdefault(residence.ref, set()).add(residence.phase)
                 if residence.phase == "here":
                     placement.learn(residence.ref, residence.partition)
-                elif residence.phase == "left":
-                    left.add(residence.ref)
-    for ref in found:
-        home = placement.partition(ref)
-        found[ref] = NOWHERE if ref in left and home < MOVED_BASE else home
-    return found
+    return {
+        ref: NOWHERE if "left" in seen and "here" not in seen else placement.partition(ref)
+        for ref, seen in phases.items()
+    }
 
 
 class _Walk:

@@ -35,7 +35,7 @@ from actors.user.uploads import check_named
 from api import limits
 from api import methods as m
 from api import types as t
-from api.clock import now_ms
+from api.ambient import now_ms
 from api.errors import ApiError
 from api.files import (
     chunk_hash,

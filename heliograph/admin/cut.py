@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Protocol
 
-from api.clock import now_ms
+from api.ambient import now_ms
 from runtime.streams import NUMBERS, OUTBOX, WATERMARKS
 from storage.backup.manifest import BackupError
 from storage.keys import split_key

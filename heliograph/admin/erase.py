@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.clock import now_ms
+from api.ambient import now_ms
 from heliograph.failing import Told
 from storage.engine import LmdbStore
 from storage.folder import DataFolder, HostFolder

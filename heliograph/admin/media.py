@@ -9,7 +9,7 @@ from pathlib import Path
 
 import lmdb
 
-from api.clock import now_ms
+from api.ambient import now_ms
 from media.here import CHUNKS
 from media.placement import ranking
 from runtime.replication.protocol import Seat

@@ -10,7 +10,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from api.clock import now_ms
+from api.ambient import now_ms
 from heliograph.admin.showing import show
 from heliograph.admin.telling import DATA, Data, Json
 from heliograph.terminal.text import human_size, one_line, plural

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from api.clock import now_ms
+from api.ambient import now_ms
 from api.urls import bracketed
 from heliograph.failing import Told
 from heliograph.server.config import COPIES, ServerConfig

@@ -9,11 +9,11 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Sequence
 
 import msgspec
 
+from api.ambient import monotonic_s
 from media.look.types import FINDINGS_BYTES_MAX, Finding, Job
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,14 +44,14 @@ class Slot:
         fresh = self._process is None
         jobs = self._jobs or self._start()
         reading, writing = os.pipe()
-        deadline = time.monotonic() + seconds + (_START_S_MAX if fresh else 0)
+        deadline = monotonic_s() + seconds + (_START_S_MAX if fresh else 0)
         try:
             try:
                 socket.send_fds(jobs, [_encode(job)], [source, out, writing])
             finally:
                 os.close(writing)
             data = _read(reading, deadline)
-            jobs.settimeout(max(0.001, deadline - time.monotonic()))
+            jobs.settimeout(max(0.001, deadline - monotonic_s()))
             (status,) = struct.unpack("<i", jobs.recv(4))
         except (OSError, TimeoutError, struct.error):
             self.end()
@@ -107,7 +107,7 @@ def _read(pipe: int, deadline: float) -> bytes:
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     while len(data) <= FINDINGS_BYTES_MAX:
-        left = deadline - time.monotonic()
+        left = deadline - monotonic_s()
         if left <= 0 or not poll.poll(left * 1000):
             raise TimeoutError
         block = os.read(pipe, FINDINGS_BYTES_MAX)

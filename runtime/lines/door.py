@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import secrets
 from collections.abc import Callable
 from typing import cast
 
 import msgspec
 from msgspec import Struct
 
+from api.ambient import random_bytes
 from runtime.lines.lines import Station, Wire
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class Door:
 
     def __init__(self, receive: Callable[[Wire], Station]) -> None:
         self.receive = receive
-        self.key = secrets.token_bytes(KEY_BYTES)
+        self.key = random_bytes(KEY_BYTES)
         self.strangers: set[_Visitor] = set()
         self.visitors: set[_Visitor] = set()
         self._server: asyncio.Server | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from runtime.replication import clock
+from api.ambient import boot_s
 from runtime.replication.protocol import (
     Append,
     Appended,
@@ -49,7 +49,7 @@ class Copy:
         self.config = decode_configuration(raw) if raw else Configuration(partition, 0, "", (), ())
         self.matched = store.installed
         """Up to here this log is known to be the same as the leader's."""
-        self.heard_s = clock.now_s()
+        self.heard_s = boot_s()
         """When the leader of this epoch was heard last: it may be sure of this copy for some time
         after. A copy that was just started may have promised so a moment ago."""
         self.promised_s = -math.inf if self.leads or not self.epoch else self.heard_s
@@ -100,7 +100,7 @@ class Copy:
             self.promised_s = self.heard_s
         self.config = config
         self.matched = self.store.installed
-        self.heard_s = clock.now_s()
+        self.heard_s = boot_s()
         if not self.leads:
             self.on_newer()
         return True
@@ -135,7 +135,7 @@ class Copy:
         if self.leads:  # the leader before hands over: it serves no more
             self.promised_s = -math.inf
             return False
-        self.heard_s = clock.now_s()
+        self.heard_s = boot_s()
         return True
 
     async def _take(self, message: Append) -> None:

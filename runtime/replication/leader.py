@@ -12,8 +12,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from api.ambient import boot_s
 from runtime.journal import Deposed
-from runtime.replication import clock
 from runtime.replication.copy import Copy
 from runtime.replication.parts import next_part
 from runtime.replication.protocol import (
@@ -132,7 +132,7 @@ class Leader:
             self._feeds.pop(host).cancel()
             self._store.hold(host, None)
         for host in sorted(others - self.followers.keys()):
-            follower = self.followers[host] = Follower(host, clock.now_s())
+            follower = self.followers[host] = Follower(host, boot_s())
             self._feeds[host] = asyncio.create_task(self._keep(partial(self._feed, follower)))
 
     async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -267,13 +267,13 @@ class Leader:
         follower = self.followers.get(host)
         if follower is None or host not in self.config.in_sync:
             return 0.0
-        return clock.now_s() - follower.well_since_s
+        return boot_s() - follower.well_since_s
 
     async def lease(self) -> None:
         """Wait until it is certain that no other copy leads. Raises Deposed."""
         while True:
             self._check()
-            if self.has_lease(clock.now_s()):
+            if self.has_lease(boot_s()):
                 return
             await self._changed.wait()
 
@@ -298,7 +298,7 @@ class Leader:
         """Send a follower what it lacks, one message at a time, and heartbeats."""
         while True:
             follower.wake.clear()
-            sent_s = clock.now_s()
+            sent_s = boot_s()
             try:
                 message = await self._message(follower)
                 async with asyncio.timeout(CALL_S_MAX):
@@ -323,7 +323,7 @@ class Leader:
                 await asyncio.sleep(RETRY_S)
             elif follower.next > self._last():
                 # All leaders of a host at once, so that their heartbeats travel together.
-                await _wait(follower.wake, HEARTBEAT_S - clock.now_s() % HEARTBEAT_S)
+                await _wait(follower.wake, HEARTBEAT_S - boot_s() % HEARTBEAT_S)
 
     def _note(self, follower: Follower, answer: Appended, sent_s: float) -> None:
         follower.full = answer.full
@@ -403,7 +403,7 @@ class Leader:
             self._check()
             if set(self._wanted()) != set(self.config.in_sync):
                 await self._change(lambda old: replace(old, in_sync=tuple(self._wanted())))
-            elif not self.has_lease(clock.now_s() - TAKEOVER_S):
+            elif not self.has_lease(boot_s() - TAKEOVER_S):
                 await self._look_for_a_successor()
 
     async def _look_for_a_successor(self) -> None:
@@ -414,7 +414,7 @@ class Leader:
 
     def _wanted(self) -> list[str]:
         """Who shall be in sync."""
-        now_s = clock.now_s()
+        now_s = boot_s()
         in_sync = list(self.config.in_sync)
         for follower in self.followers.values():
             silent_s = now_s - max(follower.confirmed_s, follower.since_s)
@@ -459,7 +459,7 @@ class Leader:
                 if follower.host in config.in_sync:
                     follower.joining = False
                 if follower.host not in old.in_sync:
-                    follower.well_since_s = clock.now_s()
+                    follower.well_since_s = boot_s()
             log.info("partition %d: epoch %d, in sync %s", *_told(config))
             self._notify()
             self._wake_all()

@@ -6,17 +6,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from api.ambient import boot_s, monotonic_s
 from api.errors import ApiError
 from runtime.checkpointer import Checkpointer
 from runtime.journal import Deposed
 from runtime.pipeline import Pipeline
-from runtime.replication import clock
 from runtime.replication.copy import Copy
 from runtime.replication.leader import Leader, Peer
 from runtime.replication.protocol import (
@@ -125,7 +124,7 @@ class Member:
         while True:
             await asyncio.sleep(TICK_S)
             if not self.copy.store.loading:
-                await self._checkpointer.run_if_due(time.monotonic())
+                await self._checkpointer.run_if_due(monotonic_s())
 
     async def _live(self) -> None:
         fresh = True
@@ -153,7 +152,7 @@ class Member:
         is over; the leader itself at once, when it comes back to life. Raises Unavailable,
         StorageFull."""
         copy = self.copy
-        silent_s = clock.now_s() - copy.heard_s
+        silent_s = boot_s() - copy.heard_s
         may_come_back = fresh or copy.epoch <= 1 or not copy.config.leader
         if silent_s <= TAKEOVER_S and not copy.leads and not may_come_back:
             return None
@@ -163,7 +162,7 @@ class Member:
         if await copy.adopt(newest) and not copy.leads:
             return None
         old = copy.config
-        silent_s = clock.now_s() - copy.heard_s
+        silent_s = boot_s() - copy.heard_s
         if copy.host not in old.in_sync or copy.store.loading:
             return None
         if not copy.leads and silent_s <= TAKEOVER_S:
@@ -247,7 +246,7 @@ class Member:
 
     async def _outlast_the_leader_before(self) -> None:
         """Wait until its lease is over."""
-        rest_s = self.copy.promised_s + TAKEOVER_S - clock.now_s()
+        rest_s = self.copy.promised_s + TAKEOVER_S - boot_s()
         if rest_s > 0:
             await asyncio.sleep(rest_s)
 
@@ -270,7 +269,7 @@ class Member:
             self.pipeline is not None
             and leader is not None
             and self.copy.leads
-            and leader.has_lease(clock.now_s())
+            and leader.has_lease(boot_s())
         )
 
     async def led(self, call: Callable[[Pipeline], Awaitable[R]]) -> R:

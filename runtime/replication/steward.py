@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Final, Protocol
 
 from msgspec.structs import replace
 
+from api.ambient import monotonic_s
 from runtime.replication.copies import Copies
 from runtime.replication.plan import View, plan
 from runtime.replication.protocol import Configuration, Roster, Seat, Unavailable
@@ -91,7 +91,7 @@ class Steward:
     async def _announce(self) -> None:
         """Put this host on the roster, as it is in this life, and keep it there: the roster may be
         emptied, or be an older one."""
-        before_s, now_s = self._announced_s, time.monotonic()
+        before_s, now_s = self._announced_s, monotonic_s()
         if before_s is not None and now_s - before_s < ANNOUNCE_S:
             return
         if before_s is None or not await self._is_announced():
@@ -135,7 +135,7 @@ class Steward:
         led: dict[int, str] = {}
         for host, answer in zip(hosts, answers, strict=True):
             if isinstance(answer, BaseException):
-                self._silent_since.setdefault(host, time.monotonic())
+                self._silent_since.setdefault(host, monotonic_s())
                 continue
             self._silent_since.pop(host, None)
             for config in answer:
@@ -147,11 +147,11 @@ class Steward:
 
     def _tell(self) -> None:
         wrong = dict.fromkeys(self._silent_since, "does not answer")
-        for line in self._troubles.look(wrong, time.monotonic()):
+        for line in self._troubles.look(wrong, monotonic_s()):
             log.warning("%s", line)
 
     def _lost(self) -> frozenset[str]:
-        since = time.monotonic() - self._replace_after_s
+        since = monotonic_s() - self._replace_after_s
         return frozenset(h for h, began_s in self._silent_since.items() if began_s <= since)
 
     async def _forget(self, seats: dict[str, Seat], lost: frozenset[str]) -> None:

@@ -18,6 +18,7 @@ from heliograph import Backoff, Client, MemoryState, Presence, Resync, Timeouts,
 from heliograph._errors import ConnectionLost, SessionEnded
 from heliograph._http import decode_result
 from heliograph._state import Saved
+from heliograph._transport import Transport
 from sim.world.edge import Closing
 from sim.world.history import History
 from sim.world.network import Network, NetworkError
@@ -69,7 +70,12 @@ class Ways:
         """Call an edge from the process that runs. Raises `NetworkError` and `ApiError`."""
         return await self._network.call(current_process(), self.edge(), method, *arguments)
 
-    async def ws_connect(self, factory: Callable[[], Any], url: str, **_: Any) -> Any:
+    @property
+    def transport(self) -> Transport:
+        """What clients have in the place of sockets."""
+        return Transport(self._http, self._ws_connect)
+
+    async def _ws_connect(self, factory: Callable[[], Any], url: str, **_: Any) -> Any:
         """In the place of `picows.ws_connect`."""
         pipe = await connect(self._network, current_process(), self.edge())
         listener, transport = factory(), _Transport(pipe)
@@ -86,37 +92,46 @@ class Ways:
         listener.on_ws_connected(transport)
         return transport, listener
 
-    def http(self) -> type:
+    def _http(self, server: str, timeouts: Timeouts, context: Any) -> Any:
         """In the place of `heliograph._http.Http`."""
-        ways = self
+        return _Http(self, server)
 
-        class Http:
-            def __init__(self, server: str, timeouts: Timeouts, context: Any) -> None:
-                self.server = server
 
-            async def close(self) -> None: ...
+class _Http:
+    """Requests from the process that runs, each to whichever edge."""
 
-            async def call(self, params: Params, token: str, timeout_s: float) -> Any:
-                method = params.method
-                try:
-                    async with asyncio.timeout(timeout_s):
-                        body = await ways.ask("http", method.name, encode(params), token)
-                except TimeoutError as error:
-                    raise ConnectionLost(f"no answer to {method.name} in time") from error
-                except NetworkError as error:
-                    raise ConnectionLost(str(error), maybe_done=error.maybe_done) from error
-                return decode_result(method, body)
+    def __init__(self, ways: Ways, server: str) -> None:
+        self.server = server
+        self._ways = ways
 
-        return Http
+    async def close(self) -> None: ...
+
+    async def call(self, params: Params, token: str, timeout_s: float) -> Any:
+        method = params.method
+        try:
+            async with asyncio.timeout(timeout_s):
+                body = await self._ways.ask("http", method.name, encode(params), token)
+        except TimeoutError as error:
+            raise ConnectionLost(f"no answer to {method.name} in time") from error
+        except NetworkError as error:
+            raise ConnectionLost(str(error), maybe_done=error.maybe_done) from error
+        return decode_result(method, body)
 
 
 class Device:
     """See the module. `seen` records what it is told; `use` is what its user does with it."""
 
     def __init__(
-        self, name: str, token: str, user_id: int, session_id: int, history: History
+        self,
+        name: str,
+        token: str,
+        user_id: int,
+        session_id: int,
+        history: History,
+        transport: Transport,
     ) -> None:
         self.name = name
+        self._transport = transport
         self.user_id = user_id
         self.state = MemoryState(
             Saved(server=SERVER, token=token, user_id=user_id, session_id=session_id, pts=0)
@@ -147,7 +162,12 @@ class Device:
         assert saved is not None
         life = self.seen.begin(saved.pts or 0)
         async with Client(
-            SERVER, state=self.state, device=self.name, timeouts=TIMEOUTS, backoff=BACKOFF
+            SERVER,
+            state=self.state,
+            device=self.name,
+            timeouts=TIMEOUTS,
+            backoff=BACKOFF,
+            transport=self._transport,
         ) as client:
             self.client = client
             self._using = asyncio.create_task(self.use(client))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from actors.user.messages import NewLogin
 from api import limits
 from api import methods as m
 from api import types as t
+from api.ambient import monotonic_s
 from fronts.connection import CLOSE_S, Connection
 from fronts.gateway import Gateway
 from runtime.link import HostCalls
@@ -52,9 +52,9 @@ class EdgeService:
 
     def accept(self, pipe: Pipe) -> None:
         """A client has connected."""
-        connection = Connection(self.gateway, _Socket(self, pipe), time.monotonic(), NETWORK)
+        connection = Connection(self.gateway, _Socket(self, pipe), monotonic_s(), NETWORK)
         self._connections[pipe] = connection
-        pipe.server.on_frame = lambda frame: connection.received(frame, time.monotonic())
+        pipe.server.on_frame = lambda frame: connection.received(frame, monotonic_s())
         pipe.server.on_broken = lambda: self._lost(pipe)
         self._process.spawn(self._tick(connection))
 
@@ -63,7 +63,7 @@ class EdgeService:
 
     async def _tick(self, connection: Connection) -> None:
         while True:
-            due_s = connection.tick(time.monotonic())
+            due_s = connection.tick(monotonic_s())
             if connection.closed:
                 return
             await asyncio.sleep(due_s)

@@ -82,7 +82,7 @@ class Town:
 
     def _add(self, person: Person, letter: str, token: str, session_id: int) -> None:
         name = f"{person.name}{letter}"
-        device = Device(name, token, person.user_id, session_id, self.history)
+        device = Device(name, token, person.user_id, session_id, self.history, self._ways.transport)
         self.devices.append(device)
         device.use = self._program(self, person, device, random.Random(self._rng.getrandbits(64)))
 

@@ -24,10 +24,10 @@ from sim.world.final import Final, Stored, read, sources
 from sim.world.history import History
 from sim.world.loop import Loop
 from sim.world.operator import Operator
-from sim.world.patches import simulated
 from sim.world.program import Program
 from sim.world.readback import read_back
 from sim.world.replicated import replicated
+from sim.world.surroundings import simulated
 from sim.world.town import Town
 from sim.world.trace import Trace
 
@@ -93,9 +93,7 @@ class World:
         ways = Ways(self.cluster.network, edges)
         self.loop.complain = self._complain
         with ExitStack() as stack:
-            stack.enter_context(
-                simulated(self.loop, self._rng(), ways.ws_connect, ways.http(), self._heard)
-            )
+            stack.enter_context(simulated(self.loop, self._rng(), self._heard))
             stack.enter_context(patch.dict(limits.FLOODS, FLOODS))
             for bound, force in self.bounds:
                 stack.enter_context(force)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ import msgspec
 import zstandard
 from msgspec import Struct
 
+from api.ambient import random_below
 from storage.backup.chunks import Row, decode_rows, describe, encode_rows, hash_of, pack
 from storage.backup.manifest import (
     BackupError,
@@ -90,7 +90,7 @@ class Repository:
             if about is None:
                 for name in (CHUNKS, BACKUPS):
                     (path / name).mkdir(mode=0o700, exist_ok=True)
-                about = _About(FORMAT, secrets.randbits(32))
+                about = _About(FORMAT, random_below(1 << 32))
                 _write(path / DESCRIPTION, msgspec.json.encode(about))
                 sync_folder(path)
             for draft in path.glob(f"{CHUNKS}/*/*{_DRAFT}"):

@@ -3,6 +3,8 @@ devices and crashing hosts do; and what verification says of it at any moment.""
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
@@ -91,3 +93,19 @@ def test_a_chat_tells_where_it_is() -> None:
     assert cluster.placement.partition(chat) == home, "to ask moves nothing"
     cluster.ask(chat, Dedicate())
     assert cluster.ask(chat, WhereIs())[0] == own_partition(chat)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_that_has_left_is_on_its_way_also_where_fronts_know_it_already(seed: int) -> None:
+    """What it was told last, before it left, has not arrived there."""
+    cluster = Cluster(seed=seed)
+    alice, bob = cluster.register("alice"), cluster.register("bobby")
+    chat_id = cluster.private(alice, bob)
+    number = cluster.post(addresses.chat(chat_id), Dedicate())
+    for random_id in itertools.count(1):
+        cluster.begin(alice, m.SendMessage(chat_id, "on we go", random_id))
+        cluster.step()
+        report = verify(cluster.placement, cluster.stored())
+        assert report.clean, report.findings
+        if number in cluster.answers:
+            break

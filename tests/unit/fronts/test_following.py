@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 import pytest
@@ -120,7 +120,7 @@ def test_an_answer_from_a_host_that_does_not_know_the_front_comes() -> None:
         fronts, poll, lost = host.life.pipeline.fronts, host.poll, asyncio.Event()
         release = fronts.release
 
-        def noticing(outs: Iterable[tuple[str, Out]]) -> set[FrontQueue]:
+        def noticing(outs: Iterable[tuple[str, Out]]) -> Collection[FrontQueue]:
             touched = release(outs)
             if fronts.dropped:
                 lost.set()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from random import Random
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.kinds import KINDS
+from api.ambient import monotonic_s
 from fronts.metrics import DESCRIPTIONS, prometheus_text
 from runtime.engine import Engine
 from runtime.pipeline import Pipeline
@@ -64,7 +64,7 @@ def test_every_figure_of_a_host_is_shown() -> None:
         raise ConnectionError("there is no other host")
 
     pipeline = Pipeline(engine, store, nobody, lambda error: None)
-    figures = host.figures("host-0", pipeline, time.monotonic())
+    figures = host.figures("host-0", pipeline, monotonic_s())
     assert {name for name, _ in shown(figures)} == {
         f"heliograph_{name}" for name in figures if name not in ("host", "pid")
     }

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-import pytest
-
-from runtime.replication import clock
+from api import ambient
 
 R = TypeVar("R")
 
@@ -77,6 +74,13 @@ class FakeTime(asyncio.SelectorEventLoop):
                 future.set_result(result)
 
 
+class InFakeTime(ambient.Machine):
+    """What passes around a process passes in fake time."""
+
+    def __init__(self, loop: FakeTime) -> None:
+        self.monotonic_s = self.boot_s = loop.time  # type: ignore[method-assign]
+
+
 def fake_loop() -> FakeTime:
     """The loop that runs."""
     loop = asyncio.get_running_loop()
@@ -85,20 +89,22 @@ def fake_loop() -> FakeTime:
 
 
 def run(test: Callable[[], Coroutine[Any, Any, R]]) -> R:
-    """Run a test in fake time, which `time.monotonic` tells, too."""
+    """Run a test in fake time, which `api.ambient` tells, too."""
 
     async def limited() -> R:
         async with asyncio.timeout(TEST_S_MAX):
             return await test()
 
-    def loop() -> FakeTime:
-        made = FakeTime()
-        patch.setattr(time, "monotonic", made.time)
-        patch.setattr(clock, "now_s", made.time)
-        return made
-
-    with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=loop) as runner:
+    loop = FakeTime()
+    around = InFakeTime(loop)
+    with ambient.replaced(around), asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(limited())
+
+
+def is_cancelled() -> bool:
+    """Whether it is who runs that was cancelled, and not only what they waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def idle() -> None:

@@ -20,7 +20,7 @@ from runtime.refs import NOBODY, ActorRef
 from runtime.wire import REFUSE, REPLY, Out, Request
 from storage.memory import MemoryStore
 from storage.port import Store
-from tests.unit.runtime.fake_time import idle, run
+from tests.unit.runtime.fake_time import idle, is_cancelled, run
 from tests.unit.runtime.kit import FRONT, KINDS, READS, Said, refusal
 
 R = TypeVar("R")
@@ -75,7 +75,7 @@ class Host:
         try:
             return await asyncio.shield(task)
         except (asyncio.CancelledError, ApiError):
-            if self.down or self.pipeline is not life:
+            if not is_cancelled() and (self.down or self.pipeline is not life):
                 raise ConnectionError(f"{self.name} died") from None
             raise
 

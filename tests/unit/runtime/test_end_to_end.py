@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import Any
@@ -14,6 +13,7 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from api.ambient import monotonic_s
 from api.errors import ApiError
 from runtime import wire
 from runtime.link import Desk, HostLink
@@ -116,7 +116,7 @@ class Writer:
             await asyncio.sleep(rng.choice((0.0, 0.0, 0.01, 0.5, 2.0)))
         while self._desk.waiting:
             await asyncio.sleep(1.0)
-            self._desk.expire(time.monotonic())
+            self._desk.expire(monotonic_s())
         await self._link.close()
 
     def _request(self, note: int) -> None:
@@ -188,6 +188,7 @@ def check(writers: list[Writer], kept: list[int], told: list[int], full: bool) -
 @settings(max_examples=tries(60), deadline=None)
 @example(faults=[Fault.NONE, Fault.UNHEARD], crashes=[], full=set(), writers=1, seed=0)
 @example(faults=[Fault.ANSWERED_LATE], crashes=[(0, 0.0)], full=set(), writers=1, seed=0)
+@example(faults=[], crashes=[(0, 5.0)], full=set(), writers=2, seed=627)
 @given(
     faults=st.lists(st.sampled_from(Fault), max_size=60),
     crashes=st.lists(st.tuples(st.integers(0, 1), st.floats(0.0, 5.0)), max_size=4),

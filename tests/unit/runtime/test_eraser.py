@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from api.ambient import monotonic_s
 from runtime import eraser
 from runtime.checkpointer import Checkpointer
 from storage.engine import LmdbStore
@@ -39,7 +39,7 @@ class Place:
         """Keep house until something is so."""
         async with asyncio.timeout(60):
             while not what():
-                await self.checkpointer.run_if_due(time.monotonic())
+                await self.checkpointer.run_if_due(monotonic_s())
                 await asyncio.sleep(0.01)
 
     def has(self, text: bytes) -> bool:
@@ -91,7 +91,7 @@ def test_it_is_done_when_it_is_time(
         begun_ms = place.store.rewritten_ms
         now_ms = begun_ms + passed_ms - 1_000 if passed_ms > 0 else begun_ms
         monkeypatch.setattr(eraser, "now_ms", lambda: now_ms)
-        await place.checkpointer.run_if_due(time.monotonic())
+        await place.checkpointer.run_if_due(monotonic_s())
         assert place.has(SECRET)
         monkeypatch.setattr(eraser, "now_ms", lambda: begun_ms + passed_ms)
         await place.until(lambda: place.store.rewritten_ms == begun_ms + passed_ms)
@@ -181,7 +181,7 @@ def test_a_change_of_names_that_may_not_last_stops_the_host(
         applied = place.store.applied
         place.put(b"afterwards")
         with pytest.raises(StorageFailed):
-            await place.checkpointer.run_if_due(time.monotonic() + 60)
+            await place.checkpointer.run_if_due(monotonic_s() + 60)
         assert place.store.applied == applied, "no checkpoint may cut the log"
 
     run(tmp_path, test)
@@ -200,7 +200,7 @@ def test_a_mistake_is_told_and_tried_again_after_a_pause(
         (tmp_path / REQUEST).touch()
         await place.until(lambda: "are not written anew now" in caplog.text)
         for _ in range(5):
-            await place.checkpointer.run_if_due(time.monotonic())
+            await place.checkpointer.run_if_due(monotonic_s())
         assert caplog.text.count("are not written anew now") == 1
 
     run(tmp_path, test)

@@ -38,7 +38,7 @@ ROWS = st.dictionaries(
 def _same_borders() -> Iterator[None]:
     """Where the borders of a repository are, is chosen by chance."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repository.secrets, "randbits", lambda bits: 5)
+        patch.setattr(repository, "random_below", lambda bound: 5)
         yield
 
 

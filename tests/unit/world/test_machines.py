@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from api.ambient import boot_s, monotonic_s, random_below, random_hex, random_share
 from api.errors import ApiError
 from sim.world.cluster import Cluster
 from sim.world.disk import DiskStore
 from sim.world.faults import KINDS, Target, schedule
 from sim.world.loop import Loop
 from sim.world.network import NetworkError
-from sim.world.patches import simulated
 from sim.world.pipe import Pipe, connect
 from sim.world.process import Process
+from sim.world.surroundings import simulated
 from sim.world.trace import Trace
 from storage.port import StorageFailed, StorageFull
 
@@ -269,13 +269,13 @@ def test_a_schedule_is_healed_when_it_ends() -> None:
 
 def test_clocks_and_randomness_are_the_seeds_and_are_put_back() -> None:
     loop = Loop(500.0)
-    before = time.monotonic, secrets.token_hex, random.getstate()
 
     def draw() -> tuple[Any, ...]:
-        rng = random.Random(7)
-        with simulated(loop, rng, lambda: None, object, lambda message, line: None):
-            return time.monotonic(), secrets.token_hex(4), secrets.randbelow(100), random.random()
+        with simulated(loop, random.Random(7), lambda message, line: None):
+            drawn = random_hex(4), random_below(100), random_share()
+            return monotonic_s(), boot_s(), *drawn
 
     assert draw() == draw()
-    assert draw()[0] == 500.0
-    assert (time.monotonic, secrets.token_hex, random.getstate()) == before
+    assert draw()[:2] == (500.0, 500.0)
+    assert time.monotonic() <= monotonic_s() <= time.monotonic()
+    assert len({random_hex(16) for _ in range(3)}) == 3

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from api.ambient import boot_s
 from runtime.checkpointer import Checkpointer
 from runtime.engine import Engine
 from runtime.link import Desk, HostLink
 from runtime.pipeline import Pipeline
 from runtime.placement import Replicated, partition_at, partition_of_own, place_of
 from runtime.refs import ActorRef
-from runtime.replication import clock
 from runtime.replication.copies import Copies, Courier
 from runtime.replication.copy import Copy
 from runtime.replication.directory import Directory
@@ -31,7 +31,7 @@ from runtime.replication.protocol import (
 from runtime.replication.steward import Steward
 from runtime.steady import Keeper, MemoryKeeper, SteadyClock
 from storage.memory_replica import MemoryDisk, MemoryReplica
-from tests.unit.runtime.fake_time import run
+from tests.unit.runtime.fake_time import is_cancelled, run
 from tests.unit.runtime.kit import KINDS
 
 R = TypeVar("R")
@@ -43,8 +43,8 @@ EPOCH_MS = 1_800_000_000_000
 def a_clock(ahead_ms: Callable[[], int] = lambda: 0, keeper: Keeper | None = None) -> SteadyClock:
     """A host's time, where the machine's clock is wrong by so much."""
     return SteadyClock(
-        lambda: EPOCH_MS + int(clock.now_s() * 1000) + ahead_ms(),
-        clock.now_s,
+        lambda: EPOCH_MS + int(boot_s() * 1000) + ahead_ms(),
+        boot_s,
         keeper or MemoryKeeper(),
     )
 
@@ -155,7 +155,7 @@ class Machine:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.cancelled():
+            if task.cancelled() and not is_cancelled():
                 raise ConnectionError(f"{self.name} died") from None
             raise
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
+from api.ambient import monotonic_s
 from runtime.replication.protocol import Configuration, Unavailable
 from runtime.replication.steward import STEP_S
 from tests.profile import SEED, tries
@@ -28,14 +28,14 @@ async def configs(town: Town) -> list[Configuration]:
 
 async def until(town: Town, well: Callable[[list[Configuration]], bool], seconds: float) -> None:
     """Wait until the configurations are like that, and all is well and led."""
-    end_s = time.monotonic() + seconds
+    end_s = monotonic_s() + seconds
     now = await configs(town)
     while not (
         well(now)
         and all(set(c.in_sync) == set(c.members) and len(c.members) == town.copies for c in now)
         and all(town.leaders(p) for p in town.partitions)
     ):
-        assert time.monotonic() < end_s, now
+        assert monotonic_s() < end_s, now
         await asyncio.sleep(0.2)
         now = await configs(town)
 
@@ -119,7 +119,7 @@ def test_a_drained_host_leads_nothing() -> None:
         assert copies(await configs(town))["host-0"] == PARTITIONS
         await writing
         assert longest_pause_s(writer) < 1.0
-        stopped_s = time.monotonic()
+        stopped_s = monotonic_s()
         await town.machines["host-0"].crash()  # nobody misses it but as a follower
         await writer.write_for(5.0)
         waits = [s for s in writer.answered.values() if s > stopped_s]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import time
 from typing import Any
 
 import msgspec
 import pytest
 
+from api.ambient import monotonic_s
 from api.errors import ApiError
 from runtime import wire
 from runtime.refs import NOBODY, ActorRef
@@ -47,7 +47,7 @@ class Writer:
             if error is not None:
                 self.refused[note] = error.code
             else:
-                self.answered[note] = time.monotonic()
+                self.answered[note] = monotonic_s()
 
         self._request(Once(note, self.there), answer, read=False)
         return note
@@ -59,15 +59,15 @@ class Writer:
         link.request(target, "", body, NOBODY, answer, read=read, deadline_s=DEADLINE_S)
 
     async def write_for(self, seconds: float, pause_s: float = 0.05) -> None:
-        end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s:
+        end_s = monotonic_s() + seconds
+        while monotonic_s() < end_s:
             self.write()
             await asyncio.sleep(pause_s)
 
     async def settle(self) -> None:
         while self.edge.desk.waiting:
             await asyncio.sleep(0.2)
-            self.edge.desk.expire(time.monotonic())
+            self.edge.desk.expire(monotonic_s())
 
     async def read(self, ref: ActorRef) -> list[int]:
         got: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -123,7 +123,7 @@ def test_another_copy_takes_over_from_a_dead_leader() -> None:
         writer = Writer(town)
         await writer.write_for(1.0)
         leader = await town.led()
-        crashed_s = time.monotonic()
+        crashed_s = monotonic_s()
         await leader.crash()
         await writer.write_for(5.0)
         again = min(s for s in writer.answered.values() if s > crashed_s + 0.1)
@@ -160,7 +160,7 @@ def test_a_follower_that_dies_is_waited_for_no_longer_than_a_second() -> None:
         leader = await town.led()
         follower = next(m for m in town.machines.values() if m is not leader)
         await follower.crash()
-        dead_s = time.monotonic()
+        dead_s = monotonic_s()
         await writer.write_for(4.0)
         times = sorted(s for s in writer.answered.values() if s > dead_s)
         assert max(b - a for a, b in itertools.pairwise([dead_s, *times])) < 1.8

@@ -1,24 +1,17 @@
-"""What of the interpreter is simulated while a world runs: clocks, randomness, sockets, HTTP. It is
-all put back afterwards."""
+"""What is around a process while a world runs: its clocks, chance, and who hears what it logs. All
+is put back afterwards."""
 
 from __future__ import annotations
 
 import gc
-import itertools
 import logging
 import random
-import secrets
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-from unittest.mock import patch
 
-from heliograph import _client, _live
-from runtime import link
-from runtime.front_queues import FrontQueue
-from runtime.replication import clock
+from api import ambient
 from sim.world.loop import Loop
+from sim.world.process import current_process
 
 SOURCES = {
     "actors": logging.WARNING,
@@ -50,46 +43,29 @@ class _Listener(logging.Handler):
         self._heard(str(record.msg), text)
 
 
+class _Around:
+    """What a world has in the place of `api.ambient.Machine`."""
+
+    def __init__(self, loop: Loop, rng: random.Random) -> None:
+        self.monotonic_s = self.boot_s = loop.time
+        self.random_bytes = rng.randbytes
+        self.random_below = rng.randrange
+
+    def unix_ms(self) -> int:
+        return current_process().machine.now_ms()
+
+
 @contextmanager
-def simulated(
-    loop: Loop,
-    rng: random.Random,
-    connect: Callable[..., Any],
-    http: type,
-    heard: Heard,
-) -> Iterator[None]:
-    """Simulate for the length of a `with`. `connect` and `http` are what the client library
-    connects with; `heard` gets what is logged."""
-    state = random.getstate()
-    random.seed(rng.getrandbits(64))
-    replaced: list[Any] = [
-        patch.object(time, "monotonic", loop.time),
-        patch.object(clock, "now_s", loop.time),
-        patch.object(time, "perf_counter", loop.time),
-        patch.object(secrets, "randbits", rng.getrandbits),
-        patch.object(secrets, "randbelow", rng.randrange),
-        patch.object(secrets, "token_bytes", lambda size=32: rng.randbytes(size)),
-        patch.object(secrets, "token_hex", lambda size=32: rng.randbytes(size).hex()),
-        patch.object(_live, "ws_connect", connect),
-        patch.object(_client, "Http", http),
-        # Numbers of requests count on from one run to the next otherwise.
-        patch.object(link, "_numbers", itertools.count(1)),
-        # Sets of queues are walked: in the order of their birth and not of their addresses.
-        patch.object(FrontQueue, "__hash__", lambda queue: queue.birth),
-    ]
+def simulated(loop: Loop, rng: random.Random, heard: Heard) -> Iterator[None]:
+    """Simulate for the length of a `with`. `heard` gets what is logged."""
     collecting = gc.isenabled()
-    with _logs_to(heard):
-        for each in replaced:
-            each.start()
+    with _logs_to(heard), ambient.replaced(_Around(loop, rng)):
         gc.disable()  # what is collected when would be another thing in every run
         try:
             yield
         finally:
             if collecting:
                 gc.enable()
-            for each in reversed(replaced):
-                each.stop()
-            random.setstate(state)
 
 
 @contextmanager
