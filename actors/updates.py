@@ -1,12 +1,14 @@
 """Updates: what an entry of a mailbox says, and the update that devices are told then. Pushes and
 differences are both made here.
 
-An entry is a row that points at what has happened. In its row, and on its way to a front, it is an
-array whose first element is its tag; fields are only ever appended, with defaults, and a tag is
-never used for something else.
+An entry is a row that says what has happened, or points at it. In its row, and on its way to a
+front, it is an array whose first element is its tag; fields are only ever appended, with defaults,
+and a tag is never used for something else.
 
-Another update: its type in `api.types.updates`, an entry here, and a case in `update_of`, which the
-type checker asks for.
+Another update: its type is beside the others of its subject in `api.types`. Where that says all,
+it is kept as `SaidEntry`. Where devices are told what is so when they ask (a text that may have
+changed or be gone), there is an entry here, and a case in `update_of`, which the type checker asks
+for.
 """
 
 from __future__ import annotations
@@ -87,10 +89,16 @@ class ProfileEntry(Struct, frozen=True, array_like=True, tag="profile"):
 
 
 class DescribedEntry(Struct, frozen=True, array_like=True, tag="described"):
-    """A group has this description now."""
+    """A group has this description now. (It was written before there was `SaidEntry`.)"""
 
     chat_id: str
     description: str
+
+
+class SaidEntry(Struct, frozen=True, array_like=True, tag="said"):
+    """What has happened is said by the update itself, which is told as it is."""
+
+    update: t.ChatUpdate
 
 
 Entry = (
@@ -103,6 +111,7 @@ Entry = (
     | ContactEntry
     | ProfileEntry
     | DescribedEntry
+    | SaidEntry
 )
 
 
@@ -135,4 +144,6 @@ def update_of(entry: Entry, message: t.Message | None, own: Callable[[], t.User]
             return t.ProfileChanged(own())
         case DescribedEntry(chat_id, description):
             return t.ChatDescribed(chat_id, description)
+        case SaidEntry(update):
+            return update
     assert_never(entry)

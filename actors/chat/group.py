@@ -23,13 +23,11 @@ from actors.chat.state import (
     chat,
     view_of,
 )
-from actors.updates import DescribedEntry
 from actors.user.messages import Invite, MarksChanged, Tell
 from actors.user.photo import exchange
 from api import limits
 from api import types as t
 from api.errors import ApiError
-from api.frames import encode as to_json
 from api.methods import (
     AddMember,
     CreateGroup,
@@ -195,7 +193,7 @@ def describe(state: ChatActor, message: SetDescription, turn: Turn) -> t.Ok:
     text = message.description
     if head.description != text:
         state.put(turn, replace(head, description=text))
-        told = Tell(DescribedEntry(state.id, text), to_json(t.ChatDescribed(state.id, text)))
+        told = Tell.of(t.ChatDescribed(state.id, text))
         for user_id in state.members:
             turn.send(addresses.user(user_id), told)
     return t.Ok()

@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from actors.charges import Charges
 from actors.handle.messages import NewAccount
-from actors.updates import Entry
+from actors.updates import Entry, SaidEntry
 from api import types as t
+from api.frames import encode as to_json
 from runtime.messages import Internal
 from runtime.refs import ActorRef
 
@@ -147,6 +148,11 @@ class Tell(Internal, frozen=True, tag="Tell"):
     entry: Entry
     update: bytes
     random_id: int = 0
+
+    @classmethod
+    def of(cls, update: t.ChatUpdate) -> Tell:
+        """An update that says all by itself."""
+        return cls(SaidEntry(update), to_json(update))
 
 
 class TellDeleted(Internal, frozen=True, tag="TellDeleted"):

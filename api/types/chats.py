@@ -69,3 +69,14 @@ class Dialogs(Record, frozen=True):
     dialogs: list[Dialog]
     next_offset: int
     pts: int
+
+
+class ChatDescribed(Record, frozen=True, tag="chat_described", tag_field="type"):
+    """A group of yours has this description now; empty: none."""
+
+    chat_id: str
+    description: str
+
+
+ChatUpdate = ChatDescribed
+"""What all devices learn of chats that no message tells."""

@@ -91,3 +91,54 @@ class ReadMark(Record, frozen=True):
 
     max_id: int
     unread: int
+
+
+class MessageNew(Record, frozen=True, tag="message_new", tag_field="type"):
+    """A message in a chat of yours, your own ones too. One without text, file and action is one
+    that you may no longer read."""
+
+    message: Message
+
+
+class MessageEdited(Record, frozen=True, tag="message_edited", tag_field="type"):
+    """A message in a chat of yours has changed: it is this now. One that was deleted since is told
+    as `deleted`, and one that you may no longer read without `from_id`."""
+
+    message: Message
+
+
+class MessagesDeleted(Record, frozen=True, tag="messages_deleted", tag_field="type"):
+    """Messages in a chat of yours were deleted, for all or by you for yourself: they are `deleted`
+    now, as `messages.get` has them. `unread` remain."""
+
+    chat_id: str
+    ids: list[int]
+    unread: int
+
+
+class ReadInbox(Record, frozen=True, tag="read_inbox", tag_field="type"):
+    """You read a chat up to `max_id` (on this or another device); `unread` remain."""
+
+    chat_id: str
+    max_id: int
+    unread: int
+
+
+class ReadOutbox(Record, frozen=True, tag="read_outbox", tag_field="type"):
+    """`user_id` read your messages up to `max_id`."""
+
+    chat_id: str
+    max_id: int
+    user_id: int
+
+
+class Delivered(Record, frozen=True, tag="delivered", tag_field="type"):
+    """A device of `user_id` received your messages up to `max_id`."""
+
+    chat_id: str
+    max_id: int
+    user_id: int
+
+
+MessageUpdate = MessageNew | MessageEdited | MessagesDeleted | ReadInbox | ReadOutbox | Delivered
+"""What all devices learn of messages."""

@@ -5,91 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from api.types.base import Record
-from api.types.messages import Message
-from api.types.users import Status, User
+from api.types.chats import ChatUpdate
+from api.types.messages import MessageUpdate
+from api.types.users import Status, UserUpdate
 
-
-class MessageNew(Record, frozen=True, tag="message_new", tag_field="type"):
-    """A message in a chat of yours, your own ones too. One without text, file and action is one
-    that you may no longer read."""
-
-    message: Message
-
-
-class MessageEdited(Record, frozen=True, tag="message_edited", tag_field="type"):
-    """A message in a chat of yours has changed: it is this now. One that was deleted since is told
-    as `deleted`, and one that you may no longer read without `from_id`."""
-
-    message: Message
-
-
-class MessagesDeleted(Record, frozen=True, tag="messages_deleted", tag_field="type"):
-    """Messages in a chat of yours were deleted, for all or by you for yourself: they are `deleted`
-    now, as `messages.get` has them. `unread` remain."""
-
-    chat_id: str
-    ids: list[int]
-    unread: int
-
-
-class ReadInbox(Record, frozen=True, tag="read_inbox", tag_field="type"):
-    """You read a chat up to `max_id` (on this or another device); `unread` remain."""
-
-    chat_id: str
-    max_id: int
-    unread: int
-
-
-class ReadOutbox(Record, frozen=True, tag="read_outbox", tag_field="type"):
-    """`user_id` read your messages up to `max_id`."""
-
-    chat_id: str
-    max_id: int
-    user_id: int
-
-
-class Delivered(Record, frozen=True, tag="delivered", tag_field="type"):
-    """A device of `user_id` received your messages up to `max_id`."""
-
-    chat_id: str
-    max_id: int
-    user_id: int
-
-
-class ProfileChanged(Record, frozen=True, tag="profile", tag_field="type"):
-    """Your own profile changed."""
-
-    user: User
-
-
-class ContactChanged(Record, frozen=True, tag="contact", tag_field="type"):
-    """Your list of contacts or blocked users changed."""
-
-    user_id: int
-    name: str = ""
-    contact: bool = False
-    blocked: bool = False
-
-
-class ChatDescribed(Record, frozen=True, tag="chat_described", tag_field="type"):
-    """A group of yours has this description now; empty: none."""
-
-    chat_id: str
-    description: str
-
-
-Update = (
-    MessageNew
-    | MessageEdited
-    | MessagesDeleted
-    | ReadInbox
-    | ReadOutbox
-    | Delivered
-    | ProfileChanged
-    | ContactChanged
-    | ChatDescribed
-)
-"""Durable updates: each takes one `pts` of the receiver's mailbox."""
+Update = MessageUpdate | ChatUpdate | UserUpdate
+"""Durable updates, by subject: each takes one `pts` of the receiver's mailbox."""
 
 
 class Typing(Record, frozen=True, tag="typing", tag_field="type"):

@@ -49,3 +49,22 @@ class UserIds(Record, frozen=True):
     """Users by their ids."""
 
     user_ids: list[int]
+
+
+class ProfileChanged(Record, frozen=True, tag="profile", tag_field="type"):
+    """Your own profile changed."""
+
+    user: User
+
+
+class ContactChanged(Record, frozen=True, tag="contact", tag_field="type"):
+    """Your list of contacts or blocked users changed."""
+
+    user_id: int
+    name: str = ""
+    contact: bool = False
+    blocked: bool = False
+
+
+UserUpdate = ProfileChanged | ContactChanged
+"""What all devices learn of people."""

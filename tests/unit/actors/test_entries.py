@@ -18,6 +18,7 @@ from actors.updates import (
     ProfileEntry,
     ReadInboxEntry,
     ReadOutboxEntry,
+    SaidEntry,
     points_at,
     update_of,
 )
@@ -60,6 +61,12 @@ TOLD: list[tuple[Entry, t.Update, str]] = [
         DescribedEntry("g5", "About\nboats"),
         t.ChatDescribed("g5", "About\nboats"),
         "93a9646573637269626564a26735ab41626f75740a626f617473",
+    ),
+    (
+        SaidEntry(t.ChatDescribed("g5", "Boats")),
+        t.ChatDescribed("g5", "Boats"),
+        "92a47361696483a474797065ae636861745f646573637269626564a7636861745f6964a26735ab6465736372697074"
+        "696f6ea5426f617473",
     ),
 ]
 """Each with its update, and the row that the first version wrote."""
