@@ -134,7 +134,7 @@ class Methods:
         return chat
 
     async def add_member(self, chat_id: str, user: int | str) -> None:
-        """Add a user to a group."""
+        """Add a user to a group. Refused as `forbidden` where only its owner and admins do."""
         await self.call(m.AddMember(chat_id, await self._id_of(user)))
 
     async def remove_member(self, chat_id: str, user: int | str) -> None:
@@ -152,6 +152,10 @@ class Methods:
     async def set_description(self, chat_id: str, description: str) -> None:
         """Say what a group is about; with an empty text, nothing (owner and admins)."""
         await self.call(m.SetDescription(chat_id, description))
+
+    async def set_member_rights(self, chat_id: str, *, add: bool) -> None:
+        """Say what members who are no admins may do in a group: `add` others (owner and admins)."""
+        await self.call(m.SetMemberRights(chat_id, add))
 
     async def set_chat_photo(self, chat_id: str, ticket: str) -> None:
         """Give a group another picture; with an empty ticket, none (owner and admins)."""

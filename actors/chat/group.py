@@ -1,7 +1,8 @@
-"""Membership of groups: create, add, remove, leave, rename, description, picture, owner and admins.
+"""Membership of groups: create, add, remove, leave, rename, description, rights, picture, owner and
+admins.
 
-Every change but that of the description, which is told by an update of its own, is a service
-message in the log, so all members see all changes in one order. Adding
+Every change but those of the description and of members' rights, which are told by updates of their
+own, is a service message in the log, so all members see all changes in one order. Adding
 somebody takes three turns: the group checks the right to add, the user exists and does not block,
 the group takes them in.
 """
@@ -37,6 +38,7 @@ from api.methods import (
     SetAdmin,
     SetChatPhoto,
     SetDescription,
+    SetMemberRights,
     TransferOwnership,
 )
 from runtime.turn import Turn
@@ -69,6 +71,13 @@ def _owner(state: ChatActor, turn: Turn) -> tuple[ChatHead, MemberRow]:
     if member.role != "owner":
         raise ApiError("forbidden", "only the owner may do this")
     return head, member
+
+
+def _adder(state: ChatActor, user_id: int) -> None:
+    """The gate of adding somebody."""
+    head, member = state.access(user_id)
+    if member.role == "member" and not head.members_add:
+        raise ApiError("forbidden", "in this group only the owner and admins add people")
 
 
 def _other(state: ChatActor, turn: Turn, user_id: int) -> MemberRow:
@@ -114,7 +123,7 @@ def create(
 
 @chat.on(AddMember)
 def add(state: ChatActor, message: AddMember, turn: Turn) -> t.Ok | None:
-    state.access(turn.caller.user_id)
+    _adder(state, turn.caller.user_id)
     if message.user_id in state.members:
         return t.Ok()
     _room(state)
@@ -125,8 +134,8 @@ def add(state: ChatActor, message: AddMember, turn: Turn) -> t.Ok | None:
 
 @chat.on(Joined)
 def joined(state: ChatActor, message: Joined, turn: Turn, spent: flood.Paid = None) -> t.Ok | None:
-    """The invited user agrees; whoever invited them must still be in the group."""
-    state.access(message.by)
+    """The invited user agrees; whoever invited them must still be in the group, and may do so."""
+    _adder(state, message.by)
     if message.user_id in state.members:
         flood.give_back(turn, spent)
         return t.Ok()
@@ -193,10 +202,24 @@ def describe(state: ChatActor, message: SetDescription, turn: Turn) -> t.Ok:
     text = message.description
     if head.description != text:
         state.put(turn, replace(head, description=text))
-        told = Tell.of(t.ChatDescribed(state.id, text))
-        for user_id in state.members:
-            turn.send(addresses.user(user_id), told)
+        _tell(state, turn, t.ChatDescribed(state.id, text))
     return t.Ok()
+
+
+@chat.on(SetMemberRights)
+def set_member_rights(state: ChatActor, message: SetMemberRights, turn: Turn) -> t.Ok:
+    head, _ = _manager(state, turn)
+    if head.members_add != message.add:
+        state.put(turn, replace(head, members_add=message.add))
+        _tell(state, turn, t.MemberRights(state.id, message.add))
+    return t.Ok()
+
+
+def _tell(state: ChatActor, turn: Turn, update: t.ChatUpdate) -> None:
+    """Tell all members what no message says."""
+    told = Tell.of(update)
+    for user_id in state.members:
+        turn.send(addresses.user(user_id), told)
 
 
 @chat.on(SetChatPhoto)

@@ -37,7 +37,7 @@ class ChatHead(Struct, frozen=True, array_like=True):
     """`created_ms` 0: the chat is not open yet, only a block is known. `unanswered`: who has
     written in a private chat in which nobody has answered; `ANSWERED` if somebody has; 0 if nobody
     has written, or nobody noted it when they did. `changes`: how often one of its messages was
-    changed. `description`: a group's."""
+    changed. `description`: a group's. `members_add`: not only its owner and admins add others."""
 
     kind: str
     title: str
@@ -48,6 +48,7 @@ class ChatHead(Struct, frozen=True, array_like=True):
     unanswered: int = 0
     changes: int = 0
     description: str = ""
+    members_add: bool = True
 
     @property
     def pts(self) -> int:
@@ -298,6 +299,7 @@ def view_of(state: ChatActor, view: View) -> t.Chat:
         members,
         photo,
         head.description,
+        head.members_add,
     )
 
 

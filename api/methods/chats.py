@@ -44,11 +44,12 @@ class GetChat(Params, frozen=True):
 @method(
     "chats.add_member",
     to="chat",
-    errors=(*IN_CHAT, "blocked", "user_not_found", "group_full", "flood"),
+    errors=(*_MANAGING, "blocked", "user_not_found", "group_full", "flood"),
 )
 class AddMember(Params, frozen=True):
-    """Add a user to a group: every member may. Refused as `blocked` by somebody who blocks you.
-    Adding a member changes nothing."""
+    """Add a user to a group: every member may, unless `chats.set_member_rights` says that only its
+    owner and admins do. Refused as `blocked` by somebody who blocks you. Adding a member changes
+    nothing."""
 
     chat_id: GroupId
     user_id: UserId
@@ -84,6 +85,15 @@ class SetDescription(Params, frozen=True):
 
     chat_id: GroupId
     description: Description
+
+
+@method("chats.set_member_rights", to="chat", errors=_MANAGING)
+class SetMemberRights(Params, frozen=True):
+    """Say what members who are no admins may do in a group (owner and admins). `add`: add others,
+    which they may in a new one."""
+
+    chat_id: GroupId
+    add: bool
 
 
 @method("chats.set_photo", to="chat", tickets=("media",), errors=(*_MANAGING, "ticket_invalid"))

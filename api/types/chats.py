@@ -26,7 +26,7 @@ ChatKind = Literal["private", "saved", "group"]
 
 class Chat(Record, frozen=True):
     """`photo`: a group's picture, its name left out. `description`: what a group is about, as its
-    owner and admins say."""
+    owner and admins say. `members_add`: also members who are no admins may add others."""
 
     id: str
     kind: ChatKind
@@ -36,6 +36,7 @@ class Chat(Record, frozen=True):
     members: list[Member]
     photo: Media | None = None
     description: str = ""
+    members_add: bool = True
 
 
 class Dialog(Record, frozen=True):
@@ -78,5 +79,12 @@ class ChatDescribed(Record, frozen=True, tag="chat_described", tag_field="type")
     description: str
 
 
-ChatUpdate = ChatDescribed
+class MemberRights(Record, frozen=True, tag="member_rights", tag_field="type"):
+    """What members of a group of yours who are no admins may do now. `add`: add others."""
+
+    chat_id: str
+    add: bool
+
+
+ChatUpdate = ChatDescribed | MemberRights
 """What all devices learn of chats that no message tells."""

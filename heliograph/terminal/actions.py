@@ -190,6 +190,15 @@ async def describe(messenger: Messenger, command: Command) -> Answer:
     return "all members see it with /info now"
 
 
+@action("all|admins", "say who may add users to this group", 1, 1)
+async def adding(messenger: Messenger, command: Command) -> Answer:
+    who = command.arguments[0]
+    if who not in ("all", "admins"):
+        raise CommandError("type /adding all, or /adding admins")
+    await messenger.client.set_member_rights(_group(messenger).id, add=who == "all")
+    return "all members may add users now" if who == "all" else "only admins add users now"
+
+
 @action("", "who is in this group, and how far they have read")
 async def members(messenger: Messenger, command: Command) -> Answer:
     chat = await messenger.client.chat(_group(messenger).id)
@@ -230,6 +239,8 @@ async def info(messenger: Messenger, command: Command) -> Answer:
         rows = [("members", f"{len(shown.members)}")]
         if shown.description:
             rows.append(("about", one_line(shown.description)))
+        if not shown.members_add:
+            rows.append(("adding", "only admins add users"))
         rows.append(_picture(shown.photo))
         return Page(one_line(shown.title) or "(no title)", tuple(rows), _preview(shown.photo))
     if chat is None:

@@ -25,27 +25,33 @@ def changes_make_sense(evidence: Evidence) -> Iterator[str]:
             yield f"{chat_id} is called {log.head.title!r}, and should be {story.title!r}"
 
 
-def descriptions_are_told(evidence: Evidence) -> Iterator[str]:
-    """What a member was told last of a group's description is stored: nothing was told to whoever
-    founded one that has none, and to who came later only what was changed since."""
+def what_no_message_says_is_told(evidence: Evidence) -> Iterator[str]:
+    """What a member was told last of a group's description, and of who may add others, is stored:
+    nothing was told to whoever founded one that is as it was, and to who came later only what was
+    changed since."""
     for device in evidence.history.devices:
-        told: dict[str, str] = {}
+        described: dict[str, str] = {}
+        allowed: dict[str, bool] = {}
         for numbered in evidence.back.mailboxes[device.name]:
             match numbered.update:
                 case t.ChatDescribed(chat_id, description):
-                    told[chat_id] = description
+                    described[chat_id] = description
+                case t.MemberRights(chat_id, add):
+                    allowed[chat_id] = add
                 case t.MessageNew(t.Message(chat_id, action=t.Action("member_added", user_id))):
                     if user_id == device.user_id:
-                        told.pop(chat_id, None)
+                        described.pop(chat_id, None)
+                        allowed.pop(chat_id, None)
         for chat_id, story in evidence.stories.items():
             head = evidence.final.chats[chat_id].head
             if head is None or device.user_id not in story.roles:
                 continue
+            stored = (head.description, head.members_add)
             founder = story.stays[device.user_id][-1].start == 1
-            known = told.get(chat_id, "" if founder else head.description)
-            if known != head.description:
-                what = f"{chat_id} is {head.description!r}"
-                yield f"{device.name} knows the description {known!r}, and that of {what}"
+            before = ("", True) if founder else stored
+            known = (described.get(chat_id, before[0]), allowed.get(chat_id, before[1]))
+            if known != stored:
+                yield f"{device.name} knows {known} of {chat_id}, and it is {stored}"
 
 
 def only_members_write(evidence: Evidence) -> Iterator[str]:

@@ -14,9 +14,9 @@ from sim.world.check_devices import dialogs_are_right, mailboxes_are_whole, view
 from sim.world.check_groups import (
     changes_last,
     changes_make_sense,
-    descriptions_are_told,
     nothing_leaks,
     only_members_write,
+    what_no_message_says_is_told,
 )
 from sim.world.check_messages import (
     acknowledged_is_stored,
@@ -67,7 +67,7 @@ CHECKERS: tuple[Checker, ...] = (
     views_are_whole,
     dialogs_are_right,
     changes_make_sense,
-    descriptions_are_told,
+    what_no_message_says_is_told,
     changes_last,
     only_members_write,
     nothing_leaks,

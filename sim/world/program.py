@@ -196,7 +196,18 @@ class Program:
             await self._found(client)
             return
         chat_id, other = self._rng.choice(groups), self._other()
-        kinds = ("add", "add", "remove", "remove", "leave", "rename", "describe", "admin", "owner")
+        kinds = (
+            "add",
+            "add",
+            "remove",
+            "remove",
+            "leave",
+            "rename",
+            "describe",
+            "allow",
+            "admin",
+            "owner",
+        )
         params: m.Params
         match self._rng.choice(kinds):
             case "add":
@@ -210,6 +221,8 @@ class Program:
                 params = m.RenameGroup(chat_id, f"Group {self._rng.randrange(100)}")
             case "describe":
                 params = m.SetDescription(chat_id, f"About {self._rng.randrange(100)}")
+            case "allow":
+                params = m.SetMemberRights(chat_id, self._rng.random() < 0.7)
             case "admin":
                 params = m.SetAdmin(chat_id, other.user_id, self._rng.random() < 0.5)
             case _:

@@ -507,6 +507,7 @@ def known(server: RunningServer, someone: Login) -> dict[str, st.SearchStrategy[
     small = st.integers(1, 100)
     ticket = uploaded(someone, b"a small file")
     return {
+        "add": st.booleans(),
         "admin": st.booleans(),
         "album": st.integers(0, 3),
         "after_id": small,

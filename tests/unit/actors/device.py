@@ -25,7 +25,8 @@ PAGE = 7
 @dataclass
 class Shown:
     """What a client shows of an account, in full. `descriptions`: of the groups that have one;
-    `entered`: groups of which it has to be asked for."""
+    `closed`: groups to which only admins add others; `entered`: groups of which both have to be
+    asked for."""
 
     me: t.User
     dialogs: dict[str, t.Dialog] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Shown:
     contacts: dict[int, str] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     descriptions: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
     entered: set[str] = field(default_factory=set, compare=False)
 
     def apply(self, update: t.Update, pts: int) -> None:
@@ -67,8 +69,16 @@ class Shown:
                 (self.blocked.add if blocked else self.blocked.discard)(user_id)
             case t.ChatDescribed(chat_id=chat_id, description=description):
                 self.describe(chat_id, description)
+            case t.MemberRights(chat_id=chat_id, add=add):
+                (self.closed.discard if add else self.closed.add)(chat_id)
             case _:
                 raise AssertionError(f"an unknown update: {update}")
+
+    def learn(self, chat: t.Chat | None) -> None:
+        """What no message tells of a chat that was fetched."""
+        if chat is not None:
+            self.describe(chat.id, chat.description)
+            (self.closed.discard if chat.members_add else self.closed.add)(chat.id)
 
     def describe(self, chat_id: str, description: str) -> None:
         self.descriptions.pop(chat_id, None)
@@ -89,6 +99,7 @@ class Shown:
             self.entered.add(chat_id)
         if mine and action is not None and action.kind in ("member_removed", "member_left"):
             self.describe(chat_id, "")
+            self.closed.discard(chat_id)
         # Without either it may not be read: whoever it was for is not in that chat now.
         if message.from_id or message.deleted:
             self.messages.setdefault(chat_id, {})[message.id] = message
@@ -121,7 +132,7 @@ def fetch(cluster: Cluster, caller: Caller) -> tuple[int, Shown]:
             title = dialog.title if dialog.kind == "group" else ""
             plain = replace(dialog, message=None, title=title, photo=None)
             shown.dialogs[dialog.chat_id] = plain
-            shown.describe(dialog.chat_id, description_of(cluster, caller, dialog.chat_id))
+            shown.learn(chat_of(cluster, caller, dialog.chat_id))
         if not page.next_offset:
             break
     contacts = cluster.call(caller, m.GetContacts()).contacts
@@ -130,15 +141,15 @@ def fetch(cluster: Cluster, caller: Caller) -> tuple[int, Shown]:
     return page.pts, shown
 
 
-def description_of(cluster: Cluster, caller: Caller, chat_id: str) -> str:
-    """What a chat is about; nothing, for who is not in it any more."""
+def chat_of(cluster: Cluster, caller: Caller, chat_id: str) -> t.Chat | None:
+    """Nothing, for who is not in it any more."""
     try:
         chat: t.Chat = cluster.call(caller, m.GetChat(chat_id))
     except ApiError as error:
         if error.code != "chat_not_found":
             raise
-        return ""
-    return chat.description
+        return None
+    return chat
 
 
 def history(cluster: Cluster, caller: Caller, chat_id: str) -> dict[int, t.Message]:
@@ -218,7 +229,7 @@ class Device:
             self.shown.apply(update, pts)
         while self.shown.entered:
             chat_id = self.shown.entered.pop()
-            self.shown.describe(chat_id, description_of(self.cluster, self.caller, chat_id))
+            self.shown.learn(chat_of(self.cluster, self.caller, chat_id))
 
     def catch_up(self) -> None:
         """Look at everything, and ask if there is a reason to. A live connection gives one

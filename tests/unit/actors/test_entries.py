@@ -68,6 +68,11 @@ TOLD: list[tuple[Entry, t.Update, str]] = [
         "92a47361696483a474797065ae636861745f646573637269626564a7636861745f6964a26735ab6465736372697074"
         "696f6ea5426f617473",
     ),
+    (
+        SaidEntry(t.MemberRights("g5", False)),
+        t.MemberRights("g5", False),
+        "92a47361696483a474797065ad6d656d6265725f726967687473a7636861745f6964a26735a3616464c2",
+    ),
 ]
 """Each with its update, and the row that the first version wrote."""
 

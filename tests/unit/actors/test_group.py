@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from actors import addresses
+from actors.chat.messages import Joined
 from actors.chat.state import MEMBERS, MemberRow
 from actors.tickets import Seal, Ticket
 from api import limits
@@ -87,6 +88,7 @@ ACTIONS: dict[str, tuple[Callable[[Circle], m.Params], str]] = {
     "remove somebody outside": (lambda c: m.RemoveMember(c.group, c.id("another")), "nnf--"),
     "rename": (lambda c: m.RenameGroup(c.group, "New"), "yyf--"),
     "describe": (lambda c: m.SetDescription(c.group, "About"), "yyf--"),
+    "say who adds": (lambda c: m.SetMemberRights(c.group, False), "yyf--"),
     "photo": (lambda c: m.SetChatPhoto(c.group, PHOTO), "yyf--"),
     "make an admin": (lambda c: m.SetAdmin(c.group, c.id("member2"), True), "yff--"),
     "make no admin": (lambda c: m.SetAdmin(c.group, c.id("admin2"), False), "yff--"),
@@ -241,6 +243,7 @@ def test_what_is_so_already_changes_nothing(town: Town) -> None:
         m.SetAdmin(group, circle.id("member"), False),
         m.RenameGroup(group, "Group"),
         m.SetDescription(group, ""),
+        m.SetMemberRights(group, True),
     ):
         assert unchanged(town, ref, params, owner) == OK
 
@@ -268,6 +271,38 @@ def test_a_description_is_told_by_an_update_and_by_no_message(town: Town) -> Non
     assert [msgspec.convert(frame["update"], t.Update) for frame in town.pushed[7]] == said
     town.call(alice, m.AddMember(group, carol.user_id))
     assert town.call(carol, m.GetChat(group)).description == "Boats"
+
+
+def test_where_only_admins_add_members_do_not(town: Town) -> None:
+    circle = Circle(town)
+    group, another = circle.group, circle.id("another")
+    admin, member = circle.people["admin"], circle.people["member"]
+    assert town.call(member, m.GetChat(group)).members_add
+    town.call(admin, m.SetMemberRights(group, False))
+    town.settle()
+    assert not town.call(member, m.GetChat(group)).members_add
+    for whom in (another, circle.id("admin")):
+        assert refused_call(town, member, m.AddMember(group, whom)) == "forbidden"
+    town.call(admin, m.AddMember(group, another))
+    assert another in roles(town, admin, group)
+    town.call(admin, m.SetMemberRights(group, True))
+    town.call(admin, m.RemoveMember(group, another))
+    town.call(member, m.AddMember(group, another))
+    assert another in roles(town, admin, group)
+    said = [entry.chat_id for _, entry in town.mail(member) if entry.kind == "said"]
+    assert said == [
+        {"type": "member_rights", "chat_id": group, "add": add} for add in (False, True)
+    ]
+
+
+def test_whom_a_member_has_invited_does_not_come_after_only_admins_add(town: Town) -> None:
+    """The one who is invited agrees after the right was taken back."""
+    circle = Circle(town)
+    group, another = circle.group, circle.id("another")
+    ref, member = addresses.chat(group), circle.people["member"]
+    town.call(circle.people["owner"], m.SetMemberRights(group, False))
+    assert refused(lambda: town.ask(ref, Joined(another, member.user_id))) == "forbidden"
+    assert another not in roles(town, member, group)
 
 
 def test_whoever_blocks_is_not_added_by_whom_they_block(town: Town) -> None:

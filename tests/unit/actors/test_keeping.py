@@ -22,7 +22,12 @@ from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.rows import rows_of
 
 FILLED: dict[Table[Any, Any], dict[str, Any]] = {
-    c.HEAD: {"media_bytes": 77, "unanswered": c.ANSWERED, "description": "about"},
+    c.HEAD: {
+        "media_bytes": 77,
+        "unanswered": c.ANSWERED,
+        "description": "about",
+        "members_add": False,
+    },
     c.MEMBERS: {
         "delivered_id": 2,
         "read_id": 2,
@@ -123,6 +128,10 @@ SAMPLES: dict[str, tuple[Sample, str]] = {
     "describe": (
         lambda p: (p.alice, m.SetDescription(p.group, "new")),
         "chat.description user.pts",
+    ),
+    "say who adds": (
+        lambda p: (p.alice, m.SetMemberRights(p.group, True)),
+        "chat.members_add user.pts",
     ),
     "photo": (lambda p: (p.alice, m.SetChatPhoto(p.group)), ""),
     "admin": (

@@ -60,6 +60,7 @@ class Chat:
     roles: dict[int, str]
     title: str = ""
     description: str = ""
+    members_add: bool = True
 
 
 @dataclass
@@ -304,6 +305,8 @@ class CityMachine(RuleBasedStateMachine):
         expected = ""
         if by.user_id not in group.roles:
             expected = "chat_not_found"
+        elif group.roles[by.user_id] == "member" and not group.members_add:
+            expected = "forbidden"
         elif whom == NO_USER:
             expected = "user_not_found"
         elif whom not in group.roles and (whom, by.user_id) in self.blocks:
@@ -366,6 +369,15 @@ class CityMachine(RuleBasedStateMachine):
         self._call(by, m.SetDescription(group.id, text), expected)
         if not expected:
             group.description = text
+
+    @rule(person=PERSON, chat=NUMBERS, add=st.booleans())
+    def allow(self, person: int, chat: int, add: bool) -> None:
+        by, group = self.people[person], self._group(chat)
+        role = group.roles.get(by.user_id)
+        expected = {None: "chat_not_found", "member": "forbidden"}.get(role, "")
+        self._call(by, m.SetMemberRights(group.id, add), expected)
+        if not expected:
+            group.members_add = add
 
     @rule(
         person=PERSON, other=PERSON, chat=NUMBERS, how=st.sampled_from(["admin", "member", "owner"])
@@ -588,7 +600,7 @@ class CityMachine(RuleBasedStateMachine):
             seen = call(person, m.GetChat(chat.id))
             roles = {member.user_id: member.role for member in seen.members}
             assert (seen.title, seen.last_id, roles) == (chat.title, len(story.log), chat.roles)
-            assert seen.description == chat.description
+            assert (seen.description, seen.members_add) == (chat.description, chat.members_add)
             return
         for params in PROBES if stays is None else PROBES[:-2]:
             said = refusal(self.cluster, person, params(chat.id))
@@ -738,6 +750,7 @@ def test_every_type_of_update_occurs_and_changes_what_a_client_holds(
         city.delete(person, 2, 0, 1, for_all=True, fit=1)
     city.describe(0, "two")
     city.describe_group(0, 1, "about us")
+    city.allow(0, 1, add=False)
     city.list_contact(0, 1, "A friend")
     city.teardown()
     assert changed == set(typing.get_args(t.Update))

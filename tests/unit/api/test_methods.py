@@ -160,7 +160,7 @@ EXAMPLES: dict[str, Any] = {
     "username": "alice",
     **dict.fromkeys(("chat_id", "from_chat_id", "to_chat_id"), "g1"),
     "for_all": True,
-    "admin": True,
+    **dict.fromkeys(("add", "admin"), True),
     "user_ids": [1],
     "ids": [1],
     "random_ids": [1],

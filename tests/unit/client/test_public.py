@@ -45,6 +45,7 @@ METHOD_NAMES = {
     "chats.leave": "leave",
     "chats.rename": "rename",
     "chats.set_description": "set_description",
+    "chats.set_member_rights": "set_member_rights",
     "chats.set_photo": "set_chat_photo",
     "chats.set_admin": "set_admin",
     "chats.transfer_ownership": "transfer_ownership",

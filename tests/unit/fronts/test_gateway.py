@@ -84,6 +84,7 @@ SAMPLES: dict[str, Callable[[Person, str, str], m.Params]] = {
     "chats.add_member": lambda bob, chat, group: m.AddMember(group, bob.id),
     "chats.remove_member": lambda bob, chat, group: m.RemoveMember(group, bob.id),
     "chats.rename": lambda bob, chat, group: m.RenameGroup(group, "Other"),
+    "chats.set_member_rights": lambda bob, chat, group: m.SetMemberRights(group, False),
     "chats.set_description": lambda bob, chat, group: m.SetDescription(group, "About"),
     "chats.set_photo": lambda bob, chat, group: m.SetChatPhoto(group),
     "chats.set_admin": lambda bob, chat, group: m.SetAdmin(group, bob.id, True),
@@ -303,6 +304,7 @@ async def _live(server: Server, alice: Person, bob: Person) -> None:
     await server.send(bob, group.id, "to all")
     await server.call(bob, m.RenameGroup(group.id, "Other"))
     await server.call(bob, m.SetDescription(group.id, "About"))
+    await server.call(bob, m.SetMemberRights(group.id, False))
     await server.call(bob, m.RemoveMember(group.id, alice.id))
     await settled()
 

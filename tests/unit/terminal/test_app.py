@@ -324,6 +324,30 @@ def test_a_group_is_described() -> None:
     talk(act)
 
 
+def test_who_may_add_people_to_a_group() -> None:
+    async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
+        await chat_with_bob(driver, village, bob)
+        await driver.enter("/adding admins")
+        await driver.sees("this is for groups")
+        await driver.enter("/group Our Club @bobby")
+        await driver.sees("You added Bobby")
+        chat_id = driver.main.messenger.open_id
+        await driver.enter("/adding nobody")
+        await driver.sees("type /adding all, or /adding admins")
+        await driver.enter("/adding admins")
+        await driver.sees("only admins add users now")
+        assert not (await bob.chat(chat_id)).members_add
+        await driver.enter("/info")
+        await driver.until(lambda: isinstance(driver.app.screen, PageScreen))
+        await driver.sees("only admins add users")
+        await driver.pilot.press("escape")
+        await driver.enter("/adding all")
+        await driver.sees("all members may add users now")
+        assert (await bob.chat(chat_id)).members_add
+
+    talk(act)
+
+
 def test_refusals_and_wrong_commands_are_told() -> None:
     async def act(driver: Driver, village: Village, bob: VillageClient) -> None:
         await driver.enter("hello?")

@@ -173,6 +173,12 @@ def _describe_unheard(evidence: Evidence) -> None:
         log.head = log.head and replace(log.head, description="something else")
 
 
+def _allow_unheard(evidence: Evidence) -> None:
+    for chat_id in evidence.stories:
+        log = evidence.final.chats[chat_id]
+        log.head = log.head and replace(log.head, members_add=not log.head.members_add)
+
+
 def _stay_after_removal(evidence: Evidence) -> None:
     for chat_id, log in evidence.final.chats.items():
         for user_id, row in log.members.items():
@@ -220,7 +226,8 @@ DAMAGES: dict[Callable[[Evidence], None], str] = {
     _leak: "nothing_leaks",
     _write_from_outside: "only_members_write",
     _come_twice: "changes_make_sense",
-    _describe_unheard: "descriptions_are_told",
+    _describe_unheard: "what_no_message_says_is_told",
+    _allow_unheard: "what_no_message_says_is_told",
     _stay_after_removal: "changes_last",
     _share_a_name: "names_agree",
     _claim_what_is_held: "claims_are_exclusive",
