@@ -97,6 +97,8 @@ class Live(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        if self.closed.is_set():  # meanwhile; `ws_connect` goes on when it is cancelled
+            self.close()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self.heard_at = self._loop.time()

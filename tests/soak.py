@@ -9,6 +9,7 @@ is also where the next run looks. `SOAK_MINUTES` bounds a run; `SOAK_PARTS=fault
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -36,6 +37,7 @@ STOP_S_MAX = 120
 FACTOR = 10
 """How many times as many examples and seeds as the gate tries."""
 BIN = Path(sys.executable).parent
+SUMMED_UP = re.compile(r"\d+ (passed|failed|errors?)\b.* in [\d.]+s")
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,13 @@ def run(part: Part, seed: int, at_most_s: float) -> tuple[int, str]:
                 running.kill()
                 running.wait()
             return 1, f"did not end within {at_most_s:.0f} s"
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return code, lines[-1].strip("= ") if lines else ""
+    return code, came_to(log.read_text(errors="replace"))
+
+
+def came_to(log: str) -> str:
+    """The last line, or that in which pytest sums up: others may follow it."""
+    lines = [line.strip("= ") for line in log.splitlines() if line.strip("= ")]
+    return next((line for line in reversed(lines) if SUMMED_UP.search(line)), (lines or [""])[-1])
 
 
 def main() -> int:

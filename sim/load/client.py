@@ -56,6 +56,10 @@ class Listener(WSListener):  # type: ignore[misc, unused-ignore]
         self.client = client
         self.connection = connection
 
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        if self.client.listener is not self:  # `ws_connect` goes on when it is cancelled
+            transport.disconnect(graceful=False)
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         client = self.client
         if client.listener is not self:

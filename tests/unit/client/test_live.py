@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import re
 
 import pytest
+from picows import ws_connect
 
 import heliograph
 from api import frames
@@ -280,9 +284,48 @@ def test_who_accepts_and_says_nothing_is_hung_up_on() -> None:
 
         async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            live = Live(lambda frame: None)
+            live = Live(lambda frame: None, ws_connect)
             with pytest.raises(ConnectionLost):
                 await live.open(f"ws://127.0.0.1:{port}/ws", 0.1, None)
             await asyncio.wait_for(hung_up.wait(), 60)
 
     asyncio.run(test())
+
+
+def test_who_accepts_after_the_client_has_given_up_is_hung_up_on() -> None:
+    async def test() -> None:
+        asked, given_up, hung_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            (key,) = re.findall("(?i)sec-websocket-key: (.*)\r\n", head)
+            asked.set()
+            await given_up.wait()
+            writer.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Accept: %b\r\n\r\n" % accepted(key)
+            )
+            await reader.read()
+            writer.close()
+            hung_up.set()
+
+        async with await asyncio.start_server(late, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            live = Live(lambda frame: None, ws_connect)
+            opening = asyncio.create_task(live.open(f"ws://127.0.0.1:{port}/ws", 120.0, None))
+            await asyncio.wait_for(asked.wait(), 60)
+            opening.cancel()
+            await asyncio.wait([opening])
+            live.close()
+            given_up.set()
+            await asyncio.wait_for(hung_up.wait(), 30)
+
+    asyncio.run(test())
+
+
+def accepted(key: str) -> bytes:
+    """What a server proves with that it has understood (RFC 6455, 4.2.2)."""
+    proof = hashlib.sha1(
+        f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False
+    )
+    return base64.b64encode(proof.digest())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import soak
-from tests.soak import BEGIN, END, PARTS, Ran, next_part, recorded, write_table
+from tests.soak import BEGIN, END, PARTS, Ran, came_to, next_part, recorded, write_table
 
 FIRST, SECOND = PARTS[0], PARTS[1]
 FOUND = "1 failed, 8 passed in 12.5s"
@@ -37,3 +37,22 @@ def test_what_has_waited_longest_comes_first_if_it_can_end_in_time() -> None:
     assert next_part({FIRST.name: ROW}, 10_000, both) == SECOND
     assert next_part({FIRST.name: ROW}, ROW.took_s, both) == FIRST
     assert next_part({FIRST.name: ROW}, ROW.took_s - 1, both) is None
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("", ""),
+        ("600 runs, 0 failed\n\n", "600 runs, 0 failed"),
+        (
+            "FAILED a\n=== 1 failed, 3 passed in 2.5s (0:00:02) ===\n",
+            "1 failed, 3 passed in 2.5s (0:00:02)",
+        ),
+        (
+            "3 passed in 346.47s (0:05:46)\nResourceWarning: Enable it\n",
+            "3 passed in 346.47s (0:05:46)",
+        ),
+    ],
+)
+def test_what_a_part_came_to_is_told(log: str, said: str) -> None:
+    assert came_to(log) == said
