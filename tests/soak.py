@@ -62,7 +62,12 @@ def faults(name: str, module: str, guess_s: int) -> Part:
     return Part(name, (f"tests/integration/{module}.py",), guess_s, 1)
 
 
-PARTS = (
+def ignored(part: Part) -> str:
+    """The option that leaves out its module."""
+    return f"--ignore={part.arguments[0]}"
+
+
+OF_FAULTS = (
     faults("faults", "test_faults", 500),
     faults("copies", "test_replication", 500),
     faults("moves", "test_moves", 400),
@@ -74,6 +79,10 @@ PARTS = (
     faults("dedicated", "test_dedicated", 150),
     faults("disk", "test_disk", 200),
     faults("media", "test_media", 400),
+)
+PARTS = (
+    *OF_FAULTS,
+    Part("others", ("tests/integration", "-m", "soak", *map(ignored, OF_FAULTS)), 120, 1),
     Part("fuzz", ("tests/integration/test_fuzz.py",), 900),
     Part("mutations", ("tests/unit", "-n", "logical", "-m", "soak"), 900, 1),
     Part("properties", ("tests/unit", "-n", "logical", "-m", "hypothesis or draws"), 1_200),

@@ -55,7 +55,8 @@ def test_kill_the_front(server: RunningServer, under_load: UnderLoad, title: str
     wait_for(server.answers)
 
 
-@pytest.mark.parametrize("kill", [False, pytest.param(True, marks=pytest.mark.soak)])
+@pytest.mark.soak  # the gate has this with copies (`test_replication`)
+@pytest.mark.parametrize("kill", [False, True])
 def test_rows_are_written_anew(server: RunningServer, under_load: UnderLoad, kill: bool) -> None:
     """Also where a host dies meanwhile, and goes on with it in its next life."""
 

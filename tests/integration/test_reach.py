@@ -206,6 +206,7 @@ class Asking:
         wait_for(lambda: self.heard.total() >= before + ASKS)
 
 
+@pytest.mark.soak
 def test_two_servers_never_answer_for_each_other(server: RunningServer, tmp_path: Path) -> None:
     """From the first moment in which the second one's port is open, and while its front is down."""
     second = RunningServer(tmp_path / "data")
