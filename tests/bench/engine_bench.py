@@ -1,6 +1,7 @@
 """What a message costs a host, without Ray, sockets or other processes: the engine, the log and
-LMDB alone; of a private chat, or with `--group 200` of one group of so many who are all online.
-`python -m tests.bench.engine_bench [--group N] [--profile]`."""
+LMDB alone; of a private chat, or with `--group 200` of one group of so many who are all online; of
+many at once, or with `--at-rest` of each alone.
+`python -m tests.bench.engine_bench [--group N] [--at-rest] [--profile]`."""
 
 from __future__ import annotations
 
@@ -142,11 +143,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=150)
     parser.add_argument("--group", type=int, default=0)
+    parser.add_argument("--at-rest", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=".") as folder:
         bench = Bench(Path(folder), options.group)
+        if options.at_rest:
+            bench.batch = 1
         bench.run(20)
         if options.profile:
             profile = cProfile.Profile()
