@@ -50,14 +50,15 @@ def edit(
     user_id, number = turn.caller.user_id, message.id
     head, member = state.access(user_id)
     row = MESSAGES.get(turn, number)
-    if row is None or row.deleted or not _Reader(turn, user_id, member, [number]).sees(number):
+    caller = _Reader(turn, head, user_id, member, [number])
+    if row is None or row.deleted or not caller.sees(number):
         raise ApiError("message_not_found")
     _check_edit(head, message, row, turn)
     may_write(head, user_id)
     if row.text == message.text:
         flood.give_back(turn, spent)
         return shown(state.id, number, row, user_id)
-    readers = _readers(turn, [number])
+    readers = _readers(turn, head, [number])
     if not pays(state, message, turn, spent):
         return None
     change = replace(row.change or UNCHANGED, edited_ms=turn.date_ms)
@@ -106,9 +107,9 @@ def delete(state: ChatActor, message: DeleteMessages, turn: Turn) -> t.Ok:
     for row in rows.values():
         _check_delete(head, member, row, message, turn)
     if message.for_all:
-        _delete(state, rows, turn)
+        _delete(state, head, rows, turn)
     else:
-        _hide(state, member, rows, turn)
+        _hide(state, head, member, rows, turn)
     return t.Ok()
 
 
@@ -123,17 +124,19 @@ def _check_delete(
 
 
 class _Reader:
-    """A member, or past member, and which of some messages (`ids`, ascending) they see."""
+    """A member, or past member, and which of some messages (`ids`) they see."""
 
-    def __init__(self, turn: Turn, user_id: int, member: MemberRow, ids: list[int]) -> None:
+    def __init__(
+        self, turn: Turn, head: ChatHead, user_id: int, member: MemberRow, ids: list[int]
+    ) -> None:
         self.user_id = user_id
         self._member = member
+        self._there = readable(head, member)
         self._hidden = hidden_of(turn, user_id, member, ids)
 
     def sees(self, message_id: int) -> bool:
         """They may read it, and have not deleted it for themselves."""
-        last_id = self._member.left_id or message_id
-        return self._member.first_id <= message_id <= last_id and message_id not in self._hidden
+        return message_id in self._there and message_id not in self._hidden
 
     def unread(self, message_id: int, row: MessageRow) -> bool:
         """Whether it is unread to them. (Nothing is to who has left.)"""
@@ -141,16 +144,16 @@ class _Reader:
         return unseen and counts(self.user_id, row) and self.sees(message_id)
 
 
-def _readers(turn: Turn, ids: list[int]) -> list[_Reader]:
+def _readers(turn: Turn, head: ChatHead, ids: list[int]) -> list[_Reader]:
     """Everybody who is or was in the chat."""
-    return [_Reader(turn, user_id, member, ids) for user_id, member in MEMBERS.all(turn)]
+    return [_Reader(turn, head, user_id, member, ids) for user_id, member in MEMBERS.all(turn)]
 
 
-def _delete(state: ChatActor, rows: dict[int, MessageRow], turn: Turn) -> None:
+def _delete(state: ChatActor, head: ChatHead, rows: dict[int, MessageRow], turn: Turn) -> None:
     """For all. Told once to each of those who could read some of them."""
     if not rows:
         return
-    readers = _readers(turn, list(rows))
+    readers = _readers(turn, head, list(rows))
     revision = 0
     for number, row in rows.items():
         revision = _bury(state, number, row, turn)
@@ -188,12 +191,18 @@ def _leave_album(row: MessageRow, turn: Turn) -> None:
         ALBUMS.delete(turn, album)
 
 
-def _hide(state: ChatActor, member: MemberRow, rows: dict[int, MessageRow], turn: Turn) -> None:
+def _hide(
+    state: ChatActor,
+    head: ChatHead,
+    member: MemberRow,
+    rows: dict[int, MessageRow],
+    turn: Turn,
+) -> None:
     """For the caller alone."""
     if not rows:
         return
     user_id = turn.caller.user_id
-    reader = _Reader(turn, user_id, member, list(rows))
+    reader = _Reader(turn, head, user_id, member, list(rows))
     ids = tuple(number for number in rows if reader.sees(number))
     if not ids:
         return

@@ -49,13 +49,8 @@ def _shown(
     view: View, member: MemberRow, rows: list[tuple[int, MessageRow]]
 ) -> Iterator[t.Message]:
     """Messages as the caller, this member, sees them."""
-    if not rows:
-        return
     chat_id, viewer = str(view.ref.key), view.caller.user_id
-    first, last = sorted((rows[0][0], rows[-1][0]))
-    numbers = [number for number, _ in rows]
-    whole = last - first + 1 == len(rows)
-    hidden = hidden_of(view, viewer, member, range(first, last + 1) if whole else numbers)
+    hidden = hidden_of(view, viewer, member, [number for number, _ in rows])
     for number, row in rows:
         yield shown(chat_id, number, row, viewer, hidden=number in hidden)
 

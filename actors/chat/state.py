@@ -15,7 +15,7 @@ the reads in `reads`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct
@@ -225,12 +225,13 @@ def readable(head: ChatHead, member: MemberRow) -> range:
     return range(member.first_id, (member.left_id or head.last_id) + 1)
 
 
-def hidden_of(view: View, user_id: int, member: MemberRow, ids: Sequence[int]) -> set[int]:
-    """Which of these messages, in ascending order, a member has deleted for themselves."""
+def hidden_of(view: View, user_id: int, member: MemberRow, ids: Collection[int]) -> set[int]:
+    """Which of these messages a member has deleted for themselves."""
     if not member.hidden or not ids:
         return set()
-    if isinstance(ids, range):
-        rows = HIDDEN.all(view, (user_id, ids.start), (user_id, ids.stop))
+    first, last = min(ids), max(ids)
+    if last - first + 1 == len(ids):
+        rows = HIDDEN.all(view, (user_id, first), (user_id, last + 1))
         return {message_id for (_, message_id), _ in rows}
     return {number for number in ids if HIDDEN.get(view, (user_id, number)) is not None}
 
