@@ -96,7 +96,8 @@ class DescribedEntry(Struct, frozen=True, array_like=True, tag="described"):
 
 
 class SaidEntry(Struct, frozen=True, array_like=True, tag="said"):
-    """What has happened is said by the update itself, which is told as it is."""
+    """What has happened is said by the update itself, which is told as it is. (So far, those of
+    chats.)"""
 
     update: t.ChatUpdate
 

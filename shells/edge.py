@@ -6,6 +6,7 @@ import os
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,9 +17,9 @@ from api.addresses import parse_networks
 from fronts.gateway import Gateway
 from fronts.listener import Listener
 from runtime.lines.host_lines import HostLines
-from runtime.placement import Placement, Replicated
+from runtime.placement import OWN, Placement, Replicated
+from shells import registry
 from shells.gcs import GcsRoster
-from shells.host import find_host
 from shells.process import log_to, tune_garbage_collection
 from shells.settings import Settings, decode_settings
 from shells.transport import Gcs, RayHost, Routes
@@ -43,7 +44,16 @@ def make_gateway(settings: Settings) -> Gateway:
         placement: Placement = Replicated(settings.partitions)
         return Gateway(placement, routes.reach, config, cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
-    return Gateway(placement, partial(RayHost, find=find_host), config, cluster_seal(), exempt)
+    return Gateway(placement, partial(RayHost, find=_find_host), config, cluster_seal(), exempt)
+
+
+def _find_host(name: str) -> Any:
+    """The handle of a host. Raises ValueError."""
+    if not name.startswith(OWN):
+        return registry.find(name)
+    from shells.host import find_host  # and all that a host is made of, which few edges need
+
+    return find_host(name)
 
 
 def cluster_seal() -> Seal:

@@ -73,8 +73,8 @@ def _owner(state: ChatActor, turn: Turn) -> tuple[ChatHead, MemberRow]:
     return head, member
 
 
-def _adder(state: ChatActor, user_id: int) -> None:
-    """The gate of adding somebody."""
+def _check_adder(state: ChatActor, user_id: int) -> None:
+    """Whether a member may add others."""
     head, member = state.access(user_id)
     if member.role == "member" and not head.members_add:
         raise ApiError("forbidden", "in this group only the owner and admins add people")
@@ -123,9 +123,10 @@ def create(
 
 @chat.on(AddMember)
 def add(state: ChatActor, message: AddMember, turn: Turn) -> t.Ok | None:
-    _adder(state, turn.caller.user_id)
+    state.access(turn.caller.user_id)
     if message.user_id in state.members:
         return t.Ok()
+    _check_adder(state, turn.caller.user_id)
     _room(state)
     invite = Invite(state.id, turn.caller.user_id)
     turn.send(addresses.user(message.user_id), invite, answer=True)
@@ -135,10 +136,11 @@ def add(state: ChatActor, message: AddMember, turn: Turn) -> t.Ok | None:
 @chat.on(Joined)
 def joined(state: ChatActor, message: Joined, turn: Turn, spent: flood.Paid = None) -> t.Ok | None:
     """The invited user agrees; whoever invited them must still be in the group, and may do so."""
-    _adder(state, message.by)
+    state.access(message.by)
     if message.user_id in state.members:
         flood.give_back(turn, spent)
         return t.Ok()
+    _check_adder(state, message.by)
     _room(state)
     if not message.paid and not flood.paid(turn, message, (("additions", 1),), spent):
         return None

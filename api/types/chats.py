@@ -87,4 +87,5 @@ class MemberRights(Record, frozen=True, tag="member_rights", tag_field="type"):
 
 
 ChatUpdate = ChatDescribed | MemberRights
-"""What all devices learn of chats that no message tells."""
+"""What all devices learn of chats that no message tells. They are kept in mailboxes as they are:
+fields are only ever appended, with defaults."""

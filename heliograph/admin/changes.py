@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from actors.chat.state import Change, ChatHead, EventRow, MessageRow
-from actors.updates import DeletedEntry, EditedEntry, Entry
+from actors.updates import DeletedEntry, DescribedEntry, EditedEntry, Entry, SaidEntry
 from api import limits
+from api import types as t
 from heliograph.admin.chat_rows import ChatRows
 
 
@@ -39,6 +40,25 @@ def told_in(chat_id: str, entries: Iterable[Entry]) -> list[Known]:
             some = len(entry.ids)
             found += [Known(first + at, n, True, 0, some) for at, n in enumerate(entry.ids)]
     return found
+
+
+class Said(NamedTuple):
+    """What a mailbox says last of a group, where no message of the group does; None: nothing."""
+
+    description: str | None = None
+    members_add: bool | None = None
+
+
+def said_in(chat_id: str, entries: Iterable[Entry]) -> Said:
+    """`entries`: in the order of their numbers."""
+    said = Said()
+    for entry in entries:
+        match entry:
+            case DescribedEntry(of, description) | SaidEntry(t.ChatDescribed(of, description)):
+                said = said._replace(description=description) if of == chat_id else said
+            case SaidEntry(t.MemberRights(of, add)):
+                said = said._replace(members_add=add) if of == chat_id else said
+    return said
 
 
 def hidden_in(chat_id: str, entries: Iterable[Entry]) -> set[int]:

@@ -1,12 +1,13 @@
 """What of a chat's rows is lost, and what it has to be: nothing is read or written here.
 
-A message is as of its last change, and every change to a group is a message, but for that of its
-description, so a chat can be put together again. A lost message is taken from a backup, unless it
-was changed since: what was deleted comes back as a tombstone, and an older text never. A lost head
-or member is taken from a backup too, and brought up to date by the service messages since; the
-description is that of the backup. What a `random_id` became stands in the messages. Rows that pass
-their check are never touched, but the count of an album that has lost messages, and the number of
-messages that a member has deleted; and the number of the last message never goes back.
+A message is as of its last change, and every change to a group is a message, but for those of its
+description and of members' rights, so a chat can be put together again. A lost message is taken
+from a backup, unless it was changed since: what was deleted comes back as a tombstone, and an older
+text never. A lost head or member is taken from a backup too, and brought up to date by the service
+messages since; description and rights by what members' mailboxes say. What a `random_id`
+became stands in the messages. Rows that pass their check are never touched, but the count of an
+album that has lost messages, and the number of messages that a member has deleted; and the number
+of the last message never goes back.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -27,7 +29,7 @@ from actors.chat.state import (
     SendRow,
 )
 from api import limits
-from heliograph.admin.changes import Changes, Known, buried
+from heliograph.admin.changes import Changes, Known, Said, buried
 from heliograph.admin.chat_rows import ChatRows, revision_of
 
 
@@ -59,10 +61,12 @@ def mend(
     last_id: int,
     told: Iterable[Known] = (),
     hidden: Iterable[tuple[int, int]] = (),
+    said: Mapping[int, Said] = MappingProxyType({}),
 ) -> Mended:
     """What has to be written so that the chat is whole. `backups`: newest first, those that share
     its past; `last_id`: the highest id that anybody has seen of it; `told`: the changes of which
-    mailboxes tell; `hidden`: what members have deleted for themselves, as theirs do."""
+    mailboxes tell; `hidden`: what members have deleted for themselves, as theirs do; `said`: what
+    else mailboxes say of it, by user."""
     last_id, past = max(last_id, here.last_id), list(backups)
     changes = Changes(here, past, told, last_id)
     mended = Mended()
@@ -85,7 +89,7 @@ def mend(
     if unknown:
         mended.lost.append(f"of {unknown} changes of messages it is not known what they were")
     _mend_hidden(here, past, hidden, mended)
-    _mend_head(here, then, last_id, changes.count, mended)
+    _mend_head(here, then, last_id, changes.count, said, mended)
     if here.photo_damaged:
         mended.photo_removed = True
         mended.lost.append("the picture of the group: set it again")
@@ -114,19 +118,49 @@ def _mend_message(
         mended.messages[number] = row
 
 
-def _mend_head(here: ChatRows, then: ChatRows, last_id: int, changes: int, mended: Mended) -> None:
+def _mend_head(
+    here: ChatRows,
+    then: ChatRows,
+    last_id: int,
+    changes: int,
+    said: Mapping[int, Said],
+    mended: Mended,
+) -> None:
     head = here.head or then.head
     if head is None:
         mended.lost.append("what the chat is called and of which kind it is, is in no backup")
         return
-    if here.head is None and head.description:
-        words = "the description of the group is that of a backup: set it again if it was changed"
-        mended.lost.append(words)
+    if here.head is None:
+        head = _as_said(head, then, said, mended)
     messages = here.messages | mended.messages
     size = sum(row.media.size for row in messages.values() if row and row.media is not None)
     right = replace(head, last_id=last_id, changes=changes, media_bytes=size)
     if right != here.head:
         mended.head = right
+
+
+def _as_said(head: ChatHead, then: ChatRows, said: Mapping[int, Said], mended: Mended) -> ChatHead:
+    """With the description and the rights that who is in the group for longest was told last."""
+    members = (item for item in then.members.items() if item[1] is not None and not item[1].left_id)
+    told = [said.get(user_id, Said()) for user_id, _ in sorted(members, key=_since)]
+    description = next((s.description for s in told if s.description is not None), None)
+    members_add = next((s.members_add for s in told if s.members_add is not None), None)
+    if description is None and head.description:
+        words = "the description of the group is that of a backup: set it again if it was changed"
+        mended.lost.append(words)
+    if members_add is None and not head.members_add:
+        words = "that only admins add people to the group is as in a backup: allow it if it changed"
+        mended.lost.append(words)
+    return replace(
+        head,
+        description=head.description if description is None else description,
+        members_add=head.members_add if members_add is None else members_add,
+    )
+
+
+def _since(item: tuple[int, MemberRow | None]) -> tuple[int, int]:
+    user_id, row = item
+    return (row.first_id if row is not None else 0, user_id)
 
 
 def _mend_hidden(

@@ -17,7 +17,7 @@ import msgspec
 from actors import addresses
 from actors.chat.state import ALBUMS, EVENTS, HEAD, HIDDEN, MEMBERS, MESSAGES, PHOTO, SENDS
 from actors.user.state import DIALOGS, MAILBOX
-from heliograph.admin.changes import Known, hidden_in, told_in
+from heliograph.admin.changes import Known, Said, hidden_in, said_in, told_in
 from heliograph.admin.chat_rows import ChatRows, read_rows, shares_past
 from heliograph.admin.files import restore_files_of
 from heliograph.admin.media import writing_media
@@ -97,8 +97,8 @@ def _restore(
         ]
         if here.empty and all(rows.empty for rows in past):
             raise BackupError(f"there is no chat {chat_id}, neither here nor in these backups")
-        last_id, told, hidden = _told_to_members(stores, placement, chat_id, [here, *past])
-    mended = mend(here, past, last_id, told, hidden)
+        last_id, told, hidden, said = _told_to_members(stores, placement, chat_id, [here, *past])
+    mended = mend(here, past, last_id, told, hidden, said)
     messages = here.messages | mended.messages
     with contextlib.ExitStack() as stack:
         media = None
@@ -166,11 +166,13 @@ def _past(
 
 def _told_to_members(
     stores: dict[str, Follower], placement: Placement, chat_id: str, known: list[ChatRows]
-) -> tuple[int, list[Known], set[tuple[int, int]]]:
+) -> tuple[int, list[Known], set[tuple[int, int]], dict[int, Said]]:
     """The highest message id in the dialogs of all who are or were members, the changes of messages
-    that their mailboxes tell of, and which ones they have deleted for themselves."""
+    that their mailboxes tell of, which ones they have deleted for themselves, and what else their
+    mailboxes say of the chat."""
     users = set(addresses.private_peers(chat_id) or ())
     highest, told, hidden = 0, [], set()
+    said: dict[int, Said] = {}
     for user_id in users.union(*(rows.members for rows in known)):
         partition = placement.partition(addresses.user(user_id))
         store = stores.get(placement.host(partition))
@@ -185,8 +187,9 @@ def _told_to_members(
         mailbox = store.between(partition, first, prefix_end(first)).values()
         entries = [MAILBOX.decode(raw) for raw in mailbox if raw is not None]
         told += told_in(chat_id, entries)
+        said[user_id] = said_in(chat_id, entries)
         hidden |= {(user_id, number) for number in hidden_in(chat_id, entries)}
-    return highest, told, hidden
+    return highest, told, hidden, said
 
 
 def _rows(prefix: bytes, mended: Mended) -> dict[bytes, bytes | None]:

@@ -305,11 +305,13 @@ class CityMachine(RuleBasedStateMachine):
         expected = ""
         if by.user_id not in group.roles:
             expected = "chat_not_found"
+        elif whom in group.roles:
+            expected = ""
         elif group.roles[by.user_id] == "member" and not group.members_add:
             expected = "forbidden"
         elif whom == NO_USER:
             expected = "user_not_found"
-        elif whom not in group.roles and (whom, by.user_id) in self.blocks:
+        elif (whom, by.user_id) in self.blocks:
             expected = "blocked"
         self._call(by, m.AddMember(group.id, whom), expected)
         if not expected:

@@ -32,11 +32,11 @@ from actors.chat.state import (
     MessageRow,
     SendRow,
 )
-from actors.updates import DeletedEntry
+from actors.updates import DeletedEntry, DescribedEntry, SaidEntry
 from actors.user.state import MAILBOX
 from api import methods as m
 from api import types as t
-from heliograph.admin.changes import hidden_in, told_in
+from heliograph.admin.changes import hidden_in, said_in, told_in
 from heliograph.admin.chat_rows import ChatRows, read_rows, revision_of, shares_past
 from heliograph.admin.mend import Mended, mend
 from heliograph.admin.restore_chat import _rows, restore_chat
@@ -585,3 +585,35 @@ def test_a_damaged_picture_is_removed_and_told() -> None:
         mended = mend(here, [], 0)
         assert (mended.rows, mended.lost) == (1, ["the picture of the group: set it again"])
         assert _rows(prefix, mended) == {key: None}
+
+
+def test_what_no_message_says_of_a_group_is_as_its_members_were_told() -> None:
+    """Whoever is in it for longest was told all of it."""
+    backup = ChatRows(
+        ChatHead("group", "Club", 1, description="old", members_add=False),
+        members={n: MemberRow("member", 1, first, left) for n, first, left in MEMBERS_OF_CLUB},
+    )
+    told = [
+        DescribedEntry("g1", "new"),
+        SaidEntry(t.MemberRights("g1", False)),
+        SaidEntry(t.ChatDescribed("g1", "newer")),
+        SaidEntry(t.MemberRights("g1", True)),
+        SaidEntry(t.MemberRights("g2", False)),
+        DescribedEntry("g2", "another"),
+    ]
+    said = {1: said_in("g1", told[:2]), 2: said_in("g1", told), 3: said_in("g1", told[:1])}
+    mended = mend(ChatRows(), [backup], 0, said=said)
+    assert mended.head is not None
+    assert (mended.head.description, mended.head.members_add) == ("newer", True)
+    assert mended.lost == []
+    alone = mend(ChatRows(), [backup], 0, said={2: said_in("g1", told[4:])})
+    assert alone.head is not None
+    assert (alone.head.description, alone.head.members_add) == ("old", False)
+    assert [words.split(" is ")[0] for words in alone.lost] == [
+        "the description of the group",
+        "that only admins add people to the group",
+    ]
+
+
+MEMBERS_OF_CLUB = ((1, 1, 5), (2, 2, 0), (3, 3, 0))
+"""Each with the first message that they may read, and the last one."""

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from heliograph.server import worker
 from heliograph.server.environment import ray_environment
 from heliograph.server.handover import FOLDER_VARIABLE, RAYLET_VARIABLE
 
@@ -154,6 +155,12 @@ def test_where_nobody_says_where_it_is_too(raylet: Raylet) -> None:
     raylet.folder_variable = "HELIOGRAPH_NOTHING"
     said = raylet.start("plain")
     assert (said["pid"] == said["launched"], said["arguments"]) == (True, ["plain"])
+
+
+def test_a_worker_finds_the_standard_library_by_its_names() -> None:
+    """The folder of its script comes first where it looks, for a moment."""
+    folder = Path(worker.__file__).parent
+    assert not {path.stem for path in folder.iterdir()} & sys.stdlib_module_names
 
 
 def test_with_all_that_it_imports_it_can_fork() -> None:
