@@ -101,6 +101,7 @@ def test_a_killed_raylet_comes_back(cluster: Cluster, under_load: UnderLoad) -> 
     wait_for(cluster.all_in_sync, BACK_S_MAX)
 
 
+@pytest.mark.soak  # the gate has one that is cut off, and a node that dies (`test_nodes`)
 def test_a_machine_dies_and_comes_back(cluster: Cluster, under_load: UnderLoad) -> None:
     """The others go on, and its copies catch up."""
     node = cluster.nodes[2]
