@@ -9,6 +9,8 @@ the group takes them in.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from msgspec.structs import replace
 
 from actors import addresses, flood
@@ -200,28 +202,37 @@ def rename(state: ChatActor, message: RenameGroup, turn: Turn) -> t.Ok:
 
 @chat.on(SetDescription)
 def describe(state: ChatActor, message: SetDescription, turn: Turn) -> t.Ok:
-    head, _ = _manager(state, turn)
-    text = message.description
-    if head.description != text:
-        state.put(turn, replace(head, description=text))
-        _tell(state, turn, t.ChatDescribed(state.id, text))
-    return t.Ok()
+    _manager(state, turn)
+    return _tell(state, turn, t.ChatDescribed(state.id, message.description))
 
 
 @chat.on(SetMemberRights)
 def set_member_rights(state: ChatActor, message: SetMemberRights, turn: Turn) -> t.Ok:
-    head, _ = _manager(state, turn)
-    if head.members_add != message.add:
-        state.put(turn, replace(head, members_add=message.add))
-        _tell(state, turn, t.MemberRights(state.id, message.add))
+    _manager(state, turn)
+    return _tell(state, turn, t.MemberRights(state.id, message.add))
+
+
+def as_told(head: ChatHead, update: t.ChatUpdate) -> ChatHead:
+    """The head when this is so, which no message says."""
+    match update:
+        case t.ChatDescribed(_, description):
+            return replace(head, description=description)
+        case t.MemberRights(_, add):
+            return replace(head, members_add=add)
+    assert_never(update)
+
+
+def _tell(state: ChatActor, turn: Turn, update: t.ChatUpdate) -> t.Ok:
+    """Let it be so, and tell all members, unless it is so already."""
+    head = state.head
+    assert head is not None
+    changed = as_told(head, update)
+    if changed != head:
+        state.put(turn, changed)
+        told = Tell.of(update)
+        for user_id in state.members:
+            turn.send(addresses.user(user_id), told)
     return t.Ok()
-
-
-def _tell(state: ChatActor, turn: Turn, update: t.ChatUpdate) -> None:
-    """Tell all members what no message says."""
-    told = Tell.of(update)
-    for user_id in state.members:
-        turn.send(addresses.user(user_id), told)
 
 
 @chat.on(SetChatPhoto)

@@ -11,7 +11,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from actors.chat.state import Change, ChatHead, EventRow, MessageRow
-from actors.updates import DeletedEntry, DescribedEntry, EditedEntry, Entry, SaidEntry
+from actors.updates import (
+    DeletedEntry,
+    DescribedEntry,
+    EditedEntry,
+    Entry,
+    MessageEntry,
+    SaidEntry,
+)
 from api import limits
 from api import types as t
 from heliograph.admin.chat_rows import ChatRows
@@ -43,22 +50,27 @@ def told_in(chat_id: str, entries: Iterable[Entry]) -> list[Known]:
 
 
 class Said(NamedTuple):
-    """What a mailbox says last of a group, where no message of the group does; None: nothing."""
+    """What a mailbox says of a chat where no message of the chat does: the last update of each
+    type; and the first message of the chat that is in the mailbox (0: none), from which on it says
+    all."""
 
-    description: str | None = None
-    members_add: bool | None = None
+    updates: dict[type, t.ChatUpdate]
+    since: int
 
 
 def said_in(chat_id: str, entries: Iterable[Entry]) -> Said:
     """`entries`: in the order of their numbers."""
-    said = Said()
+    updates: dict[type, t.ChatUpdate] = {}
+    since = 0
     for entry in entries:
         match entry:
-            case DescribedEntry(of, description) | SaidEntry(t.ChatDescribed(of, description)):
-                said = said._replace(description=description) if of == chat_id else said
-            case SaidEntry(t.MemberRights(of, add)):
-                said = said._replace(members_add=add) if of == chat_id else said
-    return said
+            case MessageEntry(of, message_id) if of == chat_id:
+                since = since or message_id
+            case DescribedEntry(of, description) if of == chat_id:
+                updates[t.ChatDescribed] = t.ChatDescribed(of, description)
+            case SaidEntry(update) if update.chat_id == chat_id:
+                updates[type(update)] = update
+    return Said(updates, since)
 
 
 def hidden_in(chat_id: str, entries: Iterable[Entry]) -> set[int]:

@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from actors.chat.group import as_told
 from actors.chat.state import (
     AlbumRow,
     ChatHead,
@@ -89,7 +90,8 @@ def mend(
     if unknown:
         mended.lost.append(f"of {unknown} changes of messages it is not known what they were")
     _mend_hidden(here, past, hidden, mended)
-    _mend_head(here, then, last_id, changes.count, said, mended)
+    known_at = base.head.last_id if base.head is not None else 1
+    _mend_head(here, then, last_id, changes.count, known_at, said, mended)
     if here.photo_damaged:
         mended.photo_removed = True
         mended.lost.append("the picture of the group: set it again")
@@ -123,6 +125,7 @@ def _mend_head(
     then: ChatRows,
     last_id: int,
     changes: int,
+    known_at: int,
     said: Mapping[int, Said],
     mended: Mended,
 ) -> None:
@@ -130,8 +133,8 @@ def _mend_head(
     if head is None:
         mended.lost.append("what the chat is called and of which kind it is, is in no backup")
         return
-    if here.head is None:
-        head = _as_said(head, then, said, mended)
+    if here.head is None and head.kind == "group":
+        head = _as_said(head, known_at, then, said, mended)
     messages = here.messages | mended.messages
     size = sum(row.media.size for row in messages.values() if row and row.media is not None)
     right = replace(head, last_id=last_id, changes=changes, media_bytes=size)
@@ -139,28 +142,23 @@ def _mend_head(
         mended.head = right
 
 
-def _as_said(head: ChatHead, then: ChatRows, said: Mapping[int, Said], mended: Mended) -> ChatHead:
-    """With the description and the rights that who is in the group for longest was told last."""
-    members = (item for item in then.members.items() if item[1] is not None and not item[1].left_id)
-    told = [said.get(user_id, Said()) for user_id, _ in sorted(members, key=_since)]
-    description = next((s.description for s in told if s.description is not None), None)
-    members_add = next((s.members_add for s in told if s.members_add is not None), None)
-    if description is None and head.description:
-        words = "the description of the group is that of a backup: set it again if it was changed"
-        mended.lost.append(words)
-    if members_add is None and not head.members_add:
-        words = "that only admins add people to the group is as in a backup: allow it if it changed"
-        mended.lost.append(words)
-    return replace(
-        head,
-        description=head.description if description is None else description,
-        members_add=head.members_add if members_add is None else members_add,
-    )
-
-
-def _since(item: tuple[int, MemberRow | None]) -> tuple[int, int]:
-    user_id, row = item
-    return (row.first_id if row is not None else 0, user_id)
+def _as_said(
+    head: ChatHead, before: int, then: ChatRows, said: Mapping[int, Said], mended: Mended
+) -> ChatHead:
+    """As members were told, where no message says it. `before`: the last message that the head is
+    known to be right for. Whose mailbox goes back to that was told all that came since."""
+    members = [
+        (row.first_id, user) for user, row in then.members.items() if row and not row.left_id
+    ]
+    told = [said[user_id] for _, user_id in sorted(members) if user_id in said]
+    whole = [one for one in told if 0 < one.since <= before]
+    for one in whole[:1] or reversed(told):
+        for update in one.updates.values():
+            head = as_told(head, update)
+    if not whole:
+        words = "what no message says of the group (what it is about, who may add people) may be"
+        mended.lost.append(f"{words} older: set it again if it was changed")
+    return head
 
 
 def _mend_hidden(

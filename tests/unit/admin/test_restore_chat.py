@@ -32,11 +32,11 @@ from actors.chat.state import (
     MessageRow,
     SendRow,
 )
-from actors.updates import DeletedEntry, DescribedEntry, SaidEntry
+from actors.updates import DeletedEntry, DescribedEntry, MessageEntry, SaidEntry
 from actors.user.state import MAILBOX
 from api import methods as m
 from api import types as t
-from heliograph.admin.changes import hidden_in, said_in, told_in
+from heliograph.admin.changes import Said, hidden_in, said_in, told_in
 from heliograph.admin.chat_rows import ChatRows, read_rows, revision_of, shares_past
 from heliograph.admin.mend import Mended, mend
 from heliograph.admin.restore_chat import _rows, restore_chat
@@ -588,32 +588,33 @@ def test_a_damaged_picture_is_removed_and_told() -> None:
 
 
 def test_what_no_message_says_of_a_group_is_as_its_members_were_told() -> None:
-    """Whoever is in it for longest was told all of it."""
-    backup = ChatRows(
-        ChatHead("group", "Club", 1, description="old", members_add=False),
-        members={n: MemberRow("member", 1, first, left) for n, first, left in MEMBERS_OF_CLUB},
-    )
+    """By who was told all that came since the backup; else by who is in it for longest, and it is
+    said that it may be older."""
+    members = {n: MemberRow("member", 1, n, left_id=5 * (n == 1)) for n in (1, 2, 3, 4)}
+    head = ChatHead("group", "Club", 1, last_id=7, description="old", members_add=False)
     told = [
         DescribedEntry("g1", "new"),
-        SaidEntry(t.MemberRights("g1", False)),
+        MessageEntry("g1", 7, 0),
         SaidEntry(t.ChatDescribed("g1", "newer")),
         SaidEntry(t.MemberRights("g1", True)),
+        MessageEntry("g1", 8, 0),
         SaidEntry(t.MemberRights("g2", False)),
         DescribedEntry("g2", "another"),
     ]
-    said = {1: said_in("g1", told[:2]), 2: said_in("g1", told), 3: said_in("g1", told[:1])}
-    mended = mend(ChatRows(), [backup], 0, said=said)
-    assert mended.head is not None
-    assert (mended.head.description, mended.head.members_add) == ("newer", True)
-    assert mended.lost == []
-    alone = mend(ChatRows(), [backup], 0, said={2: said_in("g1", told[4:])})
-    assert alone.head is not None
-    assert (alone.head.description, alone.head.members_add) == ("old", False)
-    assert [words.split(" is ")[0] for words in alone.lost] == [
-        "the description of the group",
-        "that only admins add people to the group",
-    ]
+    all_of_it, late, nothing = (said_in("g1", part) for part in (told, told[4:], told[5:]))
+    first = said_in("g1", told[:2])
 
+    def mended(backup: ChatHead | None, **said: Said) -> tuple[str, bool, int]:
+        """`said`: by the number of the member, after a letter."""
+        known = {int(name[1:]): one for name, one in said.items()}
+        made = mend(ChatRows(), [ChatRows(backup, members=dict(members))], 0, said=known)
+        assert made.head is not None
+        return made.head.description, made.head.members_add, len(made.lost)
 
-MEMBERS_OF_CLUB = ((1, 1, 5), (2, 2, 0), (3, 3, 0))
-"""Each with the first message that they may read, and the last one."""
+    assert mended(head, u1=first, u2=late, u3=all_of_it) == ("newer", True, 0)
+    assert mended(head, u2=first, u3=late) == ("new", False, 0)
+    assert mended(head, u1=all_of_it, u2=late) == ("old", False, 1), "who has left was told less"
+    assert mended(head, u3=nothing) == ("old", False, 1)
+    assert mended(head) == ("old", False, 1)
+    part = Said({t.ChatDescribed: t.ChatDescribed("g1", "lately")}, 8)
+    assert mended(head, u2=part, u4=late) == ("lately", False, 1)
