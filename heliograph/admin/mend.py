@@ -146,13 +146,14 @@ def _as_said(
     head: ChatHead, before: int, then: ChatRows, said: Mapping[int, Said], mended: Mended
 ) -> ChatHead:
     """As members were told, where no message says it. `before`: the last message that the head is
-    known to be right for. Whose mailbox goes back to that was told all that came since."""
+    known to be right for. Who is in the group since then, and whose mailbox goes back to that, was
+    told all that came since."""
     members = [
         (row.first_id, user) for user, row in then.members.items() if row and not row.left_id
     ]
-    told = [said[user_id] for _, user_id in sorted(members) if user_id in said]
-    whole = [one for one in told if 0 < one.since <= before]
-    for one in whole[:1] or reversed(told):
+    told = [(first_id, said[user_id]) for first_id, user_id in sorted(members) if user_id in said]
+    whole = [item for item in told if item[0] <= before and 0 < item[1].since <= before]
+    for _, one in whole[:1] or reversed(told):
         for update in one.updates.values():
             head = as_told(head, update)
     if not whole:

@@ -590,7 +590,7 @@ def test_a_damaged_picture_is_removed_and_told() -> None:
 def test_what_no_message_says_of_a_group_is_as_its_members_were_told() -> None:
     """By who was told all that came since the backup; else by who is in it for longest, and it is
     said that it may be older."""
-    members = {n: MemberRow("member", 1, n, left_id=5 * (n == 1)) for n in (1, 2, 3, 4)}
+    members = {n: MemberRow("member", 1, n, left_id=5 * (n == 1)) for n in (1, 2, 3, 4, 9)}
     head = ChatHead("group", "Club", 1, last_id=7, description="old", members_add=False)
     told = [
         DescribedEntry("g1", "new"),
@@ -614,6 +614,7 @@ def test_what_no_message_says_of_a_group_is_as_its_members_were_told() -> None:
     assert mended(head, u1=first, u2=late, u3=all_of_it) == ("newer", True, 0)
     assert mended(head, u2=first, u3=late) == ("new", False, 0)
     assert mended(head, u1=all_of_it, u2=late) == ("old", False, 1), "who has left was told less"
+    assert mended(head, u9=all_of_it, u2=late) == ("newer", True, 1), "who came back was not"
     assert mended(head, u3=nothing) == ("old", False, 1)
     assert mended(head) == ("old", False, 1)
     part = Said({t.ChatDescribed: t.ChatDescribed("g1", "lately")}, 8)
