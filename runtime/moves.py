@@ -12,7 +12,8 @@ good. What it means to everybody else (docs/adr/0010-moving-an-actor.md):
 - *left*, in one commit: D is told that it has everything, with the timers and what was held. Fronts
   are told where the actor is, and ask there. What actors send it goes on from P to D by the same
   stream, for ever. P deletes its rows.
-- In D: *arriving*, until P has said that this is all; then it is *here*.
+- In D: *arriving*, until P has said that this is all; then it is *here*, and serves as soon as that
+  is durable.
 
 What a step needs is in rows, which are written with it: whoever dies when, it goes on from there.
 A freeze is not: after a restart, the actor goes on in P first.
@@ -119,6 +120,11 @@ class Moves:
         return self.on and any(move.busy for move in self._moves.values())
 
     @property
+    def landing(self) -> bool:
+        """Commands wait until it is durable that an actor has arrived."""
+        return self.on and any(move.landing and move.commands for move in self._moves.values())
+
+    @property
     def moved(self) -> int:
         """How many actors have left for partitions of their own."""
         return sum(move.phase == "left" for move in self._moves.values())
@@ -185,7 +191,7 @@ class Moves:
         if move.phase == "left":
             self._redirect(move, front, request.number)
             return True
-        waits = move.phase == "arriving" or (move.frozen and not request.read)
+        waits = not self._landed(move) or (move.frozen and not request.read)
         if not waits and not (move.commands and move.phase == "here"):
             return False
         asked = (front, request.number)
@@ -245,7 +251,8 @@ class Moves:
 
     def _step(self, move: Move, now_ms: int) -> None:
         if move.phase == "here":
-            self._let_go_on(move)
+            if self._landed(move):
+                self._let_go_on(move)
         elif move.phase == "left":
             self._delete_leftovers(move)
         elif not move.complete:
@@ -382,9 +389,17 @@ class Moves:
             Timer(name, at_ms, wire.decode_message(raw)) for name, at_ms, raw in content.timers
         ]
         engine.timers.change(layer, move.own, ref, timers)
-        move.phase = "here"
+        move.phase, move.landing = "here", True
         self._record(move)
         log.info("%s has arrived", ref)
+
+    def _landed(self, move: Move) -> bool:
+        """Whether the actor is in this partition with all of its rows, also for reads, which see
+        only what is durable."""
+        if move.landing:
+            raw = self._engine.pending.store.get(move.home, self._key(move))
+            move.landing = raw is None or decode_residence(raw).phase != "here"
+        return move.phase != "arriving" and not move.landing
 
     def _arriving(self, ref: ActorRef) -> Move:
         move = self._moves.get(ref)
@@ -404,8 +419,12 @@ class Moves:
     def _record(self, move: Move) -> None:
         copied = move.copied if move.phase == "copying" else b""
         row = Residence(move.ref, move.own, move.phase, copied)
-        key = b"%b%c%b" % (system_prefix(move.home), RESIDENCES, move.prefix)
-        self._write(move.home, {key: wire.encode(row)})
+        self._write(move.home, {self._key(move): wire.encode(row)})
+
+    @staticmethod
+    def _key(move: Move) -> bytes:
+        """Of its residence."""
+        return b"%b%c%b" % (system_prefix(move.home), RESIDENCES, move.prefix)
 
     def _write(self, partition: int, rows: dict[bytes, bytes | None]) -> None:
         self._engine.pending.open.write(partition, system_prefix(partition), rows)

@@ -272,6 +272,8 @@ class Pipeline:
                     self.commit_s_max = max(self.commit_s_max, took_s)
                 self.engine.settle()
                 self._release(layer)
+                if self.engine.moves.landing:
+                    self._work.set()
 
     def _release(self, layer: Layer) -> None:
         touched = self.fronts.release(layer.outs)

@@ -55,6 +55,8 @@ class Move:
         self.prefix = prefix_of(self.ref)
         self.copied = residence.copied or self.prefix
         self.frozen = False
+        self.landing = False
+        """It is `here`, which is not durable yet: a read would see rows of before."""
         self.held = 0
         """The number of the last message in `HELD`."""
         self.commands: dict[tuple[str, int], Request] = {}

@@ -4,6 +4,7 @@ devices and crashing hosts do; and what verification says of it at any moment.""
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 from hypothesis import strategies as st
@@ -107,5 +108,30 @@ def test_one_that_has_left_is_on_its_way_also_where_fronts_know_it_already(seed:
         cluster.step()
         report = verify(cluster.placement, cluster.stored())
         assert report.clean, report.findings
+        if number in cluster.answers:
+            break
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_has_just_arrived_is_read_with_all_that_was_told(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read sees what is durable: it waits until that is all of it."""
+    monkeypatch.setattr(moves, "COPY_ROWS_MAX", 3)
+    monkeypatch.setattr(moves, "COPIES_PER_STEP", 1)
+    cluster = Cluster(seed=seed)
+    alice, bob = cluster.register("alice"), cluster.register("bobby")
+    chat_id = cluster.private(alice, bob)
+    for random_id in range(1, 6):
+        cluster.send(alice, chat_id, "here we are", random_id=random_id)
+    cluster.settle()
+    number, draw = cluster.post(addresses.chat(chat_id), Dedicate()), random.Random(seed)
+    for random_id in itertools.count(10):
+        cluster.begin(alice, m.SendMessage(chat_id, "on we go", random_id))
+        for _ in range(draw.randrange(8) + 1):
+            cluster.step()
+        (dialog,) = cluster.call(bob, m.GetDialogs()).dialogs
+        assert dialog.message is not None
+        assert dialog.message.id == dialog.top_id
         if number in cluster.answers:
             break
