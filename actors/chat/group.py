@@ -1,10 +1,8 @@
-"""Membership of groups: create, add, remove, leave, rename, description, rights, picture, owner and
-admins.
+"""Groups: create, add, remove, leave, and what a group is.
 
-Every change but those of the description and of members' rights, which are told by updates of their
-own, is a service message in the log, so all members see all changes in one order. Adding
-somebody takes three turns: the group checks the right to add, the user exists and does not block,
-the group takes them in.
+A change is a service message in the log, so all members see all changes in one order; or it is told
+by an update of its own (`as_told`). Adding somebody takes three turns: the group checks the right to
+add, the user exists and does not block, the group takes them in.
 """
 
 from __future__ import annotations

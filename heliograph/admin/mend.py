@@ -1,13 +1,12 @@
 """What of a chat's rows is lost, and what it has to be: nothing is read or written here.
 
-A message is as of its last change, and every change to a group is a message, but for those of its
-description and of members' rights, so a chat can be put together again. A lost message is taken
-from a backup, unless it was changed since: what was deleted comes back as a tombstone, and an older
-text never. A lost head or member is taken from a backup too, and brought up to date by the service
-messages since; description and rights by what members' mailboxes say. What a `random_id`
-became stands in the messages. Rows that pass their check are never touched, but the count of an
-album that has lost messages, and the number of messages that a member has deleted; and the number
-of the last message never goes back.
+A message is as of its last change, and every change to a group is a message, or was told to all
+members (`as_told`), so a chat can be put together again. A lost message is taken from a backup,
+unless it was changed since: what was deleted comes back as a tombstone, and an older text never. A
+lost head or member is taken from a backup too, and brought up to date by the service messages since
+and by what members' mailboxes say. What a `random_id` became stands in the messages. Rows that pass
+their check are never touched, but the count of an album that has lost messages, and the number of
+messages that a member has deleted; and the number of the last message never goes back.
 """
 
 from __future__ import annotations
@@ -157,8 +156,8 @@ def _as_said(
         for update in one.updates.values():
             head = as_told(head, update)
     if not whole:
-        words = "what no message says of the group (what it is about, who may add people) may be"
-        mended.lost.append(f"{words} older: set it again if it was changed")
+        words = "what no message says of the group may be older: look at it, and set it again"
+        mended.lost.append(words)
     return head
 
 

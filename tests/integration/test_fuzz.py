@@ -36,9 +36,10 @@ INSIDE = re.compile(r"Traceback|\.py\b|/site-packages|<\w+ object|\bat 0x|\bmsgs
 """What no client is told."""
 BEYOND_SCHEMAS = re.compile(
     "must be a whole number|something (that )?can be seen|a password (holds nothing|has at least)"
+    "|each message needs a random id|each needs one of its own"
 )
-"""What JSON Schema cannot say: to it 1.0 is an integer, and a blank a letter like others; and what
-a password is when it has been prepared."""
+"""What JSON Schema cannot say: to it 1.0 is an integer, and a blank a letter like others; what a
+password is when it has been prepared; and that there are as many of one thing as of another."""
 UVICORN_TRIPS = "websockets.exceptions.InvalidState"
 """uvicorn hangs up, with a trace, when invalid UTF-8 and a close frame come in one piece."""
 PROTOCOL_CODES = {1000, 1002, 1007}
