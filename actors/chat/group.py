@@ -1,8 +1,8 @@
 """Groups: create, add, remove, leave, and what a group is.
 
 A change is a service message in the log, so all members see all changes in one order; or it is told
-by an update of its own (`as_told`). Adding somebody takes three turns: the group checks the right to
-add, the user exists and does not block, the group takes them in.
+by an update of its own (`as_told`). Adding somebody takes three turns: the group checks the right
+to add, the user exists and does not block, the group takes them in.
 """
 
 from __future__ import annotations
