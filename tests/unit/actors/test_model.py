@@ -442,6 +442,9 @@ class CityMachine(RuleBasedStateMachine):
 
     @rule(person=PERSON, other=PERSON, off=st.booleans())
     def block(self, person: int, other: int, off: bool) -> None:
+        """After what was sent before: a first message to somebody waits for being paid for, and a
+        block that comes meanwhile refuses it."""
+        self.cluster.settle()
         me, them = self.people[person], self.people[other].user_id
         expected = "forbidden" if me.user_id == them and not off else ""
         self._call(me, m.Unblock(them) if off else m.Block(them), expected)
