@@ -123,6 +123,13 @@ def points_at(entry: Entry) -> tuple[str, int] | None:
     return None
 
 
+def said(entry: DescribedEntry | SaidEntry) -> t.ChatUpdate:
+    """The update that an entry says by itself."""
+    if isinstance(entry, DescribedEntry):
+        return t.ChatDescribed(entry.chat_id, entry.description)
+    return entry.update
+
+
 def update_of(entry: Entry, message: t.Message | None, own: Callable[[], t.User]) -> t.Update:
     """What a device is told. `message`: the one that the entry points at, as it is now; None where
     the user may not read it any more. `own()`: the user's profile as it is now."""
@@ -143,8 +150,6 @@ def update_of(entry: Entry, message: t.Message | None, own: Callable[[], t.User]
             return t.ContactChanged(user_id, name, bool(flags & 1), bool(flags & 2))
         case ProfileEntry():
             return t.ProfileChanged(own())
-        case DescribedEntry(chat_id, description):
-            return t.ChatDescribed(chat_id, description)
-        case SaidEntry(update):
-            return update
+        case DescribedEntry() | SaidEntry():
+            return said(entry)
     assert_never(entry)

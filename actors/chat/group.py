@@ -73,9 +73,8 @@ def _owner(state: ChatActor, turn: Turn) -> tuple[ChatHead, MemberRow]:
     return head, member
 
 
-def _check_adder(state: ChatActor, user_id: int) -> None:
+def _check_adder(head: ChatHead, member: MemberRow) -> None:
     """Whether a member may add others."""
-    head, member = state.access(user_id)
     if member.role == "member" and not head.members_add:
         raise ApiError("forbidden", "in this group only the owner and admins add people")
 
@@ -123,10 +122,10 @@ def create(
 
 @chat.on(AddMember)
 def add(state: ChatActor, message: AddMember, turn: Turn) -> t.Ok | None:
-    state.access(turn.caller.user_id)
+    head, member = state.access(turn.caller.user_id)
     if message.user_id in state.members:
         return t.Ok()
-    _check_adder(state, turn.caller.user_id)
+    _check_adder(head, member)
     _room(state)
     invite = Invite(state.id, turn.caller.user_id)
     turn.send(addresses.user(message.user_id), invite, answer=True)
@@ -136,16 +135,14 @@ def add(state: ChatActor, message: AddMember, turn: Turn) -> t.Ok | None:
 @chat.on(Joined)
 def joined(state: ChatActor, message: Joined, turn: Turn, spent: flood.Paid = None) -> t.Ok | None:
     """The invited user agrees; whoever invited them must still be in the group, and may do so."""
-    state.access(message.by)
+    head, member = state.access(message.by)
     if message.user_id in state.members:
         flood.give_back(turn, spent)
         return t.Ok()
-    _check_adder(state, message.by)
+    _check_adder(head, member)
     _room(state)
     if not message.paid and not flood.paid(turn, message, (("additions", 1),), spent):
         return None
-    head = state.head
-    assert head is not None
     before = MEMBERS.get(turn, message.user_id)  # somebody who comes back
     hidden = 0 if before is None else before.hidden
     row = MemberRow("member", turn.date_ms, head.last_id + 1, hidden=hidden)

@@ -229,7 +229,7 @@ def hidden_of(view: View, user_id: int, member: MemberRow, ids: Collection[int])
     """Which of these messages a member has deleted for themselves."""
     if not member.hidden or not ids:
         return set()
-    first, last = min(ids), max(ids)
+    first, last = (ids[0], ids[-1]) if isinstance(ids, range) else (min(ids), max(ids))
     if last - first + 1 == len(ids):
         rows = HIDDEN.all(view, (user_id, first), (user_id, last + 1))
         return {message_id for (_, message_id), _ in rows}

@@ -18,6 +18,7 @@ from actors.updates import (
     Entry,
     MessageEntry,
     SaidEntry,
+    said,
 )
 from api import limits
 from api import types as t
@@ -66,9 +67,7 @@ def said_in(chat_id: str, entries: Iterable[Entry]) -> Said:
         match entry:
             case MessageEntry(of, message_id) if of == chat_id:
                 since = since or message_id
-            case DescribedEntry(of, description) if of == chat_id:
-                updates[t.ChatDescribed] = t.ChatDescribed(of, description)
-            case SaidEntry(update) if update.chat_id == chat_id:
+            case DescribedEntry() | SaidEntry() if (update := said(entry)).chat_id == chat_id:
                 updates[type(update)] = update
     return Said(updates, since)
 

@@ -11,7 +11,9 @@ from actors.chat.state import MESSAGES, MessageRow, shown
 from api import methods as m
 from api import types as t
 from api.errors import ApiError
-from runtime.refs import KINDS, Caller
+from runtime.placement import Placement, own_partition
+from runtime.refs import KINDS, ActorRef, Caller
+from runtime.residence import residences_in
 from storage.keys import actor_prefix, prefix_end
 from tests.unit.actors.cluster import Cluster
 
@@ -73,14 +75,28 @@ def stripped(messages: dict[int, t.Message]) -> dict[int, t.Message]:
     return {number: replace(message, random_id=0) for number, message in messages.items()}
 
 
+def rows_of(cluster: Cluster, ref: ActorRef, base: bytes) -> list[tuple[bytes, bytes]]:
+    """The rows of an actor whose keys begin so, wherever rows say that it lives: after crashes no
+    front may know that it has moved."""
+    known = cluster.placement
+    made = Placement(known.partitions, known.hosts, known.dedicated)
+    own = own_partition(ref)
+    store = cluster.stores.get(made.host(own))
+    if store is not None:
+        rows = store.scan(own, b"", b"\xff" * 512, limit=10**6)
+        if any(there.ref == ref and there.phase == "here" for there in residences_in(rows)):
+            return list(store.scan(own, base, prefix_end(base), limit=10**6))
+    store = cluster.stores.get(made.home(ref))
+    if store is None:
+        return []  # one that would have a host of its own, and that nobody has spoken to
+    return list(store.scan(made.partition(ref), base, prefix_end(base), limit=10**6))
+
+
 def rows_of_chat(cluster: Cluster, chat_id: str) -> dict[int, MessageRow]:
     """All messages of a chat, as they are stored: nobody may be there who may read them all."""
     ref = addresses.chat(chat_id)
     base = actor_prefix(KINDS["chat"], chat_id) + bytes([MESSAGES.number])
-    store = cluster.stores.get(cluster.placement.home(ref))
-    if store is None:
-        return {}  # a chat that would have a host of its own, and that nobody has spoken to
-    rows = store.scan(cluster.placement.partition(ref), base, prefix_end(base), limit=10**6)
+    rows = rows_of(cluster, ref, base)
     return {MESSAGES.key.decode(key[len(base) :]): MESSAGES.decode(row) for key, row in rows}
 
 
