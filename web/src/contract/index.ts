@@ -1,0 +1,5 @@
+export * from "./contract";
+
+import type { Media } from "./contract";
+
+export type MediaKind = Media["kind"];
