@@ -100,6 +100,8 @@ ACTIONS: dict[str, tuple[Callable[[Circle], m.Params], str]] = {
     "hand over to the owner": (lambda c: m.TransferOwnership(c.group, c.id("owner")), "nff--"),
     "leave": (lambda c: m.LeaveGroup(c.group), "fyy--"),
     "send": (lambda c: m.SendMessage(c.group, "hello", 1), "yyy--"),
+    "edit": (lambda c: m.EditMessage(c.group, 9, "was"), "fff--"),
+    "delete": (lambda c: m.DeleteMessages(c.group, [9], True), "fff--"),
     "mark": (lambda c: m.MarkRead(c.group, 3), "yyy--"),
     "type": (lambda c: m.SetTyping(c.group), "yyy--"),
     "see the chat": (lambda c: m.GetChat(c.group), "yyy--"),

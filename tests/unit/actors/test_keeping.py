@@ -57,6 +57,7 @@ class Place:
     def __init__(self) -> None:
         town = self.town = Cluster(1)
         self.alice, self.bobby, self.carol = map(town.register, ("alice", "bobby", "carol"))
+        self.outside = town.register("outside")
         self.chat = town.private(self.alice, self.bobby)
         invited = [self.bobby.user_id, self.carol.user_id]
         self.group = town.call(self.alice, m.CreateGroup("Group", 1, invited)).id
@@ -134,6 +135,7 @@ SAMPLES: dict[str, tuple[Sample, str]] = {
         "chat.members_add user.pts",
     ),
     "photo": (lambda p: (p.alice, m.SetChatPhoto(p.group)), ""),
+    "add": (lambda p: (p.alice, m.AddMember(p.group, p.outside.user_id)), NEW),
     "admin": (
         lambda p: (p.alice, m.SetAdmin(p.group, p.bobby.user_id, True)),
         NEW + " member.role",
