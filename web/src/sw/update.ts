@@ -1,0 +1,90 @@
+/**
+ * When the page loads a newer build: when the person says so, or when it has been hidden for a
+ * while and nothing in it would be lost. What is unsaved is saved first.
+ */
+
+/** A part of the page that a reload would take something from. */
+export interface Unsaved {
+  /** Somebody is in the middle of it: not without being asked. */
+  busy(): boolean;
+  save(): Promise<unknown>;
+}
+
+/** What is around it in the browser, and stands in for it in tests. */
+export interface Page {
+  hidden(): boolean;
+  reload(): void;
+  /** The newer build serves pages from now on. */
+  takeOver(): Promise<void>;
+  /** The server answers. */
+  reachable(): Promise<boolean>;
+  /** When it last reloaded to mend itself; kept beyond the reload. */
+  mended: { get(): number; set(ms: number): void };
+  now(): number;
+}
+
+const HIDDEN_MS = 60_000;
+/** How long saving, and then taking over, may take: a page that hangs helps nobody. */
+const WAIT_MS_MAX = 2_000;
+const MEND_AGAIN_MS = 60_000;
+
+export class Update {
+  readonly #parts = new Set<Unsaved>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #outdated = false;
+  #leaving = false;
+
+  constructor(
+    readonly page: Page,
+    readonly tell: () => void,
+  ) {}
+
+  /** Until the function that is returned is called. */
+  add(part: Unsaved): () => void {
+    this.#parts.add(part);
+    return () => this.#parts.delete(part);
+  }
+
+  /** There is a newer build. */
+  found(): void {
+    if (this.#outdated) return;
+    this.#outdated = true;
+    this.tell();
+    this.visibility();
+  }
+
+  /** To be called when the page was hidden or shown. */
+  visibility(): void {
+    clearTimeout(this.#timer);
+    if (!this.#outdated || !this.page.hidden()) return;
+    this.#timer = setTimeout(() => {
+      if ([...this.#parts].some((part) => part.busy())) this.visibility();
+      else void this.load();
+    }, HIDDEN_MS);
+  }
+
+  async load(): Promise<void> {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    await bounded(Promise.allSettled([...this.#parts].map((part) => part.save())));
+    await bounded(this.page.takeOver());
+    this.page.reload();
+  }
+
+  /**
+   * A file of this build is nowhere to be had. True: the page is loaded again, with what the server
+   * has now. False: that would not help, or would leave nothing; who asked for the file says so.
+   */
+  async mend(): Promise<boolean> {
+    if (this.#leaving) return true;
+    if (this.page.now() - this.page.mended.get() < MEND_AGAIN_MS) return false;
+    if (!(await this.page.reachable())) return false;
+    this.page.mended.set(this.page.now());
+    await this.load();
+    return true;
+  }
+}
+
+async function bounded(done: Promise<unknown>): Promise<void> {
+  await Promise.race([done, new Promise((resolve) => setTimeout(resolve, WAIT_MS_MAX))]);
+}
