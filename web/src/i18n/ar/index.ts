@@ -1,0 +1,5 @@
+import { chat } from "./chat";
+import { errors } from "./errors";
+import { shell } from "./shell";
+
+export const texts = { shell, chat, errors };

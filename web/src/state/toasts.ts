@@ -1,0 +1,84 @@
+/** Short words at the edge of the page: what was done, how to undo it, what went wrong. */
+
+import { createSignal } from "solid-js";
+import { Refused } from "../bridge/bridge";
+import { refusalText } from "../i18n/refusal";
+
+export interface Toast {
+  id: number;
+  text: string;
+  kind: "done" | "problem";
+  /** What the button does, and what it is called where it is not "Undo". */
+  act?: () => void;
+  actLabel?: string;
+}
+
+/** As long as somebody needs to read it and to decide; it waits while it is looked at. */
+export const TOAST_MS = 7000;
+
+const [shown, setShown] = createSignal<readonly Toast[]>([]);
+export const toasts = shown;
+
+let last = 0;
+const endings = new Map<number, () => void>();
+
+function show(toast: Omit<Toast, "id">, ended?: () => void): number {
+  const id = ++last;
+  if (ended !== undefined) endings.set(id, ended);
+  // Only the latest few: more would cover what one works at.
+  for (const old of shown().slice(0, -2)) dismissToast(old.id);
+  setShown((all) => [...all, { ...toast, id }]);
+  return id;
+}
+
+export function dismissToast(id: number): void {
+  setShown((all) => all.filter((toast) => toast.id !== id));
+  const ended = endings.get(id);
+  endings.delete(id);
+  ended?.();
+}
+
+/** Its button was pressed. */
+export function actOnToast(toast: Toast): void {
+  endings.delete(toast.id);
+  dismissToast(toast.id);
+  toast.act?.();
+}
+
+/** It is done; `undo` does the opposite. */
+export function told(text: string, undo?: () => void): void {
+  show({ text, kind: "done", ...(undo === undefined ? {} : { act: undo }) });
+}
+
+/** With a button of another name than "Undo". */
+export function offered(text: string, actLabel: string, act: () => void): void {
+  show({ text, kind: "done", act, actLabel });
+}
+
+export function problem(text: string): void {
+  show({ text, kind: "problem" });
+}
+
+/** What a promise was refused with, in words. */
+export function failed(error: unknown): void {
+  if (!(error instanceof Refused)) console.error(error);
+  problem(refusalText(error));
+}
+
+/**
+ * What has no opposite is done when nobody has undone it: after the toast, or when the page goes.
+ * `undone` puts back what the page shows already.
+ */
+export function later(text: string, act: () => Promise<unknown>, undone: () => void): void {
+  const run = () => {
+    act().catch((error: unknown) => {
+      undone();
+      failed(error);
+    });
+  };
+  show({ text, kind: "done", act: undone }, run);
+}
+
+addEventListener("pagehide", () => {
+  for (const id of [...endings.keys()]) dismissToast(id);
+});

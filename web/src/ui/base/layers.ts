@@ -1,0 +1,46 @@
+/**
+ * What lies over the page, from the lowest to the topmost. Only the topmost takes keys and focus;
+ * what lies under it is inert. Whatever had the focus gets it back.
+ */
+
+import { createSignal, onCleanup } from "solid-js";
+
+interface Layer {
+  close: () => void;
+}
+
+const [stack, setStack] = createSignal<readonly Layer[]>([]);
+
+/** Something lies over the page. */
+export function covered(): boolean {
+  return stack().length > 0;
+}
+
+/** For a component that lies over the page as long as it lives: whether it is the topmost. */
+export function useLayer(close: () => void): () => boolean {
+  const layer: Layer = { close };
+  const before = document.activeElement;
+  setStack((all) => [...all, layer]);
+  onCleanup(() => {
+    setStack((all) => all.filter((other) => other !== layer));
+    queueMicrotask(() => giveBack(before));
+  });
+  return () => stack().at(-1) === layer;
+}
+
+/** Focus goes back to where it was, or else to where the view begins. */
+function giveBack(before: Element | null): void {
+  const active = document.activeElement;
+  if (active !== null && active !== document.body && active.isConnected) return;
+  const usable = before instanceof HTMLElement && before !== document.body && before.isConnected;
+  const target = usable ? before : document.querySelector<HTMLElement>("[data-focus-home]");
+  target?.focus({ preventScroll: true });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
+  const top = stack().at(-1);
+  if (top === undefined) return;
+  event.preventDefault();
+  top.close();
+});
