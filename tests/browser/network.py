@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -44,6 +44,7 @@ class Network:
         self._names = dict(names or {})
         self._connections: set[Connection] = set()
         self._is_up, self._delay_s, self._bytes_per_s = True, 0.0, 0.0
+        self._answers = True
         self.hosts: set[str] = set()
         """Whom the browser asked for."""
         self.opened: list[tuple[str, int]] = []
@@ -76,6 +77,13 @@ class Network:
                 connection.lost = connection.lost or port in (0, connection.port)
 
         self._call(lose)
+
+    @contextlib.contextmanager
+    def answers_are_lost(self) -> Iterator[None]:
+        """What the browser says gets through, and nothing comes back."""
+        self._answers = False
+        yield
+        self._answers = True
 
     def open_to(self, port: int) -> int:
         """How many connections to this port there are now, of those that were not lost."""
@@ -138,6 +146,7 @@ class Network:
         self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Until one side ends, or one of them is hung up on."""
+        is_answer = writer is connection.writers[0]
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
                 pause_s = self._delay_s
@@ -145,12 +154,11 @@ class Network:
                     pause_s += len(data) / self._bytes_per_s
                 if pause_s:
                     await asyncio.sleep(pause_s)
-                if not connection.lost:
+                if not connection.lost and (self._answers or not is_answer):
                     writer.write(data)
                     await writer.drain()
-        if connection.lost:
-            return
-        connection.close()
+        if not (is_answer and connection.lost):
+            connection.close()
 
 
 async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, int]:
