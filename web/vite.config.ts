@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 import solid from "vite-plugin-solid";
-import { finish } from "./scripts/finish";
+import { finish } from "./scripts/finish.ts";
 
 const server = process.env["HELIOGRAPH_URL"] ?? "http://127.0.0.1:8000";
 const finished = finish();

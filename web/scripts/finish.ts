@@ -8,8 +8,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { build, type Plugin } from "vite";
 import type { Build } from "../src/sw/shell";
-import { compressFolder } from "./compress";
-import { licencesOf } from "./licences";
+import { compressFolder } from "./compress.ts";
+import { licencesOf } from "./licences.ts";
 
 /** Where index.html has the name of its build. */
 const PLACE = "%BUILD%";

@@ -24,6 +24,9 @@ export interface Around {
 
 export const CACHE = "heliograph-build-";
 
+/** Their answers carry a content policy, which names addresses that an operator may change. */
+const WITH_POLICY = /^\/(?:$|assets\/worker-)/;
+
 export class Shell {
   readonly #cache: string;
   readonly #files: ReadonlySet<string>;
@@ -48,12 +51,20 @@ export class Shell {
     }
   }
 
+  /** The same files as the server gives them out now, if it still has this build. */
+  async refresh(): Promise<void> {
+    const paths = this.build.files.filter((path) => WITH_POLICY.test(path));
+    const cache = await this.around.caches.open(this.#cache);
+    const got = await Promise.all(paths.map(async (path) => [path, await this.#get(path)] as const));
+    await Promise.all(got.map(([path, response]) => cache.put(path, response)));
+  }
+
   /** A file whose name has its hash is taken from an earlier build that has it. */
   async #get(path: string): Promise<Response> {
-    const hashed = path.startsWith("/assets/");
-    const had = hashed ? await this.around.caches.match(path) : undefined;
+    const lasting = path.startsWith("/assets/") && !WITH_POLICY.test(path);
+    const had = lasting ? await this.around.caches.match(path) : undefined;
     if (had !== undefined) return had;
-    const got = await this.around.fetch(path, { cache: hashed ? "default" : "no-cache" });
+    const got = await this.around.fetch(path, { cache: lasting ? "default" : "no-cache" });
     if (!got.ok || got.redirected) throw new Error(`${path}: ${got.status}`);
     // The server may have been upgraded since it gave out this service worker.
     if (path === "/" && !(await got.clone().text()).includes(this.build.name)) {

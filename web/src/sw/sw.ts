@@ -24,7 +24,9 @@ self.addEventListener("fetch", (event) => {
   const answer = shell.answer(event.request, self.location.origin);
   if (answer === undefined) return;
   event.respondWith(answer);
-  if (event.request.mode === "navigate") event.waitUntil(shell.clean());
+  if (event.request.mode === "navigate") {
+    event.waitUntil(Promise.allSettled([shell.clean(), shell.refresh()]));
+  }
 });
 
 self.addEventListener("message", (event) => {
