@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from ray import serve
 from api import methods as m
 from api.addresses import Address, network_of
 from api.errors import ApiError
-from api.http import App, Message, Readiness, Receive, Reply, Send
+from api.http import App, Readiness
+from api.replies import Reply
+from api.requests import Message, Receive, Send
 from api.room import Room
-from fronts import asgi
+from api.site import Headers, Shown
+from fronts import asgi, pages
 from fronts.auth import AuthService
 from fronts.census import Census
 from fronts.files.http import MediaHttp
@@ -37,12 +41,15 @@ from shells.media import MediaFront
 from shells.names import DATA_VARIABLE
 from shells.process import log_to
 from shells.settings import Settings
+from shells.site import site_of
 from shells.sockets import close_the_next, open_to_others
 from shells.transport import RayHost
 
 APP = "heliograph"
 STATS_S_MAX = 2.0
 REQUESTS_PER_REPLICA_MAX = 10_000
+WEB_CLIENT = Path(__file__).with_name("web") / "dist"
+"""As Vite builds it."""
 
 
 class Backend:
@@ -60,6 +67,7 @@ class Backend:
         self._chunks = MediaFront(settings, data)
         self._media = MediaService(self._gateway, PooledChunks(self._chunks.pool), Looker())
         self._files = MediaHttp(self._gateway, self._media, settings.callers)
+        self._pages = pages.Pages(pages.read(WEB_CLIENT), self._gateway.config, site_of(settings))
 
     async def start(self) -> Backend:
         self._closing = asyncio.create_task(close_the_next(open_to_others()))
@@ -80,9 +88,12 @@ class Backend:
         return await self._gateway.call(params, caller)
 
     async def media(
-        self, scope: Message, receive: Receive, send: Send, address: Address | None
+        self, scope: Message, receive: Receive, send: Send, address: Address | None, shown: Shown
     ) -> Reply | None:
-        return await self._files(scope, receive, send, address)
+        return await self._files(scope, receive, send, address, shown)
+
+    def page(self, verb: str, path: str, headers: Headers) -> Reply | None:
+        return self._pages.answer(verb, path, headers)
 
     async def ready(self) -> Readiness:
         serves = bool(self._chunks.roll.seats()) and all(await self._gateway.ping_hosts())
@@ -130,8 +141,10 @@ class Backend:
             for name, figures in zip(names, found, strict=True)
         }
 
-    async def websocket(self, receive: Receive, send: Send, address: Address | None) -> None:
-        await asgi.websocket(self._gateway, receive, send, self._gateway.network(address))
+    async def websocket(
+        self, receive: Receive, send: Send, address: Address | None, token: str
+    ) -> None:
+        await asgi.websocket(self._gateway, receive, send, self._gateway.network(address), token)
 
 
 def application(settings: Settings, fronts: int = 1) -> serve.Application:
@@ -155,7 +168,7 @@ def application(settings: Settings, fronts: int = 1) -> serve.Application:
         health_check_period_s=2,
         graceful_shutdown_timeout_s=2,
     )
-    @serve.ingress(App(start, settings.callers))
+    @serve.ingress(App(start, settings.callers, partial(site_of, settings)))
     class Front:
         """See `api.http`."""
 

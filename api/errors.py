@@ -4,7 +4,7 @@
     ├── 400  bad_request, unknown_method, invalid_params, password_common
     ├── 401  unauthorized, wrong_credentials
     ├── 403  forbidden, blocked, edit_expired, registration_closed, invitation_invalid,
-    │        ticket_invalid
+    │        ticket_invalid, origin_refused
     ├── 404  chat_not_found, user_not_found, session_not_found, message_not_found,
     │        upload_not_found, media_not_found, not_found
     ├── 405  method_not_allowed
@@ -55,6 +55,7 @@ ERRORS: dict[str, ErrorKind] = {
     "registration_closed": ErrorKind(403, "Registration is closed on this server"),
     "invitation_invalid": ErrorKind(403, "The invitation is missing, used up or unknown"),
     "ticket_invalid": ErrorKind(403, "The ticket of this file is forged, expired or not yours"),
+    "origin_refused": ErrorKind(403, "This page may not use the login of this browser"),
     "chat_not_found": ErrorKind(404, "There is no such chat, or you are not in it"),
     "user_not_found": ErrorKind(404, "There is no such user"),
     "session_not_found": ErrorKind(404, "There is no such session"),

@@ -48,12 +48,15 @@ def _shell(title: str, body: str) -> bytes:
 
 HOME = _shell(
     "Heliograph",
-    "<h1>Heliograph</h1><p class=lead>This server is running.</p>"
+    "<h1>Heliograph</h1><p class=lead>This server is running, without its web client.</p>"
+    "<p>The client is not built yet: <code>make install</code> in the folder of the code builds "
+    "it; start the server again then.</p>"
     "<p>In a terminal: <code>heliograph chat --url</code> and this address. "
     "For programs: <a href=/api/docs>the API</a>, "
     "<a href=/api/openapi.json>its OpenAPI document</a>, and of live connections "
     "<a href=/api/asyncapi.json>the AsyncAPI document</a>.</p>",
 )
+"""What is at `/` where the web client is not."""
 
 
 def _name(schema: dict[str, Any]) -> str:

@@ -76,13 +76,14 @@ async def websocket(
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
     network: str = "",
+    token: str = "",
 ) -> None:
-    """Serve one WebSocket connection until it ends; `network`: see `Caller`."""
+    """Serve one WebSocket connection until it ends; `network`, `token`: see `Connection`."""
     first = await receive()
     assert first["type"] == "websocket.connect"
     await send({"type": "websocket.accept"})
     socket = AsgiSocket()
-    connection = Connection(gateway, socket, monotonic_s(), network)
+    connection = Connection(gateway, socket, monotonic_s(), network, token)
     ends = [
         asyncio.create_task(_read(connection, socket, receive)),
         asyncio.create_task(socket.write(send)),

@@ -236,7 +236,7 @@ class AuthService:
         if invitation:
             first, message = ActorRef("invitation", invitation), UseInvitation(account)
         made = await self._ask(t.Authorization, first, message)
-        return t.Authorization(token, made.session_id, made.user)
+        return t.Authorization(made.session_id, made.user, token)
 
     def _check_new(self, password: str, field: str) -> None:
         """`field`: where it stands. Raises `invalid_params`, `password_common`."""
@@ -283,7 +283,7 @@ class AuthService:
             with suppress(ApiError):  # or the next time
                 new_hash = await self.passwords.hash(params.password, "known")
                 await self._ask(t.Ok, user, Rehashed(known.password_hash, new_hash))
-        return t.Authorization(token, made.session_id, made.user)
+        return t.Authorization(made.session_id, made.user, token)
 
     async def change_password(self, params: m.ChangePassword, caller: Caller, address: str) -> t.Ok:
         """Set a new password; the caller's other sessions end."""

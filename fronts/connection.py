@@ -67,7 +67,7 @@ class Socket(Protocol):
 class Connection:
     """One live connection. `received` takes a text message, `heard` notes any other frame; `lost`
     says that the socket is gone; `tick` is called when it has said that something is due.
-    `network`: see `Caller`."""
+    `network`: see `Caller`; `token`: what the handshake showed, for a page that has none to say."""
 
     __slots__ = (
         "_attached",
@@ -78,6 +78,7 @@ class Connection:
         "_number",
         "_reads",
         "_session",
+        "_shown",
         "_socket",
         "_token_hash",
         "_tokens",
@@ -88,9 +89,12 @@ class Connection:
         "opened_s",
     )
 
-    def __init__(self, gateway: Gateway, socket: Socket, now_s: float, network: str = "") -> None:
+    def __init__(
+        self, gateway: Gateway, socket: Socket, now_s: float, network: str = "", token: str = ""
+    ) -> None:
         self._gateway = gateway
         self.network = network
+        self._shown = token
         self._socket = socket
         self._caller = NOBODY
         self._session: ActorRef | None = None
@@ -267,7 +271,10 @@ class Connection:
     def _hello(self, params: m.SayHello, number: int) -> None:
         if self._session is not None:
             raise ApiError("bad_request", "this connection has said hello already")
-        user_id, session_id, self._token_hash = parse_token(params.token)
+        token, self._shown = params.token or self._shown, ""
+        if not token:
+            raise ApiError("unauthorized", "neither hello nor the handshake shows a token")
+        user_id, session_id, self._token_hash = parse_token(token)
         self._number = self._gateway.connections.add(self.push, self._closed_by_host, self._renewed)
         self._session = addresses.session(user_id, session_id)
         caller = Caller(user_id, session_id, self._number, self.network)

@@ -12,7 +12,12 @@ import logging
 from collections.abc import Callable
 
 from multidict import CIMultiDict
-from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest
+from picows import (
+    WSAutoPingStrategy,
+    WSListener,
+    WSUpgradeRequest,
+    WSUpgradeResponseWithListener,
+)
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from api import limits
@@ -20,12 +25,13 @@ from api.addresses import Callers
 from api.counts import Counts
 
 READ_BUFFER_BYTES = 2048
-Accept = Callable[[WSUpgradeRequest], WSListener | None]
+Accepted = WSListener | WSUpgradeResponseWithListener | None
+Accept = Callable[[WSUpgradeRequest], Accepted]
 
 
 class Doors:
     """Makes the protocols of an edge's connections; `accept` makes the listener of one that asks
-    for a WebSocket, or None."""
+    for a WebSocket, or says why not."""
 
     def __init__(self, accept: Accept, callers: Callers) -> None:
         self.accept = accept
@@ -86,7 +92,7 @@ class Door(WSProtocol):  # type: ignore[misc]
             self._doors.counts.leave(self._counted)
         super().connection_lost(exc)
 
-    def _accept(self, request: WSUpgradeRequest) -> WSListener | None:
+    def _accept(self, request: WSUpgradeRequest) -> Accepted:
         if self._counted is None and not self._count(bytes_of(request.headers)):
             self._doors.refused += 1
             return None
@@ -100,7 +106,7 @@ class Door(WSProtocol):  # type: ignore[misc]
 
 
 def bytes_of(headers: CIMultiDict[str]) -> dict[bytes, bytes]:
-    """By lower-case name, as `api.http.headers_of` makes them."""
+    """By lower-case name, as `api.requests.headers_of` makes them."""
     return {
         name.lower().encode(): ", ".join(headers.getall(name)).encode("latin-1", "replace")
         for name in headers

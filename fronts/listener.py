@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from http import HTTPStatus
 
 from picows import (
     WSCloseCode,
@@ -12,17 +13,21 @@ from picows import (
     WSMsgType,
     WSTransport,
     WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
 )
 
 from api import limits
 from api.addresses import NO_PROXIES, Callers
 from api.ambient import monotonic_s
 from api.frames import Close
+from api.site import Site
 from fronts.connection import CLOSE_S, PARTS_MAX, Connection
-from fronts.counted import Doors, bytes_of
+from fronts.counted import Accepted, Doors, bytes_of
 from fronts.gateway import Gateway
 
 DRAIN_S = 2.0
+REFUSED = b"this page's address is not one that the server knows: see its option --origin\n"
 
 
 class PicowsSocket(WSListener):
@@ -31,14 +36,15 @@ class PicowsSocket(WSListener):
     Frames that are sent in one turn of the loop are written together: a packet from a host holds
     several for the same socket, and a write to a socket is what an edge spends most time on."""
 
-    def __init__(self, listener: Listener, request: WSUpgradeRequest) -> None:
+    def __init__(self, listener: Listener, headers: dict[bytes, bytes], token: str) -> None:
+        """`token`: what the handshake showed."""
         self._listener = listener
-        self._headers = bytes_of(request.headers)
+        self._headers = headers
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []
         self._unwritten: list[bytes] = []
         self._unwritten_bytes = 0
-        self.connection = Connection(listener.gateway, self, monotonic_s())
+        self.connection = Connection(listener.gateway, self, monotonic_s(), token=token)
         self._timer: asyncio.TimerHandle | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -169,8 +175,11 @@ def _reason(text: str) -> bytes:
 class Listener:
     """All sockets of an edge."""
 
-    def __init__(self, gateway: Gateway, callers: Callers = NO_PROXIES) -> None:
+    def __init__(
+        self, gateway: Gateway, callers: Callers = NO_PROXIES, site: Site | None = None
+    ) -> None:
         self.gateway = gateway
+        self._site = site or Site()
         self.sockets: set[PicowsSocket] = set()
         self.doors = Doors(self._accept, callers)
         self._server: asyncio.Server | None = None
@@ -197,10 +206,19 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self.doors.protocol, sock=sock)
 
-    def _accept(self, request: WSUpgradeRequest) -> PicowsSocket | None:
+    def _accept(self, request: WSUpgradeRequest) -> Accepted:
         if request.path.partition(b"?")[0] not in (b"/ws", b"/"):
             return None
-        return PicowsSocket(self, request)
+        headers = bytes_of(request.headers)
+        shown = self._site.live(headers)
+        if shown is None:
+            refusal = WSUpgradeResponse.create_error_response(HTTPStatus.FORBIDDEN, REFUSED)
+            return WSUpgradeResponseWithListener(refusal, None)
+        if b"upgrade" in [
+            word.strip() for word in headers.get(b"connection", b"").lower().split(b",")
+        ]:
+            request.headers["connection"] = "upgrade"  # picows takes no list, as Firefox sends one
+        return PicowsSocket(self, headers, shown.token)
 
     async def drain(self) -> None:
         """Stop listening; ask all clients to come back, spread over some seconds."""

@@ -3,8 +3,8 @@
 Ray Serve reads bodies ahead, however long, to notice when a client goes away; told that it need not
 (by a header of its own), it hands over what uvicorn receives, which stops reading from the socket
 when 64 KiB wait. So a body that nobody has room for stays where it comes from. The application
-notices by itself when a client goes away (`api.http.unless_gone`). What a client goes on to send
-after it was answered, or does not take, keeps its connection and its memory for seconds only.
+notices by itself when a client goes away (`api.requests.unless_gone`). What a client goes on to
+send after it was answered, or does not take, keeps its connection and its memory for seconds only.
 """
 
 from __future__ import annotations

@@ -31,10 +31,12 @@ from heliograph.server.options import (
     REPLACE_AFTER_S,
     RESIDENT,
     USER_QUOTA,
+    AllowOrigins,
     ChatQuota,
     CommonPasswords,
     ConnectionsPerAddress,
     Exempt,
+    Origins,
     Port,
     Proxies,
     ProxyHeaderOption,
@@ -136,6 +138,8 @@ def up(
     flood_exempt: FloodExempt = None,
     reserved_names: ReservedNames = False,
     common_passwords: CommonPasswords = False,
+    origin: Origins = None,
+    allow_origin: AllowOrigins = None,
 ) -> None:
     """Run a server in the foreground. Ctrl-C stops it."""
     from heliograph.server.up import up as run
@@ -164,6 +168,8 @@ def up(
         flood_exempt=read_exempt(flood_exempt or ()),
         reserved_names=reserved_names,
         common_passwords=common_passwords,
+        origins=tuple(origin or ()),
+        allow_origins=tuple(allow_origin or ()),
         console=Console(highlight=False),
     )
     raise typer.Exit(code)

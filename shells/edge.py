@@ -22,6 +22,7 @@ from shells import registry
 from shells.gcs import GcsRoster
 from shells.process import log_to, tune_garbage_collection
 from shells.settings import Settings, decode_settings
+from shells.site import site_of
 from shells.transport import Gcs, RayHost, Routes
 
 
@@ -73,7 +74,7 @@ class Edge:
         self._started_s = time.monotonic()
         self.gateway = make_gateway(config)
         await self.gateway.start()
-        self.listener = Listener(self.gateway, config.callers)
+        self.listener = Listener(self.gateway, config.callers, site_of(config))
         await self.listener.start(config.ws_host, config.ws_port)
 
     async def ready(self) -> bool:

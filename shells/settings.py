@@ -16,10 +16,11 @@ ROOMS = ("api", "storage", "runtime", "actors", "media", "fronts", "shells", "he
 
 
 def code_digest(root: Path = Path(__file__).parents[1]) -> str:
-    """What the code of this installation is: another one where any of it is."""
+    """What the code of this installation is, and the web client as it is built: another one where
+    any of it is."""
     digest = blake3()
     paths = [path for room in ROOMS for path in (root / room).glob("**/*.py")]
-    for path in sorted([*paths, *root.glob("serve_app.py")]):
+    for path in sorted([*paths, *root.glob("serve_app.py"), *root.glob("web/dist/*.*")]):
         digest.update(f"{path.relative_to(root)}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:32]
@@ -34,8 +35,10 @@ class Settings(Struct, frozen=True):
     this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
     networks without limits by address. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`:
     see `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits.
-    `reserved_names`, `common_passwords`: whether somebody may take them. `code`: on a cluster, what
-    the code is (`code_digest`), so that actors that were made of other code are made anew."""
+    `reserved_names`, `common_passwords`: whether somebody may take them. `port`: of HTTP.
+    `public_url`: how clients reach this server where a proxy stands before it; `origins`: further
+    ones of its own pages; `allow_origins`: of other pages that may use it. `code`: on a cluster,
+    what the code is (`code_digest`), so that actors that were made of other code are made anew."""
 
     data: str
     cluster_id: str
@@ -61,6 +64,10 @@ class Settings(Struct, frozen=True):
     flood_exempt: tuple[str, ...] = ()
     reserved_names: bool = False
     common_passwords: bool = False
+    port: int = 8000
+    public_url: str = ""
+    origins: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
     code: str = ""
 
     @property

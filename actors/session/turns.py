@@ -100,7 +100,7 @@ def create(state: SessionActor, message: CreateSession, turn: Turn) -> t.Authori
         now_ms = turn.now_ms
         state.put(turn, SessionHead(message.token_hash, message.device, turn.date_ms, now_ms))
         turn.set_timer("expire", now_ms + IDLE_MS_MAX, ExpireSession())
-    return t.Authorization(token="", session_id=state.session_id, user=message.user)
+    return t.Authorization(state.session_id, message.user)
 
 
 @session.reads(CheckToken)

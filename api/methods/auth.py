@@ -20,6 +20,7 @@ from api.methods.registry import Params, method
     errors=(
         "registration_closed",
         "invitation_invalid",
+        "origin_refused",
         "username_taken",
         "username_reserved",
         "password_common",
@@ -27,13 +28,14 @@ from api.methods.registry import Params, method
     ),
 )
 class Register(Params, frozen=True):
-    """Create an account and log its first device in."""
+    """Create an account and log its first device in. `cookie`: see `auth.login`."""
 
     username: Username
     password: NewPassword
     name: Name
     device: Device = ""
     invitation: Annotated[str, Meta(max_length=64)] = ""
+    cookie: bool = False
 
 
 @method(
@@ -43,19 +45,23 @@ class Register(Params, frozen=True):
     result=t.Authorization,
     auth=False,
     wire="http",
-    errors=("wrong_credentials", "flood"),
+    errors=("wrong_credentials", "origin_refused", "flood"),
 )
 class Login(Params, frozen=True):
-    """Log a device in. A wrong user name and a wrong password are answered alike."""
+    """Log a device in. A wrong user name and a wrong password are answered alike. With `cookie`,
+    which is for pages of this server's own, the browser keeps the token as a cookie that no script
+    reads, and it is not in the answer."""
 
     username: Username
     password: Password
     device: Device = ""
+    cookie: bool = False
 
 
 @method("auth.logout", to="user", done_before="unauthorized")
 class Logout(Params, frozen=True):
-    """End this session; its token is void and its connections close."""
+    """End this session; its token is void and its connections close. Over HTTP, a browser that is
+    logged in by a cookie forgets that too, and what it keeps of this server."""
 
 
 @method("auth.sessions", to="user", result=t.Sessions, read=True)

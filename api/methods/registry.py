@@ -76,6 +76,8 @@ def method(
         can.add("storage_full")
     if wire != "ws":
         can |= {"too_large", "too_slow", "unsupported_media_type"}
+        if auth:
+            can.add("origin_refused")
     assert can <= ERRORS.keys(), f"{name}: {can - ERRORS.keys()}"
     assert not done_before or done_before in can, f"{name} is not refused as {done_before}"
     codes = tuple(code for code in ERRORS if code in can)

@@ -16,6 +16,7 @@ from api.methods.registry import Params, method
     errors=("unauthorized",),
 )
 class SayHello(Params, frozen=True):
-    """The first request on a live connection: authenticate it, and let updates flow."""
+    """The first request on a live connection: authenticate it, and let updates flow. A page that is
+    logged in by a cookie shows no `token`: the cookie came with the handshake."""
 
-    token: Token
+    token: Token = ""

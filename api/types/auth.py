@@ -17,11 +17,12 @@ class Session(Record, frozen=True):
 
 
 class Authorization(Record, frozen=True):
-    """A fresh login. The token is shown this once; the server keeps only its hash."""
+    """A fresh login. The token is shown this once, or set as a cookie; the server keeps only its
+    hash."""
 
-    token: str
     session_id: int
     user: User
+    token: str = ""
 
 
 class Sessions(Record, frozen=True):

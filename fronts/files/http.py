@@ -5,6 +5,7 @@
     POST /media/upload?hash=H&name=N&kind=K             a file of one part, at once
     GET  /media/file/<chat_id>/<message_id>[/<name>]    the file of a message
     GET  /media/thumb/<chat_id>/<message_id>            the small picture of it
+         .../<chat_id>/<message_id>/<file_id>[/<name>]  either, if it has this id
     GET  /media/photo/<user_id or chat_id>/<file_id>    the picture of a user or a group, by the id
                                                         of the file or of the small picture of it
     GET  /media/link/<pass>[/<name>]                    the same for who has a link (`media.link`)
@@ -31,21 +32,11 @@ from api import types as t
 from api.addresses import NO_PROXIES, Address, Callers
 from api.errors import ApiError
 from api.files import name_in, text_of
-from api.http import (
-    JSON,
-    Body,
-    Message,
-    Receive,
-    Reply,
-    Send,
-    headers_of,
-    needed_token,
-    problem,
-    unless_gone,
-    wrong_verb,
-)
 from api.refusals import NAME_CHARS_MAX, malformed, pointer
+from api.replies import JSON, Reply, problem, wrong_verb
+from api.requests import Body, Message, Receive, Send, headers_of, unless_gone
 from api.room import Room, Share
+from api.site import Shown
 from api.visible import END
 from fronts.completed import file_of, linked, photo_of
 from fronts.files.conditions import part_of
@@ -61,7 +52,6 @@ SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; sandbox"),
-    (b"cross-origin-resource-policy", b"same-origin"),
 ]
 _ID = re.compile(f"[1-9][0-9]{{0,15}}{END}")
 _GROUP = re.compile(f"g[1-9][0-9]{{0,15}}{END}")
@@ -91,20 +81,22 @@ class MediaHttp:
         self._downloads = Room(limits.DOWNLOADS_IN_MEMORY_BYTES_MAX)
 
     async def __call__(
-        self, scope: Message, receive: Receive, send: Send, address: Address | None
+        self, scope: Message, receive: Receive, send: Send, address: Address | None, shown: Shown
     ) -> Reply | None:
         """The answer; None if it has been sent. Raises ApiError before anything has been sent;
         later, so that nobody takes a part for the whole, whatever cuts the connection off.
-        `address`: of the caller. Raises ClientGone."""
+        `address`: of the caller; `shown`: their token. Raises ClientGone."""
         counted = self._callers.counted(address)
         if scope["path"].split("/")[2] == "upload":
             network = self._gateway.network(address)
-            return await self._upload(scope, receive, counted, network)
+            return await self._upload(scope, receive, counted, network, shown)
         if scope["method"] not in ("GET", "HEAD"):
             return wrong_verb(b"GET, HEAD")
-        return await unless_gone(self._download(scope, send, counted), receive)
+        return await unless_gone(self._download(scope, send, counted, shown), receive)
 
-    async def _upload(self, scope: Message, receive: Receive, address: str, network: str) -> Reply:
+    async def _upload(
+        self, scope: Message, receive: Receive, address: str, network: str, shown: Shown
+    ) -> Reply:
         """`address`: what the caller's is counted by; `network`: see `Caller`."""
         steps = scope["path"].split("/")[3:]
         if scope["method"] != ("PUT" if steps else "POST"):
@@ -112,7 +104,7 @@ class MediaHttp:
         headers = headers_of(scope)
         if b"content-range" in headers:  # RFC 9110, 14.5
             raise ApiError("bad_request", "an upload is sent in parts, without Content-Range")
-        caller = await self._gateway.authenticate(needed_token(headers), network)
+        caller = await self._gateway.authenticate(shown.needed(), network)
         asked = parse_qs(scope["query_string"].decode("latin-1"))
         names = _hashes(asked.pop("hash", []))
         body = Body(headers, receive, len(names) * PART_BYTES)
@@ -155,9 +147,11 @@ class MediaHttp:
         done = await self._service.store_small(caller, names[0], data, params.name, params.kind)
         return 200, JSON, msgspec.json.encode(done), []
 
-    async def _download(self, scope: Message, send: Send, address: str) -> Reply | None:
+    async def _download(
+        self, scope: Message, send: Send, address: str, shown: Shown
+    ) -> Reply | None:
         headers = headers_of(scope)
-        caller, served = await self._served(scope["path"], headers)
+        caller, served = await self._served(scope["path"], shown)
         etag = f'"{served.file_id}"'.encode()
         status, start, stop = part_of(scope["method"], headers, etag, served.size)
         if status == 412:
@@ -166,25 +160,27 @@ class MediaHttp:
             detail = f"the file has {served.size} bytes"
             content_range = (b"content-range", b"bytes */%d" % served.size)
             return problem(ApiError("range_not_satisfiable", detail), content_range)
-        shown = [
+        told = [
             (b"etag", etag),
             (b"cache-control", _keeping(served.keep_s)),
+            (b"vary", b"Cookie"),  # what one login has kept is not shown to the next
             (b"accept-ranges", b"bytes"),
+            (b"cross-origin-resource-policy", _readers(caller)),
             *SAFE_HEADERS,
         ]
         if status == 206:
-            shown.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, served.size)))
+            told.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, served.size)))
         if status != 304:
-            shown += [
+            told += [
                 (b"content-type", served.mime.encode()),
                 (b"content-length", b"%d" % (stop - start)),
                 (b"content-disposition", _disposition(served)),
             ]
         if status == 304 or scope["method"] == "HEAD":
-            await send({"type": "http.response.start", "status": status, "headers": shown})
+            await send({"type": "http.response.start", "status": status, "headers": told})
             await send({"type": "http.response.body", "body": b""})
             return None
-        begin = {"type": "http.response.start", "status": status, "headers": shown}
+        begin = {"type": "http.response.start", "status": status, "headers": told}
         with self._held(stop - start, caller, address) as ahead:
             parts = self._service.read(served.file_id, served.size, start, stop, ahead)
             await _hand_over(begin, parts, send)
@@ -203,24 +199,28 @@ class MediaHttp:
         with self._downloads.hold(wished if plenty else min(size, PART_BYTES), *shares):
             yield PARTS_IN_MEMORY - 1 if plenty else 0
 
-    async def _served(self, path: str, headers: dict[bytes, bytes]) -> tuple[Caller, Served]:
+    async def _served(self, path: str, shown: Shown) -> tuple[Caller, Served]:
         """Who asks (NOBODY: who has a link), and for what. Raises `not_found`, `unauthorized`,
-        `ticket_invalid`, `media_not_found`."""
+        `origin_refused`, `ticket_invalid`, `media_not_found`."""
         kind, *steps = path.split("/")[2:]
         if kind == "link" and len(steps) in (1, 2):
             return NOBODY, Served(*await linked(self._gateway, steps[0]), 0)
         if kind == "photo" and len(steps) == 2 and (mark := _mark(steps[0])):
-            caller = await self._gateway.authenticate(needed_token(headers))
+            caller = await self._gateway.authenticate(shown.needed())
             return caller, Served(*await photo_of(self._gateway, mark, steps[1], caller), YEAR_S)
+        named = "" if len(steps) < 3 or not _is_file_id(steps[2]) else steps.pop(2)
         if kind not in ("file", "thumb") or len(steps) not in (2, 3) or not _ID.match(steps[1]):
             raise ApiError("not_found", "files are at /media/file/<chat_id>/<message_id>")
-        caller = await self._gateway.authenticate(needed_token(headers))
+        caller = await self._gateway.authenticate(shown.needed())
         asked = {"chat_id": unquote(steps[0]), "message_id": int(steps[1])}
         try:
             where = msgspec.convert({**asked, "thumb": kind == "thumb"}, m.GetLink)
         except msgspec.ValidationError as error:
             raise ApiError("not_found", str(error)[:200]) from None
-        return caller, Served(*await file_of(self._gateway, where, caller), YEAR_S)
+        served = Served(*await file_of(self._gateway, where, caller), YEAR_S)
+        if named not in ("", served.file_id):
+            raise ApiError("media_not_found", "this message has another file")
+        return caller, served
 
 
 async def _hand_over(begin: Message, parts: AsyncIterator[bytes], send: Send) -> None:
@@ -251,6 +251,19 @@ async def _send_pieces(part: bytes, send: Send) -> None:
 
 def _keeping(keep_s: int) -> bytes:
     return b"private, max-age=%d, immutable" % keep_s if keep_s else b"private, no-cache"
+
+
+def _readers(caller: Caller) -> bytes:
+    """Whose pages may show it: a link is for whoever has it."""
+    return b"cross-origin" if caller is NOBODY else b"same-origin"
+
+
+def _is_file_id(step: str) -> bool:
+    try:
+        name_in(step)
+    except ValueError:
+        return False
+    return True
 
 
 def _mark(whose: str) -> str:

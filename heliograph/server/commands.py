@@ -29,10 +29,12 @@ from heliograph.server.options import (
     REPLACE_AFTER_S,
     RESIDENT,
     USER_QUOTA,
+    AllowOrigins,
     ChatQuota,
     CommonPasswords,
     ConnectionsPerAddress,
     Exempt,
+    Origins,
     Port,
     Proxies,
     ProxyHeaderOption,
@@ -131,6 +133,8 @@ def start(
     flood_exempt: FloodExempt = None,
     reserved_names: ReservedNames = False,
     common_passwords: CommonPasswords = False,
+    origin: Origins = None,
+    allow_origin: AllowOrigins = None,
     wait: Annotated[
         float, typer.Option(min=0, help="For how many seconds to wait for the nodes.")
     ] = 120.0,
@@ -142,6 +146,7 @@ def start(
     from heliograph.server.listening import (
         check_host,
         check_networks,
+        check_origins,
         check_public_url,
         different_ports,
     )
@@ -178,6 +183,8 @@ def start(
         flood_exempt=read_exempt(flood_exempt or ()),
         reserved_names=reserved_names,
         common_passwords=common_passwords,
+        origins=check_origins(origin or (), "--origin"),
+        allow_origins=check_origins(allow_origin or (), "--allow-origin"),
     )
     started = cluster.start(config, nodes, wait, say)
     say(f"Heliograph is ready: {started.hosts} nodes, port {started.port} of each")

@@ -24,7 +24,8 @@ class ServerConfig(Struct, frozen=True):
     """`data`: absolute path of the data folder. `public_url`: how clients reach this server where a
     proxy of the operator's stands before it, else empty; `proxies`: how many do, and say in
     `proxy_header` who calls. `temporary`: a folder for this run. `user_quota_bytes`,
-    `chat_quota_bytes`: of files. `exempt`: networks without limits by address."""
+    `chat_quota_bytes`: of files. `exempt`: networks without limits by address. `origins`,
+    `allow_origins`: see `shells.settings`."""
 
     data: str
     cluster_id: str
@@ -53,6 +54,8 @@ class ServerConfig(Struct, frozen=True):
     flood_exempt: tuple[str, ...] = ()
     reserved_names: bool = False
     common_passwords: bool = False
+    origins: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:

@@ -1,13 +1,15 @@
-"""Where a server listens, and for whom: what `--host`, `--port`, `--ws-port`, `--public-url` and
-`--exempt` mean, checked before anything starts."""
+"""Where a server listens, and for whom: what `--host`, `--port`, `--ws-port`, `--public-url`,
+`--exempt`, `--origin` and `--allow-origin` mean, checked before anything starts."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from api.addresses import parse_networks
+from api.site import origin_of
 from api.urls import bracketed, server_url
 from heliograph.failing import Told
 
@@ -95,6 +97,24 @@ def check_public_url(url: str) -> str:
             f"--public-url {url} is no address like https://chat.example.org: {error}"
         ) from error
     return plain
+
+
+def check_origins(texts: Iterable[str], option: str) -> tuple[str, ...]:
+    """The origins one by one, several in a text separated by commas. Raises CannotListen."""
+    found = []
+    for text in ",".join(texts).split(","):
+        if not (word := text.strip()):
+            continue
+        try:
+            plain = server_url(word)
+            if urlsplit(plain).path:
+                raise ValueError("it has a path")
+        except ValueError as error:
+            raise CannotListen(
+                f"{option} {word[:80]} is no address like https://chat.example.org: {error}"
+            ) from error
+        found.append(origin_of(plain))
+    return tuple(dict.fromkeys(found))
 
 
 def check_networks(text: str) -> tuple[str, ...]:

@@ -79,5 +79,21 @@ CommonPasswords = Annotated[
         "--allow-common-passwords", help="Let people take passwords that are guessed first."
     ),
 ]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        help="Another address under which people open the web client, as http://chat.lan:8000. "
+        "Repeatable.",
+    ),
+]
+AllowOrigins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-origin",
+        help="Pages of this address may use the API with bearer tokens. Repeatable.",
+        show_default="none",
+    ),
+]
 USER_QUOTA = limits.MEDIA_BYTES_PER_USER_MAX / GIB
 CHAT_QUOTA = limits.MEDIA_BYTES_PER_CHAT_MAX / GIB

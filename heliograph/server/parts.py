@@ -55,6 +55,10 @@ def settings_of(config: ServerConfig) -> Settings:
         flood_exempt=config.flood_exempt,
         reserved_names=config.reserved_names,
         common_passwords=config.common_passwords,
+        port=config.port,
+        public_url=config.public_url,
+        origins=config.origins,
+        allow_origins=config.allow_origins,
     )
 
 

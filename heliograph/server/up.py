@@ -21,6 +21,7 @@ from heliograph.server.config import COPIES, ServerConfig
 from heliograph.server.listening import (
     check_host,
     check_networks,
+    check_origins,
     check_ports,
     check_public_url,
     is_loopback,
@@ -63,6 +64,8 @@ def up(
     flood_exempt: tuple[str, ...],
     reserved_names: bool,
     common_passwords: bool,
+    origins: tuple[str, ...],
+    allow_origins: tuple[str, ...],
     console: Console,
 ) -> int:
     """Run a server in the foreground; returns the exit code. Raises UpError."""
@@ -72,6 +75,8 @@ def up(
     public_url = check_public_url(public_url)
     host = check_host(host)
     networks = check_networks(exempt)
+    own = check_origins(origins, "--origin")
+    others = check_origins(allow_origins, "--allow-origin")
     if nodes is not None:
         if hosts not in (None, nodes) or dedicated:
             raise UpError("--nodes is for one host a node, and not for --dedicated")
@@ -126,6 +131,8 @@ def up(
         flood_exempt=flood_exempt,
         reserved_names=reserved_names,
         common_passwords=common_passwords,
+        origins=own,
+        allow_origins=others,
     )
     try:
         console.print("Starting Heliograph ...")

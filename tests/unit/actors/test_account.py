@@ -76,7 +76,7 @@ def listed(town: Town, caller: Caller) -> set[int]:
 def test_a_registration_makes_a_user_and_a_session(town: Town) -> None:
     account = NewAccount(5, 9, "Alice", "Alice A.", "hash", b"token", "phone")
     made = msgspec.convert(town.ask(addresses.username("Alice"), account), t.Authorization)
-    assert made == t.Authorization("", 9, t.User(5, "Alice", "Alice A."))
+    assert made == t.Authorization(9, t.User(5, "Alice", "Alice A."))
     alice = Caller(5, 9)
     assert valid(town, alice)
     assert town.call(alice, m.GetMe()) == t.User(5, "Alice", "Alice A.")

@@ -18,7 +18,10 @@ from api import limits
 from api import methods as m
 from api.addresses import NO_PROXIES, Address, Callers, network_of
 from api.errors import ERRORS, ApiError, Problem
-from api.http import App, Body, Message, Readiness, Receive, Send
+from api.http import App, Readiness
+from api.replies import HTML, Reply, page
+from api.requests import Body, Message, Receive, Send
+from api.site import Headers, Shown, Site
 
 WAIT_S = 10.0
 SECRET = "the-inside-of-the-server"
@@ -34,7 +37,8 @@ class FakeBackend:
         self.act: Callable[[], Awaitable[bytes]] = self.succeed
         self.is_ready = True
         self.missing: tuple[str, ...] = ()
-        self.sockets = 0
+        self.sockets: list[str] = []
+        self.files: list[str] = []
 
     async def succeed(self) -> bytes:
         return b'{"ok":true}'
@@ -51,8 +55,20 @@ class FakeBackend:
             raise ApiError("unauthorized")
         return b"# TYPE heliograph_x gauge\nheliograph_x 1.0\n"
 
-    async def websocket(self, receive: Receive, send: Send, address: Address | None) -> None:
-        self.sockets += 1
+    async def websocket(
+        self, receive: Receive, send: Send, address: Address | None, token: str
+    ) -> None:
+        self.sockets.append(token)
+
+    async def media(
+        self, scope: Message, receive: Receive, send: Send, address: Address | None, shown: Shown
+    ) -> Reply | None:
+        self.files.append(shown.needed())
+        await self.act()
+        return 200, b"text/plain", b"a file", []
+
+    def page(self, verb: str, path: str, headers: Headers) -> Reply | None:
+        return page(verb, HTML, b"the page") if path == "/" else None
 
     def raising(self, error: BaseException) -> FakeBackend:
         async def fail() -> bytes:
@@ -82,9 +98,11 @@ class Answer(NamedTuple):
 class Server:
     """An application that was started, and requests to it."""
 
-    def __init__(self, backend: FakeBackend, callers: Callers = NO_PROXIES) -> None:
+    def __init__(
+        self, backend: FakeBackend, callers: Callers = NO_PROXIES, site: Site | None = None
+    ) -> None:
         self.backend = backend
-        self.app = App(self._start, callers)
+        self.app = App(self._start, callers, lambda: site or Site())
 
     async def _start(self) -> FakeBackend:
         return self.backend
@@ -152,10 +170,10 @@ async def talk(
 def ask(path: str, body: bytes | list[bytes] = b"", *headers: Any, **options: Any) -> Answer:
     """One request to an application on its own."""
     backend = options.pop("backend", None) or FakeBackend()
-    callers = options.pop("callers", NO_PROXIES)
+    callers, site = options.pop("callers", NO_PROXIES), options.pop("site", None)
 
     async def run() -> Answer:
-        server = await Server(backend, callers).started()
+        server = await Server(backend, callers, site).started()
         return await server.send(path, body, *headers, **options)
 
     return asyncio.run(run())
@@ -519,9 +537,9 @@ def test_live_connections_have_one_address() -> None:
         scope: Message = {"type": "websocket", "path": "/other", "headers": []}
         said = await talk(server.app, scope, [connect])
         assert [message["type"] for message in said] == ["websocket.close"]
-        assert backend.sockets == 0
+        assert backend.sockets == []
         await talk(server.app, {**scope, "path": "/ws"}, [connect])
-        assert backend.sockets == 1
+        assert backend.sockets == [""]
 
     asyncio.run(run())
 

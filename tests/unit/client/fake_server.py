@@ -179,7 +179,7 @@ class Server:
         session_id = next(self._numbers)
         token = f"{account.user.username}.{session_id}"
         self.tokens[token] = (account, session_id)
-        return t.Authorization(token, session_id, account.user)
+        return t.Authorization(session_id, account.user, token)
 
     def update(
         self, account: Account, update: t.Update | bytes, but: Connection | None = None

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs
 import uvicorn
 
 import heliograph
-from api.http import App, Message, Receive, Send
+from api.http import App
+from api.requests import Message, Receive, Send
 from tests.unit.media.desk import Backend, Desk, Person
 
 TIMEOUTS = heliograph.Timeouts(call_s=5, attempt_s=2, connect_s=2)

@@ -65,10 +65,10 @@ class FakeGateway:
                 raise ApiError("user_not_found")
             return Credentials(7, self.hash)
         if isinstance(message, NewLogin):
-            return t.Authorization("", message.session_id, t.User(7, "alice", "Alice"))
+            return t.Authorization(message.session_id, t.User(7, "alice", "Alice"))
         if isinstance(message, UseInvitation | NewAccount):
             new = message.account if isinstance(message, UseInvitation) else message
-            return t.Authorization("", new.session_id, t.User(new.user_id, new.username, new.name))
+            return t.Authorization(new.session_id, t.User(new.user_id, new.username, new.name))
         return t.Ok()
 
 

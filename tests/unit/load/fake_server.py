@@ -238,4 +238,4 @@ class FakeServer:
         token = f"token-{params.username}"
         user = self.add_user(token)
         who = t.User(user.user_id, params.username, params.name)
-        return 200, frames.encode(t.Authorization(token, 1, who))
+        return 200, frames.encode(t.Authorization(1, who, token))

@@ -83,6 +83,9 @@ class Backend:
     async def media(self, *asked: Any) -> Any:
         return await self._desk.http(*asked)
 
+    def page(self, *asked: Any) -> None:
+        """Nothing but what is for programs is here."""
+
 
 class Person:
     """A user and their token."""

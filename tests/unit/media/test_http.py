@@ -24,8 +24,9 @@ from api import methods as m
 from api.addresses import Callers, parse
 from api.errors import ApiError, Problem
 from api.files import name_in
-from api.http import ClientGone
+from api.requests import ClientGone
 from api.room import Room
+from api.site import Shown
 from api.types import Ok, PartRange
 from api.visible import as_line, is_visible
 from fronts.files.conditions import part_of
@@ -358,7 +359,9 @@ class Stalled:
         }
         self._pieces = [self._body[:-1]]
         self._answer = asyncio.ensure_future(
-            person.desk.http(scope, self._receive, self._receive, parse(address))  # type: ignore[arg-type]
+            person.desk.http(
+                scope, self._receive, self._receive, parse(address), Shown(person.token)
+            )  # type: ignore[arg-type]
         )
 
     async def _receive(self) -> Any:
@@ -502,7 +505,7 @@ class Reader:
         headers = [(b"authorization", f"Bearer {desk.bob.token}".encode())]
         scope = {"method": "GET", "path": path, "query_string": b"", "headers": headers}
         self.answer = asyncio.ensure_future(
-            desk.http(scope, self._receive, self._send, parse("192.0.2.1"))
+            desk.http(scope, self._receive, self._send, parse("192.0.2.1"), Shown(desk.bob.token))
         )
 
     async def _receive(self) -> Any:

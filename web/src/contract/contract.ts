@@ -1,19 +1,22 @@
 // Made by `python -m api.typescript` from the structs of `api/`. Do not edit.
 
-/** Create an account and log its first device in. */
+/** Create an account and log its first device in. `cookie`: see `auth.login`. */
 export interface Register {
   username: string;
   password: string;
   name: string;
   device?: string;
   invitation?: string;
+  cookie?: boolean;
 }
 
-/** A fresh login. The token is shown this once; the server keeps only its hash. */
+/**
+ * A fresh login. The token is shown this once, or set as a cookie; the server keeps only its hash.
+ */
 export interface Authorization {
-  token: string;
   session_id: number;
   user: User;
+  token?: string;
 }
 
 /**
@@ -65,14 +68,22 @@ export interface Thumb {
   height: number;
 }
 
-/** Log a device in. A wrong user name and a wrong password are answered alike. */
+/**
+ * Log a device in. A wrong user name and a wrong password are answered alike. With `cookie`, which
+ * is for pages of this server's own, the browser keeps the token as a cookie that no script reads,
+ * and it is not in the answer.
+ */
 export interface Login {
   username: string;
   password: string;
   device?: string;
+  cookie?: boolean;
 }
 
-/** End this session; its token is void and its connections close. */
+/**
+ * End this session; its token is void and its connections close. Over HTTP, a browser that is
+ * logged in by a cookie forgets that too, and what it keeps of this server.
+ */
 export interface Logout {
 }
 
@@ -577,9 +588,12 @@ export interface SetTyping {
   chat_id: string;
 }
 
-/** The first request on a live connection: authenticate it, and let updates flow. */
+/**
+ * The first request on a live connection: authenticate it, and let updates flow. A page that is
+ * logged in by a cookie shows no `token`: the cookie came with the handshake.
+ */
 export interface SayHello {
-  token: string;
+  token?: string;
 }
 
 /**
@@ -832,11 +846,18 @@ export type Event = Typing | Presence;
 
 /** What each method takes and answers. */
 export interface Methods {
-  /** Create an account and log its first device in. */
+  /** Create an account and log its first device in. `cookie`: see `auth.login`. */
   "auth.register": { params: Register; result: Authorization };
-  /** Log a device in. A wrong user name and a wrong password are answered alike. */
+  /**
+   * Log a device in. A wrong user name and a wrong password are answered alike. With `cookie`, which
+   * is for pages of this server's own, the browser keeps the token as a cookie that no script reads,
+   * and it is not in the answer.
+   */
   "auth.login": { params: Login; result: Authorization };
-  /** End this session; its token is void and its connections close. */
+  /**
+   * End this session; its token is void and its connections close. Over HTTP, a browser that is
+   * logged in by a cookie forgets that too, and what it keeps of this server.
+   */
   "auth.logout": { params: Logout; result: Ok };
   /** All logins of this account. */
   "auth.sessions": { params: GetSessions; result: Sessions };
@@ -972,7 +993,10 @@ export interface Methods {
   "messages.read": { params: MarkRead; result: ReadMark };
   /** Tell the others that you are typing; it fades after `typing_s`. */
   "messages.typing": { params: SetTyping; result: Ok };
-  /** The first request on a live connection: authenticate it, and let updates flow. */
+  /**
+   * The first request on a live connection: authenticate it, and let updates flow. A page that is
+   * logged in by a cookie shows no `token`: the cookie came with the handshake.
+   */
   "session.hello": { params: SayHello; result: Hello };
   /** The number of the last update in your mailbox. */
   "updates.state": { params: GetState; result: MailboxState };
@@ -1089,6 +1113,7 @@ export type ErrorCode =
   | "registration_closed"
   | "invitation_invalid"
   | "ticket_invalid"
+  | "origin_refused"
   | "chat_not_found"
   | "user_not_found"
   | "session_not_found"
