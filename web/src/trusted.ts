@@ -9,7 +9,7 @@ import { setTrustedTypesPolicy } from "solid-js/web";
 const SCRIPTS = /^\/(?:sw|assets\/worker-[\w-]+)\.js$/;
 
 /** Solid's templates are constants; whatever could run in one is not one of ours. */
-const RUNS = /<(?:script|iframe|object|embed|base|meta|link)\b|\son\w+\s*=|javascript:|srcdoc/i;
+const RUNS = /<(?:script|iframe|object|embed|base|meta|link)\b|[\s/"']on\w+\s*=|javascript:|srcdoc/i;
 
 /** The address, complete, if it is one of a script of ours that has a thread of its own. */
 export function ownScript(address: string, origin: string, anyPath = false): string {

@@ -6,7 +6,7 @@
  * as a page of that build is open: pages hold a lock with its name (`register.ts`).
  */
 
-import { isPage, isServers } from "./paths";
+import { isPage } from "./paths";
 
 export interface Build {
   name: string;
@@ -83,10 +83,11 @@ export class Shell {
     }
   }
 
-  /** Nothing: the request is none of its business, and goes on as if it were not there. */
+  /** Nothing: the request is none of its business (the API, files, live connections), and goes on
+   * as if it were not there. */
   answer(request: Request, origin: string): Promise<Response> | undefined {
     const url = new URL(request.url);
-    if (request.method !== "GET" || url.origin !== origin || isServers(url.pathname)) return undefined;
+    if (request.method !== "GET" || url.origin !== origin) return undefined;
     if (request.mode === "navigate") {
       return isPage(url.pathname) ? this.#own("/", request) : undefined;
     }
@@ -104,11 +105,12 @@ export class Shell {
     const kept = await this.around.caches.match(path);
     if (kept !== undefined) return kept;
     const got = await this.around.fetch(request);
-    // The browser has thrown away a part of this build and the server has another: the page is
-    // asked of the server next time, or it would never open again.
-    if (!got.ok && this.#files.has(path)) {
-      await (await this.around.caches.open(this.#cache)).delete("/");
-    }
+    if (!this.#files.has(path)) return got;
+    // The browser has thrown away a part of this build.
+    const cache = await this.around.caches.open(this.#cache);
+    if (got.ok) await cache.put(path, got.clone());
+    // The server has another: so the page is asked of it next time, or would never open again.
+    else await cache.delete("/");
     return got;
   }
 }
