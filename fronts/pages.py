@@ -2,7 +2,8 @@
 it was built, and what browsers are told to do with it and not to do.
 
 A navigation to an address without a file gets the page, which knows by itself what is there.
-Files under `/assets/` have names that change with what is in them, and are kept for ever.
+Files under `/assets/` have names that change with what is in them, and are kept for ever, but for
+the worker, whose policy comes with it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from api.site import Headers, Site
 ENCODINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 """What a client is given if it likes several equally, in this order."""
 PAGE, SERVICE_WORKER = "/index.html", "/sw.js"
+WORKER = "/assets/worker-"
+"""Its policy names an address that an operator may change, so it is asked for each time."""
 NOT_PAGES = ("/api/", "/media/", "/assets/", "/ws", "/metrics", "/healthz", "/readyz", "/-/")
 FOR_EVER = b"public, max-age=31536000, immutable"
 TYPES = {
@@ -85,7 +88,8 @@ class Pages:
         return _reply(file, headers, self._told(path, headers))
 
     def _told(self, path: str, headers: Headers) -> list[Header]:
-        told = [(b"cache-control", FOR_EVER if path.startswith("/assets/") else b"no-cache")]
+        lasts = path.startswith("/assets/") and not path.startswith(WORKER)
+        told = [(b"cache-control", FOR_EVER if lasts else b"no-cache")]
         if path == PAGE:
             told += [
                 (b"content-security-policy", page_policy(self._live(headers)).encode()),
@@ -97,7 +101,7 @@ class Pages:
             ]
         elif path == SERVICE_WORKER:
             told.append((b"content-security-policy", worker_policy("", wasm=False).encode()))
-        elif path.startswith("/assets/worker-"):
+        elif path.startswith(WORKER):
             policy = worker_policy(self._live(headers), wasm=True)
             told.append((b"content-security-policy", policy.encode()))
         else:

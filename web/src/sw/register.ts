@@ -110,7 +110,7 @@ async function compare(): Promise<void> {
 /** The page as the server has it now. */
 async function current(): Promise<string | undefined> {
   try {
-    const answer = await fetch("/index.html", { cache: "no-cache" });
+    const answer = await fetch("/", { cache: "no-cache" });
     return answer.ok ? await answer.text() : undefined;
   } catch {
     return undefined;

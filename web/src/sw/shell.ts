@@ -92,7 +92,9 @@ export class Shell {
       return isPage(url.pathname) ? this.#own("/", request) : undefined;
     }
     if (url.pathname.startsWith("/assets/")) return this.#asset(request, url.pathname);
-    return this.#files.has(url.pathname) ? this.#own(url.pathname, request) : undefined;
+    // The page asks for itself to see what the server has now.
+    const kept = url.pathname !== "/" && this.#files.has(url.pathname);
+    return kept ? this.#own(url.pathname, request) : undefined;
   }
 
   async #own(path: string, request: Request): Promise<Response> {

@@ -57,6 +57,7 @@ test("what is the server's is left alone", async () => {
   expect(shell.answer(request("/robots.txt"), ORIGIN)).toBeUndefined();
   expect(shell.answer(request("/nothing", { mode: "navigate" }), ORIGIN)).toBeUndefined();
   expect(shell.answer(request("/sw.js"), ORIGIN)).toBeUndefined();
+  expect(shell.answer(request("/"), ORIGIN)).toBeUndefined();
 });
 
 test("a build of which a file is missing does not take over, and leaves nothing", async () => {
