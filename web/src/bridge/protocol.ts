@@ -223,8 +223,17 @@ export type Notice =
   /** The server runs a newer client: offer to load it. */
   | { kind: "outdated" };
 
+/** How the page is: only one that is seen may take the lead, and only one is notified. */
+export interface PageState {
+  visible: boolean;
+  focused: boolean;
+  online: boolean;
+  /** It goes away now. */
+  closing?: boolean;
+}
+
 /** From the page. */
-export type ToWorker = { id: number; name: RequestName; params: unknown };
+export type ToWorker = { id: number; name: RequestName; params: unknown } | { page: PageState };
 
 /** To the page. */
 export type FromWorker =

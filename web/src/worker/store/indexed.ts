@@ -1,0 +1,101 @@
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { Message } from "../../contract";
+import { type Change, KEY_PATHS, Stale, type Store, TABLES, type TableName, type Tables } from "./store";
+
+const NAME = "heliograph";
+/** Another shape of the rows: they are thrown away and fetched anew, but for what only this browser
+ * has. */
+const VERSION = 1;
+
+interface Schema extends DBSchema {
+  lead: { key: string; value: number };
+  rows: { key: IDBValidKey; value: unknown };
+}
+
+type Database = IDBPDatabase<Schema>;
+
+/** Rows in the browser's IndexedDB. */
+export class IndexedStore implements Store {
+  private constructor(
+    private readonly db: Database,
+    private readonly epoch: number,
+  ) {}
+
+  /** Opens it and takes the lead: whoever had it before writes nothing any more. */
+  static async open(nowMs: number): Promise<IndexedStore> {
+    const db = await openDB<Schema>(NAME, VERSION, {
+      upgrade: (database) => {
+        database.createObjectStore("lead");
+        for (const table of TABLES)
+          database.createObjectStore(table as "rows", { keyPath: KEY_PATHS[table] });
+      },
+      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+    });
+    const tx = db.transaction("lead", "readwrite");
+    // Later than any before, also where the database had been deleted and begins again.
+    const epoch = Math.max(nowMs, ((await tx.store.get("epoch")) ?? 0) + 1);
+    await tx.store.put(epoch, "epoch");
+    await tx.done;
+    return new IndexedStore(db, epoch);
+  }
+
+  all<T extends TableName>(table: T): Promise<Tables[T][]> {
+    return this.db.getAll(table as "rows") as Promise<Tables[T][]>;
+  }
+
+  async messagesAt(keys: readonly [string, number][]): Promise<(Message | undefined)[]> {
+    if (!keys.length) return [];
+    const store = this.db.transaction("messages" as "rows").store;
+    return Promise.all(keys.map((key) => store.get(key))) as Promise<(Message | undefined)[]>;
+  }
+
+  async messages(chatId: string, start: number, end: number, limit: number, last: boolean): Promise<Message[]> {
+    if (start > end || limit <= 0) return [];
+    const range = IDBKeyRange.bound([chatId, start], [chatId, end]);
+    if (!last) return (await this.db.getAll("messages" as "rows", range, limit)) as Message[];
+    const store = this.db.transaction("messages" as "rows").store;
+    // Ids have no holes, so this is nearly always all; otherwise by a cursor.
+    const narrow = IDBKeyRange.bound([chatId, Math.max(start, end - limit + 1)], [chatId, end]);
+    const found = (await store.getAll(narrow)) as Message[];
+    if (found.length === limit || end - limit + 1 <= start) return found;
+    const all: Message[] = [];
+    for (let cursor = await store.openCursor(range, "prev"); cursor; cursor = await cursor.continue()) {
+      all.push(cursor.value as Message);
+      if (all.length === limit) break;
+    }
+    return all.reverse();
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    const tables = new Set<string>(["lead"]);
+    for (const change of changes)
+      for (const table of "clearAll" in change ? TABLES : [change.table]) tables.add(table);
+    const tx = this.db.transaction([...tables] as ("lead" | "rows")[], "readwrite");
+    const epoch = await tx.objectStore("lead").get("epoch");
+    if (epoch !== this.epoch) {
+      tx.abort();
+      await tx.done.catch(() => undefined);
+      throw new Stale();
+    }
+    const done: Promise<unknown>[] = [];
+    const store = (table: TableName) => tx.objectStore(table as "rows");
+    try {
+      for (const change of changes)
+        if ("clearAll" in change) for (const table of TABLES) done.push(store(table).clear());
+        else if ("clear" in change)
+          done.push(store("messages").delete(IDBKeyRange.bound([change.clear], [change.clear, []])));
+        else if ("put" in change) done.push(store(change.table).put(change.put));
+        else done.push(store(change.table).delete(change.remove));
+    } catch (error) {
+      tx.abort();
+      done.push(Promise.reject(error as Error));
+    }
+    // Every one is awaited, so that none is refused unheard.
+    const failed = (await Promise.allSettled([...done, tx.done])).find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}
