@@ -1,12 +1,13 @@
 import { defineConfig } from "vite";
 import solid from "vite-plugin-solid";
+import { emoji } from "./scripts/emoji.ts";
 import { finish } from "./scripts/finish.ts";
 
 const server = process.env["HELIOGRAPH_URL"] ?? "http://127.0.0.1:8000";
 const finished = finish();
 
 export default defineConfig({
-  plugins: [solid(), finished.page],
+  plugins: [solid(), emoji(), finished.page],
   build: {
     // Browsers of the last two years.
     target: ["chrome125", "edge125", "firefox128", "safari17.5"],

@@ -1,9 +1,10 @@
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
+import { emoji } from "./scripts/emoji.ts";
 
 /** Tests of components say `// @vitest-environment jsdom` in their first line. */
 export default defineConfig({
-  plugins: [solid()],
+  plugins: [solid(), emoji()],
   test: {
     environment: "node",
     include: ["{src,test}/**/*.test.{ts,tsx}"],
