@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
 from api import types as t
 from api.errors import ApiError
+from api.urls import SCHEMES
 
 Headers = Mapping[bytes, bytes]
 Header = tuple[bytes, bytes]
@@ -32,14 +35,15 @@ KEPT_S = 400 * 24 * 3600
 SAFE_VERBS = ("GET", "HEAD")
 LOGOUT = "/api/auth.logout"
 _SHOWABLE = re.compile(r"https?://[a-z0-9.:\[\]_-]{1,100}")
-_PORTS = {"http": ":80", "https": ":443"}
 
 
 def origin_of(url: str) -> str:
     """The origin of an address that `api.urls.server_url` takes, as browsers write it."""
-    scheme, _, rest = url.partition("://")
-    host = rest.partition("/")[0].lower()
-    return f"{scheme}://{host.removesuffix(_PORTS[scheme])}"
+    parts = urlsplit(url)
+    name = (parts.hostname or "").removesuffix(".").encode("idna").decode()
+    host = f"[{IPv6Address(name.partition('%')[0])}]" if ":" in name else name
+    port = "" if parts.port in (None, SCHEMES[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 class Shown(NamedTuple):

@@ -24,7 +24,7 @@ class Browser:
     """The client's and the HTTP server's side of a WebSocket. While `reading` is not set, nothing
     that is sent gets through."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, token: str = "") -> None:
         self.sent: list[dict[str, Any]] = []
         self.reading = asyncio.Event()
         self.reading.set()
@@ -33,7 +33,7 @@ class Browser:
         self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._incoming.put_nowait({"type": "websocket.connect"})
         self.served = asyncio.create_task(
-            asgi.websocket(server.gateway, self._incoming.get, self._send)
+            asgi.websocket(server.gateway, self._incoming.get, self._send, token=token)
         )
 
     async def _send(self, message: Any) -> None:
@@ -142,6 +142,25 @@ def test_a_session_that_ends_closes_the_socket() -> None:
         await server.call(alice, m.Logout())
         assert await browser.closed() == Close.SESSION_ENDED
         assert fake_loop().time() == begun_s, "it is over when the client has the close frame"
+
+    on_server(test)
+
+
+def test_a_page_says_hello_by_the_cookie_of_its_handshake() -> None:
+    async def test(server: Server) -> None:
+        alice, bob = await server.register("alice"), await server.register("bobby")
+        page = Browser(server, alice.token)
+        page.say({"id": 1, "method": "session.hello"})
+        assert (await page.heard(1))[0]["result"]["user_id"] == alice.id
+        other = Browser(server, alice.token)
+        assert (await other.hello(bob))["user_id"] == bob.id, "what it says counts"
+        nobody = Browser(server)
+        nobody.say({"id": 1, "method": "session.hello"})
+        assert (await nobody.heard(1))[0]["error"]["code"] == "unauthorized"
+        assert await nobody.closed() == Close.SESSION_ENDED
+        for browser in (page, other):
+            browser.leave()
+            await browser.served
 
     on_server(test)
 

@@ -15,6 +15,7 @@ from api import limits
 from api import methods as m
 from api.addresses import NO_PROXIES, Callers
 from api.frames import Close
+from api.site import Site
 from fronts import listener as module
 from fronts.listener import Listener
 from tests.unit.fronts.kit import Person, Server
@@ -35,9 +36,9 @@ from tests.unit.fronts.raw_client import (
 class Edge:
     """A listener on a port of its own."""
 
-    def __init__(self, server: Server, port: int, callers: Callers) -> None:
+    def __init__(self, server: Server, port: int, callers: Callers, site: Site) -> None:
         self.server, self.port = server, port
-        self.listener = Listener(server.gateway, callers)
+        self.listener = Listener(server.gateway, callers, site)
         self.clients: list[Socket] = []
 
     async def reach(self, source: str = "127.0.0.1") -> Socket:
@@ -47,13 +48,17 @@ class Edge:
         return self.clients[-1]
 
     async def dial(
-        self, path: str = "/ws", source: str = "127.0.0.1", told: str = ""
+        self,
+        path: str = "/ws",
+        source: str = "127.0.0.1",
+        told: str = "",
+        connection: str = "Upgrade",
     ) -> tuple[str, Socket]:
         """Ask for a WebSocket; returns the status line, too; empty if it was hung up at once."""
         client = await self.reach(source)
         client.send(
             f"GET {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            f"Connection: {connection}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             f"Sec-WebSocket-Version: 13\r\n{told}\r\n".encode()
         )
         try:
@@ -85,10 +90,12 @@ async def free_port() -> AsyncIterator[int]:
         yield sock.getsockname()[1]
 
 
-def on_edge(test: Callable[[Edge], Awaitable[None]], callers: Callers = NO_PROXIES) -> None:
+def on_edge(
+    test: Callable[[Edge], Awaitable[None]], callers: Callers = NO_PROXIES, site: Site | None = None
+) -> None:
     async def main() -> None:
         async with asyncio.timeout(TEST_S_MAX), Server() as server, free_port() as port:
-            edge = Edge(server, port, callers)
+            edge = Edge(server, port, callers, site or Site())
             await edge.listener.start("127.0.0.1", port)
             await test(edge)
             await edge.listener.drain()
@@ -97,6 +104,57 @@ def on_edge(test: Callable[[Edge], Awaitable[None]], callers: Callers = NO_PROXI
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
+
+
+# --- handshakes -------------------------------------------------------------------------------
+
+PAGE = "http://localhost:8000"
+SITE = Site("c1", frozenset({PAGE}), frozenset({"https://app.example.net"}))
+HELLO = client_frame(TEXT, b'{"id":1,"method":"session.hello","params":{}}')
+
+
+def test_a_page_says_hello_by_the_cookie_of_its_handshake() -> None:
+    async def test(edge: Edge) -> None:
+        alice = await edge.server.register("alice")
+        cookie = f"Cookie: a=b; heliograph-c1={alice.token}\r\n"
+        client = await edge.connect(told=f"Origin: {PAGE}\r\n{cookie}")
+        client.send(HELLO)
+        assert (await client.message())["result"]["user_id"] == alice.id
+        for origin in ("", "Origin: https://app.example.net\r\n"):
+            other = await edge.connect(told=origin + cookie)
+            other.send(HELLO)
+            assert (await other.message())["error"]["code"] == "unauthorized"
+            assert await other.close_code() == Close.SESSION_ENDED
+        by_token = await edge.connect(told="Origin: https://app.example.net\r\n")
+        said = {"id": 1, "method": "session.hello", "params": {"token": alice.token}}
+        by_token.send(client_frame(TEXT, msgspec.json.encode(said)))
+        assert (await by_token.message())["result"]["user_id"] == alice.id
+
+    on_edge(test, site=SITE)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:9000", "null", "https://evil.example"])
+def test_a_handshake_of_a_page_that_is_not_known_is_refused(origin: str) -> None:
+    async def test(edge: Edge) -> None:
+        status, client = await edge.dial(told=f"Origin: {origin}\r\n")
+        assert status.startswith("HTTP/1.1 403")
+        assert b"--origin" in await client.end()
+        assert not edge.listener.sockets
+
+    on_edge(test, site=SITE)
+
+
+@pytest.mark.parametrize("connection", ["keep-alive, Upgrade", "upgrade,keep-alive"])
+def test_a_browser_may_ask_for_more_than_an_upgrade(connection: str) -> None:
+    """As Firefox does."""
+
+    async def test(edge: Edge) -> None:
+        status, _ = await edge.dial(told=f"Origin: {PAGE}\r\n", connection=connection)
+        assert status.startswith("HTTP/1.1 101")
+        status, _ = await edge.dial(connection="keep-alive")
+        assert status.startswith("HTTP/1.1 400")
+
+    on_edge(test, site=SITE)
 
 
 # --- messages ---------------------------------------------------------------------------------

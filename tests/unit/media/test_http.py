@@ -110,6 +110,59 @@ def test_only_who_can_read_the_message_can_read_the_file(desk: Desk) -> None:
     assert code(desk.bob.ask("GET", f"/media/file/{desk.chat}/{text.id}")) == "media_not_found"
 
 
+def test_an_address_with_the_id_of_a_file_is_that_files_alone(desk: Desk) -> None:
+    media = desk.alice.upload(b"one")
+    one = desk.alice.send(desk.chat, media.ticket)
+    other = desk.alice.send(desk.chat, desk.alice.upload(b"other").ticket)
+    path, there = f"/media/file/{desk.chat}", media.media.file_id
+    for address in (f"{path}/{one.id}/{there}", f"{path}/{one.id}/{there}/notes.txt"):
+        answer = desk.bob.ask("GET", address)
+        assert (answer.status_code, answer.content) == (200, b"one")
+        assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+        assert answer.headers["vary"] == "Cookie", "the next login asks for itself"
+        part = desk.bob.ask("GET", address, headers={"range": "bytes=1-"})
+        assert (part.status_code, part.content) == (206, b"ne")
+    refused = desk.bob.ask("GET", f"{path}/{other.id}/{there}")
+    assert (code(refused), refused.headers["cache-control"]) == ("media_not_found", "no-store")
+    assert code(desk.bob.ask("GET", f"/media/thumb/{desk.chat}/{one.id}/{there}")) == (
+        "media_not_found"
+    )
+    assert code(desk.bob.ask("GET", f"{path}/{one.id}/notes/more")) == "not_found"
+
+
+def test_a_small_picture_has_an_address_with_its_id(desk: Desk) -> None:
+    desk.looker.sees = Look(mime="image/png", kind="photo", thumb=b"small", thumb_width=4)
+    finished = desk.alice.upload(b"a picture", "photo", "p.png")
+    media, sent = finished.media, desk.alice.send(desk.chat, finished.ticket)
+    assert media.thumb is not None
+    path = f"/media/thumb/{desk.chat}/{sent.id}"
+    answer = desk.bob.ask("GET", f"{path}/{media.thumb.file_id}")
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    assert code(desk.bob.ask("GET", f"{path}/{media.file_id}")) == "media_not_found"
+
+
+def test_a_link_may_be_shown_by_pages_of_others_and_nothing_else_may(desk: Desk) -> None:
+    sent = desk.alice.send(desk.chat, desk.alice.upload(b"shared").ticket)
+    link = desk.bob.call(m.GetLink(desk.chat, sent.id))
+    assert desk.ask("GET", link.path).headers["cross-origin-resource-policy"] == "cross-origin"
+    for path in (f"/media/file/{desk.chat}/{sent.id}", f"/media/file/{desk.chat}/99"):
+        answer = desk.bob.ask("GET", path)
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    "mime", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/pdf"]
+)
+def test_what_could_run_is_saved_and_not_shown(desk: Desk, mime: str) -> None:
+    desk.looker.sees = Look(mime=mime, kind="file")
+    sent = desk.alice.send(desk.chat, desk.alice.upload(b"<script>", name="x.html").ticket)
+    told = desk.bob.ask("GET", f"/media/file/{desk.chat}/{sent.id}").headers
+    assert told["content-disposition"].startswith("attachment;")
+    assert told["content-security-policy"] == "default-src 'none'; sandbox"
+    assert told["x-content-type-options"] == "nosniff"
+
+
 def test_a_link_is_of_its_message(desk: Desk) -> None:
     """Gone with it, for whomever it was made; that of a forward goes on."""
     sent = desk.alice.send(desk.chat, desk.alice.upload(b"shared").ticket)

@@ -8,6 +8,7 @@ import shlex
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import msgspec
@@ -18,6 +19,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from api import limits, names
+from api.site import Site
 from heliograph.cli import app
 from heliograph.server import up as up_module
 from heliograph.server.config import ServerConfig
@@ -26,6 +28,7 @@ from heliograph.server.listening import (
     CannotListen,
     check_host,
     check_networks,
+    check_origins,
     check_ports,
     check_public_url,
     is_loopback,
@@ -33,6 +36,7 @@ from heliograph.server.listening import (
 from heliograph.server.parts import settings_of
 from heliograph.server.ports import free_ports
 from shells.settings import decode_settings
+from shells.site import site_of
 
 CONFIG = ServerConfig(
     data="/data",
@@ -224,6 +228,61 @@ def test_behind_a_proxy_the_entrance_counts_nobody(proxies: int, per_address: in
     assert settings_of(config).callers == (proxies, "x-forwarded-for", ("::1/128",))
 
 
+# --- origins ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [
+        ({"public_url": "https://chat.example.org"}, {"https://chat.example.org"}),
+        (
+            {"public_url": "https://chat.example.org", "origins": ("http://10.0.0.1:8000",)},
+            {"https://chat.example.org", "http://10.0.0.1:8000"},
+        ),
+        ({}, {f"http://{host}:8000" for host in ("localhost", "127.0.0.1", "[::1]")}),
+        ({"port": 80}, {f"http://{host}" for host in ("localhost", "127.0.0.1", "[::1]")}),
+        (
+            {"host": "fe80::7%eth0"},
+            {f"http://{host}:8000" for host in ("localhost", "127.0.0.1", "[::1]", "[fe80::7]")},
+        ),
+    ],
+)
+def test_own_pages_are_where_the_server_is_reached(changes: dict[str, Any], own: set[str]) -> None:
+    config = msgspec.structs.replace(CONFIG, **changes)
+    site = site_of(decode_settings(settings_of(config).encode()))
+    assert site == Site("c", frozenset(own), frozenset())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_server_on_all_addresses_knows_those_of_its_machine(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Box.home.example")
+    own = site_of(settings_of(msgspec.structs.replace(CONFIG, host=host))).own
+    assert {"http://box.home.example:8000", "http://box.local:8000"} <= own
+    for one in itertools.chain(*psutil.net_if_addrs().values()):
+        if one.family == socket.AF_INET:
+            assert f"http://{one.address}:8000" in own
+    assert not any("%" in origin or "0.0.0.0" in origin for origin in own)
+
+
+def test_origins_are_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(up_module, "up", lambda **options: asked.update(options) or 0)
+    options = [
+        "--origin",
+        "http://chat.lan:8000,http://x",
+        "--origin",
+        "https://y",
+        "--allow-origin",
+    ]
+    assert CliRunner().invoke(app, ["up", *options, "https://app.example"]).exit_code == 0
+    assert asked["origins"] == ("http://chat.lan:8000,http://x", "https://y")
+    assert asked["allow_origins"] == ("https://app.example",)
+    found = check_origins(["http://Chat.lan:80, https://y", "https://y", ""], "--origin")
+    assert found == ("http://chat.lan", "https://y")
+
+
 # --- nodes ------------------------------------------------------------------------------------
 
 
@@ -312,6 +371,8 @@ def test_flood_limits_are_options(texts: list[str], floods: dict[str, tuple[int,
         ("--flood", text)
         for text in ("groups=1/0", "groups=-1/2", "group=1/1", "groups=99999999/1")
     ]
+    + [("--origin", text) for text in ("chat.lan", "http://x/path", "*", "null", "ftp://x")]
+    + [("--allow-origin", text) for text in ("*", "https://*.example.org")]
     + [("--flood-exempt", text) for text in ("x", "1.2.3", "1.2.3.4/33", "1.2.3.4/8")],
 )
 @pytest.mark.parametrize("command", [["up"], ["cluster", "start"]], ids=["up", "cluster start"])
