@@ -17,6 +17,7 @@ interface Source {
 }
 
 const PREFIX = "virtual:emoji/";
+const ENDING = ".emoji";
 /** Components (skin tones, hair) are no emoji by themselves. */
 const COMPONENTS = 2;
 
@@ -38,12 +39,15 @@ export function compacted(source: readonly Source[]): string[] {
 export function emoji(): Plugin {
   const { resolve } = createRequire(import.meta.url);
   return {
-    name: "emoji",
-    resolveId: (id) => (id.startsWith(PREFIX) ? `\0${id}` : undefined),
+    name: "heliograph:emoji",
+    // In the folder of the package, so that its licence is among those of what is bundled.
+    resolveId(id) {
+      if (!id.startsWith(PREFIX)) return undefined;
+      return resolve(`emojibase-data/${id.slice(PREFIX.length)}/compact.json`) + ENDING;
+    },
     load(id) {
-      if (!id.startsWith(`\0${PREFIX}`)) return undefined;
-      const file = resolve(`emojibase-data/${id.slice(PREFIX.length + 1)}/compact.json`);
-      const source = JSON.parse(readFileSync(file, "utf8")) as Source[];
+      if (!id.endsWith(ENDING)) return undefined;
+      const source = JSON.parse(readFileSync(id.slice(0, -ENDING.length), "utf8")) as Source[];
       return `export default ${JSON.stringify(compacted(source))}`;
     },
   };
