@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,9 @@ SOURCES = (
 )
 STAMP = ".built"
 """In a build: the hash of what it was made of."""
-LOG_LINES_MAX = 30
+LOG_LINES_MAX = 40
+"""Of what failed: the first ones say why."""
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 INSTALL_S_MAX = 600
 BUILD_S_MAX = 600
 
@@ -118,7 +121,7 @@ def command(web: Path, program: str, *arguments: str) -> list[str]:
 def environment() -> dict[str, str]:
     """With our Node first: programs start others by name."""
     path = f"{node_folder() / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1"}
+    return {**os.environ, "PATH": path}
 
 
 def install(web: Path) -> None:
@@ -159,8 +162,9 @@ def _run(arguments: list[str], web: Path, seconds: float, failed: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise NotBuiltError(f"gave up after {seconds:.0f} s\n\n{failed}") from error
     if done.returncode:
-        last = "\n".join(done.stdout.strip().splitlines()[-LOG_LINES_MAX:])
-        raise NotBuiltError(f"{last}\n\n{failed}")
+        lines = COLOUR.sub("", done.stdout).strip().splitlines()
+        told = "\n".join(lines[:LOG_LINES_MAX])
+        raise NotBuiltError(f"{told}\n\n{failed}")
 
 
 @contextmanager

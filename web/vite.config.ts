@@ -16,6 +16,8 @@ export default defineConfig({
     // The content policy has no `data:` for scripts and styles, and a file is in the cache once.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // What licences ask for is in a file of its own.
+    rolldownOptions: { output: { comments: false } },
   },
   worker: {
     format: "es",
@@ -25,6 +27,7 @@ export default defineConfig({
       output: {
         entryFileNames: "assets/worker-[hash].js",
         chunkFileNames: "assets/[name]-[hash].js",
+        comments: false,
       },
     },
   },

@@ -107,7 +107,7 @@ test("no template has a style in it", () => {
 });
 
 test("the service worker keeps the page and all that it can ask for, and no more", () => {
-  const kept = found(/[`"'](\/(?:assets\/[^`"']*|[\w.-]*))[`"']/g, text("/sw.js"));
+  const kept = found(/[`"'](\/(?:assets\/[^`"']+|[\w.-]*))[`"']/g, text("/sw.js"));
   const needed = files.filter(
     (path) => path.startsWith("/assets/") && /\.(?:css|js|svg|wasm|woff2)$/.test(path),
   );
