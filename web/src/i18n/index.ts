@@ -69,3 +69,4 @@ export async function setLanguage(wanted: Language): Promise<void> {
   document.documentElement.lang = wanted;
   document.documentElement.dir = dir();
 }
+export * from "./format";

@@ -12,7 +12,8 @@ export type Overlay =
   | { kind: "new-group" }
   | { kind: "contacts" }
   | { kind: "shortcuts" }
-  | { kind: "person"; userId: number }
+  /** `nested`: it was opened from another dialog, to which it leads back. */
+  | { kind: "person"; userId: number; nested?: true }
   | { kind: "chat-info"; chatId: string }
   | { kind: "add-members"; chatId: string };
 
@@ -109,6 +110,17 @@ export function openChat(chatId: string, messageId?: number): void {
   go({ view: "chat", chatId, ...at }, before.view === "chat" || before.overlay !== undefined);
 }
 
+/** To another message of the open chat; "back" leads to where one was. */
+export function openMessage(messageId: number): void {
+  const { chatId } = current();
+  if (chatId !== undefined) go({ view: "chat", chatId, messageId }, false);
+}
+
+/** How many entries of ours lie below: fewer than before after "back". */
+export function routeDepth(): number {
+  return entry().depth;
+}
+
 export function openSettings(page?: SettingsPage): void {
   const before = current();
   go(
@@ -117,8 +129,9 @@ export function openSettings(page?: SettingsPage): void {
   );
 }
 
-export function openOverlay(overlay: Overlay): void {
-  go({ ...current(), overlay }, false);
+/** `instead`: of the one that is open, to which "back" does not lead then. */
+export function openOverlay(overlay: Overlay, instead = false): void {
+  go({ ...current(), overlay }, instead);
 }
 
 /** One step up. A link that was opened from outside has nothing of ours below it. */

@@ -54,7 +54,7 @@ export const shell: Texts["shell"] = {
   cannotStart: "Heliograph konnte nicht starten",
   cannotStartHint: "Der Server hat nicht geantwortet, und dieser Browser hat noch nichts gespeichert.",
 
-  connection: "Verbindung",
+  connectionIs: (state) => `Verbindung: ${state}`,
   connected: "Verbunden",
   connecting: "Verbinden …",
   updating: "Aktualisieren …",
@@ -82,6 +82,7 @@ export const shell: Texts["shell"] = {
   noChats: "Noch keine Chats",
   noChatsHint: "Schreibe jemandem, dessen Benutzernamen du kennst, oder gründe eine Gruppe.",
   chooseChat: "Wähle einen Chat, oder beginne einen neuen",
+  markRead: "Als gelesen markieren",
   draft: "Entwurf",
   failed: "Nicht gesendet",
   waiting: "Wird noch gesendet",
@@ -90,34 +91,11 @@ export const shell: Texts["shell"] = {
   read: "Gelesen",
   unread: (n) => plural(n, { one: "# ungelesene Nachricht", other: "# ungelesene Nachrichten" }),
   leftGroup: "Du bist nicht mehr in dieser Gruppe",
-  deletedMessage: "Gelöschte Nachricht",
   noMessages: "Noch keine Nachrichten",
   isTyping: (name) => `${name} schreibt …`,
   typing: "schreibt …",
   severalTyping: (n) => plural(n, { one: "# Person schreibt …", other: "# Personen schreiben …" }),
   from: (name, text) => `${name}: ${text}`,
-  kinds: {
-    photo: "Foto",
-    video: "Video",
-    audio: "Musik",
-    voice: "Sprachnachricht",
-    file: "Datei",
-  },
-  forwarded: "Weitergeleitet",
-  // In der Form „Wer: was“, denn „Du“ und ein Name verlangen verschiedene Verben.
-  actions: {
-    group_created: (by) => `Gruppe gegründet von ${dative(by)}`,
-    member_added: (by, whom) => `${whom} hinzugefügt von ${dative(by)}`,
-    member_removed: (by, whom) => `${whom} entfernt von ${dative(by)}`,
-    member_left: (by) => `Gruppe verlassen von ${dative(by)}`,
-    renamed: (by, _whom, title) => `„${title}“ genannt von ${dative(by)}`,
-    admin_added: (by, whom) => `${whom} zum Admin gemacht von ${dative(by)}`,
-    admin_removed: (by, whom) => `Admin-Rechte genommen: ${whom}, von ${dative(by)}`,
-    owner_changed: (by, whom) => `Gruppe an ${whom} übergeben von ${dative(by)}`,
-    photo_changed: (by) => `Bild geändert von ${dative(by)}`,
-    photo_removed: (by) => `Bild entfernt von ${dative(by)}`,
-    unknown: "Etwas hat sich geändert",
-  },
 
   searchResults: "Suchergebnisse",
   foundMessages: "Nachrichten",
@@ -258,8 +236,3 @@ export const shell: Texts["shell"] = {
   logOutText: "Alles, was dieser Browser hält, wird gelöscht, auch nicht Gesendetes und Entwürfe.",
   serverVersion: (version) => `Heliograph ${version}`,
 };
-
-/** „von dir“, nicht „von Du“. */
-function dative(name: string): string {
-  return name === "Du" ? "dir" : name;
-}

@@ -38,7 +38,7 @@ export function Dialog(props: DialogProps) {
           ref={box}
           class="dialog"
           classList={{ small: props.small === true }}
-          role={props.small ? "alertdialog" : "dialog"}
+          role="dialog"
           aria-modal="true"
           aria-labelledby={title}
           tabIndex={-1}

@@ -1,0 +1,73 @@
+/** Who is logged in, and how the page stands with its server. */
+
+import { batch, createSignal } from "solid-js";
+import type { Connection, Keeping, Requests } from "../bridge/protocol";
+import { LIMITS, type Config, type User } from "../contract";
+import { ask, listen } from "./bridge";
+import { keepSettings } from "./settings";
+
+const [account, setAccount] = createSignal<User | null>(null);
+const [config, setConfig] = createSignal<Config | null>(null);
+const [connection, setConnection] = createSignal<Connection>({ state: "connecting" });
+const [keeping, setKeeping] = createSignal<Keeping>({ state: "kept" });
+const [limits, setLimits] = createSignal<Readonly<Record<string, number>>>(LIMITS);
+/** The session was ended on another device: the login says so. */
+const [endedElsewhere, setEndedElsewhere] = createSignal(false);
+const [outdated, setOutdated] = createSignal(false);
+
+export { account, config, connection, endedElsewhere, keeping, limits, outdated };
+
+/** One's own id: only where somebody is logged in. */
+export function myId(): number {
+  return account()?.id ?? 0;
+}
+
+export function limit(name: keyof typeof LIMITS): number {
+  return limits()[name] ?? LIMITS[name];
+}
+
+/** Everything begins here; raises `Refused` when nothing is known and the server does not answer. */
+export async function startSession(): Promise<void> {
+  listen((notice) => {
+    if (notice.kind === "connection") setConnection(notice.connection);
+    else if (notice.kind === "keeping") setKeeping(notice.keeping);
+    else if (notice.kind === "outdated") setOutdated(true);
+    else if (notice.kind === "account") {
+      batch(() => {
+        setAccount(notice.account);
+        setEndedElsewhere(notice.ended === "elsewhere");
+      });
+    }
+  });
+  const start = await ask("start", {});
+  batch(() => {
+    setAccount(start.account);
+    setConfig(start.config);
+    setConnection(start.connection);
+    setKeeping(start.keeping);
+    setLimits(start.limits);
+  });
+}
+
+export async function logIn(params: Requests["login"]["params"]): Promise<void> {
+  const user = await ask("login", params);
+  enter(user);
+}
+
+export async function register(params: Requests["register"]["params"]): Promise<void> {
+  const user = await ask("register", params);
+  enter(user);
+}
+
+function enter(user: User): void {
+  batch(() => {
+    setEndedElsewhere(false);
+    setAccount(user);
+  });
+}
+
+export async function logOut(): Promise<void> {
+  await ask("logout", {});
+  keepSettings();
+  setAccount(null);
+}

@@ -1,0 +1,169 @@
+import { createEffect, createResource, createSignal, lazy, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
+import { t } from "../../i18n";
+import { refusalText } from "../../i18n/refusal";
+import { chatRow, listenForChats, startChats, unreadTotal } from "../../state/chats";
+import { startNotifying } from "../../state/notify";
+import { listenForPeople, startPeople } from "../../state/people";
+import { openList, route } from "../../state/route";
+import { account, outdated, startSession } from "../../state/session";
+import { failed, offered } from "../../state/toasts";
+import { Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
+import { Mark } from "../base/mark";
+import { ChatList } from "../list/list";
+import { Login } from "../login/login";
+import { focusRoute } from "./focus";
+import { useShortcuts } from "./shortcuts";
+
+const ChatView = lazy(() => import("../chat/ChatView"));
+const SettingsView = lazy(() => import("../settings/settings"));
+const Overlays = lazy(() => import("./overlays"));
+
+/** The whole page: the login, or the list and what is open beside it; and what lies over both. */
+export function App() {
+  listenForChats();
+  listenForPeople();
+  const [started, { refetch }] = createResource(async () => {
+    await startSession();
+    return true;
+  });
+  createEffect(() => {
+    if (outdated()) offered(t.shell.outdated, t.shell.reload, () => location.reload());
+  });
+  return (
+    <>
+      <div class="page" inert={covered()}>
+        <Switch>
+          <Match when={started.error !== undefined}>
+            <CannotStart error={started.error} again={refetch} />
+          </Match>
+          <Match when={started.loading}>
+            <Starting />
+          </Match>
+          <Match when={account() === null}>
+            <Login />
+          </Match>
+          <Match when={account()?.id}>
+            {/* Keyed: another account is another page, with nothing of the one before. */}
+            <Show when={account()?.id} keyed>
+              <Home />
+            </Show>
+          </Match>
+        </Switch>
+      </div>
+      <Show when={account() !== null && route().overlay}>
+        <Suspense>
+          <Overlays />
+        </Suspense>
+      </Show>
+      <ConfirmLayer />
+      <MenuLayer />
+      <ToastLayer />
+      <TooltipLayer />
+    </>
+  );
+}
+
+function Home() {
+  startChats().catch(failed);
+  startPeople().catch(failed);
+  onCleanup(startNotifying());
+  useShortcuts();
+  createEffect(on(() => [route().view, route().chatId, route().page], focusRoute, { defer: true }));
+  createEffect(() => {
+    const at = route();
+    const name = at.view === "chat" ? (chatRow(at.chatId ?? "")?.name ?? "") : "";
+    document.title = t.shell.documentTitle(unreadTotal(), name);
+  });
+  onCleanup(() => {
+    document.title = t.shell.appName;
+    openList();
+  });
+  return (
+    <>
+      <a class="skip" href="#chats" onClick={skipTo}>
+        {t.shell.skipToChats}
+      </a>
+      <a class="skip" href="#main" onClick={skipTo}>
+        {t.shell.skipToMessage}
+      </a>
+      <div class="shell" data-view={route().view}>
+        <ChatList />
+        <main id="main" class="main" tabIndex={-1} data-focus-home={route().view === "list" ? undefined : ""}>
+          <Suspense fallback={<Waiting />}>
+            <Switch fallback={<Nothing />}>
+              <Match when={route().view === "chat" && route().chatId}>
+                {(chatId) => <ChatView chatId={chatId()} {...asked()} />}
+              </Match>
+              <Match when={route().view === "settings"}>
+                <SettingsView />
+              </Match>
+            </Switch>
+          </Suspense>
+        </main>
+      </div>
+    </>
+  );
+}
+
+/** The message that the route asks for, if it does. */
+function asked(): { messageId?: number } {
+  const id = route().messageId;
+  return id === undefined ? {} : { messageId: id };
+}
+
+/** The address stays: it says which chat is open. */
+function skipTo(event: MouseEvent & { currentTarget: HTMLAnchorElement }): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>(event.currentTarget.hash)?.focus();
+}
+
+function Nothing() {
+  return (
+    <div class="nothing">
+      <Mark />
+      <p>{t.shell.chooseChat}</p>
+    </div>
+  );
+}
+
+/** Only what lasts is worth a sign: a view that is there in a moment should not flash one. */
+function Waiting() {
+  const [late, setLate] = createSignal(false);
+  const timer = setTimeout(setLate, 300, true);
+  onCleanup(() => clearTimeout(timer));
+  return (
+    <div class="nothing">
+      <Show when={late()}>
+        <Spinner label={t.shell.loading} />
+      </Show>
+    </div>
+  );
+}
+
+function Starting() {
+  const [late, setLate] = createSignal(false);
+  const timer = setTimeout(setLate, 400, true);
+  onCleanup(() => clearTimeout(timer));
+  return (
+    <div class="nothing whole">
+      <Show when={late()}>
+        <Mark flashing />
+        <p role="status">{t.shell.connecting}</p>
+      </Show>
+    </div>
+  );
+}
+
+function CannotStart(props: { error: unknown; again: () => void }) {
+  return (
+    <main class="nothing whole">
+      <Mark />
+      <h1>{t.shell.cannotStart}</h1>
+      <p role="alert">{refusalText(props.error)}</p>
+      <p class="muted">{t.shell.cannotStartHint}</p>
+      <Button kind="primary" onClick={props.again}>
+        {t.shell.retry}
+      </Button>
+    </main>
+  );
+}

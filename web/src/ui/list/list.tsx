@@ -1,0 +1,148 @@
+import { createEffect, createSignal, lazy, on, Show, Suspense } from "solid-js";
+import { t } from "../../i18n";
+import { chatOrder, chatsLoaded } from "../../state/chats";
+import { nameOf } from "../../state/people";
+import { isPlainClick, openOverlay, openSettings, route, routePath } from "../../state/route";
+import { account, connection, keeping } from "../../state/session";
+import { Avatar, Button, Icon, IconButton } from "../base";
+import { Mark } from "../base/mark";
+import { ConnectionStatus } from "./connection";
+import { ChatRows } from "./rows";
+
+const SearchResults = lazy(() => import("./search"));
+
+/** The column at the side: search above, the chats, and below, where a thumb is, what begins something. */
+export function ChatList() {
+  const [text, setText] = createSignal("");
+  let box: HTMLInputElement | undefined;
+  let side: HTMLElement | undefined;
+  const clear = () => {
+    setText("");
+    box?.focus();
+  };
+  // A chat that was found is open: the list is what one comes back to.
+  createEffect(on(() => route().chatId, () => route().view === "chat" && setText(""), { defer: true }));
+
+  function press(event: KeyboardEvent) {
+    if (event.isComposing) return;
+    if (event.key === "Escape" && text() !== "") {
+      event.preventDefault();
+      clear();
+    } else if (event.key === "ArrowDown") {
+      event.preventDefault();
+      side?.querySelector<HTMLElement>(text() === "" ? ".chat-row[tabindex='0']" : ".found")?.focus();
+    } else if (event.key === "Enter") {
+      side?.querySelector<HTMLElement>(".found")?.click();
+    }
+  }
+
+  return (
+    <nav ref={side} class="side" aria-label={t.shell.appName}>
+      <header class="bar side-bar">
+        <Mark flashing={connection().state === "connecting" || connection().state === "updating"} />
+        <h1 class="visually-hidden">{t.shell.chats}</h1>
+        <div class="search" role="search">
+          <Icon name="search" />
+          <input
+            ref={box}
+            id="search"
+            type="text"
+            inputMode="search"
+            enterkeyhint="search"
+            autocomplete="off"
+            dir="auto"
+            aria-label={t.shell.search}
+            placeholder={t.shell.search}
+            value={text()}
+            onInput={(event) => setText(event.currentTarget.value)}
+            onKeyDown={press}
+          />
+          <Show when={text() !== ""}>
+            <IconButton icon="close" label={t.shell.clearSearch} onClick={clear} />
+          </Show>
+        </div>
+      </header>
+      <ConnectionStatus />
+      <KeepingNote />
+      <div class="side-body">
+        <Show when={text().trim() !== ""} fallback={<Chats />}>
+          <Suspense>
+            <SearchResults text={text().trim()} />
+          </Suspense>
+        </Show>
+      </div>
+      <Actions />
+    </nav>
+  );
+}
+
+function Chats() {
+  return (
+    <Show
+      when={chatOrder().length > 0 || !chatsLoaded()}
+      fallback={
+        <>
+          <ul id="chats" class="visually-hidden" aria-label={t.shell.chats} tabIndex={-1} />
+          <div class="nothing">
+            <Mark />
+            <h2>{t.shell.noChats}</h2>
+            <p class="muted">{t.shell.noChatsHint}</p>
+          </div>
+        </>
+      }
+    >
+      <ChatRows />
+    </Show>
+  );
+}
+
+/** Where this browser keeps nothing, that has to be said before something is lost. */
+function KeepingNote() {
+  const [closed, setClosed] = createSignal(false);
+  const why = () => {
+    const now = keeping();
+    return now.state === "memory" ? now.why : undefined;
+  };
+  createEffect(on(why, () => setClosed(false)));
+  return (
+    <Show when={!closed() && why()}>
+      {(reason) => (
+        <div class="keeping" role="note">
+          <Icon name="alert" />
+          <p>{t.shell.keptInMemory[reason()]}</p>
+          <IconButton icon="close" label={t.shell.dismiss} onClick={() => setClosed(true)} />
+        </div>
+      )}
+    </Show>
+  );
+}
+
+function Actions() {
+  return (
+    <div class="actions">
+      <Button kind="primary" icon="compose" onClick={() => openOverlay({ kind: "new-chat" })}>
+        {t.shell.newChat}
+      </Button>
+      <span class="actions-rest">
+        <IconButton icon="users" label={t.shell.newGroup} onClick={() => openOverlay({ kind: "new-group" })} />
+        <IconButton icon="user" label={t.shell.contacts} onClick={() => openOverlay({ kind: "contacts" })} />
+        <a
+          class="icon-button plain"
+          href={routePath({ view: "settings" })}
+          aria-label={t.shell.settings}
+          aria-current={route().view === "settings" ? "page" : undefined}
+          data-tip={t.shell.settings}
+          onClick={(event) => {
+            if (!isPlainClick(event)) return;
+            event.preventDefault();
+            openSettings();
+          }}
+        >
+          <Show when={account()}>
+            {(me) => <Avatar size="s" name={nameOf(me().id)} ownerId={me().id} photo={me().photo} />}
+          </Show>
+        </a>
+      </span>
+    </div>
+  );
+}
