@@ -121,6 +121,14 @@ export function routeDepth(): number {
   return entry().depth;
 }
 
+/** A path of the page, as a notification has it. */
+export function openPath(path: string): void {
+  const { pathname, hash } = new URL(path, location.origin);
+  const to = parseRoute(pathname, hash);
+  if (to.view === "chat" && to.chatId !== undefined) openChat(to.chatId, to.messageId);
+  else go(to, false);
+}
+
 export function openSettings(page?: SettingsPage): void {
   const before = current();
   go(

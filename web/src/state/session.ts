@@ -15,6 +15,9 @@ const [limits, setLimits] = createSignal<Readonly<Record<string, number>>>(LIMIT
 const [endedElsewhere, setEndedElsewhere] = createSignal(false);
 const [outdated, setOutdated] = createSignal(false);
 
+/** The server has a newer client than this page is. */
+export const tellOutdated = (): void => void setOutdated(true);
+
 export { account, config, connection, endedElsewhere, keeping, limits, outdated };
 
 /** One's own id: only where somebody is logged in. */
@@ -31,7 +34,7 @@ export async function startSession(): Promise<void> {
   listen((notice) => {
     if (notice.kind === "connection") setConnection(notice.connection);
     else if (notice.kind === "keeping") setKeeping(notice.keeping);
-    else if (notice.kind === "outdated") setOutdated(true);
+    else if (notice.kind === "outdated") tellOutdated();
     else if (notice.kind === "account") {
       batch(() => {
         setAccount(notice.account);

@@ -5,8 +5,9 @@ import { chatRow, listenForChats, startChats, unreadTotal } from "../../state/ch
 import { startNotifying } from "../../state/notify";
 import { listenForPeople, startPeople } from "../../state/people";
 import { openList, route } from "../../state/route";
-import { account, outdated, startSession } from "../../state/session";
+import { account, connection, outdated, startSession } from "../../state/session";
 import { failed, offered } from "../../state/toasts";
+import { checkClient, loadClient } from "../../sw/register";
 import { Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
 import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
@@ -27,8 +28,10 @@ export function App() {
     return true;
   });
   createEffect(() => {
-    if (outdated()) offered(t.shell.outdated, t.shell.reload, () => location.reload());
+    if (outdated()) offered(t.shell.outdated, t.shell.reload, () => void loadClient());
   });
+  // A server that comes back may be another one.
+  createEffect(on(() => connection().state === "online", (online) => online && void checkClient(), { defer: true }));
   return (
     <>
       <div class="page" inert={covered()}>
