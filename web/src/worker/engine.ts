@@ -6,6 +6,7 @@
 import type { Keeping } from "../bridge/protocol";
 import type { Message, Status } from "../contract";
 import { MemoryStore } from "./store/memory";
+import type { Opened } from "./store/open";
 import { Stale, type Store, TABLES, type Tables } from "./store/store";
 import { Known, Turn, heldKey } from "./sync/known";
 import { type Told, changedBy, tellsOf } from "./sync/tells";
@@ -43,8 +44,7 @@ export class Engine {
 
   /** `needs`: which messages it looks at; asked when the turn begins, like `work`. */
   turn<T>(work: (turn: Turn) => T, needs: () => readonly [string, number][] = () => []): Promise<T> {
-    const mine = this.last.then(async () => {
-      if (this.stopped) throw new Stale();
+    return this.next(async () => {
       const keys = needs();
       const found = keys.length ? await this.reading((store) => store.messagesAt(keys)) : [];
       const held = new Map<string, Message>();
@@ -54,8 +54,6 @@ export class Engine {
       await this.commit(turn);
       return result;
     });
-    this.last = mine.catch(() => undefined);
-    return mine;
   }
 
   messages(chatId: string, start: number, end: number, limit: number, last: boolean): Promise<Message[]> {
@@ -70,14 +68,16 @@ export class Engine {
     if (!this.stopped) this.telling.tell(told);
   }
 
-  /** Another store, for what is known and all that comes. */
-  async move(store: Store, keeping: Keeping): Promise<void> {
-    this.store.close();
-    this.store = store;
-    this.keeping = keeping;
-    this.known.forgetHistories();
-    await store.commit([{ clearAll: true }, ...this.known.everything()]);
-    this.tell({ notice: { kind: "keeping", keeping } });
+  /** Forget everything, also what is on the way, and begin with another store: the browser may have
+   * thrown away the one that there was. */
+  renew(open: () => Promise<Opened>): Promise<void> {
+    return this.next(async () => {
+      this.known.learn([{ clearAll: true }]);
+      await this.store.commit([{ clearAll: true }]).catch(() => undefined);
+      this.store.close();
+      const { store, keeping } = await open();
+      await this.moveTo(store, keeping);
+    });
   }
 
   /** Nothing is written any more. */
@@ -87,13 +87,33 @@ export class Engine {
     this.store.close();
   }
 
+  private next<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.last.then(() => {
+      if (this.stopped) throw new Stale();
+      return work();
+    });
+    this.last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** Another store, for what is known and all that comes. */
+  private async moveTo(store: Store, keeping: Keeping): Promise<void> {
+    this.store.close();
+    this.store = store;
+    this.known.forgetHistories();
+    await store.commit([{ clearAll: true }, ...this.known.everything()]);
+    if (JSON.stringify(keeping) === JSON.stringify(this.keeping)) return;
+    this.keeping = keeping;
+    this.tell({ notice: { kind: "keeping", keeping } });
+  }
+
   private async commit(turn: Turn): Promise<void> {
     let changes = turn.changes();
     if (changes.length)
       try {
         await this.store.commit(changes);
       } catch (error) {
-        await this.failed(error);
+        await this.failed(error, this.store);
         // What was held of histories is not in the new store.
         changes = changes.filter((change) => !("table" in change && change.table === "slices"));
         await this.store.commit(changes);
@@ -106,24 +126,26 @@ export class Engine {
   }
 
   private async reading<T>(read: (store: Store) => Promise<T>): Promise<T> {
+    const { store } = this;
     try {
-      return await read(this.store);
+      return await read(store);
     } catch (error) {
-      if (this.stopped) throw error;
-      await this.failed(error);
+      if (this.stopped) throw new Stale();
+      await this.failed(error, store);
       return read(this.store);
     }
   }
 
-  /** The store does not do what it should: go on in memory, and say so. */
-  private async failed(error: unknown): Promise<void> {
+  /** A store does not do what it should: go on in memory, and say so. */
+  private async failed(error: unknown, store: Store): Promise<void> {
+    if (store !== this.store) return; // somebody has noticed before
     if (error instanceof Stale) {
       this.stopped = true;
       this.telling.stale();
       throw error;
     }
-    if (this.store instanceof MemoryStore) throw error;
+    if (store instanceof MemoryStore) throw error;
     const full = error instanceof DOMException && error.name === "QuotaExceededError";
-    await this.move(new MemoryStore(), { state: "memory", why: full ? "full" : "failed" });
+    await this.moveTo(new MemoryStore(), { state: "memory", why: full ? "full" : "failed" });
   }
 }

@@ -33,8 +33,8 @@ export class Histories {
     if (!anchorId) return { ...(await this.older(chatId, this.topId(chatId) + 1, limit)), anchorId: 0 };
     const half = Math.max(1, Math.floor(limit / 2));
     // One after the other: the second often finds what the first has brought.
-    const newer = await this.newer(chatId, anchorId - 1, limit - half);
     const older = await this.older(chatId, anchorId, half);
+    const newer = await this.newer(chatId, anchorId - 1, limit - older.messages.length);
     return { chatId, messages: [...older.messages, ...newer.messages], atStart: older.atStart, atEnd: newer.atEnd, anchorId };
   }
 

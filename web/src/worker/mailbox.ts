@@ -45,7 +45,10 @@ export class Mailbox {
     this.disconnected();
     this.listenForSilence();
     if (this.engine.known.fact("pts") === pts) this.settled();
-    else this.askDifference();
+    else {
+      this.updating();
+      this.askDifference();
+    }
   }
 
   disconnected(): void {
@@ -77,7 +80,6 @@ export class Mailbox {
     if (this.asking) this.again = true;
     else {
       this.asking = true;
-      this.updating();
       this.catchUp(this.life).catch(unlessStale);
     }
   }

@@ -19,6 +19,7 @@ import { Reading } from "./reading";
 import { Rpc } from "./rpc";
 import { Search } from "./search";
 import { type Pushed, Socket } from "./socket";
+import type { Opened } from "./store/open";
 import { unlessStale } from "./store/store";
 import { Uploader } from "./uploads";
 
@@ -42,6 +43,7 @@ export class Session {
   constructor(
     readonly env: Env,
     readonly engine: Engine,
+    private readonly open: () => Promise<Opened>,
   ) {
     this.socket = new Socket(env, () => this.address(), {
       connected: (hello) => void this.connected(hello).catch(unlessStale),
@@ -103,12 +105,17 @@ export class Session {
     return user;
   }
 
-  /** By HTTP: it is the answer that ends the cookie. */
+  /** By HTTP: it is the answer that ends the cookie. Nothing is written while it is on its way, for
+   * it empties the browser's store. */
   async logout(): Promise<void> {
+    this.socket.stop();
     try {
       await post(this.env, "auth.logout", {});
     } catch (error) {
-      if (!(error instanceof Refused) || error.code !== "unauthorized") throw error;
+      if (!(error instanceof Refused) || error.code !== "unauthorized") {
+        this.socket.start();
+        throw error;
+      }
     }
     await this.end("logout");
   }
@@ -162,7 +169,7 @@ export class Session {
     this.socket.stop();
     this.disconnected();
     this.outbox.stop();
-    await this.engine.turn((turn) => turn.clear());
+    await this.engine.renew(this.open);
     this.search.forget();
     this.engine.tell({ notice: { kind: "account", account: null, ended } });
   }

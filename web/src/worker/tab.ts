@@ -230,7 +230,7 @@ export class Tab implements Served {
   private async begin(): Promise<Session> {
     const { store, keeping } = await this.open();
     const telling = { tell: (told: Told[]) => this.tell(told), stale: () => undefined };
-    const session = new Session(this.env, new Engine(store, keeping, telling));
+    const session = new Session(this.env, new Engine(store, keeping, telling), this.open);
     await session.start();
     return session;
   }
