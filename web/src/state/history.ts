@@ -1,0 +1,164 @@
+/** The messages of one open chat: loaded around a place, kept true by notices, once a frame. */
+
+import { type Accessor, batch, createSignal } from "solid-js";
+import type { HistoryWindow, Notice, Outgoing, Place } from "../bridge/protocol";
+import type { Message } from "../contract";
+import { ask as askWorker, listen } from "./bridge";
+import { perFrame } from "./frame";
+import { firstId, lastId, merged, NO_PIECE, type Piece, pieceOf, trimmed, withNewer, withOlder } from "./window";
+
+/** Messages that are asked for at once: more than a high screen shows. */
+const PAGE = 40;
+
+export interface History {
+  piece: Accessor<Piece>;
+  outgoing: Accessor<readonly Outgoing[]>;
+  /** `failed`: it could not be loaded, and nothing is shown. */
+  state: Accessor<"loading" | "ready" | "failed">;
+  loadingOlder: Accessor<boolean>;
+  loadingNewer: Accessor<boolean>;
+  /** Show another place; told when it is there: its anchor, or undefined if something else came
+   * in between or it could not be had. */
+  go(place: Place): Promise<number | undefined>;
+  older(): Promise<void>;
+  newer(): Promise<void>;
+  end(): void;
+}
+
+/** What a list of messages knows and this does not. */
+export interface Reader {
+  /** What is being read: it is never cut off. `Infinity` at the end. */
+  around(): number;
+  /** What is shown changes inside: the place is to be kept. */
+  keeping(change: () => void): void;
+}
+
+export function createHistory(chatId: string, reader: Reader): History {
+  const [piece, setPiece] = createSignal<Piece>(NO_PIECE);
+  const [outgoing, setOutgoing] = createSignal<readonly Outgoing[]>([]);
+  const [state, setState] = createSignal<"loading" | "ready" | "failed">("loading");
+  const [loadingOlder, setLoadingOlder] = createSignal(false);
+  const [loadingNewer, setLoadingNewer] = createSignal(false);
+  // Another place was asked for: answers for the one before are void.
+  let epoch = 0;
+  let endId = 0;
+  let told: Message[] = [];
+  let toldOutgoing: readonly Outgoing[] | undefined;
+  // While an answer is on its way, what was told since may be later than it.
+  let asked = 0;
+  let since: Message[] = [];
+
+  const show = (next: Piece) => {
+    const cut = trimmed(next, reader.around());
+    if (cut !== piece()) setPiece(cut);
+  };
+
+  const frame = perFrame(() => {
+    const messages = told;
+    const out = toldOutgoing;
+    told = [];
+    toldOutgoing = undefined;
+    reader.keeping(() =>
+      batch(() => {
+        if (state() === "ready") show(merged(piece(), messages, endId));
+        if (out) setOutgoing(out);
+      }),
+    );
+  });
+
+  const heard = (notice: Notice) => {
+    if (!("chatId" in notice) || notice.chatId !== chatId) return;
+    if (notice.kind === "reset") void again();
+    if (notice.kind !== "messages") return;
+    endId = Math.max(endId, notice.endId);
+    for (const message of notice.messages) told.push(message);
+    if (asked > 0) since.push(...notice.messages);
+    if (notice.outgoing) toldOutgoing = notice.outgoing;
+    frame.ask();
+  };
+  const silence = listen(heard);
+
+  /** Asks for a piece; undefined if another place was asked for since. */
+  const ask = async (load: () => Promise<HistoryWindow>): Promise<HistoryWindow | undefined> => {
+    const begun = epoch;
+    asked++;
+    try {
+      const window = await load();
+      return begun === epoch ? window : undefined;
+    } finally {
+      // What was told meanwhile is put in by whoever awaits this, in the same turn.
+      queueMicrotask(() => {
+        if (--asked === 0) since = [];
+      });
+    }
+  };
+
+  const go = async (place: Place, quiet = false): Promise<number | undefined> => {
+    epoch++;
+    if (!quiet) setState("loading");
+    try {
+      const window = await ask(() => askWorker("window", { chatId, place, limit: PAGE * 2 }));
+      if (window === undefined) return undefined;
+      reader.keeping(() =>
+        batch(() => {
+          const next = merged(pieceOf(window, endId), since, endId);
+          endId = next.endId;
+          setPiece(trimmed(next, window.anchorId || Infinity));
+          setState("ready");
+        }),
+      );
+      return window.anchorId;
+    } catch {
+      if (!quiet) setState("failed");
+      return undefined;
+    }
+  };
+
+  const again = async () => {
+    const around = reader.around();
+    if (state() !== "ready") return;
+    await go(Number.isFinite(around) ? { at: "message", id: around } : { at: "end" }, true);
+  };
+
+  const page = async (
+    loading: Accessor<boolean>,
+    setLoading: (is: boolean) => void,
+    way: "older" | "newer",
+  ): Promise<void> => {
+    const id = way === "older" ? firstId(piece()) : lastId(piece());
+    if (loading() || state() !== "ready" || id === 0) return;
+    setLoading(true);
+    try {
+      const window = await ask(() => askWorker(way, { chatId, id, limit: PAGE }));
+      if (window === undefined) return;
+      const put = way === "older" ? withOlder : withNewer;
+      reader.keeping(() => show(merged(put(piece(), id, window), since, endId)));
+    } catch {
+      // Asked again when somebody scrolls there again, or the connection is back.
+    } finally {
+      setLoading(false);
+    }
+  };
+
+  const askOutgoing = async () => {
+    const known = await askWorker("outgoing", { chatId });
+    if (toldOutgoing === undefined && outgoing().length === 0) setOutgoing(known);
+  };
+  void askOutgoing().catch(() => undefined);
+
+  return {
+    piece,
+    outgoing,
+    state,
+    loadingOlder,
+    loadingNewer,
+    go: (place) => go(place),
+    older: () => page(loadingOlder, setLoadingOlder, "older"),
+    newer: () => page(loadingNewer, setLoadingNewer, "newer"),
+    end() {
+      epoch++;
+      frame.end();
+      silence();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * The piece of a history that is shown: contiguous, ascending, and never longer than what a page
+ * can draw. Pure: what comes is put in, what is far away is cut off, and a piece that does not
+ * touch is left out, so that there is no hole that looks like two messages in a row.
+ */
+
+import type { HistoryWindow } from "../bridge/protocol";
+import type { Message } from "../contract";
+
+/** Most messages that are in the document at once. */
+export const WINDOW_MESSAGES_MAX = 120;
+
+/** A contiguous piece. `endId`: the last id that the chat has, shown or not. */
+export interface Piece {
+  messages: readonly Message[];
+  atStart: boolean;
+  atEnd: boolean;
+  endId: number;
+}
+
+export const NO_PIECE: Piece = { messages: [], atStart: false, atEnd: false, endId: 0 };
+
+export const firstId = (piece: Piece): number => piece.messages[0]?.id ?? 0;
+export const lastId = (piece: Piece): number => piece.messages.at(-1)?.id ?? 0;
+
+/** A piece made of what the worker answered for a place. */
+export function pieceOf(window: HistoryWindow, endId: number): Piece {
+  const last = window.messages.at(-1)?.id ?? 0;
+  const { messages, atStart, atEnd } = window;
+  return { messages, atStart, atEnd: atEnd && last >= endId, endId: Math.max(endId, last) };
+}
+
+/** Of two states of a message the one that is valid: deleted is the last, then the revision. */
+export function later(held: Message, told: Message): Message {
+  if (held.deleted || told.deleted) return told.deleted ? (held.deleted ? held : told) : held;
+  return (told.revision ?? 0) >= (held.revision ?? 0) ? told : held;
+}
+
+/**
+ * What a notice told. Messages that are held are replaced; those that follow the end without a
+ * hole are appended; where there is a hole, the piece does not reach the end any more.
+ */
+export function merged(piece: Piece, told: readonly Message[], endId: number): Piece {
+  const byId = new Map(told.map((message) => [message.id, message]));
+  let changed = false;
+  const messages = piece.messages.map((held) => {
+    const other = byId.get(held.id);
+    const valid = other ? later(held, other) : held;
+    if (valid !== held) changed = true;
+    return valid;
+  });
+  let last = lastId(piece);
+  const end = Math.max(piece.endId, endId, ...byId.keys());
+  if (piece.atEnd) {
+    for (let next = byId.get(last + 1); next; next = byId.get(last + 1)) {
+      messages.push(next);
+      last = next.id;
+      changed = true;
+    }
+  }
+  const atEnd = piece.atEnd && last >= end;
+  if (!changed && end === piece.endId && atEnd === piece.atEnd) return piece;
+  return { ...piece, messages: changed ? messages : piece.messages, endId: end, atEnd };
+}
+
+/** With a page of what is before its first message. A page that was asked of another piece is
+ * left out. */
+export function withOlder(piece: Piece, beforeId: number, page: HistoryWindow): Piece {
+  if (firstId(piece) !== beforeId) return piece;
+  const older = page.messages.filter((message) => message.id < beforeId);
+  return { ...piece, messages: [...older, ...piece.messages], atStart: page.atStart };
+}
+
+/** With a page of what is after its last message. */
+export function withNewer(piece: Piece, afterId: number, page: HistoryWindow): Piece {
+  if (lastId(piece) !== afterId) return piece;
+  const newer = page.messages.filter((message) => message.id > afterId);
+  const messages = [...piece.messages, ...newer];
+  const last = messages.at(-1)?.id ?? 0;
+  const endId = Math.max(piece.endId, last);
+  return { ...piece, messages, endId, atEnd: page.atEnd && last >= endId };
+}
+
+/** Whether a message is shown with the one before it, as one line. */
+function joined(message: Message, before: Message | undefined): boolean {
+  return message.deleted === true && before?.deleted === true;
+}
+
+/** Where lines begin: of deleted messages in a row only the first one takes room. */
+function lines(messages: readonly Message[]): number[] {
+  const starts: number[] = [];
+  for (const [at, message] of messages.entries()) {
+    if (!joined(message, messages[at - 1])) starts.push(at);
+  }
+  return starts;
+}
+
+/** How many lines are before the one of a message, and how many after it. */
+export function linesAround(messages: readonly Message[], id: number): { before: number; after: number } {
+  const starts = lines(messages);
+  const before = Math.max(0, starts.findLastIndex((at) => messages[at]!.id <= id));
+  return { before, after: Math.max(0, starts.length - 1 - before) };
+}
+
+/** Cut to so many lines, around a message that has to stay; an end that was cut off is no end. */
+export function trimmed(piece: Piece, aroundId: number, most = WINDOW_MESSAGES_MAX): Piece {
+  const { messages } = piece;
+  if (messages.length <= most) return piece;
+  const starts = lines(messages);
+  if (starts.length <= most) return piece;
+  const at = Math.max(0, starts.findLastIndex((start) => messages[start]!.id <= aroundId));
+  const line = Math.max(0, Math.min(at - Math.floor(most / 2), starts.length - most));
+  const from = starts[line]!;
+  const to = starts[line + most] ?? messages.length;
+  return {
+    ...piece,
+    messages: messages.slice(from, to),
+    atStart: piece.atStart && from === 0,
+    atEnd: piece.atEnd && to === messages.length,
+  };
+}

@@ -1,0 +1,231 @@
+import { createEffect, createMemo, createResource, createSignal, lazy, on, onCleanup, onMount, Show, Suspense } from "solid-js";
+import { LIMITS } from "../../contract";
+import { t } from "../../i18n";
+import { ask, listen } from "../../state/bridge";
+import { chatRow } from "../../state/chats";
+import { createProgress, OwnPictures } from "../../state/outgoing";
+import { nameOf } from "../../state/people";
+import { createQuotes } from "../../state/quotes";
+import { createRemovals, type Removals } from "../../state/removal";
+import { openMessage, route, routeDepth } from "../../state/route";
+import { createSelection } from "../../state/selection";
+import { myId } from "../../state/session";
+import { covered } from "../base";
+import { Composer, type ComposerHandle } from "../composer/composer";
+import { isComposing } from "../composer/textarea";
+import { MiniPlayer } from "../media/mini_player";
+import { ChatHeader, ChatSearch } from "./chat_header";
+import { ChatContext, type OpenChat } from "./context";
+import { DeleteDialog, SeenBy } from "./dialogs";
+import { MessageList } from "./list";
+import { editable } from "./menu";
+import { senderName } from "./names";
+import { isPicture } from "./parts";
+import { Entries, type Entry } from "./rows";
+import { createScroll } from "./scroll";
+import { SelectionBar } from "./selection_bar";
+import "./chat.css";
+import "./message.css";
+
+const ForwardDialog = lazy(() => import("./forward_dialog"));
+const Viewer = lazy(() => import("../media/viewer"));
+
+// What outlives a single chat: what is about to be deleted, and pictures that were just sent.
+const pictures = new OwnPictures();
+let removals: { meId: number; of: Removals } | undefined;
+
+function removalsOf(meId: number): Removals {
+  if (removals?.meId !== meId) removals = { meId, of: createRemovals(meId) };
+  return removals.of;
+}
+
+/** An open chat. */
+export default function ChatView(props: { chatId: string; messageId?: number }) {
+  return (
+    <Show when={props.chatId} keyed>
+      {(chatId) => <One chatId={chatId} messageId={props.messageId} />}
+    </Show>
+  );
+}
+
+function One(props: { chatId: string; messageId: number | undefined }) {
+  const { chatId } = props;
+  const meId = myId();
+  const entries = new Entries(meId);
+  const scroll = createScroll(chatId, meId);
+  const { history } = scroll;
+  const quotes = createQuotes(chatId, history.piece);
+  const progress = createProgress(chatId);
+  onCleanup(quotes.end);
+  onCleanup(progress.end);
+
+  const [forwarding, setForwarding] = createSignal<readonly number[]>();
+  const [deleting, setDeleting] = createSignal<readonly Entry[]>();
+  const [seen, setSeen] = createSignal<Entry>();
+  const [looking, setLooking] = createSignal<number>();
+  const [searching, setSearching] = createSignal(false);
+  let composer: ComposerHandle | undefined;
+
+  const row = createMemo(() => chatRow(chatId));
+  const isGroup = createMemo(() => row()?.kind === "group");
+  const [details, { mutate }] = createResource(isGroup, () => ask("chat", { chatId }));
+  onCleanup(
+    listen((notice) => {
+      if (notice.kind === "chat" && notice.chat.id === chatId && isGroup()) mutate(notice.chat);
+    }),
+  );
+  const role = () => (details.error ? undefined : details.latest?.members.find(({ user_id }) => user_id === meId)?.role);
+
+  /** Whether they can be deleted for everybody, as the server allows it. */
+  const forAll = (all: readonly Entry[]): "never" | "choose" | "always" => {
+    const kind = row()?.kind;
+    if (kind === "saved") return "always";
+    if (row()?.left) return "never";
+    if (kind === "private" || role() === "owner" || role() === "admin") return "choose";
+    return all.every(({ fromId }) => fromId === meId) ? "choose" : "never";
+  };
+  const remove = (all: readonly Entry[], everywhere: boolean) => {
+    setDeleting(undefined);
+    chat.selection.clear();
+    chat.removals.remove({ chatId, ids: all.map(({ id }) => id), forAll: everywhere }, t.chat.deletedTold(all.length));
+  };
+
+  const chat: OpenChat = {
+    chatId,
+    meId,
+    row,
+    isGroup,
+    writable: () => row()?.left !== true,
+    history,
+    quotes,
+    selection: createSelection(LIMITS.messages_per_request_max),
+    removals: removalsOf(meId),
+    pictures,
+    progress: progress.of,
+    marked: scroll.marked,
+    nameOf,
+    jump: openMessage,
+    reply: (entry) => composer?.reply(entry),
+    edit: (entry) => composer?.edit(entry),
+    forward: (all) => setForwarding(all.map(({ id }) => id)),
+    remove(all) {
+      const whose = forAll(all);
+      if (whose === "choose") setDeleting(all);
+      else remove(all, whose === "always");
+    },
+    seenBy: setSeen,
+    look: (entry) => setLooking(entry.id),
+  };
+
+  onMount(() => void scroll.open(props.messageId));
+  // Asked again for a message by its address; not when something merely lies over the chat.
+  let depth = routeDepth();
+  createEffect(
+    on(
+      route,
+      (now, before) => {
+        const wentBack = routeDepth() < depth;
+        depth = routeDepth();
+        if (now.chatId !== chatId || now.overlay || before?.overlay) return;
+        if (wentBack) scroll.back();
+        else if (now.messageId !== undefined) void scroll.jump(now.messageId);
+      },
+      { defer: true },
+    ),
+  );
+  createEffect(
+    on(history.piece, (now, before) => {
+      if (!before?.atEnd || before.messages.length === 0) return;
+      const fresh = now.messages.find(({ id, from_id }) => id > before.endId && from_id !== meId);
+      if (fresh) scroll.markUnread(fresh.id);
+    }),
+  );
+
+  const held = createMemo(() => history.piece().messages.filter(({ deleted }) => !deleted).map((one) => entries.message(one)));
+  const chosen = () => held().filter(({ id }) => chat.selection.ids().has(id));
+
+  const keys = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || covered() || isComposing(event)) return;
+    const command = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+    if (command && event.key.toLowerCase() === "f") setSearching(true);
+    else if (command && event.key === "ArrowDown" && !(event.target as HTMLTextAreaElement).value) void scroll.toEnd();
+    else if (event.key === "Escape" && chat.selection.active()) chat.selection.clear();
+    else if (event.key === "Escape" && searching()) setSearching(false);
+    else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && event.target === document.body) {
+      composer?.type(event.key);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener("keydown", keys);
+  onCleanup(() => document.removeEventListener("keydown", keys));
+
+  return (
+    <ChatContext.Provider value={chat}>
+      <section class="chat-view" classList={{ choosing: chat.selection.active() }} data-chat={chatId}>
+        <Show
+          when={chat.selection.active()}
+          fallback={<ChatHeader scroll={scroll} members={details.error ? undefined : details.latest?.members.length} onSearch={() => setSearching(!searching())} />}
+        >
+          <SelectionBar entries={chosen()} />
+        </Show>
+        <Show when={searching()}>
+          <ChatSearch onClose={() => setSearching(false)} />
+        </Show>
+        <MiniPlayer />
+        <MessageList scroll={scroll} entries={entries} />
+        <Show when={chat.writable()} fallback={<p class="composer composer-closed">{t.shell.leftGroup}</p>}>
+          <Composer
+            chat={chat}
+            ready={(handle) => {
+              composer = handle;
+            }}
+            sent={() => {
+              scroll.clearUnread();
+              void scroll.toEnd();
+            }}
+            lastOwn={() => held().findLast((entry) => editable(chat, entry))}
+          />
+        </Show>
+        <Suspense>
+          <Show when={forwarding()}>
+            {(ids) => (
+              <ForwardDialog
+                chatId={chatId}
+                ids={ids()}
+                onClose={() => setForwarding(undefined)}
+                onDone={() => {
+                  setForwarding(undefined);
+                  chat.selection.clear();
+                }}
+              />
+            )}
+          </Show>
+          <Show when={looking()}>
+            {(id) => (
+              <Viewer
+                entries={held().filter(isPicture)}
+                startId={id()}
+                nameOf={(entry) => senderName(chat, entry.fromId)}
+                onClose={() => setLooking(undefined)}
+                onForward={(entry) => chat.forward([entry])}
+              />
+            )}
+          </Show>
+        </Suspense>
+        <Show when={deleting()}>
+          {(all) => (
+            <DeleteDialog
+              count={all().length}
+              onClose={() => setDeleting(undefined)}
+              onDelete={(everywhere) => remove(all(), everywhere)}
+            />
+          )}
+        </Show>
+        <Show when={seen()}>
+          {(entry) => <SeenBy chatId={chatId} meId={meId} entry={entry()} onClose={() => setSeen(undefined)} />}
+        </Show>
+      </section>
+    </ChatContext.Provider>
+  );
+}

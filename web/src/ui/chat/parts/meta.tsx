@@ -1,0 +1,43 @@
+import { Show } from "solid-js";
+import { t } from "../../../i18n";
+import { formatFull, formatTime } from "../../../i18n/format";
+import { useChat } from "../context";
+import type { Entry } from "../rows";
+
+/** How far a message of one's own has come. */
+export type Progress = "waiting" | "failed" | "sent" | "delivered" | "read";
+
+const PATHS: Readonly<Record<Progress, string>> = {
+  waiting: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 5v3.2l2 1.3",
+  failed: "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13ZM8 4.8v4M8 11.2v.01",
+  sent: "M3 8.6l3.2 3.2L13 5",
+  delivered: "M.8 8.6 4 11.8 10.6 5M7.6 11.2l.6.6L15 5",
+  read: "M.8 8.6 4 11.8 10.6 5M7.6 11.2l.6.6L15 5",
+};
+
+/** When it was written, whether it was changed, and how far it has come. */
+export function Meta(props: { entry: Entry }) {
+  const chat = useChat();
+  const progress = (): Progress | undefined => {
+    const { entry } = props;
+    if (entry.outgoing) return entry.outgoing.state === "failed" ? "failed" : "waiting";
+    if (entry.fromId !== chat.meId) return undefined;
+    const row = chat.row();
+    if (row?.kind === "saved") return undefined;
+    if (entry.id <= (row?.read_outbox_id ?? 0)) return "read";
+    return entry.id <= (row?.delivered_id ?? 0) ? "delivered" : "sent";
+  };
+  return (
+    <span class="meta">
+      <Show when={props.entry.message?.edited_ms}>{t.chat.edited} </Show>
+      <time data-tip={formatFull(props.entry.dateMs)}>{formatTime(props.entry.dateMs)}</time>
+      <Show when={progress()} keyed>
+        {(at) => (
+          <svg class={`ticks ${at}`} viewBox="0 0 16 16" role="img" aria-label={t.chat.progress[at]}>
+            <path d={PATHS[at]} />
+          </svg>
+        )}
+      </Show>
+    </span>
+  );
+}
