@@ -53,7 +53,7 @@ export function dir(): "ltr" | "rtl" {
 export function preferredLanguage(wanted: readonly string[] = navigator.languages): Language {
   for (const tag of wanted) {
     const base = tag.toLowerCase().split("-")[0];
-    if (base !== undefined && base in LANGUAGES) return base as Language;
+    if (base !== undefined && Object.hasOwn(LANGUAGES, base)) return base as Language;
   }
   return "en";
 }

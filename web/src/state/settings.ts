@@ -27,7 +27,7 @@ const DEFAULTS: Settings = {
 const CHOICES: { readonly [K in keyof Settings]: (value: unknown) => boolean } = {
   theme: (value) => value === "system" || value === "light" || value === "dark",
   text: (value) => value === "small" || value === "normal" || value === "large" || value === "huge",
-  language: (value) => value === "system" || (typeof value === "string" && value in LANGUAGES),
+  language: (value) => value === "system" || (typeof value === "string" && Object.hasOwn(LANGUAGES, value)),
   notify: (value) => typeof value === "boolean",
   notifyPreview: (value) => typeof value === "boolean",
   singleKeys: (value) => typeof value === "boolean",

@@ -1,0 +1,120 @@
+// @vitest-environment jsdom
+import { createEffect, createRoot } from "solid-js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ChatRow } from "../../src/bridge/protocol";
+import { chatOrder, chatRow, listenForChats, startChats, typing, unreadTotal } from "../../src/state/chats";
+import { fakeBridge } from "./fake_bridge";
+
+function row(chat_id: string, rest: Partial<ChatRow> = {}): ChatRow {
+  return { chat_id, kind: "private", name: chat_id, top_id: 1, top_date_ms: 1, ...rest };
+}
+
+let frame: (() => void) | undefined;
+let end: () => void;
+let tell: ReturnType<typeof fakeBridge>["tell"];
+
+beforeEach(async () => {
+  vi.stubGlobal("requestAnimationFrame", (run: () => void) => {
+    frame = run;
+    return 1;
+  });
+  ({ tell } = fakeBridge({ chats: () => [row("a", { unread: 2 }), row("b"), row("c", { unread: 5 })] }));
+  end = listenForChats();
+  await startChats();
+});
+
+afterEach(() => {
+  end();
+  vi.unstubAllGlobals();
+});
+
+/** What waits for the next frame. */
+function paint(): void {
+  const run = frame;
+  frame = undefined;
+  run?.();
+}
+
+describe("the list of chats", () => {
+  it("begins with what is known", () => {
+    expect(chatOrder()).toEqual(["a", "b", "c"]);
+    expect(chatRow("a")?.unread).toBe(2);
+    expect(unreadTotal()).toBe(7);
+  });
+
+  it("puts in many changes at once, and only the last of each row", () => {
+    const seen: (number | undefined)[] = [];
+    const stop = createRoot((dispose) => {
+      createEffect(() => seen.push(chatRow("b")?.unread));
+      return dispose;
+    });
+    for (let unread = 1; unread <= 1000; unread += 1) tell({ kind: "chats", rows: [row("b", { unread })] });
+    expect(seen).toEqual([undefined]);
+    paint();
+    expect(seen).toEqual([undefined, 1000]);
+    expect(unreadTotal()).toBe(1007);
+    stop();
+  });
+
+  it("changes nothing of a row that nothing was told of", () => {
+    let runs = 0;
+    const stop = createRoot((dispose) => {
+      createEffect(() => {
+        chatRow("a");
+        runs += 1;
+      });
+      return dispose;
+    });
+    tell({ kind: "chats", rows: [row("c", { unread: 6 })], order: ["c", "a", "b"] });
+    paint();
+    expect(runs).toBe(1);
+    expect(chatOrder()).toEqual(["c", "a", "b"]);
+    stop();
+  });
+
+  it("forgets what is not in the order any more, and what was unread there", () => {
+    tell({ kind: "chats", rows: [], order: ["a", "b"] });
+    paint();
+    expect(chatRow("c")).toBeUndefined();
+    expect(unreadTotal()).toBe(2);
+  });
+
+  it("keeps the last order that was told before a frame", () => {
+    tell({ kind: "chats", rows: [], order: ["b", "a", "c"] });
+    tell({ kind: "chats", rows: [row("c", { unread: 0 })] });
+    paint();
+    expect(chatOrder()).toEqual(["b", "a", "c"]);
+    expect(unreadTotal()).toBe(2);
+  });
+
+  it("of another account has nothing of the one before", async () => {
+    fakeBridge({ chats: () => [row("z", { unread: 1 })] });
+    await startChats();
+    expect(chatOrder()).toEqual(["z"]);
+    expect(chatRow("a")).toBeUndefined();
+    expect(unreadTotal()).toBe(1);
+  });
+});
+
+describe("who is writing", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("fades, and later the more often it is told", () => {
+    const until = (ms: number) => tell({ kind: "typing", chatId: "a", userId: 4, untilMs: Date.now() + ms });
+    until(6000);
+    expect(typing("a")).toEqual([4]);
+    vi.advanceTimersByTime(5000);
+    until(6000);
+    vi.advanceTimersByTime(5000);
+    expect(typing("a")).toEqual([4]);
+    vi.advanceTimersByTime(1000);
+    expect(typing("a")).toEqual([]);
+  });
+
+  it("has sent it, and does not write any more", () => {
+    tell({ kind: "typing", chatId: "a", userId: 4, untilMs: Date.now() + 6000 });
+    tell({ kind: "typing", chatId: "a", userId: 4, untilMs: 0 });
+    expect(typing("a")).toEqual([]);
+  });
+});

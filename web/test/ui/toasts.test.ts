@@ -1,0 +1,55 @@
+// @vitest-environment jsdom
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Refused } from "../../src/bridge/bridge";
+import { actOnToast, dismissToast, later, toasts, told } from "../../src/state/toasts";
+
+afterEach(() => {
+  for (const toast of toasts()) dismissToast(toast.id);
+});
+
+const last = () => toasts().at(-1)!;
+
+describe("what has no opposite", () => {
+  it("is done when nobody has undone it", () => {
+    const act = vi.fn(async () => undefined);
+    const undone = vi.fn();
+    later("gone", act, undone);
+    expect(act).not.toHaveBeenCalled();
+    dismissToast(last().id);
+    expect(act).toHaveBeenCalledOnce();
+    expect(undone).not.toHaveBeenCalled();
+  });
+
+  it("is not done when it was undone", () => {
+    const act = vi.fn(async () => undefined);
+    const undone = vi.fn();
+    later("gone", act, undone);
+    actOnToast(last());
+    expect(undone).toHaveBeenCalledOnce();
+    expect(act).not.toHaveBeenCalled();
+    expect(toasts()).toEqual([]);
+  });
+
+  it("is done when the page goes", () => {
+    const act = vi.fn(async () => undefined);
+    later("gone", act, () => undefined);
+    dispatchEvent(new Event("pagehide"));
+    expect(act).toHaveBeenCalledOnce();
+  });
+
+  it("is put back, and told, when it is refused", async () => {
+    const undone = vi.fn();
+    later("gone", () => Promise.reject(new Refused({ code: "forbidden", detail: "" })), undone);
+    dismissToast(last().id);
+    await vi.waitFor(() => expect(last()?.kind).toBe("problem"));
+    expect(undone).toHaveBeenCalledOnce();
+  });
+});
+
+it("only the latest few are shown, and what they hide is done", () => {
+  const act = vi.fn(async () => undefined);
+  later("first", act, () => undefined);
+  for (const text of ["second", "third", "fourth"]) told(text);
+  expect(toasts().map((toast) => toast.text)).toEqual(["second", "third", "fourth"]);
+  expect(act).toHaveBeenCalledOnce();
+});
