@@ -24,6 +24,8 @@ test: install
 	$(BIN)/pytest tests/unit -m 'not soak' -n $(UNIT_LANES) --times $(VENV)/times-unit.json
 	$(BIN)/pytest tests/integration -m 'not soak' -n $(LANES) --no-loadscope-reorder \
 		--times $(VENV)/times-integration.json
+	$(BIN)/pytest tests/browser -m 'not soak' -n $(LANES) --dist loadfile \
+		--times $(VENV)/times-browser.json
 	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse HEAD > $(VENV)/last-gate
 
 soak: install

@@ -183,13 +183,22 @@ def alone(web: Path) -> Iterator[None]:
 def ensure_built(web: Path) -> None:
     """Raises `NotBuiltError`."""
     with alone(web):
-        if not is_installed(web):
-            install(web)
         if not is_built(web):
+            ensure_installed(web)
             build(web)
 
 
+def ensure_installed(web: Path) -> None:
+    """Raises `NotBuiltError`."""
+    if not is_installed(web):
+        install(web)
+
+
 def run(web: Path, program: str, *arguments: str) -> NoReturn:
+    """In place of this process. Raises `NotBuiltError`."""
+    if program != "npm":
+        with alone(web):
+            ensure_installed(web)
     os.chdir(web)
     started = command(web, program, *arguments)
     os.execve(started[0], started, environment())

@@ -130,6 +130,16 @@ def test_what_was_interrupted_is_not_taken_for_finished(
     assert not list(web.glob(".build-*"))
 
 
+def test_who_has_a_build_needs_no_packages(web: Path, ran: list[str]) -> None:
+    build.ensure_built(web)
+    _installed(web, **{"node_modules/solid": {"version": "0.9.0"}})
+    build.ensure_built(web)
+    assert ran == ["npm", "vite"]
+    build.ensure_installed(web)
+    build.ensure_installed(web)
+    assert ran == ["npm", "vite", "npm"]
+
+
 def test_what_is_installed_is_what_the_lock_says(web: Path) -> None:
     assert not build.is_installed(web), "nothing is there"
     _installed(web)
