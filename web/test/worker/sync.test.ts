@@ -1,0 +1,158 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Dialog, Message } from "../../src/contract";
+import { Device } from "./device";
+import { GROUP, GROUP2, ME, ModelServer, OTHERS, PRIVATE } from "./server";
+import { World } from "./world";
+
+type Step = (world: World, server: ModelServer, device: Device) => Promise<void> | void;
+
+const chatId = fc.constantFrom(PRIVATE, GROUP, GROUP2);
+const groupId = fc.constantFrom(GROUP, GROUP2);
+const small = fc.nat({ max: 7 });
+
+function step(name: string, run: Step): { run: Step; toString(): string } {
+  return { run, toString: () => name, [fc.toStringMethod]: () => name } as { run: Step; toString(): string };
+}
+
+/** The nth of a chat's messages from the end, so that most of the steps hit something. */
+const fromEnd = (server: ModelServer, chat: string, n: number): number => Math.max(1, server.chat(chat).messages.length - n);
+
+const happenings = fc.oneof(
+  { weight: 5, arbitrary: fc.tuple(chatId, fc.constantFrom(ME, ...OTHERS)).map(([chat, from]) =>
+    step(`post ${chat} ${from}`, (_, server) => void server.post(chat, from, { text: "text" })),
+  ) },
+  fc.tuple(chatId, small).map(([chat, n]) => step(`edit ${chat} ${n}`, (_, server) => server.edit(chat, fromEnd(server, chat, n), `edited ${server.pts}`))),
+  fc.tuple(chatId, small).map(([chat, n]) => step(`remove ${chat} ${n}`, (_, server) => server.remove(chat, [fromEnd(server, chat, n), fromEnd(server, chat, n + 1)]))),
+  fc.tuple(chatId, fc.constantFrom("read_inbox", "read_outbox", "delivered"), small).map(([chat, kind, n]) =>
+    step(`${kind} ${chat} ${n}`, (_, server) => server.mark(chat, kind as "delivered", fromEnd(server, chat, n))),
+  ),
+  groupId.map((chat) => step(`rename ${chat}`, (_, server) => server.rename(chat, `Title ${server.pts}`))),
+  groupId.map((chat) => step(`photo ${chat}`, (_, server) => server.setPhoto(chat))),
+  groupId.map((chat) => step(`leave ${chat}`, (_, server) => server.leave(chat))),
+  groupId.map((chat) => step(`enter ${chat}`, (_, server) => server.enter(chat))),
+  fc.tuple(fc.constantFrom(...OTHERS), fc.option(fc.constantFrom("Ann", "")), fc.boolean()).map(([id, name, blocked]) =>
+    step(`contact ${id} ${name} ${blocked}`, (_, server) => server.contact(id, name ?? undefined, blocked)),
+  ),
+  fc.constant(step("profile", (_, server) => server.rename_me(`Me ${server.pts}`))),
+  fc.constant(step("forget", (_, server) => server.forget())),
+  fc.nat({ max: 2 }).map((lost) => step(`restore ${lost}`, (_, server) => server.restore(lost))),
+);
+
+const socketOf = (world: World) => [...world.sockets].at(-1);
+
+const network = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(step("deliver", (world) => world.deliver())) },
+  fc.constant(step("to server", (world) => socketOf(world)?.deliverToServer())),
+  fc.nat({ max: 5 }).map((at) => step(`to client ${at}`, (world) => {
+    const socket = socketOf(world);
+    socket?.deliverToClient(at % Math.max(1, socket.toClient.length));
+  })),
+  fc.nat({ max: 5 }).map((at) => step(`lose ${at}`, (world) => {
+    // Only what is pushed: a connection that loses an answer is cut.
+    const frames = socketOf(world)?.toClient ?? [];
+    const index = at % Math.max(1, frames.length);
+    if (frames[index]?.includes('"update"')) frames.splice(index, 1);
+  })),
+  fc.nat({ max: 5 }).map((at) => step(`twice ${at}`, (world) => {
+    const frames = socketOf(world)?.toClient ?? [];
+    const frame = frames[at % Math.max(1, frames.length)];
+    if (frame?.includes('"update"')) frames.push(frame);
+  })),
+  fc.constant(step("cut", (world) => socketOf(world)?.cut())),
+  fc.constantFrom(150, 600, 12_000).map((ms) => step(`pass ${ms}`, (world) => world.pass(ms))),
+);
+
+const asking = fc.oneof(
+  fc.tuple(chatId, fc.constantFrom("end", "unread", "first"), fc.integer({ min: 1, max: 9 })).map(([chat, at, limit]) =>
+    step(`window ${chat} ${at} ${limit}`, (_, __, device) => {
+      const place = at === "first" ? { at: "message" as const, id: 2 } : { at: at as "end" };
+      device.session.histories.window(chat, place, limit).catch(() => undefined);
+    }),
+  ),
+  fc.tuple(chatId, small).map(([chat, n]) =>
+    step(`messages ${chat} ${n}`, (_, server, device) => {
+      device.session.histories.messages(chat, [fromEnd(server, chat, n)]).catch(() => undefined);
+    }),
+  ),
+  fc.tuple(chatId, small).map(([chat, n]) =>
+    step(`read ${chat} ${n}`, (_, server, device) => {
+      device.session.reading.read(chat, fromEnd(server, chat, n)).catch(() => undefined);
+    }),
+  ),
+  groupId.map((chat) => step(`chat ${chat}`, (_, __, device) => void device.session.people.chat(chat).catch(() => undefined))),
+  fc.tuple(fc.nat({ max: 6 }), fc.boolean()).map(([access, after]) =>
+    step(`die at ${access} ${after}`, (_, __, device) => device.dieAt(access, after)),
+  ),
+);
+
+const steps = fc.array(fc.oneof({ weight: 5, arbitrary: happenings }, { weight: 4, arbitrary: network }, { weight: 2, arbitrary: asking }), {
+  minLength: 5,
+  maxLength: 50,
+});
+
+test("what is kept equals what is fetched afresh, whatever is lost, repeated or overtaken, and wherever the worker dies", async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, async (script) => {
+      const { world, server, device } = await begun();
+      for (const { run } of script) {
+        await run(world, server, device);
+        await world.calm();
+        await device.reviveIfDead();
+      }
+      device.dieAt(-1, false);
+      await world.settle(40_000);
+      await expectSame(server, device);
+    }),
+    { numRuns: Number(process.env["RUNS"] ?? 60) },
+  );
+});
+
+async function begun(): Promise<{ world: World; server: ModelServer; device: Device }> {
+  const server = new ModelServer();
+  server.enter(GROUP);
+  for (let n = 0; n < 9; n++) server.post(PRIVATE, n % 2 ? ME : OTHERS[0], { text: `text ${n}` });
+  const world = new World(server);
+  const device = new Device(world, server);
+  await device.start();
+  await world.deliver();
+  return { world, server, device };
+}
+
+async function expectSame(server: ModelServer, device: Device): Promise<void> {
+  const { engine } = device.session;
+  const { known } = engine;
+  expect(known.fact("pts")).toBe(server.pts);
+  expect(known.fact("account")).toEqual(server.user(ME));
+  const dialogs = [...known.map("dialogs").values()].sort((a, b) => (b.top_pts ?? 0) - (a.top_pts ?? 0));
+  expect(dialogs.map(shown)).toEqual(server.list().map(shown));
+  const contacts = [...known.map("contacts").values()];
+  expect(new Map(contacts.filter((row) => row.contact).map((row) => [row.user_id, row.name]))).toEqual(server.contacts);
+  expect(new Set(contacts.filter((row) => row.blocked).map((row) => row.user_id))).toEqual(server.blocked);
+  for (const { chat_id } of dialogs) {
+    const all = new Map(server.readable(chat_id).map((one) => [one.id, told(one)] as const));
+    for (const held of await engine.messages(chat_id, 1, 10_000, 10_000, true)) expect(told(held)).toEqual(all.get(held.id));
+    for (const slice of known.get("slices", chat_id)?.slices ?? []) {
+      const held = (await engine.messages(chat_id, slice.start, slice.end, 10_000, false)).map((one) => one.id);
+      expect(held).toEqual([...all.keys()].filter((id) => slice.start <= id && id <= slice.end));
+    }
+  }
+  // And in the store it is as it is in memory.
+  const again = new Device(device.world, server, async () => (engine as unknown as { store: never }).store);
+  const before = JSON.stringify(known.everything());
+  await again.session?.stop();
+  expect(before).toBe(JSON.stringify(known.everything()));
+}
+
+/** What a list shows, with what is left out where it has its default. */
+function shown(row: Dialog): unknown {
+  const { chat_id, kind, top_id, top_date_ms, top_pts, unread = 0, left = false, message, title = "", photo } = row;
+  const { read_inbox_id = 0, read_outbox_id = 0, delivered_id = 0 } = row;
+  const marks = { read_inbox_id, read_outbox_id, delivered_id };
+  // Of a chat that one has left, the title is that of then; the model does not keep it.
+  return { chat_id, kind, top_id, top_date_ms, top_pts, unread, left, ...marks, message: message && told(message), title: left ? "" : title, photo };
+}
+
+function told({ revision: _, ...message }: Message): unknown {
+  return message.deleted ? { id: message.id, deleted: true, date_ms: message.date_ms } : message;
+}
