@@ -35,7 +35,6 @@ const update = new Update(
 export function keepClient(outdated: () => void, open: (path: string) => void): void {
   told = outdated;
   window.addEventListener("vite:preloadError", () => void update.mend());
-  if (!import.meta.env.PROD) return;
   document.addEventListener("visibilitychange", () => {
     update.visibility();
     if (!document.hidden) void checkClient();
@@ -57,6 +56,7 @@ export function keepClient(outdated: () => void, open: (path: string) => void): 
 
 /** Asks whether there is a newer client; also when the connection to the server is back. */
 export async function checkClient(): Promise<void> {
+  if (!import.meta.env.PROD) return; // the development server brings what is new by itself
   try {
     if (navigator.serviceWorker === undefined) await compare();
     else await register();
