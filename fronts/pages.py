@@ -45,10 +45,10 @@ ABOUT = (
 """RFC 8631: programs that come to the page are told where theirs is."""
 USED = ("autoplay", "camera", "clipboard-write", "fullscreen", "microphone", "picture-in-picture")
 NOT_USED = (
-    *("accelerometer", "bluetooth", "display-capture", "encrypted-media", "gamepad", "geolocation"),
+    *("accelerometer", "display-capture", "encrypted-media", "gamepad", "geolocation"),
     *("gyroscope", "hid", "identity-credentials-get", "idle-detection", "keyboard-map"),
     *("local-fonts", "magnetometer", "midi", "payment", "publickey-credentials-get"),
-    *("screen-wake-lock", "serial", "storage-access", "usb", "web-share", "window-management"),
+    *("screen-wake-lock", "serial", "storage-access", "usb", "window-management"),
     "xr-spatial-tracking",
 )
 PERMISSIONS = ", ".join(
