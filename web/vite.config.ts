@@ -16,8 +16,13 @@ export default defineConfig({
     // The content policy has no `data:` for scripts and styles, and a file is in the cache once.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    // What licences ask for is in a file of its own.
-    rolldownOptions: { output: { comments: false } },
+    rolldownOptions: {
+      output: {
+        comments: false, // what licences ask for is in a file of its own
+        // All that is needed to start is one file, not one for each set of chunks that share it.
+        codeSplitting: { groups: [{ name: "start", tags: ["$initial"] }] },
+      },
+    },
   },
   worker: {
     format: "es",
