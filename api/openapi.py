@@ -83,11 +83,13 @@ _ID = {"type": "integer", "minimum": 1, "maximum": limits.JSON_INT_MAX}
 _PART = {"type": "integer", "minimum": 0, "maximum": limits.PARTS_MAX - 1}
 _BEHIND = ("internal", "storage_corrupt", "overloaded", "unavailable")
 UPLOADING = (
-    *("bad_request", "invalid_params", "unauthorized", "too_large", "hash_mismatch"),
+    *("bad_request", "invalid_params", "unauthorized", "origin_refused", "too_large"),
+    "hash_mismatch",
     *("part_invalid", "storage_full", *_BEHIND),
 )
 """What every upload can be refused with."""
 DOWNLOADING = ("not_found", "precondition_failed", "range_not_satisfiable", *_BEHIND)
+LOGGED_IN = ("unauthorized", "origin_refused")
 OF_A_MESSAGE = ("chat_not_found", "media_not_found")
 _BYTES: dict[str, Any] = {"application/octet-stream": {}}
 
@@ -127,7 +129,7 @@ def _download(
         "206": {"description": "The part of it that was asked for", "content": {"*/*": {}}},
         "304": {"description": "It is the one of `If-None-Match`"},
     }
-    refusals = _refusals((*DOWNLOADING, *errors, *(["unauthorized"] if token else [])))
+    refusals = _refusals((*DOWNLOADING, *errors, *(LOGGED_IN if token else ())))
     operation = _file_operation(name, doc, [*parameters, *ranged], responses=found | refusals)
     return operation if token else operation | {"security": []}
 
@@ -142,6 +144,7 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
         _field("path", "chat_id", {"type": "string"}),
         _field("path", "message_id", _ID),
     ]
+    named = [*message, _field("path", "file_id", finish["hash"])]
     digests = {"type": "array", "items": finish["hash"], "minItems": 1}
     digests["maxItems"] = limits.PARTS_PER_REQUEST_MAX
     parts = [
@@ -180,9 +183,25 @@ def _files(schemas: dict[type, Any]) -> dict[str, Any]:
         "/media/file/{chat_id}/{message_id}": {
             "get": _download("media.file", "The file of a message.", message, *OF_A_MESSAGE)
         },
+        "/media/file/{chat_id}/{message_id}/{file_id}": {
+            "get": _download(
+                "media.named_file",
+                "The file of a message, if it is this one.",
+                named,
+                *OF_A_MESSAGE,
+            )
+        },
         "/media/thumb/{chat_id}/{message_id}": {
             "get": _download(
                 "media.thumb", "The small picture of a message's file.", message, *OF_A_MESSAGE
+            )
+        },
+        "/media/thumb/{chat_id}/{message_id}/{file_id}": {
+            "get": _download(
+                "media.named_thumb",
+                "The small picture of a message's file, if it is this one.",
+                named,
+                *OF_A_MESSAGE,
             )
         },
         "/media/photo/{whose}/{file_id}": {
@@ -246,7 +265,9 @@ def tree() -> dict[str, Any]:
             "JSON Pointer). Times are Unix milliseconds. In answers, a field that has its default "
             "is left out; `null` is never sent and nowhere taken. Methods marked `x-read` change "
             "nothing; those marked `x-live` can be called over a live connection too, as the "
-            "AsyncAPI document (/api/asyncapi.json) says.",
+            "AsyncAPI document (/api/asyncapi.json) says. Programs show a bearer token; in pages "
+            "of this server's own, a cookie stands for it where `Authorization` is missing "
+            "(`auth.login`).",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
