@@ -17,12 +17,18 @@ const SHAPES = {
 
 const made = new Map<string, unknown>();
 
+/** As they write in the person's own country, where that is told: 23:33 or 11:33 PM. */
+function locale(): string {
+  const base = language();
+  return navigator.languages.find((tag) => tag.toLowerCase().split("-")[0] === base) ?? base;
+}
+
 /** Making one of them takes a hundred times as long as using it. */
-function kept<T>(name: string, make: (language: string) => T): T {
+function kept<T>(name: string, make: (locale: string) => T): T {
   const key = `${language()} ${name}`;
   const known = made.get(key);
   if (known !== undefined) return known as T;
-  const formatter = make(language());
+  const formatter = make(locale());
   made.set(key, formatter);
   return formatter;
 }
@@ -50,6 +56,11 @@ export function formatNumber(n: number): string {
 
 export function formatTime(ms: number): string {
   return date("time", ms);
+}
+
+/** A date with its year. */
+export function formatDate(ms: number): string {
+  return date("dateLong", ms);
 }
 
 /** For a tooltip: nothing left out. */

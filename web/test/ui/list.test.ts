@@ -54,7 +54,9 @@ describe("a name without a picture", () => {
   it("has the first signs of its first and last word", () => {
     expect(initialsOf("Alice Kwon")).toBe("AK");
     expect(initialsOf("  grete  anna  müller ")).toBe("GM");
-    expect(initialsOf("👩‍👩‍👧 family")).toBe("👩‍👩‍👧F");
+    expect(initialsOf("👩‍👩‍👧 family")).toBe("👩‍👩‍👧");
+    expect(initialsOf("إيمان الحربي")).toBe("إ");
+    expect(initialsOf("王 小明")).toBe("王");
     expect(initialsOf("")).toBe("");
   });
 

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it } from "vitest";
-import { chatPath, parseRoute, routePath, SETTINGS_PAGES } from "../../src/state/route";
+import { chatPath, parseRoute, type Route, routePath, SETTINGS_PAGES } from "../../src/state/route";
 
 describe("a path says where one is", () => {
   it.each([
@@ -20,12 +20,12 @@ describe("a path says where one is", () => {
   });
 
   it("and back", () => {
-    const routes = [
+    const routes: Route[] = [
       { view: "list" },
       { view: "chat", chatId: "p1-2" },
       { view: "chat", chatId: "a/b?c", messageId: 5 },
-      ...SETTINGS_PAGES.map((page) => ({ view: "settings", page })),
-    ] as const;
+      ...SETTINGS_PAGES.map((page): Route => ({ view: "settings", page })),
+    ];
     for (const route of routes) {
       const { pathname, hash } = new URL(routePath(route), "http://here");
       expect(parseRoute(pathname, hash)).toEqual(route);

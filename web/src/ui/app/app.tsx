@@ -31,7 +31,7 @@ export function App() {
     if (outdated()) offered(t.shell.outdated, t.shell.reload, () => void loadClient());
   });
   // A server that comes back may be another one.
-  createEffect(on(() => connection().state === "online", (online) => online && void checkClient(), { defer: true }));
+  createEffect(on(() => connection().state === "online", (online) => online && import.meta.env.PROD && void checkClient(), { defer: true }));
   return (
     <>
       <div class="page" inert={covered()}>

@@ -1,6 +1,6 @@
 import { For } from "solid-js";
 import { t } from "../../i18n";
-import { SHORTCUTS } from "./shortcuts";
+import { SHORTCUTS, type ShortcutName } from "./shortcuts";
 
 const KEY_NAMES = new Set(["enter", "shift", "ctrl", "alt", "esc"]);
 
@@ -15,17 +15,23 @@ function keyName(key: string): string {
 
 interface Line {
   text: string;
-  keys: readonly string[];
+  /** Any of these does it; each is pressed together. */
+  ways: readonly (readonly string[])[];
 }
 
-/** Those that views have of their own, beside those of the page. */
-const lines = (): Line[] => [
-  ...SHORTCUTS.map(({ name, keys }) => ({ text: t.shell.shortcutKeys[name], keys })),
-  { text: t.shell.shortcutKeys.listMove, keys: ["↑", "↓"] },
-  { text: t.shell.shortcutKeys.send, keys: ["enter"] },
-  { text: t.shell.shortcutKeys.newLine, keys: ["shift", "enter"] },
-  { text: t.shell.shortcutKeys.editLast, keys: ["↑"] },
-];
+/** Those of the page, and those that views have of their own. */
+function lines(): Line[] {
+  const all = new Map<ShortcutName, string[][]>();
+  for (const { name, keys } of SHORTCUTS) all.set(name, [...(all.get(name) ?? []), [...keys]]);
+  const words = t.shell.shortcutKeys;
+  return [
+    ...[...all].map(([name, ways]) => ({ text: words[name], ways })),
+    { text: words.listMove, ways: [["↑"], ["↓"]] },
+    { text: words.send, ways: [["enter"]] },
+    { text: words.newLine, ways: [["shift", "enter"]] },
+    { text: words.editLast, ways: [["↑"]] },
+  ];
+}
 
 export function ShortcutList() {
   return (
@@ -35,7 +41,13 @@ export function ShortcutList() {
           <div class="shortcut">
             <dt>{line.text}</dt>
             <dd>
-              <For each={line.keys}>{(key) => <kbd>{keyName(key)}</kbd>}</For>
+              <For each={line.ways}>
+                {(keys) => (
+                  <span class="shortcut-keys">
+                    <For each={keys}>{(key) => <kbd>{keyName(key)}</kbd>}</For>
+                  </span>
+                )}
+              </For>
             </dd>
           </div>
         )}

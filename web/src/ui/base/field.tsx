@@ -2,12 +2,14 @@ import { createSignal, createUniqueId, Show, splitProps, type JSX } from "solid-
 import { t } from "../../i18n";
 import { IconButton } from "./button";
 
-interface FieldProps extends JSX.InputHTMLAttributes<HTMLInputElement> {
+interface Labelled {
   label: string;
   /** What is wrong with it. */
   error?: string | undefined;
   hint?: string | undefined;
 }
+
+interface FieldProps extends JSX.InputHTMLAttributes<HTMLInputElement>, Labelled {}
 
 /** A line of text with its label above, and what is wrong with it below. */
 export function Field(props: FieldProps) {
@@ -16,29 +18,57 @@ export function Field(props: FieldProps) {
   const [plain, setPlain] = createSignal(false);
   const secret = () => own.type === "password";
   return (
-    <div class="field" classList={{ wrong: own.error !== undefined }}>
-      <label for={id}>{own.label}</label>
-      <div class="field-box">
-        <input
-          {...rest}
-          id={id}
-          type={secret() && plain() ? "text" : (own.type ?? "text")}
-          dir={rest.dir ?? "auto"}
-          aria-invalid={own.error !== undefined}
-          aria-describedby={own.error ?? own.hint ? `${id}-note` : undefined}
+    <Frame {...own} id={id}>
+      <input
+        {...rest}
+        {...described(own, id)}
+        type={secret() && plain() ? "text" : (own.type ?? "text")}
+        dir={rest.dir ?? "auto"}
+      />
+      <Show when={secret()}>
+        <IconButton
+          icon={plain() ? "eyeOff" : "eye"}
+          label={plain() ? t.shell.hideTyped : t.shell.showTyped}
+          onClick={() => setPlain(!plain())}
         />
-        <Show when={secret()}>
-          <IconButton
-            icon={plain() ? "eyeOff" : "eye"}
-            label={plain() ? t.shell.hideTyped : t.shell.showTyped}
-            aria-pressed={plain()}
-            onClick={() => setPlain(!plain())}
-          />
-        </Show>
-      </div>
-      <Show when={own.error ?? own.hint}>
-        <p id={`${id}-note`} class="field-note" role={own.error ? "alert" : undefined}>
-          {own.error ?? own.hint}
+      </Show>
+    </Frame>
+  );
+}
+
+interface TextAreaProps extends JSX.TextareaHTMLAttributes<HTMLTextAreaElement>, Labelled {}
+
+/** Several lines of it. */
+export function TextArea(props: TextAreaProps) {
+  const [own, rest] = splitProps(props, ["label", "error", "hint"]);
+  const id = createUniqueId();
+  return (
+    <Frame {...own} id={id}>
+      <textarea {...rest} {...described(own, id)} dir={rest.dir ?? "auto"} />
+    </Frame>
+  );
+}
+
+function described(props: Labelled, id: string) {
+  return {
+    id,
+    get "aria-invalid"() {
+      return props.error !== undefined;
+    },
+    get "aria-describedby"() {
+      return (props.error ?? props.hint) ? `${id}-note` : undefined;
+    },
+  };
+}
+
+function Frame(props: Labelled & { id: string; children: JSX.Element }) {
+  return (
+    <div class="field" classList={{ wrong: props.error !== undefined }}>
+      <label for={props.id}>{props.label}</label>
+      <div class="field-box">{props.children}</div>
+      <Show when={props.error ?? props.hint}>
+        <p id={`${props.id}-note`} class="field-note" role={props.error ? "alert" : undefined}>
+          {props.error ?? props.hint}
         </p>
       </Show>
     </div>

@@ -3,7 +3,7 @@
 export { Avatar, photoUrl } from "./avatar";
 export { Button, IconButton } from "./button";
 export { ConfirmLayer, confirmed, Dialog } from "./dialog";
-export { Field } from "./field";
+export { Field, TextArea } from "./field";
 export { Icon, type IconName } from "./icons";
 export { covered, useLayer } from "./layers";
 export { closeMenu, MenuButton, MenuLayer, openMenu, type MenuItem } from "./menu";

@@ -18,10 +18,14 @@ function firstSign(word: string): string {
   return "";
 }
 
-/** The first signs of the first and the last word, as whole as people see them (an emoji is one). */
+/**
+ * The first signs of the first and the last word, as whole as people see them (an emoji is one). In
+ * scripts without capitals one sign: two that belong to no word would be joined to another.
+ */
 export function initialsOf(name: string): string {
   const words = name.trim().split(/\s+/u).filter(Boolean);
   const first = firstSign(words[0] ?? "");
+  if (first.toLocaleUpperCase() === first.toLocaleLowerCase()) return first;
   const last = words.length > 1 ? firstSign(words[words.length - 1] ?? "") : "";
   return (first + last).toLocaleUpperCase();
 }

@@ -8,7 +8,7 @@ import { nameOf } from "../../state/people";
 import { back, openList, openOverlay } from "../../state/route";
 import { limit, myId } from "../../state/session";
 import { failed, told } from "../../state/toasts";
-import { Avatar, Button, confirmed, Dialog, Field, Icon, IconButton, Spinner } from "../base";
+import { Avatar, Button, confirmed, Dialog, Field, Icon, IconButton, Spinner, TextArea } from "../base";
 import { PictureEditor } from "../people/picture";
 import { useFullChat } from "./full_chat";
 import { MemberItem } from "./member";
@@ -112,7 +112,7 @@ function EditGroup(props: { chat: Chat; onChange: () => void; onDone: () => void
         onInput={(event) => setTitle(event.currentTarget.value)}
         maxLength={limit("title_chars_max")}
       />
-      <Field
+      <TextArea
         label={t.shell.description}
         hint={t.shell.descriptionHint}
         value={about()}

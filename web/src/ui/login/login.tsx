@@ -3,7 +3,7 @@ import { createStore } from "solid-js/store";
 import { Refused } from "../../bridge/bridge";
 import { t } from "../../i18n";
 import { refusalText, refusedField } from "../../i18n/refusal";
-import { config, endedElsewhere, limit, logIn, register } from "../../state/session";
+import { config, connection, endedElsewhere, limit, logIn, register } from "../../state/session";
 import { Button, Field } from "../base";
 import { Mark } from "../base/mark";
 import { ConnectionStatus } from "../list/connection";
@@ -78,7 +78,10 @@ export function Login() {
           <h1>{t.shell.appName}</h1>
           <p class="muted">{t.shell.tagline}</p>
         </header>
-        <ConnectionStatus />
+        {/* Nobody is logged in: there is nothing yet that could be connected. */}
+        <Show when={connection().state === "offline"}>
+          <ConnectionStatus />
+        </Show>
         <Show when={endedElsewhere()}>
           <p class="note" role="status">
             {t.shell.endedElsewhere}

@@ -1,6 +1,6 @@
 import { createResource, For, Show } from "solid-js";
 import type { Session } from "../../contract";
-import { formatAgo, formatDay, t } from "../../i18n";
+import { formatAgo, formatDate, t } from "../../i18n";
 import { refusalText } from "../../i18n/refusal";
 import { ask, call } from "../../state/bridge";
 import { minute } from "../../state/clock";
@@ -85,7 +85,7 @@ function deviceName(session: Session): string {
 function SessionLine(props: { session: Session; onEnd?: () => void }) {
   const times = () => {
     const { active_ms, created_ms } = props.session;
-    return `${t.shell.activeAgo(formatAgo(active_ms, minute()))} · ${t.shell.since(formatDay(created_ms))}`;
+    return `${t.shell.activeAgo(formatAgo(active_ms, minute()))} · ${t.shell.since(formatDate(created_ms))}`;
   };
   return (
     <div class="session">

@@ -43,7 +43,7 @@ export default function SettingsView() {
         </header>
         <Own />
         <ul class="settings-pages">
-          <For each={SETTINGS_PAGES}>{(name) => <PageLink page={name} open={page() === name} />}</For>
+          <For each={SETTINGS_PAGES}>{(name) => <PageLink page={name} open={route().page === name} />}</For>
         </ul>
         <footer class="settings-foot">
           <Button icon="logout" class="dangerous" onClick={leave}>
