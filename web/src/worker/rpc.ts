@@ -27,15 +27,18 @@ export class Rpc {
    * busy. A refusal that says that the first attempt has been carried out is a success. */
   async call<N extends MethodName>(method: N, params: Methods[N]["params"]): Promise<Methods[N]["result"]> {
     const { repeatable, doneBefore } = METHODS[method];
-    for (let attempt = 1; ; attempt++)
+    for (let attempt = 1; ; attempt++) {
+      const wasOpen = this.socket.open;
       try {
         return await this.ask(method, params);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         if (attempt > 1 && doneBefore && error.code === doneBefore) return { ok: true } as Methods[N]["result"];
-        const passes = PASSING.has(error.code) || (error.code === "offline" && this.socket.returning);
+        // Where there was no connection, whoever asks is told so at once.
+        const passes = PASSING.has(error.code) || (error.code === "offline" && (wasOpen || attempt > 1));
         if (!repeatable || !passes || attempt === ATTEMPTS) throw error;
         await pause(this.env, 1_000 * (error.refusal.retryAfter ?? 0) || RETRY_MS);
       }
+    }
   }
 }

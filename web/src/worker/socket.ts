@@ -66,11 +66,6 @@ export class Socket {
     this.drop();
   }
 
-  /** Lost a moment ago, and on its way back. */
-  get returning(): boolean {
-    return this.state !== "off" && this.pauseMs < PAUSE_MS_MAX;
-  }
-
   get open(): boolean {
     return this.state === "open";
   }

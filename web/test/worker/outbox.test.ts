@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Notice } from "../../src/bridge/protocol";
+import { Device } from "./device";
+import { GROUP, ME, ModelServer, OTHERS, PRIVATE } from "./server";
+import { World } from "./world";
+
+async function begun() {
+  const server = new ModelServer();
+  server.enter(GROUP);
+  server.post(PRIVATE, OTHERS[0], { text: "text" });
+  const world = new World(server);
+  const device = new Device(world, server);
+  await device.start();
+  await world.deliver();
+  return { server, world, device };
+}
+
+type Begun = Awaited<ReturnType<typeof begun>>;
+interface Step {
+  run(all: Begun, sent: [string, string][]): Promise<void> | void;
+}
+const named = (name: string, run: Step["run"]): Step => ({ run, [fc.toStringMethod]: () => name }) as Step;
+const socketOf = (world: World) => [...world.sockets].at(-1);
+
+let once = 1;
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(PRIVATE, GROUP).map((chatId) =>
+    named(`send ${chatId}`, async ({ device, world }, sent) => {
+      const text = `message ${once}`;
+      const written = device.session.outbox.send(chatId, text, 0, [], once++);
+      void written.then(() => sent.push([chatId, text]), () => undefined);
+      await world.calm();
+    }),
+  ) },
+  { weight: 3, arbitrary: fc.constant(named("deliver", ({ world }) => world.deliver())) },
+  fc.constant(named("to server", ({ world }) => socketOf(world)?.deliverToServer())),
+  fc.nat({ max: 3 }).map((at) => named(`to client ${at}`, ({ world }) => {
+    const socket = socketOf(world);
+    socket?.deliverToClient(at % Math.max(1, socket.toClient.length));
+  })),
+  fc.constant(named("cut", ({ world }) => socketOf(world)?.cut())),
+  fc.constantFrom(120, 600, 2_500).map((ms) => named(`pass ${ms}`, ({ world }) => world.pass(ms))),
+  fc.constant(named("crash", ({ device }) => device.crash())),
+  fc.tuple(fc.nat({ max: 5 }), fc.boolean()).map(([access, after]) => named(`die at ${access} ${after}`, ({ device }) => device.dieAt(access, after))),
+  fc.constant(named("busy", ({ server }) => void server.refusing.set("messages.send", "overloaded"))),
+  fc.constant(named("not busy", ({ server }) => void server.refusing.clear())),
+  fc.constant(named("forget", ({ server }) => server.forget())),
+  fc.constant(named("other", ({ server }) => void server.post(PRIVATE, OTHERS[0], { text: "other" }))),
+);
+
+test("what was written down arrives once and in order, whatever is lost, and wherever the worker dies", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 40 }), async (script) => {
+      const all = await begun();
+      const { server, world, device } = all;
+      const sent: [string, string][] = [];
+      for (const { run } of script) {
+        await run(all, sent);
+        await world.calm();
+        await device.reviveIfDead();
+      }
+      device.dieAt(-1, false);
+      server.refusing.clear();
+      await world.settle(30_000);
+      for (const chatId of [PRIVATE, GROUP]) {
+        const arrived = server.readable(chatId).filter((one) => one.from_id === ME).map((one) => one.text);
+        const wanted = sent.filter(([chat]) => chat === chatId).map(([, text]) => text);
+        // What was never answered to the page may have been written down, or not.
+        expect(new Set(arrived).size).toBe(arrived.length);
+        expect(arrived.filter((text) => wanted.includes(text!))).toEqual(wanted);
+        expect([...arrived].sort(byNumber)).toEqual(arrived);
+      }
+      expect(device.session.engine.known.map("outbox").size).toBe(0);
+    }),
+    { numRuns: Number(process.env["RUNS"] ?? 60) },
+  );
+});
+
+const byNumber = (a = "", b = ""): number => Number(a.split(" ")[1]) - Number(b.split(" ")[1]);
+
+/** What a page shows of a chat: which of its own messages are there, and which on their way. */
+function shown(notices: readonly Notice[], chatId: string): number[][] {
+  const there = new Set<number>();
+  let going: number[] = [];
+  const states: number[][] = [];
+  for (const notice of notices) {
+    if (notice.kind !== "messages" || notice.chatId !== chatId) continue;
+    for (const message of notice.messages) if (message.random_id) there.add(message.random_id);
+    if (notice.outgoing) going = notice.outgoing.map((one) => one.randomId);
+    states.push([...there, ...going].sort((a, b) => a - b));
+  }
+  return states;
+}
+
+test.each([
+  ["the answer comes", async ({ world }: Begun) => world.deliver()],
+  ["the answer is lost", async ({ world }: Begun) => {
+    await world.calm();
+    socketOf(world)!.deliverToServer();
+    socketOf(world)!.cut();
+    await world.settle(3_000);
+  }],
+  ["the answer is lost, and the mailbox does not reach back", async ({ world, server }: Begun) => {
+    await world.calm();
+    socketOf(world)!.deliverToServer();
+    socketOf(world)!.cut();
+    server.forget();
+    await world.settle(3_000);
+  }],
+  ["what came before it is missing", async ({ world, server }: Begun) => {
+    await world.calm();
+    server.post(PRIVATE, OTHERS[0], { text: "lost" });
+    socketOf(world)!.toClient.length = 0;
+    await world.settle(3_000);
+  }],
+])("a message is neither gone for a moment nor shown twice: %s", async (_, happens) => {
+  const all = await begun();
+  const { device } = all;
+  await device.session.outbox.send(PRIVATE, "text", 0, [], 77);
+  await happens(all);
+  const states = shown(device.notices, PRIVATE);
+  expect(states.length).toBeGreaterThan(1);
+  expect(states).toEqual(states.map(() => [77]));
+  expect(device.session.engine.known.map("outbox").size).toBe(0);
+  expect(all.server.readable(PRIVATE).filter((one) => one.random_id === 77)).toHaveLength(1);
+});
+
+test("what is refused fails with the reason, and what follows it goes on", async () => {
+  const { device, world, server } = await begun();
+  server.refusing.set("messages.send", "forbidden");
+  await device.session.outbox.send(PRIVATE, "first", 0, [], 1);
+  await world.settle(1_000);
+  server.refusing.clear();
+  await device.session.outbox.send(PRIVATE, "second", 0, [], 2);
+  await world.settle(1_000);
+  const [row] = [...device.session.engine.known.map("outbox").values()];
+  expect(row).toMatchObject({ text: "first", state: "failed", failure: { code: "forbidden" } });
+  expect(server.readable(PRIVATE).at(-1)).toMatchObject({ text: "second" });
+  expect(await device.session.outbox.retry(row!.key)).toBe(true);
+  await world.settle(1_000);
+  expect(server.readable(PRIVATE).at(-1)).toMatchObject({ text: "first" });
+});
+
+test("what is not on its way yet can be taken back", async () => {
+  const { device, world, server } = await begun();
+  world.reachable = false;
+  socketOf(world)!.cut();
+  const [written] = await device.session.outbox.send(PRIVATE, "text", 0, [], 1);
+  expect(await device.session.outbox.cancel(written!.key)).toBe(true);
+  expect(await device.session.outbox.cancel(written!.key)).toBe(false);
+  world.reachable = true;
+  await world.settle(11_000);
+  expect(server.asked).not.toContain("messages.send");
+});
+
+test("asked for again by the same request, it is the same message", async () => {
+  const { device, world, server } = await begun();
+  await device.session.outbox.send(PRIVATE, "text", 0, [], 5);
+  await device.session.outbox.send(PRIVATE, "text", 0, [], 5);
+  await world.settle(1_000);
+  await device.session.outbox.send(PRIVATE, "text", 0, [], 5);
+  await world.settle(1_000);
+  expect(server.readable(PRIVATE).filter((one) => one.random_id === 5)).toHaveLength(1);
+  expect(device.session.engine.known.map("outbox").size).toBe(0);
+});
