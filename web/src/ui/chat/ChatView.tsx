@@ -17,6 +17,7 @@ import { MiniPlayer } from "../media/mini_player";
 import { ChatHeader, ChatSearch } from "./chat_header";
 import { ChatContext, type OpenChat } from "./context";
 import { DeleteDialog, SeenBy } from "./dialogs";
+import { useKeyboard } from "./keyboard";
 import { MessageList } from "./list";
 import { editable } from "./menu";
 import { senderName } from "./names";
@@ -65,6 +66,8 @@ function One(props: { chatId: string; messageId: number | undefined }) {
   const [looking, setLooking] = createSignal<number>();
   const [searching, setSearching] = createSignal(false);
   let composer: ComposerHandle | undefined;
+  let box!: HTMLElement;
+  useKeyboard(() => box);
 
   const row = createMemo(() => chatRow(chatId));
   const isGroup = createMemo(() => row()?.kind === "group");
@@ -162,7 +165,7 @@ function One(props: { chatId: string; messageId: number | undefined }) {
 
   return (
     <ChatContext.Provider value={chat}>
-      <section class="chat-view" classList={{ choosing: chat.selection.active() }} data-chat={chatId}>
+      <section ref={box} class="chat-view" classList={{ choosing: chat.selection.active() }} data-chat={chatId}>
         <Show
           when={chat.selection.active()}
           fallback={<ChatHeader scroll={scroll} members={details.error ? undefined : details.latest?.members.length} onSearch={() => setSearching(!searching())} />}

@@ -12,7 +12,7 @@ import { perFrame } from "../../state/frame";
 import { createHistory } from "../../state/history";
 import { firstId, lastId, linesAround, WINDOW_MESSAGES_MAX } from "../../state/window";
 import { Anchor } from "./anchor";
-import { keepPlace, placeOf, type Place } from "./places";
+import { END, keepPlace, placeOf, type Place } from "./places";
 
 /** Pages are asked for when fewer lines than this are left. */
 const AHEAD = 20;
@@ -91,7 +91,7 @@ export function createScroll(chatId: string, meId: number) {
 
   const here = (): Place | undefined => {
     keep();
-    return reachesEnd() ? undefined : anchor?.place();
+    return reachesEnd() ? END : anchor?.place();
   };
 
   /** Loads a place and puts it into view. Only the last one that was asked for arrives. */
@@ -107,11 +107,7 @@ export function createScroll(chatId: string, meId: number) {
     return true;
   };
 
-  const toEnd = async (): Promise<void> => {
-    // What lies between is done with: "back" leads out of the chat again.
-    const between = returns().length;
-    setReturns([]);
-    if (between > 0) window.history.go(-between);
+  const showEnd = async (): Promise<void> => {
     if (piece().atEnd) {
       jumps++;
       moving = false;
@@ -120,6 +116,14 @@ export function createScroll(chatId: string, meId: number) {
       return;
     }
     await move({ at: "end" }, () => anchor?.toEnd());
+  };
+
+  const toEnd = (): Promise<void> => {
+    // What lies between is done with: "back" leads out of the chat again.
+    const between = returns().length;
+    setReturns([]);
+    if (between > 0) window.history.go(-between);
+    return showEnd();
   };
 
   const restore = (place: Place) =>
@@ -198,7 +202,8 @@ export function createScroll(chatId: string, meId: number) {
     const place = returns().at(-1);
     if (place === undefined) return;
     setReturns((all) => all.slice(0, -1));
-    void restore(place);
+    if (place === END) void showEnd();
+    else void restore(place);
   };
 
   return {

@@ -1,5 +1,5 @@
 import { Show } from "solid-js";
-import { t } from "../../../i18n";
+import { dir, t } from "../../../i18n";
 import { formatFull, formatTime } from "../../../i18n/format";
 import { useChat } from "../context";
 import type { Entry } from "../rows";
@@ -11,8 +11,8 @@ const PATHS: Readonly<Record<Progress, string>> = {
   waiting: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 5v3.2l2 1.3",
   failed: "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13ZM8 4.8v4M8 11.2v.01",
   sent: "M3 8.6l3.2 3.2L13 5",
-  delivered: "M.8 8.6 4 11.8 10.6 5M7.6 11.2l.6.6L15 5",
-  read: "M.8 8.6 4 11.8 10.6 5M7.6 11.2l.6.6L15 5",
+  delivered: "M1 8.8l3 3.1L10.4 5M8.6 11.4l.5.5L15.5 5",
+  read: "M1 8.8l3 3.1L10.4 5M8.6 11.4l.5.5L15.5 5",
 };
 
 /** When it was written, whether it was changed, and how far it has come. */
@@ -28,12 +28,12 @@ export function Meta(props: { entry: Entry }) {
     return entry.id <= (row?.delivered_id ?? 0) ? "delivered" : "sent";
   };
   return (
-    <span class="meta">
+    <span class="meta" dir={dir()}>
       <Show when={props.entry.message?.edited_ms}>{t.chat.edited} </Show>
       <time data-tip={formatFull(props.entry.dateMs)}>{formatTime(props.entry.dateMs)}</time>
       <Show when={progress()} keyed>
         {(at) => (
-          <svg class={`ticks ${at}`} viewBox="0 0 16 16" role="img" aria-label={t.chat.progress[at]}>
+          <svg class={`ticks ${at}`} viewBox="0 0 16.5 16" role="img" aria-label={t.chat.progress[at]}>
             <path d={PATHS[at]} />
           </svg>
         )}
