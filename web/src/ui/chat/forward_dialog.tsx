@@ -22,10 +22,12 @@ export default function ForwardDialog(props: { chatId: string; ids: readonly num
       .slice(0, SHOWN_MAX);
   });
   const send = async (toChatId: string) => {
+    // When it is done, the dialog is gone, and with it what it was told.
+    const { chatId, ids } = props;
     props.onDone();
     try {
-      await ask("forward", { fromChatId: props.chatId, ids: [...props.ids], toChatId });
-      if (toChatId !== props.chatId) offered(t.chat.forwardedTo(nameOf(toChatId)), t.chat.openThere, () => openChat(toChatId));
+      await ask("forward", { fromChatId: chatId, ids: [...ids], toChatId });
+      if (toChatId !== chatId) offered(t.chat.forwardedTo(nameOf(toChatId)), t.chat.openThere, () => openChat(toChatId));
     } catch (why) {
       failed(why);
     }
