@@ -101,7 +101,7 @@ export function createHistory(chatId: string, reader: Reader): History {
       if (window === undefined) return undefined;
       reader.keeping(() =>
         batch(() => {
-          const next = merged(pieceOf(window, endId), since, endId);
+          const next = merged(pieceOf(window), since, endId);
           endId = next.endId;
           setPiece(trimmed(next, window.anchorId || Infinity));
           setState("ready");

@@ -23,11 +23,12 @@ export const NO_PIECE: Piece = { messages: [], atStart: false, atEnd: false, end
 export const firstId = (piece: Piece): number => piece.messages[0]?.id ?? 0;
 export const lastId = (piece: Piece): number => piece.messages.at(-1)?.id ?? 0;
 
-/** A piece made of what the worker answered for a place. */
-export function pieceOf(window: HistoryWindow, endId: number): Piece {
-  const last = window.messages.at(-1)?.id ?? 0;
-  const { messages, atStart, atEnd } = window;
-  return { messages, atStart, atEnd: atEnd && last >= endId, endId: Math.max(endId, last) };
+/**
+ * A piece made of what the worker answered for a place. As with pages, `merged` puts in what was
+ * told while that was on its way, and finds whether the end is still the end.
+ */
+export function pieceOf({ messages, atStart, atEnd }: HistoryWindow): Piece {
+  return { messages, atStart, atEnd, endId: messages.at(-1)?.id ?? 0 };
 }
 
 /** Of two states of a message the one that is valid: deleted is the last, then the revision. */
@@ -76,9 +77,7 @@ export function withNewer(piece: Piece, afterId: number, page: HistoryWindow): P
   if (lastId(piece) !== afterId) return piece;
   const newer = page.messages.filter((message) => message.id > afterId);
   const messages = [...piece.messages, ...newer];
-  const last = messages.at(-1)?.id ?? 0;
-  const endId = Math.max(piece.endId, last);
-  return { ...piece, messages, endId, atEnd: page.atEnd && last >= endId };
+  return { ...piece, messages, atEnd: page.atEnd };
 }
 
 /** Whether a message is shown with the one before it, as one line. */

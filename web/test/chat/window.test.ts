@@ -125,9 +125,15 @@ describe("pages", () => {
     const held = piece(50, 60, { atStart: false, atEnd: false, endId: 63 });
     expect(withOlder(held, 50, page(49, 49, { atStart: true })).atStart).toBe(true);
     expect(withNewer(held, 60, page(61, 63, { atEnd: true })).atEnd).toBe(true);
-    // Something came while the page was on its way: this is not the end any more.
-    expect(withNewer({ ...held, endId: 64 }, 60, page(61, 63, { atEnd: true })).atEnd).toBe(false);
-    expect(pieceOf(page(61, 63, { atEnd: true }), 64).atEnd).toBe(false);
+  });
+
+  it("that were the end get what came while they were on their way, or are not the end any more", () => {
+    const held = piece(50, 60, { atStart: false, atEnd: false, endId: 64 });
+    const newer = withNewer(held, 60, page(61, 63, { atEnd: true }));
+    expect(merged(newer, [], 64).atEnd).toBe(false);
+    expect(lastId(merged(newer, [message(64)], 64))).toBe(64);
+    expect(merged(newer, [message(64)], 64).atEnd).toBe(true);
+    expect(merged(pieceOf(page(61, 63, { atEnd: true })), [], 64).atEnd).toBe(false);
   });
 });
 

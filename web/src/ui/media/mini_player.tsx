@@ -44,6 +44,7 @@ export function MiniPlayer() {
             min={0}
             max={Math.max(1, lengthMs())}
             value={positionMs()}
+            style={{ "--share": `${(100 * positionMs()) / Math.max(1, lengthMs())}%` }}
             onInput={(event) => seek(event.currentTarget.valueAsNumber / Math.max(1, lengthMs()))}
           />
         </section>

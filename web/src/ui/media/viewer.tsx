@@ -138,7 +138,7 @@ export default function Viewer(props: ViewerProps) {
           </Show>
         </div>
         <Show when={props.entries.length > 1}>
-          <IconButton icon="back" class="viewer-before" label={t.chat.previous} disabled={at() === 0} onClick={() => go(-1)} />
+          <IconButton icon="next" class="viewer-before" label={t.chat.previous} disabled={at() === 0} onClick={() => go(-1)} />
           <IconButton
             icon="next"
             class="viewer-after"
