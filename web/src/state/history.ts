@@ -78,18 +78,17 @@ export function createHistory(chatId: string, reader: Reader): History {
   };
   const silence = listen(heard);
 
-  /** Asks for a piece; undefined if another place was asked for since. */
-  const ask = async (load: () => Promise<HistoryWindow>): Promise<HistoryWindow | undefined> => {
+  /** Asks for a piece and puts it in, unless another place was asked for since; whether it did. */
+  const ask = async (load: Promise<HistoryWindow>, put: (window: HistoryWindow) => void): Promise<boolean> => {
     const begun = epoch;
     asked++;
     try {
-      const window = await load();
-      return begun === epoch ? window : undefined;
+      const window = await load;
+      if (begun !== epoch) return false;
+      reader.keeping(() => batch(() => put(window)));
+      return true;
     } finally {
-      // What was told meanwhile is put in by whoever awaits this, in the same turn.
-      queueMicrotask(() => {
-        if (--asked === 0) since = [];
-      });
+      if (--asked === 0) since = [];
     }
   };
 
@@ -97,17 +96,15 @@ export function createHistory(chatId: string, reader: Reader): History {
     epoch++;
     if (!quiet) setState("loading");
     try {
-      const window = await ask(() => askWorker("window", { chatId, place, limit: PAGE * 2 }));
-      if (window === undefined) return undefined;
-      reader.keeping(() =>
-        batch(() => {
-          const next = merged(pieceOf(window), since, endId);
-          endId = next.endId;
-          setPiece(trimmed(next, window.anchorId || Infinity));
-          setState("ready");
-        }),
-      );
-      return window.anchorId;
+      let anchorId: number | undefined;
+      await ask(askWorker("window", { chatId, place, limit: PAGE * 2 }), (window) => {
+        const next = merged(pieceOf(window), since, endId);
+        endId = next.endId;
+        anchorId = window.anchorId;
+        setPiece(trimmed(next, anchorId || Infinity));
+        setState("ready");
+      });
+      return anchorId;
     } catch {
       if (!quiet) setState("failed");
       return undefined;
@@ -129,10 +126,10 @@ export function createHistory(chatId: string, reader: Reader): History {
     if (loading() || state() !== "ready" || id === 0) return;
     setLoading(true);
     try {
-      const window = await ask(() => askWorker(way, { chatId, id, limit: PAGE }));
-      if (window === undefined) return;
       const put = way === "older" ? withOlder : withNewer;
-      reader.keeping(() => show(merged(put(piece(), id, window), since, endId)));
+      await ask(askWorker(way, { chatId, id, limit: PAGE }), (window) => {
+        show(merged(put(piece(), id, window), since, endId));
+      });
     } catch {
       // Asked again when somebody scrolls there again, or the connection is back.
     } finally {
