@@ -1,5 +1,6 @@
 // A client of Heliograph for browsers and Node (22 or newer), which both have WebSocket: it connects,
-// loses the connection, comes back, and misses nothing.
+// loses the connection, comes back, and misses nothing. A page that it runs in must be one of the
+// server's own, or its address one of `--allow-origin`.
 //
 //     node resume.mjs ws://localhost:8001/ws TOKEN
 //
