@@ -7,7 +7,7 @@
 export interface Unsaved {
   /** Somebody is in the middle of it: not without being asked. */
   busy(): boolean;
-  save(): Promise<unknown>;
+  save?(): Promise<unknown>;
 }
 
 /** What is around it in the browser, and stands in for it in tests. */
@@ -66,7 +66,7 @@ export class Update {
   async load(): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
-    await bounded(Promise.allSettled([...this.#parts].map((part) => part.save())));
+    await bounded(Promise.allSettled([...this.#parts].map((part) => part.save?.())));
     await bounded(this.page.takeOver());
     this.page.reload();
   }

@@ -3,6 +3,7 @@ import { dir, t } from "../../i18n";
 import { formatDuration } from "../../i18n/format";
 import { ask } from "../../state/bridge";
 import { failed, problem } from "../../state/toasts";
+import { beforeReload } from "../../sw/register";
 import { IconButton } from "../base";
 import { canRecord, record, type Recording } from "./recording";
 
@@ -33,6 +34,8 @@ export function Recorder(props: RecorderProps) {
   let held: { x: number; at: number } | undefined;
   // A touch ends with a click, which has been dealt with.
   let swallow = false;
+
+  onCleanup(beforeReload({ busy: active }));
 
   const begin = () => {
     if (recording) return;

@@ -5,6 +5,7 @@
 
 import { createSignal } from "solid-js";
 import { failed } from "../../state/toasts";
+import { beforeReload } from "../../sw/register";
 
 export interface Track {
   /** Where it is: also what tells tracks apart. */
@@ -28,6 +29,8 @@ const [lengthMs, setLengthMs] = createSignal(0);
 const [speed, setSpeed] = createSignal(1);
 
 export { lengthMs, playing, positionMs, speed, track };
+
+beforeReload({ busy: playing });
 
 let element: HTMLAudioElement | undefined;
 
