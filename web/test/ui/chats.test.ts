@@ -2,7 +2,8 @@
 import { createEffect, createRoot } from "solid-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChatRow } from "../../src/bridge/protocol";
-import { chatOrder, chatRow, listenForChats, startChats, typing, unreadTotal } from "../../src/state/chats";
+import type { Chat } from "../../src/contract";
+import { adoptChat, chatOrder, chatRow, listenForChats, startChats, typing, unreadTotal } from "../../src/state/chats";
 import { fakeBridge } from "./fake_bridge";
 
 function row(chat_id: string, rest: Partial<ChatRow> = {}): ChatRow {
@@ -13,7 +14,11 @@ let frame: (() => void) | undefined;
 let end: () => void;
 let tell: ReturnType<typeof fakeBridge>["tell"];
 
+let nowMs = 1000;
+
 beforeEach(async () => {
+  nowMs += 1000;
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
   vi.stubGlobal("requestAnimationFrame", (run: () => void) => {
     frame = run;
     return 1;
@@ -21,6 +26,7 @@ beforeEach(async () => {
   ({ tell } = fakeBridge({ chats: () => [row("a", { unread: 2 }), row("b"), row("c", { unread: 5 })] }));
   end = listenForChats();
   await startChats();
+  rest();
 });
 
 afterEach(() => {
@@ -33,6 +39,11 @@ function paint(): void {
   const run = frame;
   frame = undefined;
   run?.();
+}
+
+/** The list rests after a change: it may change again. */
+function rest(): void {
+  nowMs += 1000;
 }
 
 describe("the list of chats", () => {
@@ -54,6 +65,37 @@ describe("the list of chats", () => {
     expect(seen).toEqual([undefined, 1000]);
     expect(unreadTotal()).toBe(1007);
     stop();
+  });
+
+  it("rests after a change, and then has what came meanwhile", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    tell({ kind: "chats", rows: [row("a", { unread: 3 })] });
+    paint();
+    tell({ kind: "chats", rows: [row("a", { unread: 4 })] });
+    expect(frame).toBeUndefined();
+    tell({ kind: "chats", rows: [row("a", { unread: 5 })] });
+    vi.runAllTimers();
+    paint();
+    expect(chatRow("a")?.unread).toBe(5);
+    vi.useRealTimers();
+  });
+
+  it("gives a row to an open chat in which nobody has written yet", async () => {
+    const chat: Chat = { id: "n", kind: "group", title: "New", created_ms: 1, last_id: 0, members: [] };
+    fakeBridge({ chat: () => chat });
+    await adoptChat("n");
+    expect(chatRow("n")?.name).toBe("New");
+    tell({ kind: "chats", rows: [], order: ["a", "b", "c"] });
+    paint();
+    expect(chatRow("n")?.name).toBe("New");
+    expect(chatOrder()).not.toContain("n");
+    rest();
+    tell({ kind: "chats", rows: [row("n", { unread: 1 })], order: ["n", "a", "b", "c"] });
+    paint();
+    rest();
+    tell({ kind: "chats", rows: [], order: ["a", "b", "c"] });
+    paint();
+    expect(chatRow("n")).toBeUndefined();
   });
 
   it("changes nothing of a row that nothing was told of", () => {
@@ -79,7 +121,7 @@ describe("the list of chats", () => {
     expect(unreadTotal()).toBe(2);
   });
 
-  it("keeps the last order that was told before a frame", () => {
+  it("keeps the last order that was told before it changed", () => {
     tell({ kind: "chats", rows: [], order: ["b", "a", "c"] });
     tell({ kind: "chats", rows: [row("c", { unread: 0 })] });
     paint();

@@ -1,18 +1,20 @@
 import { createEffect, createResource, createSignal, lazy, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
 import { t } from "../../i18n";
 import { refusalText } from "../../i18n/refusal";
-import { chatRow, listenForChats, startChats, unreadTotal } from "../../state/chats";
+import { adoptChat, chatRow, chatsLoaded, listenForChats, startChats, unreadTotal } from "../../state/chats";
 import { startNotifying } from "../../state/notify";
 import { listenForPeople, startPeople } from "../../state/people";
 import { openList, route } from "../../state/route";
-import { account, connection, outdated, startSession } from "../../state/session";
+import { account, connection, keeping, outdated, startSession } from "../../state/session";
 import { failed, offered } from "../../state/toasts";
-import { checkClient, loadClient } from "../../sw/register";
+import { beforeReload, checkClient, loadClient } from "../../sw/register";
 import { Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
 import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
+import { rowName } from "../list/row";
 import { Login } from "../login/login";
 import { focusRoute } from "./focus";
+import { narrow } from "./narrow";
 import { useShortcuts } from "./shortcuts";
 
 const ChatView = lazy(() => import("../chat/ChatView"));
@@ -27,11 +29,15 @@ export function App() {
     await startSession();
     return true;
   });
-  createEffect(() => {
-    if (outdated()) offered(t.shell.outdated, t.shell.reload, () => void loadClient());
-  });
+  createEffect(
+    on(outdated, (is) => {
+      if (is) offered(t.shell.outdated, t.shell.reload, () => void loadClient());
+    }),
+  );
+  // A dialog may hold what nobody has said yet; a page that keeps nothing holds everything.
+  onCleanup(beforeReload({ busy: () => covered() || keeping().state === "memory" }));
   // A server that comes back may be another one.
-  createEffect(on(() => connection().state === "online", (online) => online && import.meta.env.PROD && void checkClient(), { defer: true }));
+  createEffect(on(() => connection().state === "online", (online) => online && void checkClient(), { defer: true }));
   return (
     <>
       <div class="page" inert={covered()}>
@@ -72,10 +78,21 @@ function Home() {
   onCleanup(startNotifying());
   useShortcuts();
   createEffect(on(() => [route().view, route().chatId, route().page], focusRoute, { defer: true }));
-  createEffect(() => {
+  const listAlone = () => narrow() && route().view === "list";
+  const title = () => {
     const at = route();
-    const name = at.view === "chat" ? (chatRow(at.chatId ?? "")?.name ?? "") : "";
-    document.title = t.shell.documentTitle(unreadTotal(), name);
+    if (at.view === "settings") return t.shell.settings;
+    const row = at.view === "chat" ? chatRow(at.chatId ?? "") : undefined;
+    return row === undefined ? "" : rowName(row);
+  };
+  createEffect(() => {
+    const { chatId } = route();
+    const unknown = chatsLoaded() && chatId !== undefined && chatRow(chatId) === undefined;
+    // What is not there, or not for this person, the chat itself tells.
+    if (unknown) adoptChat(chatId).catch(() => undefined);
+  });
+  createEffect(() => {
+    document.title = t.shell.documentTitle(unreadTotal(), title());
   });
   onCleanup(() => {
     document.title = t.shell.appName;
@@ -90,8 +107,9 @@ function Home() {
         {t.shell.skipToMessage}
       </a>
       <div class="shell" data-view={route().view}>
-        <ChatList />
+        <ChatList alone={listAlone()} />
         <main id="main" class="main" tabIndex={-1} data-focus-home={route().view === "list" ? undefined : ""}>
+          <h1 class="visually-hidden">{title() || t.shell.appName}</h1>
           <Suspense fallback={<Waiting />}>
             <Switch fallback={<Nothing />}>
               <Match when={route().view === "chat" && route().chatId}>

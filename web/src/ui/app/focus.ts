@@ -11,7 +11,7 @@ export function focusRoute(): void {
     const lost = active === null || active === document.body || hidden(active);
     if (!lost || covered()) return;
     const main = document.querySelector<HTMLElement>("main[data-focus-home]");
-    const row = document.querySelector<HTMLElement>(".chat-row[tabindex='0']");
+    const row = document.querySelector<HTMLElement>(".chat-row[tabindex='0'], .actions > .button");
     (main ?? row)?.focus({ preventScroll: true });
   });
 }

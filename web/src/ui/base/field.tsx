@@ -11,7 +11,7 @@ interface Labelled {
 
 interface FieldProps extends JSX.InputHTMLAttributes<HTMLInputElement>, Labelled {}
 
-/** A line of text with its label above, and what is wrong with it below. */
+/** A line of text with its label above, and what is wrong with it below. Empty, it runs as the page. */
 export function Field(props: FieldProps) {
   const [own, rest] = splitProps(props, ["label", "error", "hint", "type"]);
   const id = createUniqueId();
@@ -23,7 +23,7 @@ export function Field(props: FieldProps) {
         {...rest}
         {...described(own, id)}
         type={secret() && plain() ? "text" : (own.type ?? "text")}
-        dir={rest.dir ?? "auto"}
+        dir={rest.dir ?? (rest.value ? "auto" : undefined)}
       />
       <Show when={secret()}>
         <IconButton
@@ -44,7 +44,7 @@ export function TextArea(props: TextAreaProps) {
   const id = createUniqueId();
   return (
     <Frame {...own} id={id}>
-      <textarea {...rest} {...described(own, id)} dir={rest.dir ?? "auto"} />
+      <textarea {...rest} {...described(own, id)} dir={rest.dir ?? (rest.value ? "auto" : undefined)} />
     </Frame>
   );
 }

@@ -5,7 +5,7 @@ import { call } from "../../state/bridge";
 import { back, openChat } from "../../state/route";
 import { limit } from "../../state/session";
 import { failed } from "../../state/toasts";
-import { Avatar, Button, Dialog, Field } from "../base";
+import { Avatar, Button, Dialog, Field, Icon } from "../base";
 import { PeoplePicker } from "../people/picker";
 import { ChoosePicture, uploadPicture } from "../people/picture";
 
@@ -95,7 +95,7 @@ export function NewGroup() {
 
 function PicturePreview(props: { file: File | undefined; title: string }) {
   return (
-    <Show when={props.file} keyed fallback={<Avatar size="l" name={props.title} ownerId={0} />}>
+    <Show when={props.file} keyed fallback={<NoPicture title={props.title} />}>
       {(file) => {
         const url = URL.createObjectURL(file);
         onCleanup(() => URL.revokeObjectURL(url));
@@ -105,6 +105,21 @@ function PicturePreview(props: { file: File | undefined; title: string }) {
           </span>
         );
       }}
+    </Show>
+  );
+}
+
+function NoPicture(props: { title: string }) {
+  return (
+    <Show
+      when={props.title.trim()}
+      fallback={
+        <span class="avatar l empty" aria-hidden="true">
+          <Icon name="users" />
+        </span>
+      }
+    >
+      {(title) => <Avatar size="l" name={title()} ownerId={0} />}
     </Show>
   );
 }

@@ -11,11 +11,14 @@ import { ChatRows } from "./rows";
 
 const SearchResults = lazy(() => import("./search"));
 
-/** The column at the side: search above, the chats, and below, where a thumb is, what begins something. */
-export function ChatList() {
+/**
+ * The column at the side: search above, the chats, and below, where a thumb is, what begins
+ * something. `alone`: on a telephone, where nothing else is on the page.
+ */
+export function ChatList(props: { alone: boolean }) {
   const [text, setText] = createSignal("");
   let box: HTMLInputElement | undefined;
-  let side: HTMLElement | undefined;
+  let side: HTMLDivElement | undefined;
   const clear = () => {
     setText("");
     box?.focus();
@@ -37,10 +40,17 @@ export function ChatList() {
   }
 
   return (
-    <nav ref={side} class="side" aria-label={t.shell.appName}>
-      <header class="bar side-bar">
-        <Mark flashing={connection().state === "connecting" || connection().state === "updating"} />
+    <div
+      ref={side}
+      class="side"
+      role={props.alone ? "main" : "navigation"}
+      aria-label={props.alone ? undefined : t.shell.chats}
+    >
+      <Show when={props.alone}>
         <h1 class="visually-hidden">{t.shell.chats}</h1>
+      </Show>
+      <div class="bar side-bar">
+        <Mark flashing={connection().state === "connecting" || connection().state === "updating"} />
         <div class="search" role="search">
           <Icon name="search" />
           <input
@@ -50,7 +60,7 @@ export function ChatList() {
             inputMode="search"
             enterkeyhint="search"
             autocomplete="off"
-            dir="auto"
+            dir={text() === "" ? undefined : "auto"}
             aria-label={t.shell.search}
             placeholder={t.shell.search}
             value={text()}
@@ -61,7 +71,7 @@ export function ChatList() {
             <IconButton icon="close" label={t.shell.clearSearch} onClick={clear} />
           </Show>
         </div>
-      </header>
+      </div>
       <ConnectionStatus />
       <KeepingNote />
       <div class="side-body">
@@ -72,7 +82,7 @@ export function ChatList() {
         </Show>
       </div>
       <Actions />
-    </nav>
+    </div>
   );
 }
 

@@ -1,9 +1,10 @@
-import { createSignal, Show } from "solid-js";
+import { createSignal, onCleanup, Show } from "solid-js";
 import { createStore } from "solid-js/store";
 import { Refused } from "../../bridge/bridge";
 import { t } from "../../i18n";
 import { refusalText, refusedField } from "../../i18n/refusal";
 import { config, connection, endedElsewhere, limit, logIn, register } from "../../state/session";
+import { focusRoute } from "../app/focus";
 import { Button, Field } from "../base";
 import { Mark } from "../base/mark";
 import { ConnectionStatus } from "../list/connection";
@@ -17,6 +18,9 @@ export function Login() {
   const [refused, setRefused] = createSignal<string>();
   const [busy, setBusy] = createSignal(false);
   let form: HTMLFormElement | undefined;
+
+  // What had the focus is gone with the form.
+  onCleanup(focusRoute);
 
   const closed = () => config()?.registration === "closed";
   const invited = () => config()?.registration === "invitation";
