@@ -64,7 +64,7 @@ async function notify(arrived: Arrived, shown: Map<string, Shown>): Promise<void
     createEffect(() => {
       // The row comes a frame later than its message: first it must have been unread.
       const now = chatRow(chatId);
-      if (now !== undefined && (now.read_inbox_id ?? 0) >= last.id) queueMicrotask(gone);
+      if (now !== undefined && (now.read_inbox_id ?? 0) >= last.id) queueMicrotask(() => gone());
     });
     return dispose;
   });

@@ -25,7 +25,9 @@ const endings = new Map<number, () => void>();
 function show(toast: Omit<Toast, "id">, ended?: () => void): number {
   const id = ++last;
   if (ended !== undefined) endings.set(id, ended);
-  // Only the latest few: more would cover what one works at.
+  // What only tells gives way to what is newer; of the others only the latest few are there, for
+  // more would cover what one works at.
+  for (const old of shown()) if (old.kind === "done" && old.act === undefined) dismissToast(old.id);
   for (const old of shown().slice(0, -2)) dismissToast(old.id);
   setShown((all) => [...all, { ...toast, id }]);
   return id;

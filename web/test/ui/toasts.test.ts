@@ -49,7 +49,15 @@ describe("what has no opposite", () => {
 it("only the latest few are shown, and what they hide is done", () => {
   const act = vi.fn(async () => undefined);
   later("first", act, () => undefined);
-  for (const text of ["second", "third", "fourth"]) told(text);
+  for (const text of ["second", "third", "fourth"]) told(text, () => undefined);
   expect(toasts().map((toast) => toast.text)).toEqual(["second", "third", "fourth"]);
   expect(act).toHaveBeenCalledOnce();
+});
+
+it("what only tells gives way to what is newer, what can be undone does not", () => {
+  told("saved");
+  told("blocked", () => undefined);
+  told("saved again");
+  told("saved once more");
+  expect(toasts().map((toast) => toast.text)).toEqual(["blocked", "saved once more"]);
 });

@@ -247,6 +247,7 @@ export const shell: Texts["shell"] = {
       other: "سُجّل خروج # جهاز",
     }),
   oldPassword: "كلمة المرور الحالية",
+  wrongPassword: "هذه ليست كلمة مرورك الحالية.",
   newPassword: "كلمة المرور الجديدة",
   changePassword: "تغيير كلمة المرور",
   passwordChanged: "تغيّرت كلمة المرور وسُجّل خروج كل الأجهزة الأخرى",

@@ -204,6 +204,7 @@ export const shell: Texts["shell"] = {
   endOthersText: "Alle Geräte außer diesem müssen sich neu anmelden.",
   othersEnded: (n) => plural(n, { one: "# Gerät wurde abgemeldet", other: "# Geräte wurden abgemeldet" }),
   oldPassword: "Bisheriges Passwort",
+  wrongPassword: "Das ist nicht dein bisheriges Passwort.",
   newPassword: "Neues Passwort",
   changePassword: "Passwort ändern",
   passwordChanged: "Das Passwort ist geändert, und alle anderen Geräte sind abgemeldet",

@@ -209,6 +209,7 @@ export const shell = {
   endOthersText: "All devices but this one have to log in again.",
   othersEnded: (n: number) => plural(n, { one: "# device was logged out", other: "# devices were logged out" }),
   oldPassword: "Current password",
+  wrongPassword: "This is not your current password.",
   newPassword: "New password",
   changePassword: "Change password",
   passwordChanged: "The password is changed, and all other devices are logged out",

@@ -17,14 +17,20 @@ const SearchResults = lazy(() => import("./search"));
  */
 export function ChatList(props: { alone: boolean }) {
   const [text, setText] = createSignal("");
+  /** Enter was pressed, maybe before there were results. */
+  const [eager, setEager] = createSignal(false);
   let box: HTMLInputElement | undefined;
   let side: HTMLDivElement | undefined;
-  const clear = () => {
+  const reset = () => {
+    setEager(false);
     setText("");
+  };
+  const clear = () => {
+    reset();
     box?.focus();
   };
   // A chat that was found is open: the list is what one comes back to.
-  createEffect(on(() => route().chatId, () => route().view === "chat" && setText(""), { defer: true }));
+  createEffect(on(() => route().chatId, () => route().view === "chat" && reset(), { defer: true }));
 
   function press(event: KeyboardEvent) {
     if (event.isComposing) return;
@@ -35,7 +41,7 @@ export function ChatList(props: { alone: boolean }) {
       event.preventDefault();
       side?.querySelector<HTMLElement>(text() === "" ? ".chat-row[tabindex='0']" : ".found")?.focus();
     } else if (event.key === "Enter") {
-      side?.querySelector<HTMLElement>(".found")?.click();
+      setEager(true);
     }
   }
 
@@ -64,7 +70,10 @@ export function ChatList(props: { alone: boolean }) {
             aria-label={t.shell.search}
             placeholder={t.shell.search}
             value={text()}
-            onInput={(event) => setText(event.currentTarget.value)}
+            onInput={(event) => {
+              setEager(false);
+              setText(event.currentTarget.value);
+            }}
             onKeyDown={press}
           />
           <Show when={text() !== ""}>
@@ -77,7 +86,7 @@ export function ChatList(props: { alone: boolean }) {
       <div class="side-body">
         <Show when={text().trim() !== ""} fallback={<Chats />}>
           <Suspense>
-            <SearchResults text={text().trim()} />
+            <SearchResults text={text().trim()} eager={eager()} />
           </Suspense>
         </Show>
       </div>

@@ -16,11 +16,17 @@ const WAIT_MS = 120;
 const RESOLVE_MS = 500;
 const MESSAGES_MAX = 50;
 
-/** What this browser holds, at once; and who has this user name, from the server. */
-export default function SearchResults(props: { text: string }) {
+/**
+ * What this browser holds, at once; and who has this user name, from the server. `eager`: the first
+ * one is to be opened, as soon as it is one for this text.
+ */
+export default function SearchResults(props: { text: string; eager: boolean }) {
   const text = settled(() => props.text, WAIT_MS);
   const username = settled(() => props.text, RESOLVE_MS);
-  const [found] = createResource(text, (wanted) => ask("search", { text: wanted, limit: MESSAGES_MAX }));
+  const [found] = createResource(text, async (wanted) => ({
+    wanted,
+    ...(await ask("search", { text: wanted, limit: MESSAGES_MAX })),
+  }));
   const [person] = createResource(username, async (wanted) => ({
     wanted,
     user: await resolveUsername(wanted).catch(() => undefined),
@@ -32,11 +38,20 @@ export default function SearchResults(props: { text: string }) {
     return now?.wanted === props.text ? now.user : undefined;
   };
   const count = createMemo(() => chats().length + messages().length + (user() === undefined ? 0 : 1));
-  const done = () => !found.loading && found.latest !== undefined && !person.loading;
+  const searched = () => found.latest?.wanted === props.text;
+  const resolved = () => person.latest?.wanted === props.text;
+  const done = () => searched() && resolved();
+  createEffect(() => {
+    if (props.eager && (done() || (searched() && count() > 0))) queueMicrotask(openFirst);
+  });
+  let box: HTMLDivElement | undefined;
+  const openFirst = () => box?.querySelector<HTMLElement>(".found")?.click();
   return (
     <div
+      ref={box}
       class="results"
       role="region"
+      aria-busy={!done()}
       aria-label={t.shell.searchResults}
       onKeyDown={(event) => moveAmong(event)}
     >

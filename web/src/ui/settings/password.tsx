@@ -32,7 +32,7 @@ export function Password() {
       told(t.shell.passwordChanged);
     } catch (error) {
       const old = error instanceof Refused && error.code === "wrong_credentials";
-      const text = refusalText(error);
+      const text = old ? t.shell.wrongPassword : refusalText(error);
       setWrong(old || refusedField(error) === "old_password" ? { before: text } : { after: text });
     } finally {
       setBusy(false);
