@@ -66,7 +66,7 @@ export class Update {
   async load(): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
-    await bounded(Promise.allSettled([...this.#parts].map((part) => part.save?.())));
+    await bounded(Promise.allSettled([...this.#parts].map(async (part) => part.save?.())));
     await bounded(this.page.takeOver());
     this.page.reload();
   }

@@ -18,6 +18,7 @@ import type { Told } from "./sync/tells";
 const SILENCE_MS = 2_000;
 /** A page that is seen asks so often whether its leader is there. */
 const PING_MS = 5_000;
+const RESTART_MS = 500;
 const REMEMBERED = 1_000;
 const LOCK = "heliograph";
 
@@ -73,7 +74,7 @@ export class Tab implements Served {
 
   start(): void {
     if (!this.meeting) {
-      this.lead();
+      void this.lead();
       return;
     }
     this.meeting.channel.onmessage = ({ data }: MessageEvent<Said>) => this.heard(data);
@@ -100,12 +101,14 @@ export class Tab implements Served {
 
   // --- to and from the others --------------------------------------------------------------------
 
+  /** Asked again of whoever leads then, if the lead is lost before the answer. */
   private async local(ask: Ask): Promise<unknown> {
+    const { session } = this;
     try {
       return await this.answer(ask, this.name);
     } catch (error) {
-      if (error instanceof Stale && this.meeting) return this.remote(ask);
-      throw error;
+      if (session === this.session && !(error instanceof Stale)) throw error;
+      return this.session && this.session !== session ? this.local(ask) : this.remote(ask);
     }
   }
 
@@ -159,10 +162,13 @@ export class Tab implements Served {
       if (page) page.atMs = this.env.now();
     } else if (!this.takes(`${from} ${said.ask.id}`)) {
       const { id } = said.ask;
+      const { session } = this;
       this.answer(said.ask, from).then(
         (result) => this.say({ to: from, answer: { id, result } }),
         (error: unknown) => {
-          if (!(error instanceof Stale)) this.say({ to: from, answer: { id, refusal: refusalOf(error) } });
+          // Otherwise the next leader is asked.
+          if (session === this.session && !(error instanceof Stale))
+            this.say({ to: from, answer: { id, refusal: refusalOf(error) } });
         },
       );
     }
@@ -217,6 +223,7 @@ export class Tab implements Served {
   private lead(): Promise<Session> {
     this.leaderIsThere();
     this.cancelPing();
+    this.taken.clear();
     const session = this.begin();
     this.session = session;
     this.say({ lead: this.name });
@@ -229,17 +236,26 @@ export class Tab implements Served {
 
   private async begin(): Promise<Session> {
     const { store, keeping } = await this.open();
-    const telling = { tell: (told: Told[]) => this.tell(told), stale: () => undefined };
-    const session = new Session(this.env, new Engine(store, keeping, telling), this.open);
+    const telling = { tell: (told: Told[]) => this.tell(told), stale: () => this.stale(session) };
+    const session: Session = new Session(this.env, new Engine(store, keeping, telling), this.open);
     await session.start();
     return session;
+  }
+
+  /** Somebody else leads; or, if that is not heard in a moment, a person has emptied the browser's
+   * store: then it is begun again. */
+  private stale(session: Session): void {
+    const mine = this.session;
+    void session.stop();
+    this.env.after(RESTART_MS, () => {
+      if (mine && this.session === mine) void this.lead();
+    });
   }
 
   /** Somebody else has taken the lock. */
   private lost(): void {
     const session = this.session;
     this.session = undefined;
-    this.taken.clear();
     void session?.then((one) => one.stop());
     this.wait();
     this.follow();
@@ -265,7 +281,9 @@ export class Tab implements Served {
   private expectLeader(): void {
     this.cancelSilence ??= this.env.after(SILENCE_MS, () => {
       this.cancelSilence = undefined;
-      if (!this.session && this.state.visible) this.wait(true);
+      if (this.session) return;
+      if (this.state.visible) this.wait(true);
+      else for (const one of this.pending.values()) this.pass(one); // whoever leads by now may not have heard it
     });
   }
 
