@@ -72,8 +72,8 @@ export class Engine {
    * thrown away the one that there was. */
   renew(open: () => Promise<Opened>): Promise<void> {
     return this.next(async () => {
-      this.known.learn([{ clearAll: true }]);
-      await this.store.commit([{ clearAll: true }]).catch(() => undefined);
+      this.known.learn([{ empty: TABLES }]);
+      await this.store.commit([{ empty: TABLES }]).catch(() => undefined);
       this.store.close();
       const { store, keeping } = await open();
       await this.moveTo(store, keeping);
@@ -101,7 +101,7 @@ export class Engine {
     this.store.close();
     this.store = store;
     this.known.forgetHistories();
-    await store.commit([{ clearAll: true }, ...this.known.everything()]);
+    await store.commit([{ empty: TABLES }, ...this.known.everything()]);
     if (JSON.stringify(keeping) === JSON.stringify(this.keeping)) return;
     this.keeping = keeping;
     this.tell({ notice: { kind: "keeping", keeping } });

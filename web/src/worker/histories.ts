@@ -158,7 +158,7 @@ export class Histories {
   private notice(turn: Turn): void {
     for (const one of this.watched) {
       one.since.push(...turn.applied.filter((update) => chatOf(update) === one.chatId));
-      if (turn.droppedChats.has(one.chatId)) one.void = true;
+      if (turn.drops(one.chatId)) one.void = true;
     }
   }
 

@@ -35,7 +35,7 @@ export class Rpc {
         if (!(error instanceof Refused)) throw error;
         if (attempt > 1 && doneBefore && error.code === doneBefore) return { ok: true } as Methods[N]["result"];
         // Where there was no connection, whoever asks is told so at once.
-        const passes = PASSING.has(error.code) || (error.code === "offline" && (wasOpen || attempt > 1));
+        const passes = PASSING.has(error.code) || (error.code === "offline" && (wasOpen || attempt > 1) && !this.socket.stopped);
         if (!repeatable || !passes || attempt === ATTEMPTS) throw error;
         await pause(this.env, 1_000 * (error.refusal.retryAfter ?? 0) || RETRY_MS);
       }

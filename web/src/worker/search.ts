@@ -32,7 +32,7 @@ export class Search {
   ) {
     engine.watchers.add((turn) => {
       if (!this.reading) return;
-      for (const chatId of turn.droppedChats) this.drop(chatId);
+      for (const [key, { chatId }] of this.entries) if (turn.drops(chatId)) this.entries.delete(key);
       for (const chat of turn.writtenMessages.values()) for (const message of chat.values()) this.enter(message);
     });
   }
@@ -79,10 +79,6 @@ export class Search {
     const text = [message.text, message.media?.name].filter(Boolean).join(" ");
     if (!text || message.deleted) this.entries.delete(key);
     else this.entries.set(key, { chatId: message.chat_id, id: message.id, dateMs: message.date_ms, folded: fold(text) });
-  }
-
-  private drop(chatId: string): void {
-    for (const [key, entry] of this.entries) if (entry.chatId === chatId) this.entries.delete(key);
   }
 }
 

@@ -13,14 +13,14 @@ import { Evictor } from "./evict";
 import { Histories } from "./histories";
 import { OFFLINE, post } from "./http";
 import { Mailbox } from "./mailbox";
-import { Outbox } from "./outbox";
+import { Outbox } from "./outbox/outbox";
 import { People } from "./people";
 import { Reading } from "./reading";
 import { Rpc } from "./rpc";
 import { Search } from "./search";
 import { type Pushed, Socket } from "./socket";
 import type { Opened } from "./store/open";
-import { unlessStale } from "./store/store";
+import { TABLES, unlessStale } from "./store/store";
 import { Uploader } from "./uploads";
 
 const RETRY_MS = 1_000;
@@ -147,7 +147,7 @@ export class Session {
     this.socket.stop();
     this.disconnected();
     await this.engine.turn((turn) => {
-      turn.clear();
+      turn.empty(TABLES);
       turn.setFact("account", user);
       turn.put("users", user);
       if (this.config) turn.setFact("config", this.config);

@@ -66,6 +66,10 @@ export class Socket {
     this.drop();
   }
 
+  get stopped(): boolean {
+    return this.state === "off";
+  }
+
   get open(): boolean {
     return this.state === "open";
   }

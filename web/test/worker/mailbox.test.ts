@@ -22,6 +22,7 @@ test("a gap is waited for half a second, and then asked about once", async () =>
   server.post(PRIVATE, OTHERS[0], { text: "came" });
   await world.deliver();
   await world.pass(499);
+  await world.deliver();
   expect(server.asked).toEqual([]);
   await world.pass(1);
   await world.deliver();
@@ -56,8 +57,10 @@ test("after a quarter of an hour of silence it is asked whether something happen
 test("many updates are confirmed once, when they are written", async () => {
   const { server, world } = await begun();
   server.acks.length = 0;
-  for (let n = 0; n < 5; n++) server.post(PRIVATE, OTHERS[0], { text: "text" });
-  await world.deliver();
+  for (let n = 0; n < 5; n++) {
+    server.post(PRIVATE, OTHERS[0], { text: "text" });
+    await world.deliver();
+  }
   expect(server.acks).toEqual([]);
   await world.pass(100);
   await world.deliver();

@@ -164,3 +164,13 @@ test("asked for again by the same request, it is the same message", async () => 
   expect(server.readable(PRIVATE).filter((one) => one.random_id === 5)).toHaveLength(1);
   expect(device.session.engine.known.map("outbox").size).toBe(0);
 });
+
+test("in a chat one is sent after the other, and chats do not wait for each other", async () => {
+  const { device, world } = await begun();
+  await device.session.outbox.send(PRIVATE, "first", 0, [], 1);
+  await device.session.outbox.send(PRIVATE, "second", 0, [], 2);
+  await device.session.outbox.send(GROUP, "third", 0, [], 3);
+  await world.calm();
+  const texts = socketOf(world)!.toServer.map((frame) => JSON.parse(frame).params.text as string);
+  expect(texts).toEqual(["first", "third"]);
+});

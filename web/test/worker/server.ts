@@ -66,6 +66,7 @@ export class ModelServer {
   /** A difference has so many updates. */
   page = 3;
   loggedIn = true;
+  me: number = ME;
   version = "1";
   /** Methods that are refused, and how. */
   readonly refusing = new Map<string, string>();
@@ -85,7 +86,7 @@ export class ModelServer {
 
   /** Whether I have ever been there. */
   knows(chatId: string): boolean {
-    return chatId === PRIVATE || this.chat(chatId).messages.length > 0;
+    return chatId.startsWith("p") || this.chat(chatId).messages.length > 0;
   }
 
   post(chatId: string, from: number, content: Partial<Message>, connection = 0): { id: number; pts: number } {
@@ -232,7 +233,7 @@ export class ModelServer {
         return connection.close(4003);
       }
       connection.greeted = true;
-      connection.push({ id: frame.id, result: { user_id: ME, session_id: 1, pts: this.pts, heartbeat_s: 30 } });
+      connection.push({ id: frame.id, result: { user_id: this.me, session_id: 1, pts: this.pts, heartbeat_s: 30 } });
       return;
     }
     try {
@@ -266,7 +267,7 @@ export class ModelServer {
       case "help.limits":
         return { limits: {} };
       case "users.me":
-        return this.user(ME);
+        return this.user(this.me);
       case "users.get":
         return { users: params.user_ids.map((id) => this.user(id)) };
       case "contacts.list":

@@ -42,8 +42,28 @@ const happenings = fc.oneof(
 const socketOf = (world: World) => [...world.sockets].at(-1);
 
 const network = fc.oneof(
-  { weight: 4, arbitrary: fc.constant(step("deliver", (world) => world.deliver())) },
-  fc.constant(step("to server", (world) => socketOf(world)?.deliverToServer())),
+  { weight: 2, arbitrary: fc.constant(step("deliver", (world) => world.deliver())) },
+  { weight: 4, arbitrary: fc.constant(step("to server", (world) => socketOf(world)?.deliverToServer())) },
+  { weight: 3, arbitrary: fc.constant(step("answer", (world) => {
+    // It overtakes what was pushed.
+    const frames = socketOf(world)?.toClient ?? [];
+    const at = frames.findIndex((frame) => frame.startsWith('{"id"'));
+    if (at >= 0) socketOf(world)?.deliverToClient(at);
+  })) },
+  { weight: 3, arbitrary: fc.constant(step("exchange", async (world) => {
+    for (let n = 0; n < 3; n++) {
+      socketOf(world)?.deliverToServer();
+      await world.calm();
+      socketOf(world)?.deliverToClient();
+      await world.calm();
+    }
+  })) },
+  { weight: 2, arbitrary: fc.constant(step("anew", async (world, server) => {
+    server.forget();
+    server.post(PRIVATE, ME, { text: "text" });
+    socketOf(world)?.cut();
+    await world.pass(150);
+  })) },
   fc.nat({ max: 5 }).map((at) => step(`to client ${at}`, (world) => {
     const socket = socketOf(world);
     socket?.deliverToClient(at % Math.max(1, socket.toClient.length));
@@ -93,8 +113,9 @@ const steps = fc.array(fc.oneof({ weight: 5, arbitrary: happenings }, { weight: 
 
 test("what is kept equals what is fetched afresh, whatever is lost, repeated or overtaken, and wherever the worker dies", async () => {
   await fc.assert(
-    fc.asyncProperty(steps, async (script) => {
+    fc.asyncProperty(steps, fc.boolean(), async (script, fetched) => {
       const { world, server, device } = await begun();
+      if (fetched) await world.deliver();
       for (const { run } of script) {
         await run(world, server, device);
         await world.calm();
@@ -117,7 +138,6 @@ async function begun(): Promise<{ world: World; server: ModelServer; device: Dev
   const world = new World(server);
   const device = new Device(world, server);
   await device.start();
-  await world.deliver();
   return { world, server, device };
 }
 

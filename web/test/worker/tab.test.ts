@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import type { ChatRow, Notice, PageState, RequestName } from "../../src/bridge/protocol";
 import { IndexedStore } from "../../src/worker/store/indexed";
 import { MemoryStore } from "../../src/worker/store/memory";
+import type { Session } from "../../src/worker/session";
 import { type Meeting, Tab } from "../../src/worker/tab";
 import { GROUP, ME, ModelServer, OTHERS, PRIVATE } from "./server";
 import { World } from "./world";
@@ -61,6 +62,8 @@ class Browser {
 class Channel {
   onmessage: ((event: { data: unknown }) => void) | null = null;
   frozen = false;
+  /** It takes no questions. */
+  silent = false;
   constructor(private readonly browser: Browser) {
     browser.channels.add(this);
   }
@@ -69,7 +72,7 @@ class Channel {
     if (this.frozen) return;
     const data = structuredClone(message);
     for (const other of this.browser.channels)
-      if (other !== this && !other.frozen) setImmediate(() => other.onmessage?.({ data }));
+      if (other !== this && !other.frozen && !(other.silent && "from" in (data as object))) setImmediate(() => other.onmessage?.({ data }));
   }
 }
 
@@ -96,6 +99,10 @@ class Page {
     const answer = this.tab.ask(name, params) as Promise<T>;
     answer.catch(() => undefined);
     return answer;
+  }
+
+  session(): Promise<Session> {
+    return (this.tab as unknown as { session: Promise<Session> }).session;
   }
 
   /** Nothing comes from it or gets to it any more. */
@@ -173,6 +180,45 @@ test("when the leader is closed another leads, and what it was asked is answered
   expect(other.texts()).toContain("news");
 });
 
+test("what was asked of a leader that is gone is asked of the next one", async () => {
+  const { browser, leader, live } = await begun();
+  browser.open();
+  const third = browser.open();
+  await live();
+  leader.channel.frozen = true;
+  const asked = third.ask<ChatRow[]>("chats");
+  leader.close();
+  await live(1_000);
+  expect((await asked).map((row) => row.chat_id)).toEqual([PRIVATE, GROUP]);
+});
+
+test("what its own page had asked of it is answered by who took the lead", async () => {
+  const { world, browser, leader, live } = await begun();
+  const seen = browser.open({ visible: true });
+  await live();
+  const asked = leader.ask<{ messages: unknown[] }>("older", { chatId: GROUP, id: 50, limit: 5 });
+  leader.channel.silent = true;
+  // Its question is on the way, and the answer never comes.
+  for (const socket of world.sockets) socket.deaf = true;
+  void seen.ask("chats");
+  await live(2_500);
+  await live(3_000);
+  expect((await asked).messages).toHaveLength(1);
+});
+
+test("when the browser's store was emptied under it, it begins again", async () => {
+  const { browser, leader, live, server } = await begun();
+  const store = (await leader.session()).engine;
+  const opened = (store as unknown as { store: { db: { clear(name: string): Promise<void> } } }).store.db;
+  for (const name of ["lead", "dialogs", "facts", "messages", "slices"]) await opened.clear(name);
+  server.post(PRIVATE, OTHERS[0], { text: "news" });
+  await live(1_500);
+  const asked = leader.ask<ChatRow[]>("chats");
+  await live(1_000);
+  expect((await asked)[0]).toMatchObject({ chat_id: PRIVATE, unread: 2 });
+  void browser;
+});
+
 test("a tab that is seen takes the lead from one that is silent, and the message is sent once", async () => {
   const { browser, leader, live, server } = await begun();
   const seen = browser.open({ visible: true });
@@ -181,6 +227,19 @@ test("a tab that is seen takes the lead from one that is silent, and the message
   const asked = seen.ask("send", { chatId: PRIVATE, text: "once" });
   await live(2_500);
   await expect(asked).resolves.toHaveLength(1);
+  expect(server.readable(PRIVATE).filter((one) => one.text === "once")).toHaveLength(1);
+});
+
+test("a message that the leader sent before it fell silent is not sent again", async () => {
+  const { browser, leader, live, server } = await begun();
+  const seen = browser.open({ visible: true });
+  await live();
+  leader.channel.postMessage = () => undefined; // it hears, and is not heard
+  const asked = seen.ask("send", { chatId: PRIVATE, text: "once" });
+  await live(2_500);
+  await expect(asked).resolves.toHaveLength(1);
+  await live();
+  expect(server.asked.filter((one) => one === "messages.send").length).toBeGreaterThan(1);
   expect(server.readable(PRIVATE).filter((one) => one.text === "once")).toHaveLength(1);
 });
 
@@ -229,6 +288,10 @@ test("a draft is told to the other tabs", async () => {
   const drafts = (page: Page) => page.notices.flatMap((one) => (one.kind === "draft" ? [one.draft?.text] : []));
   expect(drafts(leader)).toEqual(["draft"]);
   expect(drafts(other)).toEqual([]);
+  void leader.ask("draft", { chatId: PRIVATE, text: "" });
+  await live();
+  expect(drafts(leader)).toEqual(["draft"]);
+  expect(drafts(other)).toEqual([undefined]);
 });
 
 test("when the session is over, all tabs are told, and nothing is left in the browser", async () => {

@@ -69,7 +69,7 @@ export class IndexedStore implements Store {
   async commit(changes: readonly Change[]): Promise<void> {
     const tables = new Set<string>(["lead"]);
     for (const change of changes)
-      for (const table of "clearAll" in change ? TABLES : [change.table]) tables.add(table);
+      for (const table of "empty" in change ? change.empty : [change.table]) tables.add(table);
     const tx = this.db.transaction([...tables] as ("lead" | "rows")[], "readwrite");
     const epoch = await tx.objectStore("lead").get("epoch");
     if (epoch !== this.epoch) {
@@ -81,7 +81,7 @@ export class IndexedStore implements Store {
     const store = (table: TableName) => tx.objectStore(table as "rows");
     try {
       for (const change of changes)
-        if ("clearAll" in change) for (const table of TABLES) done.push(store(table).clear());
+        if ("empty" in change) for (const table of change.empty) done.push(store(table).clear());
         else if ("clear" in change)
           done.push(store("messages").delete(IDBKeyRange.bound([change.clear], [change.clear, []])));
         else if ("put" in change) done.push(store(change.table).put(change.put));

@@ -35,9 +35,9 @@ export class MemoryStore implements Store {
   close(): void {}
 
   private apply(change: Change): void {
-    if ("clearAll" in change) {
-      for (const table of this.tables.values()) table.clear();
-      this.chats.clear();
+    if ("empty" in change) {
+      for (const table of change.empty) this.tables.get(table)!.clear();
+      if (change.empty.includes("messages")) this.chats.clear();
     } else if ("clear" in change) this.chats.delete(change.clear);
     else if (change.table === "messages") {
       const [chatId, id] = "put" in change ? [change.put.chat_id, change.put.id] : (change.remove as [string, number]);

@@ -109,12 +109,12 @@ export function keyOf(table: TableName, row: Tables[TableName]): Key {
   return typeof path === "string" ? fields[path]! : (path.map((name) => fields[name]) as [string, number]);
 }
 
-/** One thing that is written. `clear` of messages: all those of one chat. */
+/** One thing that is written. `clear` of messages: all those of one chat; `empty`: whole tables. */
 export type Change =
   | { [T in TableName]: { table: T; put: Tables[T] } }[TableName]
   | { table: TableName; remove: Key }
   | { table: "messages"; clear: string }
-  | { clearAll: true };
+  | { empty: readonly TableName[] };
 
 export interface Store {
   all<T extends TableName>(table: T): Promise<Tables[T][]>;

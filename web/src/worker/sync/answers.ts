@@ -18,23 +18,17 @@ export interface Anew {
 
 /** Histories may be wrong then, and are forgotten. */
 export function fetchedAnew(turn: Turn, { pts, me, dialogs, contacts, blocked }: Anew): void {
+  const reading = new Map([...turn.each("dialogs")].map((row) => [row.chat_id, row.reading ?? 0] as const));
+  turn.empty(["dialogs", "slices", "messages", "chats", "contacts"]);
   turn.setFact("account", me);
-  for (const row of [...turn.each("contacts")]) turn.remove("contacts", row.user_id);
   for (const { user_id, name = "" } of contacts) turn.put("contacts", { user_id, name, contact: true, blocked: false });
   for (const user_id of blocked) {
     const row = turn.get("contacts", user_id);
     turn.put("contacts", { user_id, name: "", contact: false, ...row, blocked: true });
   }
-  const kept = new Map([...turn.each("dialogs")].map((row) => [row.chat_id, row.reading] as const));
-  for (const chatId of kept.keys()) {
-    turn.dropMessages(chatId);
-    turn.remove("dialogs", chatId);
-  }
-  for (const row of [...turn.each("slices")]) turn.dropMessages(row.chat_id);
-  for (const chat of [...turn.each("chats")]) turn.remove("chats", chat.id);
   for (const dialog of dialogs) {
-    const reading = kept.get(dialog.chat_id);
-    turn.put("dialogs", { ...dialog, ...(reading && reading > (dialog.read_inbox_id ?? 0) && { reading }) });
+    const read = reading.get(dialog.chat_id) ?? 0;
+    turn.put("dialogs", { ...dialog, ...(read > (dialog.read_inbox_id ?? 0) && { reading: read }) });
     const top = dialog.message;
     if (!top) continue;
     turn.putMessage(top, true);

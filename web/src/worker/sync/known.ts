@@ -36,7 +36,7 @@ export class Known {
   /** Changes that are written. */
   learn(changes: readonly Change[]): void {
     for (const change of changes)
-      if ("clearAll" in change) for (const table of this.tables.values()) table.clear();
+      if ("empty" in change) for (const table of change.empty) this.tables.get(table)!.clear();
       else if (change.table !== "messages" && !("clear" in change)) {
         const table = this.tables.get(change.table)!;
         if ("put" in change) table.set(keyOf(change.table, change.put), change.put);
@@ -62,7 +62,7 @@ export class Turn {
   private readonly messages = new Map<string, Map<number, Message>>();
   private readonly untold = new Set<string>();
   private readonly dropped = new Set<string>();
-  private cleared = false;
+  private readonly emptied = new Set<TableName>();
   /** Messages from others that came just now. */
   readonly arrived: Message[] = [];
   /** Updates that this turn has applied. */
@@ -81,12 +81,12 @@ export class Turn {
   get<T extends MemoryTable>(table: T, key: Key): Tables[T] | undefined {
     const mine = this.rows.get(table);
     if (mine?.has(key)) return mine.get(key) as Tables[T] | undefined;
-    return this.cleared ? undefined : this.known.get(table, key);
+    return this.emptied.has(table) ? undefined : this.known.get(table, key);
   }
 
   *each<T extends MemoryTable>(table: T): Iterable<Tables[T]> {
     const mine = this.rows.get(table);
-    if (!this.cleared) for (const [key, row] of this.known.map(table)) if (!mine?.has(key)) yield row;
+    if (!this.emptied.has(table)) for (const [key, row] of this.known.map(table)) if (!mine?.has(key)) yield row;
     for (const row of mine?.values() ?? []) if (row !== undefined) yield row as Tables[T];
   }
 
@@ -114,7 +114,7 @@ export class Turn {
   message(chatId: string, id: number): Message | undefined {
     const mine = this.messages.get(chatId)?.get(id);
     if (mine) return mine;
-    return this.dropped.has(chatId) || this.cleared ? undefined : this.held.get(heldKey(chatId, id));
+    return this.drops(chatId) ? undefined : this.held.get(heldKey(chatId, id));
   }
 
   /** `quietly`: it is an answer to who asked, and no news. */
@@ -135,12 +135,22 @@ export class Turn {
     this.remove("slices", chatId);
   }
 
-  /** Forget everything. */
-  clear(): void {
-    this.rows.clear();
-    this.messages.clear();
-    this.dropped.clear();
-    this.cleared = true;
+  /** Forget all rows of these tables. */
+  empty(tables: readonly TableName[]): void {
+    for (const table of tables) {
+      this.emptied.add(table);
+      if (table !== "messages") this.rows.delete(table);
+      else this.messages.clear();
+    }
+  }
+
+  empties(table: TableName): boolean {
+    return this.emptied.has(table);
+  }
+
+  /** Whether what was held of a chat's history is forgotten. */
+  drops(chatId: string): boolean {
+    return this.dropped.has(chatId) || this.emptied.has("messages");
   }
 
   /** The rows of a table that this turn writes or (undefined) takes away. */
@@ -162,12 +172,14 @@ export class Turn {
     return news;
   }
 
-  get droppedChats(): ReadonlySet<string> {
-    return this.dropped;
+  /** Chats of which a page has to ask again for what it shows. */
+  get resets(): Iterable<string> {
+    if (this.emptied.has("facts")) return []; // another account: there is nothing to be shown
+    return this.emptied.has("messages") ? (this.known.map("dialogs").keys() as Iterable<string>) : this.dropped;
   }
 
   changes(): Change[] {
-    const changes: Change[] = this.cleared ? [{ clearAll: true }] : [];
+    const changes: Change[] = this.emptied.size ? [{ empty: [...this.emptied] }] : [];
     for (const chatId of this.dropped) changes.push({ table: "messages", clear: chatId });
     for (const [table, rows] of this.rows)
       for (const [key, row] of rows)

@@ -2,7 +2,7 @@
 
 import type { Notice, Outgoing } from "../../bridge/protocol";
 import type { Message, Status, User } from "../../contract";
-import type { Key } from "../store/store";
+import type { DialogRow, Key } from "../store/store";
 import { chatRow, orderOf, outgoingByChat } from "./chats";
 import type { Known, Turn } from "./known";
 
@@ -44,18 +44,22 @@ export function changedBy(turn: Turn): Changed {
   for (const chatId of drafts) rows.add(chatId);
   return {
     rows,
-    order: [...dialogs].some(([chatId, row]) => known.get("dialogs", chatId)?.top_pts !== row?.top_pts || !row || !known.get("dialogs", chatId)),
+    order: turn.empties("dialogs") || [...dialogs].some(([chatId, row]) => moves(known.get("dialogs", chatId), row)),
     news: turn.news(),
     outboxes,
     users,
-    contacts: contacts.size > 0,
+    contacts: contacts.size > 0 || turn.empties("contacts"),
     chats: [...turn.written("chats")].filter(([, chat]) => chat).map(([chatId]) => chatId as string),
     drafts,
-    resets: [...turn.droppedChats],
+    resets: [...turn.resets],
     arrived: turn.arrived,
     account: turn.written("facts").has("account"),
     from: turn.from,
   };
+}
+
+function moves(before: DialogRow | undefined, now: DialogRow | undefined): boolean {
+  return !before || !now || before.top_pts !== now.top_pts;
 }
 
 export function tellsOf(known: Known, changed: Changed, presence: ReadonlyMap<number, Status>): Told[] {
