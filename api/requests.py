@@ -16,11 +16,13 @@ R = TypeVar("R")
 
 
 def headers_of(scope: Message) -> dict[bytes, bytes]:
-    """By lower-case name; what is repeated is one list (RFC 9110, section 5.3)."""
+    """By lower-case name; what is repeated is one list (RFC 9110, section 5.3; cookies: RFC 6265,
+    section 4.2.1)."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         key = name.lower()
-        found[key] = found[key] + b", " + value if key in found else value
+        between = b"; " if key == b"cookie" else b", "
+        found[key] = found[key] + between + value if key in found else value
     return found
 
 

@@ -34,6 +34,7 @@ KEPT_S = 400 * 24 * 3600
 """As long as browsers keep any cookie; the session may end earlier."""
 SAFE_VERBS = ("GET", "HEAD")
 LOGOUT = "/api/auth.logout"
+WHO_AM_I = "/api/users.me"
 _SHOWABLE = re.compile(r"https?://[a-z0-9.:\[\]_-]{1,100}")
 
 
@@ -63,8 +64,10 @@ class Shown(NamedTuple):
         return self.token
 
     def ended(self, path: str) -> list[Header]:
-        """What tells the browser that its login is over, where it has one."""
-        if not self.cookie or self.stranger is not None:
+        """What tells the browser that its login is over, where it has one: in answers to what a
+        page asks by itself. Files wait in a browser with the cookie of when they were wanted: their
+        refusal would end the login that came meanwhile, whose cookie has the same name."""
+        if not self.cookie or self.stranger is not None or path not in (LOGOUT, WHO_AM_I):
             return []
         told = [_set_cookie(self.cookie, "", 0)]
         if path == LOGOUT:  # "cookies" would end those of the whole domain
@@ -87,9 +90,10 @@ class Site(NamedTuple):
     others: frozenset[str] = frozenset()
 
     def shown(self, headers: Headers, verb: str) -> Shown:
-        """What a request shows."""
-        if b"authorization" in headers:
-            return bearer(headers)
+        """What a request shows. What else `Authorization` may say is for a proxy, and browsers send
+        it by themselves."""
+        if (program := bearer(headers)).token:
+            return program
         found = self._kept(headers)
         if found.cookie and not self._is_own(headers, verb):
             return found._replace(stranger=self._refusal(headers))
@@ -170,13 +174,15 @@ def _set_cookie(name: str, value: str, seconds: int) -> Header:
 
 
 def _cookies(header: bytes) -> dict[str, str]:
-    """By name; of two of one name the first, whose path is longer or which is older. What HTTP/2
-    splits is joined by commas in `headers_of`."""
+    """By name; of two of one name the first, whose path is longer or which is older. Only what
+    browsers take for an end ends a pair, and only what they take for a blank is one: else other
+    hosts of the domain could set one that looks like `SECURE_NAME` here, and to them like another.
+    """
     found: dict[str, str] = {}
-    for pair in re.split(r"[;,]", header.decode("latin-1")):
+    for pair in header.decode("latin-1").split(";"):
         name, equals, value = pair.partition("=")
         if equals:
-            found.setdefault(name.strip(), value.strip())
+            found.setdefault(name.strip(" \t"), value.strip(" \t"))
     return found
 
 

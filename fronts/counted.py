@@ -23,6 +23,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from api import limits
 from api.addresses import Callers
 from api.counts import Counts
+from api.requests import headers_of
 
 READ_BUFFER_BYTES = 2048
 Accepted = WSListener | WSUpgradeResponseWithListener | None
@@ -107,7 +108,5 @@ class Door(WSProtocol):  # type: ignore[misc]
 
 def bytes_of(headers: CIMultiDict[str]) -> dict[bytes, bytes]:
     """By lower-case name, as `api.requests.headers_of` makes them."""
-    return {
-        name.lower().encode(): ", ".join(headers.getall(name)).encode("latin-1", "replace")
-        for name in headers
-    }
+    told = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    return headers_of({"headers": told})

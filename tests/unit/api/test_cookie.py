@@ -116,8 +116,27 @@ def test_files_come_by_the_cookie() -> None:
     assert refused.headers[b"cache-control"] == b"no-store"
     ask(path, b"", verb="GET", site=SITE, backend=backend).problem("unauthorized")
     backend.raising(ApiError("unauthorized"))
-    over = ask(path, b"", COOKIE, verb="GET", site=SITE, backend=backend)
-    assert over.headers[b"set-cookie"].startswith(b"heliograph-c1=; ")
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("GET", "/media/file/g1/5"),
+        ("POST", "/media/upload"),
+        ("POST", "/api/auth.change_password"),
+    ],
+)
+def test_what_waited_in_the_browser_while_somebody_logged_in_does_not_end_that(
+    verb: str, path: str
+) -> None:
+    """A browser asks for six files at once. The others have the cookie of when they were wanted:
+    they may be refused when there is a new one, which has the same name."""
+    backend = FakeBackend().raising(ApiError("unauthorized"))
+    change = b'{"old_password":"a long password","new_password":"another password"}'
+    headers = (JSON_TYPE, OWN, COOKIE)
+    answer = ask(path, change, *headers, verb=verb, site=SITE, backend=backend)
+    answer.problem("unauthorized")
+    assert b"set-cookie" not in answer.headers
 
 
 def test_the_operators_token_is_no_cookie() -> None:

@@ -7,11 +7,14 @@ from http.cookies import SimpleCookie
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from api import types as t
 from api.errors import ApiError
 from api.frames import encode
+from api.requests import headers_of
 from api.site import SECURE_NAME, Shown, Site, kept_as, origin_of
+from fronts.counted import bytes_of
 
 PAGE, OTHER, EVIL = "https://chat.example.org", "https://app.example.net", "https://evil.example"
 LAN = "http://192.168.1.5:8000"
@@ -152,7 +155,9 @@ def test_two_servers_of_one_machine_do_not_log_each_other_out() -> None:
     assert first != second
     jar = f"{first}=1.1.a; {second}=2.2.b"
     assert one.shown(told(cookie=jar, origin="http://localhost:8000"), "POST").token == "1.1.a"
-    ended = two.shown(told(cookie=jar, origin="http://localhost:9000"), "POST").ended("/api/x")
+    ended = two.shown(told(cookie=jar, origin="http://localhost:9000"), "POST").ended(
+        "/api/users.me"
+    )
     assert [value.partition(b"=")[0] for _, value in ended] == [second.encode()]
 
 
@@ -182,12 +187,45 @@ def test_a_cookie_without_tls_does_not_count_where_there_is_tls() -> None:
 
 
 @pytest.mark.parametrize(
-    "cookie", ["", "a", ";;=;", "heliograph-c2=1.2.x", "heliograph-c1=", "xheliograph-c1=1.2.x"]
+    "cookie",
+    [
+        *("", "a", ";;=;", "heliograph-c2=1.2.x", "heliograph-c1=", "xheliograph-c1=1.2.x"),
+        *("a=b,heliograph-c1=1.2.x", "a=b, heliograph-c1=1.2.x"),
+    ],
 )
 def test_what_is_no_cookie_of_this_server_is_none(cookie: str) -> None:
     shown = HOME.shown(told(cookie=cookie, origin=EVIL), "POST")
     assert shown == Shown()
     assert refusal(shown) == "unauthorized"
+
+
+@pytest.mark.parametrize(
+    "before", [b"a=b,", b"a=b, ", b"\xa0", b"\x85", b"\x0b", b"\x1f", b"=", b"$"]
+)
+def test_nobody_else_sets_a_cookie_that_looks_like_the_one_of_this_host(before: bytes) -> None:
+    """Browsers let no other host set this name, but every name and value around it: of another
+    name of the same domain, or without TLS."""
+    jar = before + SECURE_NAME.encode() + b"=6.6.evil"
+    assert not SITE.shown({b"cookie": jar, b"origin": PAGE.encode()}, "POST").token
+    jar += f"; {SECURE_NAME}={LOGIN}".encode()
+    assert SITE.shown({b"cookie": jar, b"origin": PAGE.encode()}, "POST").token == LOGIN
+
+
+def test_cookies_in_several_headers_are_one_jar() -> None:
+    """As HTTP/2 has them, and some proxies pass them on."""
+    one, two = (b"Cookie", b"a=b"), (b"cookie", f"{SECURE_NAME}={LOGIN}".encode())
+    headers = headers_of({"headers": [one, (b"accept", b"a"), two, (b"accept", b"b")]})
+    assert SITE.shown(headers, "GET").token == LOGIN
+    assert headers[b"accept"] == b"a, b"
+    listed = CIMultiDict([("Cookie", "a=b"), ("cookie", f"{SECURE_NAME}={LOGIN}")])
+    assert bytes_of(listed)[b"cookie"] == headers[b"cookie"]
+
+
+def test_a_name_and_password_for_a_proxy_are_no_token() -> None:
+    """A browser sends them by itself."""
+    basic = secure(authorization="Basic YWxpY2U6eA==")
+    assert SITE.shown({**basic, b"origin": PAGE.encode()}, "POST").token == LOGIN
+    assert refusal(SITE.shown({**basic, b"origin": EVIL.encode()}, "POST")) == "origin_refused"
 
 
 def test_of_two_cookies_of_one_name_the_first_counts() -> None:
@@ -201,6 +239,7 @@ def test_only_logging_out_clears_what_the_browser_keeps() -> None:
     assert (name, clears, what) == (b"set-cookie", b"clear-site-data", b'"cache", "storage"')
     assert value.startswith(b"heliograph-c1=; Path=/; Max-Age=0; HttpOnly")
     assert shown.ended("/api/users.me") == [(name, value)]
+    assert not shown.ended("/media/file/g1/5"), "what was asked before a new login ends it not"
     assert not Shown("1.2.x").ended("/api/auth.logout"), "a program keeps its token itself"
 
 
