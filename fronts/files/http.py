@@ -51,7 +51,7 @@ YEAR_S = 365 * 24 * 3600
 SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"content-security-policy", b"default-src 'none'; sandbox; frame-ancestors 'none'"),
 ]
 _ID = re.compile(f"[1-9][0-9]{{0,15}}{END}")
 _GROUP = re.compile(f"g[1-9][0-9]{{0,15}}{END}")
@@ -163,7 +163,7 @@ class MediaHttp:
         told = [
             (b"etag", etag),
             (b"cache-control", _keeping(served.keep_s)),
-            (b"vary", b"Cookie"),  # what one login has kept is not shown to the next
+            (b"vary", b"Authorization, Cookie"),  # what one login kept is not shown to the next
             (b"accept-ranges", b"bytes"),
             (b"cross-origin-resource-policy", _readers(caller)),
             *SAFE_HEADERS,

@@ -119,7 +119,7 @@ def test_an_address_with_the_id_of_a_file_is_that_files_alone(desk: Desk) -> Non
         answer = desk.bob.ask("GET", address)
         assert (answer.status_code, answer.content) == (200, b"one")
         assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
-        assert answer.headers["vary"] == "Cookie", "the next login asks for itself"
+        assert answer.headers["vary"] == "Authorization, Cookie", "the next login asks for itself"
         part = desk.bob.ask("GET", address, headers={"range": "bytes=1-"})
         assert (part.status_code, part.content) == (206, b"ne")
     refused = desk.bob.ask("GET", f"{path}/{other.id}/{there}")
@@ -159,7 +159,7 @@ def test_what_could_run_is_saved_and_not_shown(desk: Desk, mime: str) -> None:
     sent = desk.alice.send(desk.chat, desk.alice.upload(b"<script>", name="x.html").ticket)
     told = desk.bob.ask("GET", f"/media/file/{desk.chat}/{sent.id}").headers
     assert told["content-disposition"].startswith("attachment;")
-    assert told["content-security-policy"] == "default-src 'none'; sandbox"
+    assert told["content-security-policy"] == "default-src 'none'; sandbox; frame-ancestors 'none'"
     assert told["x-content-type-options"] == "nosniff"
 
 
