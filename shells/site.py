@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 
 from api.site import Site, origin_of
-from api.urls import bracketed
+from api.urls import bracketed, server_url
 from shells.settings import Settings
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -36,9 +36,18 @@ def _hosts(listens_at: str) -> Iterator[str]:
         yield listens_at.partition("%")[0]  # no page's address has a zone
         return
     name = socket.gethostname()
-    yield from (name, f"{name.partition('.')[0]}.local")
+    yield from filter(_is_name, (name, f"{name.partition('.')[0]}.local"))
     for addresses in psutil.net_if_addrs().values():
         for one in addresses:
             if one.family in (socket.AF_INET, socket.AF_INET6):
                 address = ipaddress.ip_address(one.address.partition("%")[0])
                 yield str(address)
+
+
+def _is_name(name: str) -> bool:
+    """Whether a page's address can have it: a machine may be called otherwise."""
+    try:
+        server_url(f"http://{name}")
+    except ValueError:
+        return False
+    return True

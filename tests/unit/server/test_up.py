@@ -266,6 +266,16 @@ def test_a_server_on_all_addresses_knows_those_of_its_machine(
     assert not any("%" in origin or "0.0.0.0" in origin for origin in own)
 
 
+@pytest.mark.parametrize("name", ["", ".x", "x..y", "a" * 64, "a b", "-"])
+def test_a_machine_may_be_called_what_no_page_can(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    own = site_of(settings_of(msgspec.structs.replace(CONFIG, host="0.0.0.0"))).own
+    assert "http://localhost:8000" in own
+    assert not any(f"//{name}:" in origin or "//." in origin for origin in own)
+
+
 def test_origins_are_options(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(up_module, "up", lambda **options: asked.update(options) or 0)
