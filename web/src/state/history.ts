@@ -93,7 +93,7 @@ export function createHistory(chatId: string, reader: Reader): History {
   };
 
   const go = async (place: Place, quiet = false): Promise<number | undefined> => {
-    epoch++;
+    const mine = ++epoch;
     if (!quiet) setState("loading");
     try {
       let anchorId: number | undefined;
@@ -106,7 +106,7 @@ export function createHistory(chatId: string, reader: Reader): History {
       });
       return anchorId;
     } catch {
-      if (!quiet) setState("failed");
+      if (!quiet && mine === epoch) setState("failed");
       return undefined;
     }
   };

@@ -35,7 +35,10 @@ export function DropTarget(props: { onFiles: (files: File[]) => void; enabled: b
     if (files.length > 0) props.onFiles(files);
   };
   const escaped = (event: KeyboardEvent) => {
-    if (event.key === "Escape" && over()) gone();
+    if (event.key !== "Escape" || !over()) return;
+    event.preventDefault();
+    event.stopPropagation();
+    gone();
   };
   onMount(() => {
     addEventListener("dragenter", dragged);
