@@ -15,6 +15,8 @@ import { pass } from "./sync/gate";
 import { apply, needed } from "./sync/updates";
 
 const GAP_MS = 500;
+/** A page that is told of something twenty times a second has enough to do. */
+const TURN_MS = 50;
 const ACK_MS = 100;
 const SILENCE_MS = 15 * 60_000;
 const RETRY_MS = 1_000;
@@ -27,6 +29,7 @@ export class Mailbox {
   private again = false;
   private acking = false;
   private feeding = false;
+  private fedMs = 0;
   private cancelGap: (() => void) | undefined;
   private cancelSilence = (): void => undefined;
 
@@ -72,6 +75,7 @@ export class Mailbox {
 
   /** What this device has done is an update too, which is not pushed to it. */
   own(update: Numbered): void {
+    this.fedMs = 0; // whoever sends sees it at once
     this.feed([update]);
   }
 
@@ -84,12 +88,18 @@ export class Mailbox {
     }
   }
 
-  /** One turn for all that has come until it begins. */
+  /** One turn for all that has come until it begins; where much comes, not too many turns. */
   private feed(updates: readonly Numbered[]): void {
     this.came.push(...updates);
     if (this.feeding) return;
     this.feeding = true;
-    this.take(true, 0).catch(unlessStale);
+    const life = this.life;
+    const take = (): void => {
+      if (life === this.life) this.take(true, 0).catch(unlessStale);
+    };
+    const waitMs = this.fedMs + TURN_MS - this.env.now();
+    if (waitMs > 0) this.env.after(waitMs, take);
+    else take();
   }
 
   private async take(live: boolean, upTo: number, more: readonly Numbered[] = []): Promise<void> {
@@ -105,6 +115,7 @@ export class Mailbox {
       () => {
         const came = life === this.life ? this.came.splice(0) : [];
         this.feeding = false;
+        this.fedMs = this.env.now();
         passed = pass(known.fact("pts") ?? 0, this.held, [...more, ...came]);
         return passed.ready.flatMap(({ update }) => needed(update));
       },

@@ -10,7 +10,7 @@ import type { Env } from "./env";
 import { chatRow, nameOf, orderOf } from "./sync/chats";
 import { heldKey } from "./sync/known";
 
-const PAGE = 500;
+const PAGE = 1_000;
 /** A search answers after this with what it has; the rest is read on for the next one. */
 const BUDGET_MS = 400;
 const TEXTS_MAX = 200_000;
@@ -65,8 +65,9 @@ export class Search {
   }
 
   private async readAll(): Promise<void> {
-    for (const chatId of orderOf(this.engine.known))
-      for (let end = Number.MAX_SAFE_INTEGER; ; ) {
+    const { known } = this.engine;
+    for (const chatId of orderOf(known))
+      for (let end = known.get("dialogs", chatId)?.top_id ?? 0; ; ) {
         const page = await this.engine.messages(chatId, 1, end, PAGE, true);
         for (const message of page) if (!this.entries.has(heldKey(chatId, message.id))) this.enter(message);
         if (page.length < PAGE || this.entries.size >= TEXTS_MAX) break;
@@ -77,12 +78,12 @@ export class Search {
   private enter(message: Message): void {
     const key = heldKey(message.chat_id, message.id);
     const text = [message.text, message.media?.name].filter(Boolean).join(" ");
-    if (!text || message.deleted) this.entries.delete(key);
+    if (!text) this.entries.delete(key);
     else this.entries.set(key, { chatId: message.chat_id, id: message.id, dateMs: message.date_ms, folded: fold(text) });
   }
 }
 
-/** Case and accents tell no words apart. */
+/** Case and accents tell no words apart. (Upper case first: it makes two letters of ß.) */
 export function fold(text: string): string {
-  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase();
 }

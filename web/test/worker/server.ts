@@ -8,7 +8,7 @@ export const OTHERS = [101, 102] as const;
 export const PRIVATE = `p${ME}-${OTHERS[0]}`;
 export const GROUP = "g7";
 export const GROUP2 = "g8";
-const DIALOGS_PAGE = 2;
+const DIALOGS_PAGE = 1;
 
 type Entry =
   | { kind: "message" | "edited"; chatId: string; id: number }
@@ -160,6 +160,13 @@ export class ModelServer {
     if (!this.knows(chatId)) return;
     this.chat(chatId).photo++;
     this.post(chatId, OTHERS[0], { action: { kind: "photo_changed" } });
+  }
+
+  describe(chatId: string, description: string): void {
+    const chat = this.chat(chatId);
+    if (!this.knows(chatId) || chat.leftId) return;
+    chat.description = description;
+    this.record({ kind: "said", update: { type: "chat_described", chat_id: chatId, description } });
   }
 
   leave(chatId: string): void {
@@ -342,12 +349,13 @@ export class ModelServer {
     if (chat.leftId || !chat.messages.length) throw new Refusal("chat_not_found");
     const kind = chatId.startsWith("p") ? "private" : "group";
     const photo = chat.photo ? { photo: photoOf(chat.photo) } : {};
-    return { id: chatId, kind, title: chat.title, created_ms: 1, last_id: chat.messages.length, members: [], ...photo };
+    const { title, description } = chat;
+    return { id: chatId, kind, title, description, created_ms: 1, last_id: chat.messages.length, members: [], ...photo };
   }
 
   private history(params: Params): { messages: Message[]; more: boolean } {
     const all = this.readable(params.chat_id);
-    const limit = Math.min(params.limit ?? 100, 4);
+    const limit = Math.min(params.limit ?? 100, 3);
     const { after_id: after, before_id: before } = params;
     if (after !== undefined) {
       const found = all.filter((one) => one.id > after);

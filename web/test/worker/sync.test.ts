@@ -29,6 +29,7 @@ const happenings = fc.oneof(
   ),
   groupId.map((chat) => step(`rename ${chat}`, (_, server) => server.rename(chat, `Title ${server.pts}`))),
   groupId.map((chat) => step(`photo ${chat}`, (_, server) => server.setPhoto(chat))),
+  groupId.map((chat) => step(`describe ${chat}`, (_, server) => server.describe(chat, `About ${server.pts}`))),
   groupId.map((chat) => step(`leave ${chat}`, (_, server) => server.leave(chat))),
   groupId.map((chat) => step(`enter ${chat}`, (_, server) => server.enter(chat))),
   fc.tuple(fc.constantFrom(...OTHERS), fc.option(fc.constantFrom("Ann", "")), fc.boolean()).map(([id, name, blocked]) =>
@@ -106,10 +107,50 @@ const asking = fc.oneof(
   ),
 );
 
-const steps = fc.array(fc.oneof({ weight: 5, arbitrary: happenings }, { weight: 4, arbitrary: network }, { weight: 2, arbitrary: asking }), {
-  minLength: 5,
-  maxLength: 50,
-});
+const change = fc.constantFrom(
+  (server: ModelServer, chat: string, n: number) => server.edit(chat, fromEnd(server, chat, n), `edited ${server.pts}`),
+  (server: ModelServer, chat: string, n: number) => server.remove(chat, [fromEnd(server, chat, n)]),
+  (server: ModelServer, chat: string) => (server.leave(chat), server.enter(chat)),
+  (server: ModelServer, chat: string) => void server.post(chat, OTHERS[1], { text: "news" }),
+);
+
+/** A question, a change, and whichever of the answer and the updates comes first. */
+const race = fc.tuple(chatId, small, fc.integer({ min: 1, max: 3 }), change, fc.boolean(), fc.boolean()).map(([chat, n, limit, what, asksFirst, answerFirst]) =>
+  step(`race ${chat} ${n} ${limit} ${asksFirst} ${answerFirst}`, async (world, server, device) => {
+    await world.deliver();
+    const socket = socketOf(world);
+    const place = { at: "message" as const, id: fromEnd(server, chat, n) };
+    const ask = async (): Promise<void> => {
+      device.session.histories.window(chat, place, limit).catch(() => undefined);
+      await world.calm();
+      socket?.deliverToServer();
+    };
+    if (asksFirst) await ask();
+    if (asksFirst && chat !== PRIVATE) {
+      device.session.people.chat(chat).catch(() => undefined);
+      await world.calm();
+      while (socket?.toServer.length) socket.deliverToServer();
+      server.describe(chat, `About ${server.pts}`);
+    }
+    if (chat !== PRIVATE || what.length > 2) what(server, chat, n);
+    if (!asksFirst) await ask();
+    const isAnswer = (frame: string): boolean => frame.startsWith('{"id"') === answerFirst;
+    for (let at = 0; at >= 0; await world.calm()) {
+      at = socket?.toClient.findIndex(isAnswer) ?? -1;
+      if (at >= 0) socket?.deliverToClient(at);
+    }
+  }),
+);
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: happenings },
+    { weight: 5, arbitrary: network },
+    { weight: 3, arbitrary: asking },
+    { weight: 3, arbitrary: race },
+  ),
+  { minLength: 5, maxLength: 60, size: "max" },
+);
 
 test("what is kept equals what is fetched afresh, whatever is lost, repeated or overtaken, and wherever the worker dies", async () => {
   await fc.assert(
@@ -134,7 +175,7 @@ test("what is kept equals what is fetched afresh, whatever is lost, repeated or 
 async function begun(): Promise<{ world: World; server: ModelServer; device: Device }> {
   const server = new ModelServer();
   server.enter(GROUP);
-  for (let n = 0; n < 9; n++) server.post(PRIVATE, n % 2 ? ME : OTHERS[0], { text: `text ${n}` });
+  for (let n = 0; n < 14; n++) server.post(PRIVATE, n % 2 ? ME : OTHERS[0], { text: `text ${n}` });
   const world = new World(server);
   const device = new Device(world, server);
   await device.start();
@@ -151,6 +192,7 @@ async function expectSame(server: ModelServer, device: Device): Promise<void> {
   const contacts = [...known.map("contacts").values()];
   expect(new Map(contacts.filter((row) => row.contact).map((row) => [row.user_id, row.name]))).toEqual(server.contacts);
   expect(new Set(contacts.filter((row) => row.blocked).map((row) => row.user_id))).toEqual(server.blocked);
+  for (const chat of known.map("chats").values()) expect(chat.description).toBe(server.chat(chat.id).description);
   for (const { chat_id } of dialogs) {
     const all = new Map(server.readable(chat_id).map((one) => [one.id, told(one)] as const));
     for (const held of await engine.messages(chat_id, 1, 10_000, 10_000, true)) expect(told(held)).toEqual(all.get(held.id));

@@ -1,10 +1,20 @@
 import type { Message } from "../../contract";
 import { type Change, type Key, type Store, TABLES, type TableName, type Tables, keyOf } from "./store";
 
+/** The messages of a chat; none has a higher id than `lastId`. */
+class Chat extends Map<number, Message> {
+  lastId = 0;
+
+  override set(id: number, message: Message): this {
+    this.lastId = Math.max(this.lastId ?? 0, id);
+    return super.set(id, message);
+  }
+}
+
 /** The same as `IndexedStore`, as long as the tab is open. */
 export class MemoryStore implements Store {
   private readonly tables = new Map<TableName, Map<Key, unknown>>();
-  private readonly chats = new Map<string, Map<number, Message>>();
+  private readonly chats = new Map<string, Chat>();
 
   constructor() {
     for (const name of TABLES) this.tables.set(name, new Map());
@@ -23,9 +33,13 @@ export class MemoryStore implements Store {
     const found: Message[] = [];
     const chat = this.chats.get(chatId);
     if (!chat) return found;
-    for (const id of [...chat.keys()].filter((id) => id >= start && id <= end).sort((a, b) => a - b))
-      found.push(chat.get(id)!);
-    return last ? found.slice(-limit) : found.slice(0, limit);
+    const [first, final] = [Math.max(start, 1), Math.min(end, chat.lastId)];
+    // Ids have no holes, so it is not far to go.
+    for (let at = 0; at <= final - first && found.length < limit; at++) {
+      const message = chat.get(last ? final - at : first + at);
+      if (message) found.push(message);
+    }
+    return last ? found.reverse() : found;
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
@@ -42,7 +56,7 @@ export class MemoryStore implements Store {
     else if (change.table === "messages") {
       const [chatId, id] = "put" in change ? [change.put.chat_id, change.put.id] : (change.remove as [string, number]);
       let chat = this.chats.get(chatId);
-      if (!chat) this.chats.set(chatId, (chat = new Map()));
+      if (!chat) this.chats.set(chatId, (chat = new Chat()));
       if ("put" in change) chat.set(id, change.put);
       else chat.delete(id);
     } else {
