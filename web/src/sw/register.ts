@@ -57,6 +57,7 @@ export function keepClient(outdated: () => void, open: (path: string) => void): 
 /** Asks whether there is a newer client; also when the connection to the server is back. */
 export async function checkClient(): Promise<void> {
   if (!import.meta.env.PROD) return; // the development server brings what is new by itself
+  await update.back();
   try {
     if (navigator.serviceWorker === undefined) await compare();
     else await register();

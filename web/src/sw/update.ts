@@ -33,6 +33,7 @@ export class Update {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #outdated = false;
   #leaving = false;
+  #broken = false;
 
   constructor(
     readonly page: Page,
@@ -71,6 +72,11 @@ export class Update {
     this.page.reload();
   }
 
+  /** The connection is back: what could not be mended without it is now. */
+  async back(): Promise<void> {
+    if (this.#broken) await this.mend();
+  }
+
   /**
    * A file of this build is nowhere to be had. True: the page is loaded again, with what the server
    * has now. False: that would not help, or would leave nothing; who asked for the file says so.
@@ -78,7 +84,8 @@ export class Update {
   async mend(): Promise<boolean> {
     if (this.#leaving) return true;
     if (this.page.now() - this.page.mended.get() < MEND_AGAIN_MS) return false;
-    if (!(await this.page.reachable())) return false;
+    this.#broken = !(await this.page.reachable());
+    if (this.#broken) return false;
     this.page.mended.set(this.page.now());
     await this.load();
     return true;

@@ -86,9 +86,18 @@ test("a file that is nowhere to be had: the page is loaded again, with the draft
   expect(await again.mend()).toBe(true);
 });
 
-test("without a connection it stays as it is: there is nothing to load", async () => {
+test("without a connection it stays as it is, until that is back", async () => {
   page.isReachable = false;
   expect(await update.mend()).toBe(false);
+  await update.back();
+  expect(page.done).toEqual([]);
+  page.isReachable = true;
+  await update.back();
+  expect(page.done).toEqual(["saved", "take over", "reload"]);
+});
+
+test("a connection that comes back mends nothing that is whole", async () => {
+  await update.back();
   expect(page.done).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-import { createEffect, createResource, createSignal, lazy, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
+import { createEffect, createResource, createSignal, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
 import { t } from "../../i18n";
 import { refusalText } from "../../i18n/refusal";
 import { adoptChat, chatRow, chatsLoaded, listenForChats, startChats, unreadTotal } from "../../state/chats";
@@ -9,6 +9,7 @@ import { account, connection, keeping, outdated, startSession } from "../../stat
 import { failed, offered } from "../../state/toasts";
 import { beforeReload, checkClient, loadClient } from "../../sw/register";
 import { Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
+import { lazy } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
 import { rowName } from "../list/row";

@@ -1,4 +1,5 @@
-import { lazy, Match, Show, Suspense, Switch } from "solid-js";
+import { Match, Show, Suspense, Switch } from "solid-js";
+import { lazy } from "../base/lazy";
 import { chatRow } from "../../state/chats";
 import { route, type Overlay } from "../../state/route";
 import { GroupInfo } from "../groups/info";

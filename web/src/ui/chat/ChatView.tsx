@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createResource, createSignal, lazy, on, onCleanup, onMount, Show, Suspense } from "solid-js";
+import { createEffect, createMemo, createResource, createSignal, on, onCleanup, onMount, Show, Suspense } from "solid-js";
 import { LIMITS } from "../../contract";
 import { t } from "../../i18n";
 import { ask, listen } from "../../state/bridge";
@@ -11,6 +11,7 @@ import { openMessage, route, routeDepth } from "../../state/route";
 import { createSelection } from "../../state/selection";
 import { myId } from "../../state/session";
 import { covered } from "../base";
+import { lazy } from "../base/lazy";
 import { Composer, type ComposerHandle } from "../composer/composer";
 import { isComposing } from "../composer/textarea";
 import { MiniPlayer } from "../media/mini_player";

@@ -1,10 +1,11 @@
-import { createEffect, createSignal, lazy, on, onCleanup, onMount, Show, Suspense } from "solid-js";
+import { createEffect, createSignal, on, onCleanup, onMount, Show, Suspense } from "solid-js";
 import { t } from "../../i18n";
 import { ask } from "../../state/bridge";
 import { drafts } from "../../state/drafts";
 import { limit } from "../../state/session";
 import { failed } from "../../state/toasts";
 import { confirmed, Icon, IconButton } from "../base";
+import { lazy } from "../base/lazy";
 import type { OpenChat } from "../chat/context";
 import { editable } from "../chat/menu";
 import { QuoteBody } from "../chat/parts/quote";

@@ -1,10 +1,11 @@
-import { createEffect, For, lazy, on, Show, Suspense, type Component } from "solid-js";
+import { createEffect, For, on, Show, Suspense, type Component } from "solid-js";
 import { t } from "../../i18n";
 import { nameOf } from "../../state/people";
 import { back, isPlainClick, openSettings, route, routePath, SETTINGS_PAGES, type SettingsPage } from "../../state/route";
 import { account, config, logOut } from "../../state/session";
 import { failed } from "../../state/toasts";
 import { Avatar, Button, confirmed, Icon, IconButton, type IconName } from "../base";
+import { lazy } from "../base/lazy";
 import { Appearance } from "./appearance";
 import { Blocked } from "./blocked";
 import { Notifications } from "./notifications";
