@@ -16,19 +16,22 @@ export function covered(): boolean {
   return stack().length > 0;
 }
 
-/** What had the focus before the lowest of them came. */
+/** What had the focus before the lowest of them came; kept until it has the focus again. */
 let opener: Element | null = null;
 
 /** For a component that lies over the page as long as it lives: whether it is the topmost. */
 export function useLayer(close: () => void): () => boolean {
   const layer: Layer = { close };
   const before = document.activeElement;
-  // One that takes the place of another was opened from what will be gone.
-  if (!covered() && !before?.closest("[role=dialog], [role=menu]")) opener = before;
+  // One that takes the place of another gives the focus back to what opened that one.
+  if (!covered()) opener ??= before;
   setStack((all) => [...all, layer]);
   onCleanup(() => {
     setStack((all) => all.filter((other) => other !== layer));
-    queueMicrotask(() => giveBack(covered() ? before : opener));
+    queueMicrotask(() => {
+      giveBack(covered() ? before : opener);
+      if (!covered()) opener = null;
+    });
   });
   return () => stack().at(-1) === layer;
 }

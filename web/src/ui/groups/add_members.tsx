@@ -45,6 +45,7 @@ export function AddMembers(props: { chatId: string }) {
       }
     >
       <PeoplePicker
+        autofocus
         selected={people()}
         without={there()}
         onPick={toggle}

@@ -1,10 +1,11 @@
-import { createEffect, createSignal, lazy, on, Show, Suspense } from "solid-js";
+import { createEffect, createSignal, on, Show, Suspense } from "solid-js";
 import { t } from "../../i18n";
 import { chatOrder, chatsLoaded } from "../../state/chats";
 import { nameOf } from "../../state/people";
 import { isPlainClick, openOverlay, openSettings, route, routePath } from "../../state/route";
 import { account, connection, keeping } from "../../state/session";
 import { Avatar, Button, Icon, IconButton } from "../base";
+import { lazy } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ConnectionStatus } from "./connection";
 import { ChatRows } from "./rows";
@@ -83,7 +84,7 @@ export function ChatList(props: { alone: boolean }) {
       </div>
       <ConnectionStatus />
       <KeepingNote />
-      <div class="side-body">
+      <div id="chats" class="side-body" tabIndex={-1}>
         <Show when={text().trim() !== ""} fallback={<Chats />}>
           <Suspense>
             <SearchResults text={text().trim()} eager={eager()} />
@@ -101,7 +102,7 @@ function Chats() {
       when={chatOrder().length > 0 || !chatsLoaded()}
       fallback={
         <>
-          <ul id="chats" class="visually-hidden" aria-label={t.shell.chats} tabIndex={-1} />
+          <ul class="visually-hidden" aria-label={t.shell.chats} />
           <div class="nothing">
             <Mark />
             <h2>{t.shell.noChats}</h2>

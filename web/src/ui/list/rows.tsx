@@ -82,10 +82,8 @@ export function ChatRows() {
       onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
     >
       <ul
-        id="chats"
         class="rows"
         aria-label={t.shell.chats}
-        tabIndex={-1}
         style={{ height: `${chatOrder().length * rowHeight()}px` }}
         onKeyDown={move}
         onFocusOut={() => setFocused(undefined)}

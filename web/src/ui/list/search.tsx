@@ -150,7 +150,9 @@ function FoundPerson(props: { user: User }) {
   return (
     <button type="button" class="chat-row found" onClick={() => openPrivate(props.user.id)}>
       <span class="row-name" dir="auto">{nameOf(props.user.id)}</span>
-      <span class="row-preview">@{props.user.username}</span>
+      <span class="row-preview">
+        <bdi dir="ltr">@{props.user.username}</bdi>
+      </span>
       <Avatar name={props.user.name} ownerId={props.user.id} photo={props.user.photo} />
     </button>
   );

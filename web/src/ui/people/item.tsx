@@ -12,7 +12,7 @@ export function PersonLine(props: { userId: number; note?: JSX.Element }) {
           {nameOf(props.userId)}
         </span>
         <Show when={props.note ?? user()?.username}>
-          <span class="person-note ellipsis">{props.note ?? `@${user()?.username}`}</span>
+          <span class="person-note ellipsis">{props.note ?? <bdi dir="ltr">@{user()?.username}</bdi>}</span>
         </Show>
       </span>
       <Avatar

@@ -18,7 +18,7 @@ export function NewChat() {
         </Button>
       }
     >
-      <PeoplePicker onPick={(userId) => void openPrivate(userId)} />
+      <PeoplePicker autofocus onPick={(userId) => void openPrivate(userId)} />
     </Dialog>
   );
 }

@@ -42,10 +42,12 @@ export function Person(props: { userId: number; nested: boolean }) {
           {(username) => (
             <div class="fact">
               <dt>{t.shell.username}</dt>
-              <dd dir="ltr">@{username()}</dd>
-              <Show when={"clipboard" in navigator}>
-                <IconButton icon="copy" label={t.shell.copyUsername} onClick={copy} />
-              </Show>
+              <dd class="fact-with-button">
+                <span dir="ltr">@{username()}</span>
+                <Show when={"clipboard" in navigator}>
+                  <IconButton icon="copy" label={t.shell.copyUsername} onClick={copy} />
+                </Show>
+              </dd>
             </div>
           )}
         </Show>

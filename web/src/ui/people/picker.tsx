@@ -14,6 +14,8 @@ interface PickerProps {
   selected?: readonly number[];
   /** Who cannot be chosen: they are there already. */
   without?: ReadonlySet<number>;
+  /** It is what the dialog is for: one may type at once. */
+  autofocus?: boolean;
   /** A user name is looked up: whoever goes on has to wait for it. */
   onPending?: (asked: Promise<void>) => void;
 }
@@ -78,7 +80,7 @@ export function PeoplePicker(props: PickerProps) {
         autocapitalize="none"
         spellcheck={false}
         enterkeyhint="go"
-        autofocus={props.selected === undefined}
+        autofocus={props.autofocus}
       />
       <ul class="people" aria-label={t.shell.people}>
         <Show when={other()}>
