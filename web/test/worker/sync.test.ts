@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Dialog, Message } from "../../src/contract";
+import { Known, Turn } from "../../src/worker/sync/known";
+import { merge } from "../../src/worker/sync/updates";
 import { Device } from "./device";
 import { GROUP, GROUP2, ME, ModelServer, OTHERS, PRIVATE } from "./server";
 import { World } from "./world";
@@ -59,12 +61,25 @@ const network = fc.oneof(
       await world.calm();
     }
   })) },
-  { weight: 2, arbitrary: fc.constant(step("anew", async (world, server) => {
-    server.forget();
-    server.post(PRIVATE, ME, { text: "text" });
-    socketOf(world)?.cut();
-    await world.pass(150);
-  })) },
+  { weight: 2, arbitrary: fc.tuple(fc.nat({ max: 7 }), fc.constantFrom(PRIVATE, GROUP, GROUP2), fc.boolean()).map(([rounds, chat, reads]) =>
+    step(`anew ${rounds} ${chat} ${reads}`, async (world, server) => {
+      server.forget();
+      server.post(PRIVATE, ME, { text: "text" });
+      socketOf(world)?.cut();
+      await world.pass(150);
+      // Something happens while everything is fetched.
+      for (let round = 0; round <= 7; round++) {
+        if (round === rounds) {
+          if (reads) server.mark(chat, "read_inbox", fromEnd(server, chat, 0));
+          server.post(chat, OTHERS[0], { text: "meanwhile" });
+        }
+        socketOf(world)?.deliverToServer();
+        await world.calm();
+        socketOf(world)?.deliverToClient();
+        await world.calm();
+      }
+    }),
+  ) },
   fc.nat({ max: 5 }).map((at) => step(`to client ${at}`, (world) => {
     const socket = socketOf(world);
     socket?.deliverToClient(at % Math.max(1, socket.toClient.length));
@@ -132,7 +147,7 @@ const race = fc.tuple(chatId, small, fc.integer({ min: 1, max: 3 }), change, fc.
       while (socket?.toServer.length) socket.deliverToServer();
       server.describe(chat, `About ${server.pts}`);
     }
-    if (chat !== PRIVATE || what.length > 2) what(server, chat, n);
+    if (chat !== PRIVATE || what.length > 2) what(server, chat, n + 1); // it is asked for first
     if (!asksFirst) await ask();
     const isAnswer = (frame: string): boolean => frame.startsWith('{"id"') === answerFirst;
     for (let at = 0; at >= 0; await world.calm()) {
@@ -151,6 +166,22 @@ const steps = fc.array(
   ),
   { minLength: 5, maxLength: 60, size: "max" },
 );
+
+test("of two states of a message the later one stays, whichever comes first", () => {
+  const states: Message[] = [
+    { chat_id: "c", id: 1, from_id: 2, date_ms: 3, text: "first" },
+    { chat_id: "c", id: 1, from_id: 2, date_ms: 3, text: "second", revision: 4 },
+    { chat_id: "c", id: 1, from_id: 2, date_ms: 3, text: "third", revision: 7 },
+    { chat_id: "c", id: 1, from_id: 0, date_ms: 3, deleted: true },
+  ];
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 3 }), { minLength: 1 }), (order) => {
+      const turn = new Turn(new Known());
+      for (const at of order) merge(turn, states[at]!);
+      expect(turn.message("c", 1)).toEqual(states[Math.max(...order)]);
+    }),
+  );
+});
 
 test("what is kept equals what is fetched afresh, whatever is lost, repeated or overtaken, and wherever the worker dies", async () => {
   await fc.assert(
