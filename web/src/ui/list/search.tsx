@@ -23,14 +23,8 @@ const MESSAGES_MAX = 50;
 export default function SearchResults(props: { text: string; eager: boolean }) {
   const text = settled(() => props.text, WAIT_MS);
   const username = settled(() => props.text, RESOLVE_MS);
-  const [found] = createResource(text, async (wanted) => ({
-    wanted,
-    ...(await ask("search", { text: wanted, limit: MESSAGES_MAX })),
-  }));
-  const [person] = createResource(username, async (wanted) => ({
-    wanted,
-    user: await resolveUsername(wanted).catch(() => undefined),
-  }));
+  const [found] = createResource(text, search, { initialValue: undefined });
+  const [person] = createResource(username, resolve, { initialValue: undefined });
   const chats = () => found.latest?.chats ?? [];
   const messages = () => found.latest?.messages ?? [];
   const user = () => {
@@ -79,6 +73,15 @@ export default function SearchResults(props: { text: string; eager: boolean }) {
       </Show>
     </div>
   );
+}
+
+/** What this browser holds. */
+async function search(wanted: string) {
+  return { wanted, ...(await ask("search", { text: wanted, limit: MESSAGES_MAX })) };
+}
+
+async function resolve(wanted: string) {
+  return { wanted, user: await resolveUsername(wanted).catch(() => undefined) };
 }
 
 /** What somebody types, when they have stopped for a moment. */

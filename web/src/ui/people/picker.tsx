@@ -28,6 +28,7 @@ export function PeoplePicker(props: PickerProps) {
   const [found] = createResource(
     () => text().trim(),
     (wanted) => resolveUsername(wanted).catch(() => undefined),
+    { initialValue: undefined },
   );
   const other = () => {
     const user = found.latest;

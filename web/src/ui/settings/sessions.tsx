@@ -9,7 +9,9 @@ import { Button, confirmed, Icon, Spinner } from "../base";
 
 /** Where one is logged in. */
 export function Sessions() {
-  const [sessions, { mutate, refetch }] = createResource(() => ask("sessions", {}));
+  const [sessions, { mutate, refetch }] = createResource<Session[] | undefined>(() => ask("sessions", {}), {
+    initialValue: undefined,
+  });
   const all = () => (sessions.error === undefined ? (sessions.latest ?? []) : []);
   const current = () => all().find((session) => session.current);
   const others = () => all().filter((session) => !session.current);

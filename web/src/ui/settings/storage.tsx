@@ -4,7 +4,9 @@ import { keeping } from "../../state/session";
 
 /** What this browser keeps of all this. */
 export function Storage() {
-  const [estimate] = createResource(async () => (await navigator.storage?.estimate?.()) ?? {});
+  const [estimate] = createResource<StorageEstimate>(async () => (await navigator.storage?.estimate?.()) ?? {}, {
+    initialValue: {},
+  });
   const why = () => {
     const now = keeping();
     return now.state === "memory" ? now.why : undefined;
