@@ -76,7 +76,7 @@ function MessageRow(props: { item: Of<"message"> }) {
           data-hue={hueOf(first().fromId)}
         >
           {senderName(chat, first().fromId)}
-        </bdi>
+        </bdi>{" "}
         <Show when={entries().length > 1} fallback={<Parts entry={first()} />}>
           <Together entries={entries()} />
         </Show>

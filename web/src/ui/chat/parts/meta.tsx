@@ -29,6 +29,7 @@ export function Meta(props: { entry: Entry }) {
   };
   return (
     <span class="meta" dir={dir()}>
+      {" "}
       <Show when={props.entry.message?.edited_ms}>{t.chat.edited} </Show>
       <time data-tip={formatFull(props.entry.dateMs)}>{formatTime(props.entry.dateMs)}</time>
       <Show when={progress()} keyed>
