@@ -163,12 +163,11 @@ def announce(config: ServerConfig, console: Console) -> None:
     url = escape(config.url)  # an address with a zone, in its brackets, looks like markup
     chat = escape(f"{own_command()} chat --url {shlex.quote(config.url)}")
     lines = [
-        f"[bold]{url}[/bold]   the server",
+        f"Open [bold]{url}[/bold] in a browser, or talk in a second terminal:",
+        f"  [bold]{chat}[/bold]",
+        "",
         f"{url}/api/docs   its API",
         f"{escape(config.data)}   its data",
-        "",
-        "Open a second terminal and talk:",
-        f"  [bold]{chat}[/bold]",
         "",
         "Ctrl-C stops it; nothing is lost by that.",
     ]

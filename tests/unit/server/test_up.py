@@ -403,5 +403,5 @@ def test_the_address_is_told_as_it_is(host: str) -> None:
     up_module.announce(config, console)
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
-    assert f"{config.url}   the server" in told
+    assert f"Open {config.url} in a browser" in told
     assert f"--url {shlex.quote(config.url)}" in told
