@@ -24,6 +24,7 @@ import { TABLES, unlessStale } from "./store/store";
 import { Uploader } from "./uploads";
 
 const RETRY_MS = 1_000;
+const ASK_AGAIN_MS = 3_000;
 
 export class Session {
   readonly socket: Socket;
@@ -81,8 +82,20 @@ export class Session {
     this.config = this.engine.known.fact("config") ?? null;
     if (this.account) return this.goOn();
     await this.learnConfig().catch(() => undefined);
-    const user = await post(this.env, "users.me", {}).catch(() => undefined);
-    if (user) await this.begin(user);
+    await this.recognise();
+  }
+
+  /** By the cookie; asked again as long as there is no answer and nobody has logged in. */
+  private async recognise(): Promise<void> {
+    try {
+      const user = await post(this.env, "users.me", {});
+      if (!this.account) await this.begin(user);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (error.code !== "offline") return;
+      this.is({ state: "offline", retryMs: this.env.now() + ASK_AGAIN_MS });
+      this.env.after(ASK_AGAIN_MS, () => void (this.account ?? this.recognise().catch(unlessStale)));
+    }
   }
 
   state(): Start {

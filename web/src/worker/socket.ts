@@ -152,7 +152,7 @@ export class Socket {
     this.listener.ended();
   }
 
-  private lost(pauseMs = this.pauseMs * (0.5 + this.env.random() / 2)): void {
+  private lost(pauseMs = Math.round(this.pauseMs * (0.5 + this.env.random() / 2))): void {
     if (this.state === "off") return;
     this.pauseMs = Math.min(2 * this.pauseMs, PAUSE_MS_MAX);
     this.state = "waiting";

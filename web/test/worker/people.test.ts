@@ -145,3 +145,16 @@ test("before somebody is logged in, nothing else is answered", async () => {
   expect(device.session.state().account).toBeNull();
   await expect(answer(device.session, "chats", {}, { page: "", once: 1 })).rejects.toMatchObject({ code: "unauthorized" });
 });
+
+test("who is logged in is recognised as soon as the server can be reached", async () => {
+  const server = new ModelServer();
+  server.enter(GROUP);
+  const world = new World(server);
+  world.reachable = false;
+  const device = new Device(world, server);
+  await device.start();
+  expect(device.session.state()).toMatchObject({ account: null, connection: { state: "offline" } });
+  world.reachable = true;
+  await world.settle(4_000);
+  expect(device.session.state()).toMatchObject({ account: { id: 100 }, connection: { state: "online" } });
+});
