@@ -1,7 +1,7 @@
 import { Show } from "solid-js";
 import { t } from "../../i18n";
 import { ask } from "../../state/bridge";
-import { connection } from "../../state/session";
+import { account, connection } from "../../state/session";
 import { failed } from "../../state/toasts";
 
 /** Quiet when online; clear, and with something to do about it, when not. */
@@ -22,6 +22,9 @@ export function ConnectionStatus() {
         classList={{ "visually-hidden": state() === "online" }}
       >
         {words()}
+        <Show when={state() === "offline" && account() !== null}>
+          <span class="connection-hint">{t.shell.offlineHint}</span>
+        </Show>
       </span>
       <Show when={state() === "offline"}>
         <button type="button" class="connection-try" onClick={() => ask("reconnect", {}).catch(failed)}>
