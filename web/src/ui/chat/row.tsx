@@ -61,10 +61,9 @@ function MessageRow(props: { item: Of<"message"> }) {
       data-last={lastId(entries())}
       data-key={props.item.key}
       tabindex={-1}
-      aria-selected={chat.selection.active() ? chosen() : undefined}
     >
       <Show when={chat.selection.active() && first().id}>
-        <span class="choice" aria-hidden="true" />
+        <span class="choice" role="checkbox" aria-checked={chosen()} aria-label={t.chat.select} tabindex={-1} />
       </Show>
       <Show when={chat.isGroup() && !props.item.own && props.item.last}>
         <Avatar name={chat.nameOf(first().fromId)} ownerId={first().fromId} photo={person()?.photo} size="s" />
@@ -112,7 +111,7 @@ function Together(props: { entries: readonly Entry[] }) {
   const head = () => props.entries[0]!;
   return (
     <Show when={props.entries.every(isPicture)} fallback={<For each={props.entries}>{(entry) => <Parts entry={entry} />}</For>}>
-      <For each={texts()}>{(entry) => <Parts entry={captionOf(entry, entry === texts().at(-1))} />}</For>
+      <For each={texts()}>{(entry) => <Parts entry={captionOf(entry)} />}</For>
       <For each={partsOf(head()).filter((part) => part.name === "forward" || part.name === "quote")}>
         {(part) => <Dynamic component={part.view} entry={head()} meta={false} />}
       </For>
@@ -122,7 +121,7 @@ function Together(props: { entries: readonly Entry[] }) {
 }
 
 /** Only the words of an entry, as a message of text. */
-function captionOf(entry: Entry, _last: boolean): Entry {
+function captionOf(entry: Entry): Entry {
   const { media: _, outgoing, message, ...rest } = entry;
   return {
     ...rest,
