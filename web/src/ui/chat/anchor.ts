@@ -7,7 +7,12 @@
 interface Mark {
   element: HTMLElement;
   id: number;
-  /** Of its top, from the bottom of the scroller. */
+  /**
+   * Its lower edge, if that is in view: then what changes in it moves only what is above, as where it
+   * becomes the first of its sender.
+   */
+  edge: "top" | "bottom";
+  /** Of that edge, from the bottom of the scroller. */
   offset: number;
 }
 
@@ -46,12 +51,11 @@ export class Anchor {
       if (bottom <= box.top) continue;
       if (top >= box.bottom) break;
       const id = Number(element.dataset["id"]);
-      inView.push({ element, id, offset: box.bottom - top });
+      const edge = bottom <= box.bottom ? "bottom" : "top";
+      inView.push({ element, id, edge, offset: box.bottom - (edge === "top" ? top : bottom) });
       if (bottom <= box.bottom + 1 && id) seen = Number(element.dataset["last"]);
     }
-    // Those that begin in view come first: what grows inside one of them grows downwards.
-    const whole = (mark: Mark) => mark.offset <= box.height;
-    this.#marks = [...inView.filter(whole), ...inView.filter((mark) => !whole(mark))];
+    this.#marks = inView;
     const ids = inView.map((mark) => mark.id).filter(Boolean);
     const first = ids[0];
     this.view = first
@@ -66,14 +70,19 @@ export class Anchor {
   hold(stick: boolean): void {
     const now = this.scroller.scrollTop;
     if (stick && this.bottom && now > -1) return;
+    // The person's own scrolling is taken over; ours, below, is not.
+    for (const mark of this.#marks) mark.offset += now - this.#scrolled;
     const mark = this.#marks.find(({ element }) => this.content.contains(element) && element.offsetHeight > 0);
-    if (mark) this.#scrollTo(mark.element, mark.offset + now - this.#scrolled);
+    if (mark) this.#scrollTo(mark.element, mark.offset, mark.edge);
+    this.#scrolled = this.scroller.scrollTop;
   }
 
   /** Where the place is, to come back to it: a message and the offset of its top. */
   place(): { id: number; offset: number } | undefined {
     const mark = this.#marks.find(({ id }) => id > 0);
-    return mark && { id: mark.id, offset: mark.offset };
+    if (mark === undefined) return undefined;
+    const { top } = mark.element.getBoundingClientRect();
+    return { id: mark.id, offset: this.scroller.getBoundingClientRect().bottom - top };
   }
 
   element(id: number): HTMLElement | undefined {
@@ -102,8 +111,8 @@ export class Anchor {
     this.note();
   }
 
-  #scrollTo(element: HTMLElement, offset: number): void {
-    const now = this.scroller.getBoundingClientRect().bottom - element.getBoundingClientRect().top;
+  #scrollTo(element: HTMLElement, offset: number, edge: "top" | "bottom" = "top"): void {
+    const now = this.scroller.getBoundingClientRect().bottom - element.getBoundingClientRect()[edge];
     if (Math.abs(offset - now) >= 0.5) this.scroller.scrollTop += offset - now;
   }
 }
