@@ -161,8 +161,9 @@ function One(props: { chatId: string; messageId: number | undefined }) {
     event.preventDefault();
     event.stopPropagation();
   };
-  document.addEventListener("keydown", keys);
-  onCleanup(() => document.removeEventListener("keydown", keys));
+  // Before the keys of the whole page, whose Escape leaves the chat.
+  document.addEventListener("keydown", keys, true);
+  onCleanup(() => document.removeEventListener("keydown", keys, true));
 
   return (
     <ChatContext.Provider value={chat}>

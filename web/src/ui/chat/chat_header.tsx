@@ -135,7 +135,7 @@ export function ChatSearch(props: { onClose: () => void }) {
           onInput={(event) => void search(event.currentTarget.value).catch(() => setFound([]))}
           onKeyDown={(event) => {
             if (event.key === "Escape") {
-              event.stopPropagation();
+              event.preventDefault();
               props.onClose();
             } else if (event.key === "Enter") go(event.shiftKey ? Math.max(0, at() - 1) : at() + 1);
           }}

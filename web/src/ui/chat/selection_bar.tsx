@@ -11,7 +11,9 @@ export function SelectionBar(props: { entries: readonly Entry[] }) {
   return (
     <header class="bar chat-bar selection-bar">
       <IconButton icon="close" label={t.chat.endSelection} keys={t.shell.key.esc} onClick={chat.selection.clear} />
-      <h2 role="status">{t.chat.selected(chat.selection.ids().size)}</h2>
+      <h2>
+        <span role="status">{t.chat.selected(chat.selection.ids().size)}</span>
+      </h2>
       <For each={ACTIONS.filter((action) => action.several)}>
         {(action) => (
           <IconButton
