@@ -11,6 +11,9 @@ import { Stale, type Store, TABLES, type Tables } from "./store/store";
 import { Known, Turn, heldKey } from "./sync/known";
 import { type Told, changedBy, tellsOf } from "./sync/tells";
 
+/** Of so many messages that are forgotten at once it is looked at which files they had. */
+const FORGOTTEN_MAX = 10_000;
+
 export interface Telling {
   tell(told: Told[]): void;
   /** Somebody else leads: this engine writes nothing any more. */
@@ -51,6 +54,7 @@ export class Engine {
       for (const message of found) if (message) held.set(heldKey(message.chat_id, message.id), message);
       const turn = new Turn(this.known, held);
       const result = work(turn);
+      await this.noteForgotten(turn);
       await this.commit(turn);
       return result;
     });
@@ -105,6 +109,16 @@ export class Engine {
     if (JSON.stringify(keeping) === JSON.stringify(this.keeping)) return;
     this.keeping = keeping;
     this.tell({ notice: { kind: "keeping", keeping } });
+  }
+
+  /** Before they go: which messages had files that may be refused from now on. */
+  private async noteForgotten(turn: Turn): Promise<void> {
+    let left = FORGOTTEN_MAX;
+    for (const chatId of turn.forgotten) {
+      const held = left ? await this.messages(chatId, 1, Number.MAX_SAFE_INTEGER, left, false) : [];
+      left -= held.length;
+      turn.erased.push(...held.filter(({ id, media }) => media && !turn.message(chatId, id)));
+    }
   }
 
   private async commit(turn: Turn): Promise<void> {

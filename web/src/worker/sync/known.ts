@@ -67,7 +67,7 @@ export class Turn {
   readonly arrived: Message[] = [];
   /** Updates that this turn has applied. */
   readonly applied: Update[] = [];
-  /** Messages with files that are deleted by it. */
+  /** Messages with files that are deleted by it, or forgotten. */
   readonly erased: Message[] = [];
   /** The page that asked for this, if one did. */
   from: string | undefined;
@@ -174,7 +174,11 @@ export class Turn {
 
   /** Chats of which a page has to ask again for what it shows. */
   get resets(): Iterable<string> {
-    if (this.emptied.has("facts")) return []; // another account: there is nothing to be shown
+    return this.emptied.has("facts") ? [] : this.forgotten; // another account: there is nothing to be shown
+  }
+
+  /** Chats of which nothing is held any more that was held before. */
+  get forgotten(): Iterable<string> {
     return this.emptied.has("messages") ? (this.known.map("dialogs").keys() as Iterable<string>) : this.dropped;
   }
 
