@@ -12,9 +12,10 @@ export async function post<N extends MethodName>(
   env: Env,
   method: N,
   params: Methods[N]["params"],
+  signal: AbortSignal | null = null,
 ): Promise<Methods[N]["result"]> {
   const headers = { "content-type": "application/json" };
-  const init = { method: "POST", headers, body: JSON.stringify(params) };
+  const init = { method: "POST", headers, body: JSON.stringify(params), signal };
   return (await send(env, `/api/${method}`, init)) as Methods[N]["result"];
 }
 

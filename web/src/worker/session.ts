@@ -25,6 +25,7 @@ import { Uploader } from "./uploads";
 
 const RETRY_MS = 1_000;
 const ASK_AGAIN_MS = 3_000;
+const COOKIE_MS = 3_000;
 
 export class Session {
   readonly socket: Socket;
@@ -182,9 +183,19 @@ export class Session {
     this.socket.stop();
     this.disconnected();
     this.outbox.stop();
+    if (ended === "elsewhere") await this.endCookie();
     await this.engine.renew(this.open);
     this.search.forget();
     this.engine.tell({ notice: { kind: "account", account: null, ended } });
+  }
+
+  /** The answer to whose it is ends one that is over, and no other. Before anybody can log in here:
+   * it would end the cookie of that login if it came later. */
+  private async endCookie(): Promise<void> {
+    const asking = new AbortController();
+    const cancel = this.env.after(COOKIE_MS, () => asking.abort());
+    await post(this.env, "users.me", {}, asking.signal).catch(() => undefined);
+    cancel();
   }
 
   // --- the connection ----------------------------------------------------------------------------

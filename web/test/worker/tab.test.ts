@@ -307,6 +307,31 @@ test("when the session is over, all tabs are told, and nothing is left in the br
   expect(await store.all("facts")).toEqual([]);
 });
 
+test("when the session is over, its cookie is ended before anybody can log in again", async () => {
+  const { world, leader, live, server } = await begun();
+  const said: string[] = [];
+  const http = server.http.bind(server);
+  server.http = (path, init) => {
+    said.push(path);
+    expect(leader.notices).not.toContainEqual(expect.objectContaining({ account: null }));
+    return http(path, init);
+  };
+  server.loggedIn = false;
+  [...world.sockets][0]!.cut(4003);
+  await live();
+  expect(said).toEqual(["/api/users.me"]);
+  expect(leader.notices).toContainEqual({ kind: "account", account: null, ended: "elsewhere" });
+});
+
+test("a session is over also where the server says nothing of its cookie", async () => {
+  const { world, leader, live, server } = await begun();
+  server.http = (_, init) =>
+    new Promise((_, refuse) => init.signal!.addEventListener("abort", () => refuse(init.signal!.reason as Error))) as unknown as Response;
+  [...world.sockets][0]!.cut(4003);
+  await live(3_000);
+  expect(leader.notices).toContainEqual({ kind: "account", account: null, ended: "elsewhere" });
+});
+
 test("without locks a tab leads for itself", async () => {
   const { world } = await begun();
   const notices: Notice[] = [];
