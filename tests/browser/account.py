@@ -4,10 +4,12 @@ do meanwhile."""
 from __future__ import annotations
 
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Any
 
 import httpx2
+from blake3 import blake3
 
 from tests.integration.raw_socket import ANSWER_S_MAX
 
@@ -46,6 +48,21 @@ class Account:
             self.call("messages.send", chat_id=chat_id, text=text, random_id=random_id())["id"]
             for text in texts
         ]
+
+    def reply(self, chat_id: str, to: int, text: str) -> int:
+        params = {"chat_id": chat_id, "text": text, "reply_to": to, "random_id": random_id()}
+        return int(self.call("messages.send", **params)["id"])
+
+    def send_file(self, chat_id: str, name: str, data: bytes, kind: str, **sent: Any) -> int:
+        """One of up to a part. `sent`: what goes with it, as `text` or `album`."""
+        ticket = self.upload(name, data, kind)
+        params = {"chat_id": chat_id, "text": "", "media": ticket, "random_id": random_id(), **sent}
+        return int(self.call("messages.send", **params)["id"])
+
+    def upload(self, name: str, data: bytes, kind: str) -> str:
+        """Its ticket."""
+        about = {"hash": hash_of(data), "name": name, "kind": kind}
+        return str(answer(self._http.post("/media/upload", params=about, content=data))["ticket"])
 
     def history(self, chat_id: str) -> list[dict[str, Any]]:
         """What is there, the oldest first."""
@@ -88,6 +105,10 @@ def registered(url: str, name: str) -> Account:
 def fresh(name: str) -> str:
     """A user name that is not taken."""
     return f"{name.split()[0].lower()}_{secrets.token_hex(4)}"
+
+
+def hash_of(data: bytes) -> str:
+    return urlsafe_b64encode(blake3(data).digest()).rstrip(b"=").decode()
 
 
 def random_id() -> int:

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error
 
 from tests.browser import chromium
 from tests.browser.account import Account, registered
-from tests.browser.device import HANGS_MS, Device, Tab
+from tests.browser.device import Device
+from tests.browser.pictures import landscape
+from tests.browser.tab import Tab
 from tests.integration.running import ROOT, RunningServer
-from tests.integration.sharing import SHARED, SharedServer, wanted
 
 KEPT = ROOT / ".venv" / "screens"
 """Pictures, for whoever looks: of every screen, and of tabs in which a test failed."""
+OPTIONS = ("--host", "0.0.0.0")
+"""Of the server that all use: it is reached by the names of this machine, too."""
 FAILED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_configure() -> None:
-    expect.set_options(timeout=HANGS_MS)
     KEPT.mkdir(parents=True, exist_ok=True)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that want the same server follow one another."""
-
-    def place(item: pytest.Item) -> str:
-        module = item.getparent(pytest.Module)
-        assert module is not None
-        return str(wanted(module.obj))
-
-    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -63,20 +54,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
-    """What `server` is taken from."""
-    shared = SharedServer(tmp_path_factory)
-    yield shared
-    shared.end()
-
-
-@pytest.fixture(scope="module")
-def server(request: pytest.FixtureRequest, shared: SharedServer) -> RunningServer:
-    """A server with the options that the module wants, and with a client."""
-    server = shared.with_options(*(wanted(request.module) or SHARED))
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    server = RunningServer(tmp_path_factory.mktemp("server") / "data", *OPTIONS).start()
     page = httpx2.get(server.url, headers={"accept": "text/html"}, trust_env=False)
     assert "<script" in page.text, "the client is not built: make install"
-    return server
+    yield server
+    if server.is_running:
+        server.stop()
+
+
+@pytest.fixture
+def server(running: RunningServer) -> RunningServer:
+    """One for all tests; whoever kills it starts it again, or leaves that to the next."""
+    return running if running.is_running else running.start()
 
 
 class People:
@@ -108,7 +98,8 @@ class People:
         """Of what is seen now."""
         for number, device in enumerate(self._devices):
             for place, page in enumerate(device.context.pages):
-                page.screenshot(path=KEPT / f"failed-{self._test}-{number}-{place}.png")
+                with contextlib.suppress(Error):  # it may have crashed
+                    page.screenshot(path=KEPT / f"failed-{self._test}-{number}-{place}.png")
 
     def close(self) -> list[str]:
         for account in self._accounts:
@@ -132,7 +123,7 @@ def people(
     assert failed or not complaints, "\n".join(complaints)
 
 
-@pytest.fixture
-def screens() -> Path:
-    """Where pictures go."""
-    return KEPT
+@pytest.fixture(scope="session")
+def picture() -> bytes:
+    """A photograph, larger than what is shown of it."""
+    return landscape((1600, 1000))

@@ -48,12 +48,18 @@ def show(page: Page) -> None:
     page.evaluate("() => dispatchEvent(new Event('focus'))")
 
 
-def has_focus(page: Page, focused: bool) -> None:
-    """Whether the window is the one that is typed into, which `document.hasFocus` says."""
+def loses_focus(page: Page, to: Page) -> None:
+    """Both are in view, and the other one is typed into."""
     session = page.context.new_cdp_session(page)
-    session.send("Emulation.setFocusEmulationEnabled", {"enabled": focused})
+    session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
     session.detach()
-    page.evaluate("name => dispatchEvent(new Event(name))", "focus" if focused else "blur")
+    to.bring_to_front()
+    assert not page.evaluate("() => document.hasFocus()")
+
+
+def gets_focus(page: Page) -> None:
+    page.bring_to_front()
+    assert page.evaluate("() => document.hasFocus()")
 
 
 WATCH = """element => {
@@ -107,21 +113,91 @@ def counts(page: Page) -> dict[str, float]:
     return {each["name"]: each["value"] for each in metrics["metrics"]}
 
 
-def drop(page: Page, target: Locator, *files: Path) -> None:
-    """Files, dragged in from the desktop: real ones, whose events scripts cannot make."""
-    box = target.bounding_box()
-    assert box is not None
-    where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-    data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
-    session = page.context.new_cdp_session(page)
-    for kind in ("dragEnter", "dragOver", "drop"):
-        session.send("Input.dispatchDragEvent", {"type": kind, "data": data, **where})
-    session.detach()
-
-
-def drag(page: Page, kind: str, x: float, y: float, *files: Path) -> None:
-    """One step of that: `dragEnter`, `dragOver`, `drop` or `dragCancel`."""
-    data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+def drag(page: Page, kind: str, x: float, y: float, *files: Path, text: str = "") -> None:
+    """One step of dragging something in from the desktop: `dragEnter`, `dragOver`, `drop` or
+    `dragCancel`. Scripts cannot make these events with files."""
+    items = [{"mimeType": "text/plain", "data": text}] if text else []
+    data = {"items": items, "files": [str(file) for file in files], "dragOperationsMask": 1}
     session = page.context.new_cdp_session(page)
     session.send("Input.dispatchDragEvent", {"type": kind, "data": data, "x": x, "y": y})
     session.detach()
+
+
+OLDEST = """log => Math.min(...[...log.querySelectorAll('article[data-id]')]
+  .map(each => Number(each.dataset.id)).filter(id => id > 0))"""
+SETTLED = """log => new Promise(done => {
+  const article = () => log.querySelectorAll('article')[0];
+  let last, same = 0;
+  const look = () => {
+    const now = log.querySelector('[role=progressbar]') ? NaN
+      : `${article()?.dataset.id} ${article()?.getBoundingClientRect().top}`;
+    same = now === last ? same + 1 : 0;
+    last = now;
+    if (same < 10) requestAnimationFrame(look); else done();
+  };
+  look();
+})"""
+
+
+def oldest(log: Locator) -> int:
+    """The first message that there is an element of."""
+    return int(log.evaluate(OLDEST))
+
+
+def settles(log: Locator) -> None:
+    """Nothing is loading, and nothing has moved for ten frames."""
+    log.evaluate(SETTLED)
+
+
+def first_in_view(log: Locator) -> Locator:
+    """The first message that is wholly in view."""
+    place = log.evaluate("""log => {
+      const {top} = log.getBoundingClientRect();
+      const all = [...log.querySelectorAll('article[data-id]')];
+      return all.find(each => each.getBoundingClientRect().top >= top).dataset.id;
+    }""")
+    return log.locator(f'article[data-id="{place}"]')
+
+
+OBSERVE_TASKS = """() => {
+  const long = [], keys = [];
+  new PerformanceObserver(list => long.push(...list.getEntries().map(each => each.duration)))
+    .observe({type: 'longtask'});
+  new PerformanceObserver(list => keys.push(...list.getEntries()
+      .filter(each => each.name === 'keydown').map(each => each.duration)))
+    .observe({type: 'event', durationThreshold: 16});
+  window.__tasks = () => ({
+    longest_task_ms: Math.max(0, ...long),
+    slow_keys: keys.length,
+    slowest_key_ms: Math.max(0, ...keys),
+  });
+}"""
+"""Afterwards `__tasks()` tells how long the page was busy at once, and a key took to be seen."""
+FIRST_ROW_MS = """() => performance.now()"""
+
+
+STORED = """async () => {
+  const found = [];
+  for (const {name} of await indexedDB.databases()) {
+    const database = await new Promise((done, failed) => {
+      const request = indexedDB.open(name);
+      request.onsuccess = () => done(request.result);
+      request.onerror = () => failed(request.error);
+    });
+    for (const store of database.objectStoreNames) {
+      const rows = await new Promise((done) => {
+        const request = database.transaction(store).objectStore(store).getAll();
+        request.onsuccess = () => done(request.result);
+      });
+      found.push(...rows.map((row) => `${store}: ${JSON.stringify(row)}`));
+    }
+    database.close();
+  }
+  found.push(...Object.entries(localStorage).map(([key, value]) => `local ${key}: ${value}`));
+  return found;
+}"""
+
+
+def kept(page: Page) -> str:
+    """All that the browser keeps for the page."""
+    return "\n".join(page.evaluate(STORED))

@@ -29,7 +29,10 @@ BUILT = ROOT / "web" / "dist"
 ME, OTHER = 1, 1_000
 BEGUN_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
-WORDS = "sun mirror hill tower light signal cloud answer morning river stone letter".split()
+WORDS = (
+    *("sun", "mirror", "hill", "tower", "light", "signal"),
+    *("cloud", "answer", "morning", "river", "stone", "letter"),
+)
 Params = Mapping[str, Any]
 
 
