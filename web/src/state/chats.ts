@@ -86,14 +86,14 @@ let lastMs = 0;
 let waiting: { rows: Map<string, ChatRow>; order: readonly string[] | undefined } | undefined;
 
 function take(notice: Extract<Notice, { kind: "chats" }>): void {
-  if (waiting === undefined) {
-    waiting = { rows: new Map(), order: undefined };
-    const restMs = lastMs + REST_MS - performance.now();
-    if (restMs > 0) setTimeout(nextFrame, restMs);
-    else nextFrame();
-  }
-  for (const row of notice.rows) waiting.rows.set(row.chat_id, row);
-  waiting.order = notice.order ?? waiting.order;
+  const asked = waiting !== undefined;
+  const now = (waiting ??= { rows: new Map(), order: undefined });
+  for (const row of notice.rows) now.rows.set(row.chat_id, row);
+  now.order = notice.order ?? now.order;
+  if (asked) return;
+  const restMs = lastMs + REST_MS - performance.now();
+  if (restMs > 0) setTimeout(nextFrame, restMs);
+  else nextFrame();
 }
 
 /** A hidden page gets no frames; nobody looks, but its title counts. */
