@@ -20,6 +20,13 @@ import type {
   User,
 } from "../contract";
 
+/**
+ * Raised with every change of what is here, of what workers say to each other (`worker/channel.ts`),
+ * or of the rows of the store, that another build would not understand: tabs of two builds may be
+ * open together, and share the store. It is the version of the store too.
+ */
+export const PROTOCOL = 1;
+
 /** How the connection to the server is. `retryMs`: when it is tried again (`Date.now()`). */
 export type Connection =
   | { state: "connecting" | "updating" | "online" }
@@ -27,11 +34,11 @@ export type Connection =
 
 /**
  * Where what is known is kept: `kept` in this browser; `memory`: in this tab as long as it is open,
- * and why: no secure context, no IndexedDB, it was full, or it failed.
+ * and why: no secure context, no IndexedDB, it was full, it failed, or a newer build has written it.
  */
 export type Keeping =
   | { state: "kept" }
-  | { state: "memory"; why: "insecure" | "missing" | "full" | "failed" };
+  | { state: "memory"; why: "insecure" | "missing" | "full" | "failed" | "newer" };
 
 /** A row of the list of chats, complete: the worker puts names of contacts and drafts in. */
 export interface ChatRow extends Dialog {
@@ -187,7 +194,8 @@ export type Call = { [N in MethodName]: { method: N; params: Methods[N]["params"
 
 export type RequestName = keyof Requests;
 
-/** Why something was refused, as the server said it, or `offline`, `storage_full` of this browser. */
+/** Why something was refused, as the server said it, or `offline`, `storage_full`, `outdated` (a tab of
+ * a newer build is open) of this browser. */
 export interface Refusal {
   code: string;
   detail: string;
@@ -220,7 +228,7 @@ export type Notice =
   | { kind: "draft"; chatId: string; draft: Draft | null }
   /** Messages from others that came just now, for a page that may notify: one tab is told. */
   | { kind: "arrived"; chatId: string; messages: Message[] }
-  /** The server runs a newer client: offer to load it. */
+  /** The server runs a newer client, or another tab does: offer to load it. */
   | { kind: "outdated" };
 
 /** How the page is: only one that is seen may take the lead, and only one is notified. */

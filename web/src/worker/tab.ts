@@ -1,12 +1,13 @@
 /**
  * A tab's worker among those of the other tabs. One of them leads: it holds the lock, and answers
  * what all pages ask; the others pass it on. A tab that is seen and whose leader is silent takes the
- * lock from it.
+ * lock from it. One that meets a newer build leads no more, and says so to its page.
  */
 
 import { Refused } from "../bridge/bridge";
-import type { FromWorker, Notice, PageState, RequestName } from "../bridge/protocol";
+import { type Notice, type PageState, PROTOCOL, type Refusal, type RequestName } from "../bridge/protocol";
 import { refusalOf, type Served } from "../bridge/server";
+import { type Answer, type Ask, Channel, type Said } from "./channel";
 import { Engine } from "./engine";
 import { type Env, randomId } from "./env";
 import { type Asker, answer } from "./requests";
@@ -22,22 +23,10 @@ const RESTART_MS = 500;
 const REMEMBERED = 1_000;
 const LOCK = "heliograph";
 
-interface Ask {
-  id: number;
-  name: RequestName;
-  params: unknown;
-  once: number;
-}
-
-/** What workers say to each other. `to`: one of them; not given: whoever leads, or all. */
-type Said =
-  | { lead: string }
-  | { ask: Ask; from: string }
-  | { ping: true; from: string }
-  | { page: PageState; from: string }
-  | { to: string; here: true }
-  | { to: string; answer: Exclude<FromWorker, { notice: Notice }> }
-  | { notice: Notice; to?: string; except?: string };
+const OUTDATED: Refusal = {
+  code: "outdated",
+  detail: "A newer version of this page is open in another tab: reload this one.",
+};
 
 /** Where workers of one origin meet; without them, each leads for itself. */
 export interface Meeting {
@@ -58,6 +47,9 @@ export class Tab implements Served {
   private readonly taken = new Set<string>();
   private state: PageState = { visible: false, focused: false, online: true };
   private session: Promise<Session> | undefined;
+  private readonly channel: Channel | undefined;
+  private outdated = false;
+  private release = (): void => undefined;
   private number = 0;
   private cancelSilence: (() => void) | undefined;
   private cancelPing = (): void => undefined;
@@ -68,17 +60,16 @@ export class Tab implements Served {
     private readonly meeting: Meeting | undefined,
     private readonly open: () => Promise<Opened>,
     private readonly tellPage: (notice: Notice) => void,
+    protocol = PROTOCOL,
   ) {
     this.name = randomId(env).toString(36);
+    const [heard, newer] = [(said: Said) => this.heard(said), () => this.outdate()];
+    this.channel = meeting && new Channel(meeting.channel, heard, newer, protocol);
   }
 
   start(): void {
-    if (!this.meeting) {
-      void this.lead();
-      return;
-    }
-    this.meeting.channel.onmessage = ({ data }: MessageEvent<Said>) => this.heard(data);
-    this.wait();
+    if (this.meeting) this.wait();
+    else void this.lead();
   }
 
   // --- its page ----------------------------------------------------------------------------------
@@ -89,6 +80,7 @@ export class Tab implements Served {
   }
 
   page(state: PageState): void {
+    if (this.outdated) return;
     const woke = (state.visible && !this.state.visible) || (state.online && !this.state.online);
     this.state = state;
     if (this.session) {
@@ -113,6 +105,7 @@ export class Tab implements Served {
   }
 
   private remote(ask: Ask): Promise<unknown> {
+    if (this.outdated) return Promise.reject(new Refused(OUTDATED));
     return new Promise((done, refuse) => {
       this.pending.set(ask.id, { ...ask, answer: done, refuse });
       this.pass(ask);
@@ -132,7 +125,7 @@ export class Tab implements Served {
   }
 
   private say(said: Said): void {
-    this.meeting?.channel.postMessage(said);
+    this.channel?.say(said);
   }
 
   private heard(said: Said): void {
@@ -182,7 +175,7 @@ export class Tab implements Served {
     return false;
   }
 
-  private answered(answer: Exclude<FromWorker, { notice: Notice }>): void {
+  private answered(answer: Answer): void {
     this.leaderIsThere();
     const one = this.pending.get(answer.id);
     this.pending.delete(answer.id);
@@ -213,9 +206,13 @@ export class Tab implements Served {
     const options = steal ? { steal } : {};
     this.meeting!.locks
       .request(LOCK, options, () => {
+        if (this.outdated) return Promise.resolve();
         const session = this.lead();
         // As long as this tab is there, or until somebody else takes the lock.
-        return new Promise<void>((_, lost) => void session.catch(lost));
+        return new Promise<void>((release, lost) => {
+          this.release = release;
+          session.catch(lost);
+        });
       })
       .catch(() => this.lost());
   }
@@ -254,11 +251,32 @@ export class Tab implements Served {
 
   /** Somebody else has taken the lock. */
   private lost(): void {
-    const session = this.session;
-    this.session = undefined;
-    void session?.then((one) => one.stop());
+    if (this.outdated) return;
+    this.leadNoMore();
     this.wait();
     this.follow();
+  }
+
+  private leadNoMore(): void {
+    void this.session?.then(
+      (one) => one.stop(),
+      () => undefined, // it has not begun
+    );
+    this.session = undefined;
+  }
+
+  /** A newer build is there, and takes the store over with all that is on its way: nothing is done
+   * here until the page is loaded again. */
+  private outdate(): void {
+    if (this.outdated) return;
+    this.outdated = true;
+    this.cancelPing();
+    this.leaderIsThere();
+    this.leadNoMore();
+    this.release();
+    for (const one of this.pending.values()) one.refuse(new Refused(OUTDATED));
+    this.pending.clear();
+    this.tellPage({ kind: "outdated" });
   }
 
   /** There is a new leader: what has not been answered is asked of it. */

@@ -1,11 +1,12 @@
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Message } from "../../src/contract";
 import { IndexedStore } from "../../src/worker/store/indexed";
 import { MemoryStore } from "../../src/worker/store/memory";
-import { type Change, Stale, type Store, TABLES } from "../../src/worker/store/store";
+import { openStore } from "../../src/worker/store/open";
+import { type Change, Newer, Stale, type Store, TABLES } from "../../src/worker/store/store";
 
 beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
@@ -63,8 +64,8 @@ describe("who led before", () => {
     const before = await IndexedStore.open(5);
     globalThis.indexedDB = new IDBFactory();
     const after = await IndexedStore.open(6);
-    const again = before as unknown as { db: unknown };
-    again.db = (after as unknown as { db: unknown }).db;
+    const again = before as unknown as { database: unknown };
+    again.database = (after as unknown as { database: unknown }).database;
     await expect(before.commit([put("a", 2)])).rejects.toBeInstanceOf(Stale);
   });
 });
@@ -75,4 +76,75 @@ test("a commit that fails has written nothing", async () => {
   await expect(store.commit([put("a", 1), bad])).rejects.toThrow();
   expect(await store.messages("a", 1, 9, 9, false)).toEqual([]);
   await store.commit([put("a", 2)]);
+});
+
+describe("a store of another build", () => {
+  const own: Change[] = [
+    { table: "facts", put: { key: "account", value: { id: 1, username: "me", name: "Me" } } },
+    { table: "facts", put: { key: "outboxKey", value: 7 } },
+    { table: "drafts", put: { chat_id: "a", text: "draft", dateMs: 1 } },
+    { table: "outbox", put: { key: 7, chat_id: "a", random_id: 1, text: "text", reply_to: 0, album: 0, date_ms: 1, state: "waiting" } },
+  ];
+
+  test("an older one is fetched anew, but for what only this browser has", async () => {
+    const before = await IndexedStore.open(5, 1);
+    await before.commit([...own, put("a", 1), { table: "facts", put: { key: "pts", value: 3 } }]);
+    const after = await IndexedStore.open(5, 2);
+    for (const table of ["facts", "drafts", "outbox"] as const) {
+      const kept = own.flatMap((one) => ("put" in one && one.table === table ? [one.put] : []));
+      expect(await after.all(table)).toEqual(kept);
+    }
+    expect(await after.all("messages")).toEqual([]);
+    await after.commit([put("a", 2)]);
+    await expect(before.commit([put("a", 3)])).rejects.toBeInstanceOf(Stale);
+    await expect(before.all("drafts")).rejects.toBeInstanceOf(Stale);
+  });
+
+  test("a newer one is left alone", async () => {
+    const newer = await IndexedStore.open(5, 2);
+    await newer.commit([put("a", 1)]);
+    await expect(IndexedStore.open(6, 1)).rejects.toBeInstanceOf(Newer);
+    await newer.commit([put("a", 2)]);
+    expect(await newer.messages("a", 1, 9, 9, false)).toHaveLength(2);
+  });
+});
+
+describe("where it is kept", () => {
+  const withLocks = (locks: unknown): void => void vi.stubGlobal("navigator", { locks });
+  const keeping = async () => (await openStore(1)).keeping;
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("in the browser", async () => {
+    withLocks({});
+    expect(await keeping()).toEqual({ state: "kept" });
+  });
+
+  test.each([
+    ["insecure", false],
+    ["missing", true],
+  ])("in memory without locks: %s", async (why, isSecureContext) => {
+    withLocks(undefined);
+    vi.stubGlobal("isSecureContext", isSecureContext);
+    expect(await keeping()).toEqual({ state: "memory", why });
+  });
+
+  test("in memory without IndexedDB", async () => {
+    withLocks({});
+    vi.stubGlobal("indexedDB", undefined);
+    expect(await keeping()).toEqual({ state: "memory", why: "missing" });
+  });
+
+  test("in memory where it cannot be opened", async () => {
+    withLocks({});
+    vi.spyOn(indexedDB, "open").mockImplementation(() => {
+      throw new DOMException("not here", "SecurityError");
+    });
+    expect(await keeping()).toEqual({ state: "memory", why: "failed" });
+  });
+
+  test("in memory where a newer build has written it", async () => {
+    withLocks({});
+    await IndexedStore.open(1, 1_000);
+    expect(await keeping()).toEqual({ state: "memory", why: "newer" });
+  });
 });

@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
-import { beforeEach, expect, test } from "vitest";
-import type { ChatRow, Notice, PageState, RequestName } from "../../src/bridge/protocol";
+import { beforeEach, describe, expect, test } from "vitest";
+import { type ChatRow, type Notice, type PageState, PROTOCOL, type RequestName } from "../../src/bridge/protocol";
 import { IndexedStore } from "../../src/worker/store/indexed";
 import { MemoryStore } from "../../src/worker/store/memory";
 import type { Session } from "../../src/worker/session";
@@ -17,6 +17,8 @@ beforeEach(() => {
 class Locks {
   private readonly queue: (() => void)[] = [];
   private holder: { release(): void; steal(): void } | undefined;
+  /** Where it is there, who loses the lock learns of it when a test says so. */
+  untold: (() => void)[] | undefined;
 
   request(_name: string, options: { steal?: boolean }, work: () => Promise<unknown>): Promise<unknown> {
     return new Promise((done, refuse) => {
@@ -27,7 +29,11 @@ class Locks {
             this.holder = undefined;
             this.queue.shift()?.();
           },
-          steal: () => refuse(new DOMException("stolen", "AbortError")),
+          steal: () => {
+            const tell = (): void => refuse(new DOMException("stolen", "AbortError"));
+            if (this.untold) this.untold.push(tell);
+            else tell();
+          },
         };
         this.holder = holder;
         work().then(done, refuse).finally(() => holder.release());
@@ -54,8 +60,8 @@ class Browser {
     readonly server: ModelServer,
   ) {}
 
-  open(state: Partial<PageState> = {}): Page {
-    return new Page(this, { visible: false, focused: false, online: true, ...state });
+  open(state: Partial<PageState> = {}, protocol = PROTOCOL): Page {
+    return new Page(this, { visible: false, focused: false, online: true, ...state }, protocol);
   }
 }
 
@@ -72,7 +78,7 @@ class Channel {
     if (this.frozen) return;
     const data = structuredClone(message);
     for (const other of this.browser.channels)
-      if (other !== this && !other.frozen && !(other.silent && "from" in (data as object))) setImmediate(() => other.onmessage?.({ data }));
+      if (other !== this && !other.frozen && !(other.silent && "from" in ((data as { said?: object }).said ?? {}))) setImmediate(() => other.onmessage?.({ data }));
   }
 }
 
@@ -85,12 +91,13 @@ class Page {
   constructor(
     private readonly browser: Browser,
     state: PageState,
+    protocol: number,
   ) {
     this.env = browser.world.env();
     this.channel = new Channel(browser);
     const meeting = { locks: browser.locks, channel: this.channel } as unknown as Meeting;
-    const open = async () => ({ store: await IndexedStore.open(this.env.now()), keeping: { state: "kept" as const } });
-    this.tab = new Tab(this.env, meeting, open, (notice) => this.notices.push(notice));
+    const open = async () => ({ store: await IndexedStore.open(this.env.now(), protocol), keeping: { state: "kept" as const } });
+    this.tab = new Tab(this.env, meeting, open, (notice) => this.notices.push(notice), protocol);
     this.tab.page(state);
     this.tab.start();
   }
@@ -122,7 +129,7 @@ class Page {
   }
 }
 
-async function begun() {
+async function begun(protocol = PROTOCOL) {
   const server = new ModelServer();
   server.enter(GROUP);
   server.post(PRIVATE, OTHERS[0], { text: "text" });
@@ -134,7 +141,7 @@ async function begun() {
     for (let n = 0; n < 10; n++) await new Promise((done) => setImmediate(done));
     await world.settle(ms);
   };
-  const leader = browser.open();
+  const leader = browser.open({}, protocol);
   await live();
   return { server, world, browser, leader, live };
 }
@@ -340,4 +347,95 @@ test("without locks a tab leads for itself", async () => {
   tab.start();
   await world.settle(1_000);
   expect(await tab.ask("start", {})).toMatchObject({ account: { id: ME }, keeping: { state: "memory", why: "insecure" } });
+});
+
+describe("tabs of two builds", () => {
+  const told = (page: Page): number => page.notices.filter((one) => one.kind === "outdated").length;
+
+  test("the newer one leads, with what is on its way, and the older ones say so", async () => {
+    const { world, browser, leader, live, server } = await begun();
+    const other = browser.open();
+    world.reachable = false;
+    [...world.sockets][0]!.cut();
+    void leader.ask("draft", { chatId: PRIVATE, text: "draft" });
+    void other.ask("send", { chatId: PRIVATE, text: "on its way" });
+    await live();
+    const newer = browser.open({}, PROTOCOL + 1);
+    await live();
+    world.reachable = true;
+    await live(12_000);
+    for (const old of [leader, other]) {
+      expect(told(old)).toBe(1);
+      await expect(old.ask("send", { chatId: PRIVATE, text: "by an old one" })).rejects.toMatchObject({ code: "outdated" });
+    }
+    expect(told(newer)).toBe(0);
+    const asked = [newer.ask("drafts"), newer.ask<ChatRow[]>("chats")] as const;
+    await live();
+    expect(await asked[0]).toMatchObject({ [PRIVATE]: { text: "draft" } });
+    expect((await asked[1]).map((row) => row.chat_id)).toEqual([PRIVATE, GROUP]);
+    expect(server.readable(PRIVATE).map((one) => one.text)).toEqual(["text", "on its way"]);
+    expect(world.sockets.size).toBe(1);
+  });
+
+  test("an older one that comes later is told, and what it has asked is refused", async () => {
+    const { world, browser, leader, live } = await begun(PROTOCOL + 1);
+    const session = await leader.session();
+    const old = browser.open({ visible: true });
+    const refused = expect(old.ask("chats")).rejects.toMatchObject({ code: "outdated" });
+    await live(3_000);
+    await refused;
+    old.tab.page({ visible: true, focused: true, online: true });
+    await live(3_000);
+    expect(told(old)).toBe(1);
+    expect(await leader.session()).toBe(session);
+    const asked = leader.ask<ChatRow[]>("chats");
+    await live();
+    expect(await asked).toHaveLength(2);
+    expect(world.sockets.size).toBe(1);
+  });
+
+  test("what an older one had been asked is refused when it leads no more", async () => {
+    const { world, browser, leader, live } = await begun();
+    for (const socket of world.sockets) socket.deaf = true;
+    const refused = expect(leader.ask("older", { chatId: GROUP, id: 50, limit: 5 })).rejects.toMatchObject({ code: "outdated" });
+    await world.calm();
+    browser.open({}, PROTOCOL + 1);
+    await live();
+    await refused;
+  });
+
+  test("an older one that waits for the lead does not take it", async () => {
+    const { world, browser, leader, live } = await begun();
+    const other = browser.open();
+    await live();
+    leader.channel.frozen = true;
+    const newer = browser.open({}, PROTOCOL + 1);
+    await live();
+    expect(told(other)).toBe(1);
+    leader.close();
+    await live(1_000);
+    expect(await other.session()).toBeUndefined();
+    const asked = newer.ask<ChatRow[]>("chats");
+    await live();
+    expect(await asked).toHaveLength(2);
+    expect(world.sockets.size).toBe(1);
+  });
+
+  test("an older one that learns late that it has lost the lead leaves it", async () => {
+    const { browser, leader, live } = await begun();
+    leader.tab.page({ visible: true, focused: false, online: true });
+    leader.channel.frozen = true;
+    browser.locks.untold = [];
+    const newer = browser.open({ visible: true }, PROTOCOL + 1);
+    await live(2_500);
+    const session = await newer.session();
+    leader.channel.frozen = false;
+    browser.open({}, PROTOCOL + 1); // it says so
+    await live();
+    expect(told(leader)).toBe(1);
+    for (const tell of browser.locks.untold.splice(0)) tell();
+    await live(3_000);
+    expect(await newer.session()).toBe(session);
+    expect(browser.locks.untold).toEqual([]);
+  });
 });

@@ -12,6 +12,7 @@ export const errors: Texts["errors"] = {
   codes: {
     offline: "Es gibt keine Verbindung. Bitte versuche es noch einmal, wenn du online bist.",
     storage_full: "Dafür ist kein Platz mehr.",
+    outdated: "In einem anderen Tab ist eine neuere Version von Heliograph offen. Bitte lade diese Seite neu.",
     unauthorized: "Du bist abgemeldet. Bitte melde dich wieder an.",
     wrong_credentials: "Dieser Benutzername und dieses Passwort gehören nicht zusammen.",
     password_common: "Dieses Passwort ist zu leicht zu erraten. Bitte wähle ein anderes.",

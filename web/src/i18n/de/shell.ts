@@ -65,6 +65,8 @@ export const shell: Texts["shell"] = {
     missing: "Dieser Browser kann hier nichts behalten: Was nicht gesendet ist, geht mit dem Schließen des Tabs verloren.",
     full: "Dieser Browser hat keinen Platz mehr: Was nicht gesendet ist, geht mit dem Schließen des Tabs verloren.",
     failed: "Dieser Browser konnte nichts behalten: Was nicht gesendet ist, geht mit dem Schließen des Tabs verloren.",
+    newer:
+      "Dieser Browser hat Daten einer neueren Version von Heliograph, die diese nicht anrührt: Was nicht gesendet ist, geht mit dem Schließen des Tabs verloren.",
   },
   outdated: "Es gibt eine neuere Version von Heliograph.",
   reload: "Laden",

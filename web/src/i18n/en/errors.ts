@@ -12,6 +12,7 @@ export const errors = {
   codes: {
     offline: "There is no connection. Please try again when you are online.",
     storage_full: "There is no room left to store this.",
+    outdated: "A newer version of Heliograph is open in another tab. Please load this page again.",
     unauthorized: "You are logged out. Please log in again.",
     wrong_credentials: "This user name and this password do not belong together.",
     password_common: "This password is too easy to guess. Please choose another one.",

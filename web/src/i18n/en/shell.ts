@@ -66,6 +66,8 @@ export const shell = {
     missing: "This browser cannot keep anything here: what was not sent is lost when the tab closes.",
     full: "This browser has no room left: what was not sent is lost when the tab closes.",
     failed: "This browser could not keep anything: what was not sent is lost when the tab closes.",
+    newer:
+      "This browser keeps what a newer version of Heliograph has written, which this one leaves alone: what was not sent is lost when the tab closes.",
   },
   outdated: "A newer version of Heliograph is there.",
   reload: "Load it",

@@ -1,11 +1,13 @@
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
+import { PROTOCOL } from "../../bridge/protocol";
 import type { Message } from "../../contract";
-import { type Change, KEY_PATHS, Stale, type Store, TABLES, type TableName, type Tables } from "./store";
+import { type Change, type Facts, KEY_PATHS, Newer, Stale, type Store, TABLES, type TableName, type Tables } from "./store";
 
 const NAME = "heliograph";
-/** Another shape of the rows: they are thrown away and fetched anew, but for what only this browser
- * has. */
-const VERSION = 1;
+/** What only this browser has, and whose it is. A build that changes the shape of these rows has to
+ * convert them. */
+const OWN: readonly TableName[] = ["outbox", "drafts"];
+const OWN_FACTS: readonly (keyof Facts)[] = ["account", "outboxKey"];
 
 interface Schema extends DBSchema {
   lead: { key: string; value: number };
@@ -13,33 +15,43 @@ interface Schema extends DBSchema {
 }
 
 type Database = IDBPDatabase<Schema>;
+type Upgrade = IDBPTransaction<Schema, ("lead" | "rows")[], "versionchange">;
 
 /** Rows in the browser's IndexedDB. */
 export class IndexedStore implements Store {
   private constructor(
-    private readonly db: Database,
+    private readonly database: Database,
     private readonly epoch: number,
+    private readonly taken: AbortSignal,
   ) {}
 
-  /** Opens it and takes the lead: whoever had it before writes nothing any more. */
-  static async open(nowMs: number): Promise<IndexedStore> {
-    const db = await openDB<Schema>(NAME, VERSION, {
-      upgrade: (database) => {
-        database.createObjectStore("lead");
-        for (const table of TABLES)
-          database.createObjectStore(table as "rows", { keyPath: KEY_PATHS[table] });
+  /** Opens it and takes the lead: whoever had it before writes nothing any more. Raises `Newer`. */
+  static async open(nowMs: number, version = PROTOCOL): Promise<IndexedStore> {
+    const taken = new AbortController();
+    const db = await openDB<Schema>(NAME, version, {
+      upgrade: (database, before, _, tx) => (before ? renew(database, tx) : create(database)),
+      // A newer build opens it, or it is deleted.
+      blocking: (_current, _blocked, event) => {
+        taken.abort();
+        (event.target as IDBDatabase).close();
       },
-      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+    }).catch((error: unknown) => {
+      throw error instanceof DOMException && error.name === "VersionError" ? new Newer() : error;
     });
     const tx = db.transaction("lead", "readwrite");
     // Later than any before, also where the database had been deleted and begins again.
     const epoch = Math.max(nowMs, ((await tx.store.get("epoch")) ?? 0) + 1);
     await tx.store.put(epoch, "epoch");
     await tx.done;
-    return new IndexedStore(db, epoch);
+    return new IndexedStore(db, epoch, taken.signal);
   }
 
-  all<T extends TableName>(table: T): Promise<Tables[T][]> {
+  private get db(): Database {
+    if (this.taken.aborted) throw new Stale();
+    return this.database;
+  }
+
+  async all<T extends TableName>(table: T): Promise<Tables[T][]> {
     return this.db.getAll(table as "rows") as Promise<Tables[T][]>;
   }
 
@@ -96,6 +108,25 @@ export class IndexedStore implements Store {
   }
 
   close(): void {
-    this.db.close();
+    this.database.close();
   }
+}
+
+/** What is missing. */
+function create(database: Database): void {
+  const there = database.objectStoreNames;
+  if (!there.contains("lead")) database.createObjectStore("lead");
+  for (const table of TABLES)
+    if (!there.contains(table as "rows")) database.createObjectStore(table as "rows", { keyPath: KEY_PATHS[table] });
+}
+
+/** Rows of another build may have another shape: they are thrown away, and fetched anew. */
+async function renew(database: Database, tx: Upgrade): Promise<void> {
+  const before = tx.objectStore("facts" as "rows");
+  const facts = await Promise.all(OWN_FACTS.map((key) => before.get(key)));
+  for (const name of [...database.objectStoreNames])
+    if (name !== "lead" && !OWN.includes(name as TableName)) database.deleteObjectStore(name);
+  create(database);
+  const store = tx.objectStore("facts" as "rows");
+  for (const fact of facts) if (fact !== undefined) await store.put(fact);
 }

@@ -1,7 +1,7 @@
 import type { Keeping } from "../../bridge/protocol";
 import { IndexedStore } from "./indexed";
 import { MemoryStore } from "./memory";
-import type { Store } from "./store";
+import { Newer, type Store } from "./store";
 
 export interface Opened {
   store: Store;
@@ -10,7 +10,7 @@ export interface Opened {
 
 /** The browser's store, or memory, and why. */
 export async function openStore(nowMs: number): Promise<Opened> {
-  const inMemory = (why: "insecure" | "missing" | "failed"): Opened => ({
+  const inMemory = (why: "insecure" | "missing" | "failed" | "newer"): Opened => ({
     store: new MemoryStore(),
     keeping: { state: "memory", why },
   });
@@ -18,7 +18,7 @@ export async function openStore(nowMs: number): Promise<Opened> {
   if (!globalThis.indexedDB) return inMemory("missing");
   try {
     return { store: await IndexedStore.open(nowMs), keeping: { state: "kept" } };
-  } catch {
-    return inMemory("failed");
+  } catch (error) {
+    return inMemory(error instanceof Newer ? "newer" : "failed");
   }
 }

@@ -133,6 +133,13 @@ export class Stale extends Error {
   }
 }
 
+/** What there is was written by a newer build. */
+export class Newer extends Error {
+  constructor() {
+    super("a newer build has written it");
+  }
+}
+
 /** For what nobody waits for: who leads no longer does nothing more. */
 export function unlessStale(error: unknown): void {
   if (!(error instanceof Stale)) throw error;
