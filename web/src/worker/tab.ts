@@ -251,7 +251,6 @@ export class Tab implements Served {
 
   /** Somebody else has taken the lock. */
   private lost(): void {
-    if (this.outdated) return;
     this.leadNoMore();
     this.wait();
     this.follow();
@@ -268,7 +267,6 @@ export class Tab implements Served {
   /** A newer build is there, and takes the store over with all that is on its way: nothing is done
    * here until the page is loaded again. */
   private outdate(): void {
-    if (this.outdated) return;
     this.outdated = true;
     this.cancelPing();
     this.leaderIsThere();

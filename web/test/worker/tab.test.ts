@@ -17,8 +17,6 @@ beforeEach(() => {
 class Locks {
   private readonly queue: (() => void)[] = [];
   private holder: { release(): void; steal(): void } | undefined;
-  /** Where it is there, who loses the lock learns of it when a test says so. */
-  untold: (() => void)[] | undefined;
 
   request(_name: string, options: { steal?: boolean }, work: () => Promise<unknown>): Promise<unknown> {
     return new Promise((done, refuse) => {
@@ -29,11 +27,7 @@ class Locks {
             this.holder = undefined;
             this.queue.shift()?.();
           },
-          steal: () => {
-            const tell = (): void => refuse(new DOMException("stolen", "AbortError"));
-            if (this.untold) this.untold.push(tell);
-            else tell();
-          },
+          steal: () => refuse(new DOMException("stolen", "AbortError")),
         };
         this.holder = holder;
         work().then(done, refuse).finally(() => holder.release());
@@ -419,23 +413,5 @@ describe("tabs of two builds", () => {
     await live();
     expect(await asked).toHaveLength(2);
     expect(world.sockets.size).toBe(1);
-  });
-
-  test("an older one that learns late that it has lost the lead leaves it", async () => {
-    const { browser, leader, live } = await begun();
-    leader.tab.page({ visible: true, focused: false, online: true });
-    leader.channel.frozen = true;
-    browser.locks.untold = [];
-    const newer = browser.open({ visible: true }, PROTOCOL + 1);
-    await live(2_500);
-    const session = await newer.session();
-    leader.channel.frozen = false;
-    browser.open({}, PROTOCOL + 1); // it says so
-    await live();
-    expect(told(leader)).toBe(1);
-    for (const tell of browser.locks.untold.splice(0)) tell();
-    await live(3_000);
-    expect(await newer.session()).toBe(session);
-    expect(browser.locks.untold).toEqual([]);
   });
 });
