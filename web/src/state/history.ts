@@ -5,6 +5,7 @@ import type { HistoryWindow, Notice, Outgoing, Place } from "../bridge/protocol"
 import type { Message } from "../contract";
 import { ask as askWorker, listen } from "./bridge";
 import { perFrame } from "./frame";
+import { failed } from "./toasts";
 import { firstId, lastId, merged, NO_PIECE, type Piece, pieceOf, trimmed, withNewer, withOlder } from "./window";
 
 /** Messages that are asked for at once: more than a high screen shows. */
@@ -60,7 +61,8 @@ export function createHistory(chatId: string, reader: Reader): History {
     toldOutgoing = undefined;
     reader.keeping(() =>
       batch(() => {
-        if (state() === "ready") show(merged(piece(), messages, endId));
+        // Also while another place is on its way: if that cannot be had, this is what stays.
+        show(merged(piece(), messages, endId));
         if (out) setOutgoing(out);
       }),
     );
@@ -105,8 +107,11 @@ export function createHistory(chatId: string, reader: Reader): History {
         setState("ready");
       });
       return anchorId;
-    } catch {
-      if (!quiet && mine === epoch) setState("failed");
+    } catch (why) {
+      if (quiet || mine !== epoch) return undefined;
+      const stays = piece().messages.length > 0;
+      setState(stays ? "ready" : "failed");
+      if (stays) failed(why);
       return undefined;
     }
   };

@@ -1,9 +1,11 @@
 // @vitest-environment jsdom
 import { createRoot } from "solid-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Refused } from "../../src/bridge/bridge";
 import type { HistoryWindow, Notice } from "../../src/bridge/protocol";
 import type { Message } from "../../src/contract";
 import { createHistory, type History } from "../../src/state/history";
+import { dismissToast, toasts } from "../../src/state/toasts";
 import { fakeBridge } from "../ui/fake_bridge";
 
 const message = (id: number, more: Partial<Message> = {}): Message => ({ chat_id: "c", id, from_id: 2, date_ms: id, text: `${id}`, ...more });
@@ -24,8 +26,12 @@ const told = (...messages: Message[]): Notice => ({
 
 /** Answers when the test says so. */
 class Later<T> {
-  readonly #waiting: ((answer: T) => void)[] = [];
+  readonly #waiting: ((answer: T | Promise<T>) => void)[] = [];
   ask = () => new Promise<T>((resolve) => this.#waiting.push(resolve)) as unknown as T;
+  async refuse(code: string): Promise<void> {
+    this.#waiting.shift()!(Promise.reject(new Refused({ code, detail: "" })));
+    await settled();
+  }
   async answer(value: T): Promise<void> {
     this.#waiting.shift()!(value);
     await settled();
@@ -150,6 +156,21 @@ describe("notices", () => {
     expect(ids()).toContain(3);
     expect(ids().length).toBeLessThanOrEqual(120);
     expect(history.piece()).toMatchObject({ atEnd: false, endId: 399 });
+  });
+
+  it("go on being shown when another place cannot be had, and that is told", async () => {
+    const going = history.go({ at: "message", id: 5 });
+    tell(told(message(11)));
+    frame();
+    await windows.refuse("offline");
+    expect(await going).toBeUndefined();
+    expect(history.state()).toBe("ready");
+    expect(ids().at(-1)).toBe(11);
+    tell(told(message(12)));
+    frame();
+    expect(ids().at(-1)).toBe(12);
+    expect(toasts().map(({ kind }) => kind)).toEqual(["problem"]);
+    for (const { id } of toasts()) dismissToast(id);
   });
 
   it("of other chats are not for this one", () => {
