@@ -45,7 +45,8 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
     for (const chatId of waiting) {
       const draft = known.get(chatId);
       const reply = draft?.replyTo ? { replyTo: draft.replyTo } : {};
-      ask("draft", { chatId, text: draft?.text ?? "", ...reply }).catch(() => undefined);
+      // Refused (a newer build leads by now), it is written down when the page is left.
+      ask("draft", { chatId, text: draft?.text ?? "", ...reply }).catch(() => waiting.add(chatId));
     }
     waiting.clear();
   };

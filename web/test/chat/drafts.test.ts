@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Refused } from "../../src/bridge/bridge";
 import type { Draft } from "../../src/bridge/protocol";
 import { createDrafts } from "../../src/state/drafts";
 import { createRemovals } from "../../src/state/removal";
@@ -71,6 +72,25 @@ describe("drafts", () => {
     expect(next.of("a")).toMatchObject({ text: "last words", replyTo: 7 });
     next.end();
     expect(stored["a"]?.text).toBe("last words");
+    drafts.end();
+  });
+
+  it("that the worker refused survive loading the page again", async () => {
+    bridge = fakeBridge({
+      drafts: () => ({}),
+      draft: () => Promise.reject(new Refused({ code: "outdated", detail: "" })) as never,
+    });
+    const drafts = createDrafts(1, now);
+    await drafts.loaded;
+    drafts.put("a", "last words", 0);
+    vi.runAllTimers();
+    await settled();
+    dispatchEvent(new Event("pagehide"));
+    bridge = fakeBridge({ drafts: () => ({}), draft: () => null });
+    const next = createDrafts(1, now);
+    await next.loaded;
+    expect(next.of("a")?.text).toBe("last words");
+    next.end();
     drafts.end();
   });
 
