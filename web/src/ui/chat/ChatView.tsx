@@ -128,11 +128,12 @@ function One(props: { chatId: string; messageId: number | undefined }) {
     on(
       route,
       (now, before) => {
-        const wentBack = routeDepth() < depth;
+        const from = depth;
         depth = routeDepth();
-        if (now.chatId !== chatId || now.overlay || before?.overlay) return;
-        if (wentBack) scroll.back();
-        else if (now.messageId !== undefined) void scroll.jump(now.messageId);
+        if (now.chatId !== chatId || now.overlay) return;
+        const back = depth < from;
+        if (back && !before?.overlay) scroll.wentBack();
+        else if (!back && now.messageId !== undefined) void scroll.jump(now.messageId, from);
       },
       { defer: true },
     ),

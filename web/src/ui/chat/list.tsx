@@ -2,7 +2,6 @@ import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, onMo
 import { t } from "../../i18n";
 import { formatDay } from "../../i18n/format";
 import { chatRow } from "../../state/chats";
-import { back } from "../../state/route";
 import { Button, IconButton, Spinner } from "../base";
 import { useChat } from "./context";
 import { gestures } from "./gestures";
@@ -209,7 +208,7 @@ function ToEnd(props: { scroll: Scroll }) {
     <Show when={!props.scroll.atEnd() && props.scroll.history.state() === "ready"}>
       <div class="to-end">
         <Show when={props.scroll.returns().length > 0}>
-          <IconButton icon="retry" label={t.chat.backToPlace} onClick={back} />
+          <IconButton icon="retry" label={t.chat.backToPlace} onClick={props.scroll.back} />
         </Show>
         <span class="to-end-box">
           <IconButton icon="down" label={t.chat.toEnd(unread())} onClick={() => void props.scroll.toEnd()} />

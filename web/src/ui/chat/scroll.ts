@@ -10,6 +10,7 @@ import { ask } from "../../state/bridge";
 import { chatRow } from "../../state/chats";
 import { perFrame } from "../../state/frame";
 import { createHistory } from "../../state/history";
+import { back as leaveEntry, routeDepth } from "../../state/route";
 import { firstId, lastId, linesAround, WINDOW_MESSAGES_MAX } from "../../state/window";
 import { Anchor } from "./anchor";
 import { END, keepPlace, placeOf, type Place } from "./places";
@@ -21,6 +22,12 @@ const AHEAD = 20;
 const MESSAGE_SHARE = 0.3;
 const UNREAD_SHARE = 0.2;
 
+/** Where a jump began, and which entry of the browser's history that was. */
+interface Return {
+  place: Place;
+  depth: number;
+}
+
 export type Scroll = ReturnType<typeof createScroll>;
 
 export function createScroll(chatId: string, meId: number) {
@@ -31,7 +38,7 @@ export function createScroll(chatId: string, meId: number) {
   const [atEnd, setAtEnd] = createSignal(true);
   const [marked, setMarked] = createSignal(0);
   const [unreadFrom, setUnreadFrom] = createSignal(0);
-  const [returns, setReturns] = createSignal<readonly Place[]>([]);
+  const [returns, setReturns] = createSignal<readonly Return[]>([]);
 
   const history = createHistory(chatId, {
     around: () => (anchor === undefined || reachesEnd() ? Infinity : anchor.view.middle || Infinity),
@@ -101,7 +108,10 @@ export function createScroll(chatId: string, meId: number) {
     const anchorId = await history.go(target);
     if (mine !== jumps || ended) return false;
     moving = false;
-    if (anchorId === undefined) return false;
+    if (anchorId === undefined) {
+      settled();
+      return false;
+    }
     arrive(anchorId);
     settled();
     return true;
@@ -120,7 +130,7 @@ export function createScroll(chatId: string, meId: number) {
 
   const toEnd = (): Promise<void> => {
     // What lies between is done with: "back" leads out of the chat again.
-    const between = returns().length;
+    const between = routeDepth() - (returns()[0]?.depth ?? Infinity);
     setReturns([]);
     if (between > 0) window.history.go(-between);
     return showEnd();
@@ -144,8 +154,12 @@ export function createScroll(chatId: string, meId: number) {
     return true;
   };
 
-  /** To a message; the way back leads to `from`, or to where one is. */
-  const jump = async (id: number): Promise<boolean> => {
+  const returnTo = (place: Place | undefined, depth: number) => {
+    if (place) setReturns((all) => [...all.slice(-9), { place, depth }]);
+  };
+
+  /** To a message. `depth`: of the entry of the browser's history that one comes from. */
+  const jump = async (id: number, depth = routeDepth()): Promise<boolean> => {
     const from = here();
     const held = history.state() === "ready" && firstId(piece()) <= id && id <= lastId(piece());
     let arrived = held && show(id, MESSAGE_SHARE);
@@ -157,7 +171,7 @@ export function createScroll(chatId: string, meId: number) {
       arrived = await move({ at: "message", id }, (anchorId) => show(anchorId || id, MESSAGE_SHARE));
     }
     if (!arrived) return false;
-    if (from) setReturns((all) => [...all.slice(-9), from]);
+    returnTo(from, depth);
     mark(id);
     return true;
   };
@@ -165,7 +179,7 @@ export function createScroll(chatId: string, meId: number) {
   const jumpToDate = (ms: number) => {
     const from = here();
     return move({ at: "date", ms }, (anchorId) => {
-      if (from) setReturns((all) => [...all.slice(-9), from]);
+      returnTo(from, routeDepth());
       if (anchorId === 0) return anchor?.toEnd();
       show(anchorId, MESSAGE_SHARE);
     });
@@ -198,12 +212,22 @@ export function createScroll(chatId: string, meId: number) {
     });
   };
 
-  const back = (): void => {
-    const place = returns().at(-1);
+  const returnFrom = (at: number): void => {
+    const place = returns()[at]?.place;
     if (place === undefined) return;
-    setReturns((all) => all.slice(0, -1));
+    setReturns((all) => all.slice(0, at));
     if (place === END) void showEnd();
     else void restore(place);
+  };
+
+  /** The browser went back to an entry: to where one was in it. */
+  const wentBack = (): void => returnFrom(returns().findIndex(({ depth }) => depth >= routeDepth()));
+
+  /** To where the last jump began, which need not have made an entry of the browser's history. */
+  const back = (): void => {
+    const last = returns().at(-1);
+    if (last !== undefined && last.depth < routeDepth()) leaveEntry();
+    else returnFrom(returns().length - 1);
   };
 
   return {
@@ -217,6 +241,7 @@ export function createScroll(chatId: string, meId: number) {
     jumpToDate,
     toEnd,
     back,
+    wentBack,
     settled,
     /** What was unread is answered, or read. */
     clearUnread: () => setUnreadFrom(0),
