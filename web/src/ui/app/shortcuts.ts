@@ -3,7 +3,7 @@ import { chatOrder } from "../../state/chats";
 import { back, openChat, openOverlay, openSettings, route } from "../../state/route";
 import { settings } from "../../state/settings";
 import { actOnToast, toasts } from "../../state/toasts";
-import { covered } from "../base";
+import { covered, isComposing } from "../base";
 
 /** What can be done by a key. `typed`: also while one writes. */
 interface Shortcut {
@@ -55,7 +55,7 @@ export function useShortcuts(): void {
 }
 
 function press(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing || event.repeat && event.key === "Escape") return;
+  if (event.defaultPrevented || isComposing(event) || event.repeat && event.key === "Escape") return;
   if (covered()) return;
   const writing = isWriting(event.target);
   for (const shortcut of SHORTCUTS) {

@@ -4,6 +4,7 @@
  */
 
 import { createSignal, onCleanup } from "solid-js";
+import { isComposing } from "./composing";
 
 interface Layer {
   close: () => void;
@@ -46,7 +47,7 @@ function giveBack(before: Element | null): void {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
+  if (event.key !== "Escape" || isComposing(event) || event.defaultPrevented) return;
   const top = stack().at(-1);
   if (top === undefined) return;
   event.preventDefault();

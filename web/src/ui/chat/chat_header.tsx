@@ -6,7 +6,7 @@ import { ask } from "../../state/bridge";
 import { typing } from "../../state/chats";
 import { nameOf, person } from "../../state/people";
 import { back, openOverlay } from "../../state/route";
-import { Avatar, IconButton, MenuButton, type MenuItem } from "../base";
+import { Avatar, IconButton, isComposing, MenuButton, type MenuItem } from "../base";
 import { useChat } from "./context";
 import { senderName } from "./names";
 import type { Scroll } from "./scroll";
@@ -134,10 +134,7 @@ export function ChatSearch(props: { onClose: () => void }) {
           ref={(input) => queueMicrotask(() => input.focus())}
           onInput={(event) => void search(event.currentTarget.value).catch(() => setFound([]))}
           onKeyDown={(event) => {
-            if (event.key === "Escape") {
-              event.preventDefault();
-              props.onClose();
-            } else if (event.key === "Enter") go(event.shiftKey ? Math.max(0, at() - 1) : at() + 1);
+            if (event.key === "Enter" && !isComposing(event)) go(event.shiftKey ? Math.max(0, at() - 1) : at() + 1);
           }}
         />
         <Show when={found()}>

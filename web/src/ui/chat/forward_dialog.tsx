@@ -4,7 +4,7 @@ import { ask } from "../../state/bridge";
 import { chatOrder, chatRow } from "../../state/chats";
 import { openChat } from "../../state/route";
 import { failed, offered } from "../../state/toasts";
-import { Avatar, Dialog } from "../base";
+import { Avatar, Dialog, isComposing } from "../base";
 
 const SHOWN_MAX = 100;
 
@@ -43,8 +43,10 @@ export default function ForwardDialog(props: { chatId: string; ids: readonly num
         placeholder={t.chat.searchChats}
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
-          const only = shown()[0];
-          if (event.key === "Enter" && only) void send(only);
+          if (event.key !== "Enter" || isComposing(event)) return;
+          // Only what was looked for: the key that opened this dialog may still be down.
+          const first = text().trim() && shown()[0];
+          if (first) void send(first);
         }}
       />
       <ul class="forward-list">

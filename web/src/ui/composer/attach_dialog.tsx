@@ -3,10 +3,10 @@ import type { Attachment } from "../../bridge/protocol";
 import { t } from "../../i18n";
 import { formatSize } from "../../i18n/format";
 import { limit } from "../../state/session";
-import { Button, Dialog, Icon, IconButton, type IconName } from "../base";
+import { Button, Dialog, Icon, IconButton, type IconName, isComposing } from "../base";
 import { asFile, prepare } from "./prepare";
 import { lengthOf } from "./split";
-import { grow, isComposing } from "./textarea";
+import { grow } from "./textarea";
 
 interface AttachDialogProps {
   files: File[];

@@ -4,7 +4,7 @@ import { ask } from "../../state/bridge";
 import { drafts } from "../../state/drafts";
 import { limit } from "../../state/session";
 import { failed } from "../../state/toasts";
-import { confirmed, Icon, IconButton } from "../base";
+import { confirmed, Icon, IconButton, isComposing } from "../base";
 import { lazy } from "../base/lazy";
 import type { OpenChat } from "../chat/context";
 import { editable } from "../chat/menu";
@@ -15,7 +15,7 @@ import { type Composition, draftOf, EMPTY, next, sendable } from "./composition"
 import { DropTarget } from "./drop";
 import { Recorder } from "./recorder";
 import { lengthOf, split } from "./split";
-import { grow, insertText, isComposing, replaceText } from "./textarea";
+import { grow, insertText, replaceText } from "./textarea";
 import { typingNotices } from "./typing";
 import "./composer.css";
 

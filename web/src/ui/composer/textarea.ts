@@ -33,8 +33,3 @@ export function grow(field: HTMLTextAreaElement): void {
   field.style.blockSize = "auto";
   field.style.blockSize = `${field.scrollHeight}px`;
 }
-
-/** Whether a key is part of how an input method composes a word. */
-export function isComposing(event: KeyboardEvent): boolean {
-  return event.isComposing || event.keyCode === 229;
-}

@@ -4,7 +4,7 @@ import { chatOrder, chatsLoaded } from "../../state/chats";
 import { nameOf } from "../../state/people";
 import { isPlainClick, openOverlay, openSettings, route, routePath } from "../../state/route";
 import { account, connection, keeping } from "../../state/session";
-import { Avatar, Button, Icon, IconButton } from "../base";
+import { Avatar, Button, Icon, IconButton, isComposing } from "../base";
 import { lazy } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ConnectionStatus } from "./connection";
@@ -34,7 +34,7 @@ export function ChatList(props: { alone: boolean }) {
   createEffect(on(() => route().chatId, () => route().view === "chat" && reset(), { defer: true }));
 
   function press(event: KeyboardEvent) {
-    if (event.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key === "Escape" && text() !== "") {
       event.preventDefault();
       clear();

@@ -3,7 +3,7 @@ import { compareNames, t } from "../../i18n";
 import { contacts, nameOf, person } from "../../state/people";
 import { myId } from "../../state/session";
 import { failed, problem } from "../../state/toasts";
-import { Avatar, Field, Icon } from "../base";
+import { Avatar, Field, Icon, isComposing } from "../base";
 import { PersonLine } from "./item";
 import { resolveUsername } from "./open";
 
@@ -50,7 +50,7 @@ export function PeoplePicker(props: PickerProps) {
   }
 
   function press(event: KeyboardEvent) {
-    if (event.key !== "Enter" || event.isComposing) return;
+    if (event.key !== "Enter" || isComposing(event)) return;
     event.preventDefault();
     const wanted = text().trim();
     if (wanted === "") return;

@@ -1,6 +1,6 @@
 import { createMemo, createResource, createSignal, For, onCleanup, onMount, Show } from "solid-js";
 import { language, t } from "../../../i18n";
-import { Spinner } from "../../base";
+import { isComposing, Spinner } from "../../base";
 import { type Emoji, loadEmoji, recentEmoji, searchEmoji, useEmoji } from "./data";
 import "./picker.css";
 
@@ -45,6 +45,7 @@ export default function EmojiPicker(props: PickerProps) {
   /** How many stand side by side. */
   const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;
   const keys = (event: KeyboardEvent) => {
+    if (isComposing(event)) return;
     if (event.key === "Escape") {
       event.preventDefault();
       event.stopPropagation();
