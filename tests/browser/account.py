@@ -104,7 +104,8 @@ def registered(url: str, name: str) -> Account:
 
 def fresh(name: str) -> str:
     """A user name that is not taken."""
-    return f"{name.split()[0].lower()}_{secrets.token_hex(4)}"
+    first = name.split()[0].lower()
+    return f"{first if first.isascii() else 'somebody'}_{secrets.token_hex(4)}"
 
 
 def hash_of(data: bytes) -> str:

@@ -15,13 +15,14 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
-def axe(page: Page) -> list[str]:
+def axe(page: Page, within: str = "html") -> list[str]:
     """What axe finds wrong with what is shown now, one line each."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.read_text() + ";0")
     found = page.evaluate(
-        "values => axe.run({runOnly: {type: 'tag', values}, resultTypes: ['violations']})",
-        list(AXE_TAGS),
+        """([within, values]) => axe.run(within,
+          {runOnly: {type: 'tag', values}, resultTypes: ['violations']})""",
+        [within, list(AXE_TAGS)],
     )
     return [
         f"{violation['id']}: {violation['help']}: {node['target']} {node['html'][:200]}"
@@ -68,16 +69,16 @@ WATCH = """element => {
   const find = () => element.isConnected ? element
     : [...document.querySelectorAll('[role=log] article, [role=log] [role=article]')]
         .find(each => each.innerText === text);
-  const tops = [];
+  const edges = [];
   let ended = false;
   const look = () => {
     const now = find();
-    tops.push(now ? now.getBoundingClientRect().top : null);
+    edges.push(now ? now.getBoundingClientRect().bottom : null);
     if (!ended) requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
   const twoFrames = then => requestAnimationFrame(() => requestAnimationFrame(then));
-  window.__watched = () => new Promise(done => twoFrames(() => { ended = true; done(tops); }));
+  window.__watched = () => new Promise(done => twoFrames(() => { ended = true; done(edges); }));
 }"""
 
 
@@ -93,12 +94,13 @@ class Watch:
         return cls(element.page)
 
     def moved(self) -> float:
-        """By how many pixels at most, away from where it was; it has always been there."""
-        tops: list[float | None] = self.page.evaluate("() => window.__watched()")
-        assert len(tops) > 1, "no frame was shown"
-        there = [top for top in tops if top is not None]
-        assert len(there) == len(tops), "it was gone for a moment"
-        return max(abs(top - there[0]) for top in there)
+        """By how many pixels at most, away from where it was; it has always been there. Its lower
+        edge: above its first line there is more room when it is the first of a sender's."""
+        edges: list[float | None] = self.page.evaluate("() => window.__watched()")
+        assert len(edges) > 1, "no frame was shown"
+        there = [edge for edge in edges if edge is not None]
+        assert len(there) == len(edges), "it was gone for a moment"
+        return max(abs(edge - there[0]) for edge in there)
 
 
 def counts(page: Page) -> dict[str, float]:
@@ -125,11 +127,11 @@ def drag(page: Page, kind: str, x: float, y: float, *files: Path, text: str = ""
 
 OLDEST = """log => Math.min(...[...log.querySelectorAll('article[data-id]')]
   .map(each => Number(each.dataset.id)).filter(id => id > 0))"""
-SETTLED = """log => new Promise(done => {
+SETTLED = """(log, loading) => new Promise(done => {
   const article = () => log.querySelectorAll('article')[0];
   let last, same = 0;
   const look = () => {
-    const now = log.querySelector('[role=progressbar]') ? NaN
+    const now = !loading && log.querySelector('[role=progressbar], .spinner') ? NaN
       : `${article()?.dataset.id} ${article()?.getBoundingClientRect().top}`;
     same = now === last ? same + 1 : 0;
     last = now;
@@ -144,9 +146,13 @@ def oldest(log: Locator) -> int:
     return int(log.evaluate(OLDEST))
 
 
-def settles(log: Locator) -> None:
-    """Nothing is loading, and nothing has moved for ten frames."""
-    log.evaluate(SETTLED)
+def settles(log: Locator, loading: bool = False) -> None:
+    """Nothing has moved for ten frames; and nothing is loading, if it shall not be."""
+    log.evaluate(SETTLED, loading)
+
+
+def next_frame(page: Page) -> None:
+    page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
 
 
 def first_in_view(log: Locator) -> Locator:
@@ -201,3 +207,30 @@ STORED = """async () => {
 def kept(page: Page) -> str:
     """All that the browser keeps for the page."""
     return "\n".join(page.evaluate(STORED))
+
+
+def fits(page: Page) -> bool:
+    """Nothing hangs out at the side."""
+    return bool(
+        page.evaluate(
+            "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        )
+    )
+
+
+RESTS = """async () => {
+  await Promise.all([...document.images].filter(each => each.checkVisibility())
+    .map(each => each.decode().catch(() => undefined)));
+  await document.fonts.ready;
+  const frame = () => new Promise(done => requestAnimationFrame(done));
+  for (let still = 0; still < 5; still++) {
+    if (document.getAnimations().some(each => each.playState === 'running'
+        && each.effect.getComputedTiming().iterations !== Infinity)) still = 0;
+    await frame();
+  }
+}"""
+
+
+def rests(page: Page) -> None:
+    """All pictures are there, and nothing moves but what always does."""
+    page.evaluate(RESTS)

@@ -44,7 +44,8 @@ class Network:
         self._names = dict(names or {})
         self._connections: set[Connection] = set()
         self._is_up, self._delay_s, self._bytes_per_s = True, 0.0, 0.0
-        self._answers = True
+        self._answers, self._through = True, asyncio.Event()
+        self._through.set()
         self.hosts: set[str] = set()
         """Whom the browser asked for."""
         self.opened: list[tuple[str, int]] = []
@@ -84,6 +85,13 @@ class Network:
         self._answers = False
         yield
         self._answers = True
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Answers wait until it is over, and come then."""
+        self._call(self._through.clear)
+        yield
+        self._call(self._through.set)
 
     def open_to(self, port: int) -> int:
         """How many connections to this port there are now, of those that were not lost."""
@@ -154,6 +162,8 @@ class Network:
                     pause_s += len(data) / self._bytes_per_s
                 if pause_s:
                     await asyncio.sleep(pause_s)
+                if is_answer:
+                    await self._through.wait()
                 if not connection.lost and (self._answers or not is_answer):
                     writer.write(data)
                     await writer.drain()

@@ -11,14 +11,14 @@ from playwright.sync_api import Locator, expect
 from tests.browser.account import numbered
 from tests.browser.conftest import People
 from tests.browser.device import DESKTOP, PHONE, Screen
-from tests.browser.inside import Watch, first_in_view, oldest, settles
+from tests.browser.inside import Watch, first_in_view, next_frame, oldest, settles
 from tests.browser.made_up import words
 from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.real
 
 MOVED_PX_MAX = 1
-SLOW_MS = 300
+WHEELS = 10
 LONG = 300
 """Messages of a chat: more than are in a page, or in the window."""
 
@@ -56,13 +56,18 @@ def test_an_older_page_arrives_slowly(people: People, screen: Screen) -> None:
     reading = Reading(people, screen=screen)
     tab = reading.tab
     reading.at(150)
-    tab.device.network.slow(0.2)
     before = oldest(tab.log)
-    while oldest(tab.log) == before:
-        wheel(tab, -400)
+    with tab.device.network.held():
+        tab.log.hover()
+        for _ in range(WHEELS):  # as far as it goes
+            tab.page.mouse.wheel(0, -2_000)
+            next_frame(tab.page)
+        settles(tab.log, loading=True)
+        assert oldest(tab.log) == before
         watch = Watch.of(first_in_view(tab.log))
-        tab.page.wait_for_timeout(SLOW_MS)  # it may come now
-        assert watch.moved() <= MOVED_PX_MAX
+    tab.until(lambda: oldest(tab.log) < before)
+    settles(tab.log)
+    assert watch.moved() <= MOVED_PX_MAX
 
 
 def test_changes_above_what_is_read(people: People, picture: bytes) -> None:
@@ -93,11 +98,12 @@ def test_changes_above_what_is_read(people: People, picture: bytes) -> None:
 
 
 def test_what_comes_does_not_move_who_reads_above(people: People) -> None:
+    """The end is held, and out of sight."""
     reading = Reading(people)
-    found = reading.at(150)
+    found = reading.at(LONG - 30)
     watch = Watch.of(found)
     reading.bob.send(reading.chat_id, *numbered(1, 5, "new"))
-    expect(reading.tab.row("Bob")).to_contain_text("new 5")
+    reading.tab.sees("new 5")
     assert watch.moved() <= MOVED_PX_MAX
 
 
