@@ -100,12 +100,12 @@ export class Engine {
     return mine;
   }
 
-  /** Another store, for what is known and all that comes. */
+  /** Another store, for all that comes. What is known is in memory; only histories are asked of it. */
   private async moveTo(store: Store, keeping: Keeping): Promise<void> {
     this.store.close();
     this.store = store;
     this.known.forgetHistories();
-    await store.commit([{ empty: TABLES }, ...this.known.everything()]);
+    await store.commit([{ empty: TABLES }]);
     if (JSON.stringify(keeping) === JSON.stringify(this.keeping)) return;
     this.keeping = keeping;
     this.tell({ notice: { kind: "keeping", keeping } });

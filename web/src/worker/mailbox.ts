@@ -5,7 +5,7 @@
  */
 
 import { Refused } from "../bridge/bridge";
-import { type Contact, type Dialog, type Dialogs, type Difference, LIMITS, type Numbered } from "../contract";
+import { type Contact, type Dialog, type Dialogs, LIMITS, type Numbered } from "../contract";
 import type { Engine } from "./engine";
 import { type Env, pause } from "./env";
 import type { Rpc } from "./rpc";
@@ -167,16 +167,12 @@ export class Mailbox {
     }
     const found = await this.rpc.ask("updates.difference", { pts });
     if (life !== this.life) return false;
-    if (found.kind === "too_long") return this.tooLong(life, pts, found);
+    if (found.kind === "too_long") {
+      await this.fetchAnew(life);
+      return true;
+    }
     await this.take(false, found.kind === "empty" ? 0 : found.pts, found.updates);
     return found.kind === "slice";
-  }
-
-  private async tooLong(life: number, asked: number, found: Difference): Promise<boolean> {
-    // What was asked for may have been pushed meanwhile.
-    if (asked <= found.pts && found.pts <= this.engine.known.fact("pts")!) return false;
-    await this.fetchAnew(life);
-    return true;
   }
 
   /** The list of chats, as it was at least at one `pts`. */

@@ -96,6 +96,28 @@ test("what was deleted while the answer was on its way stays deleted", async () 
   expect(messages.find((one) => one.id === 7)).toMatchObject({ text: "edited" });
 });
 
+test("an answer from before the history began anew is thrown away, and it is asked again", async () => {
+  const { histories, server, world, socket, device } = await begun(1);
+  world.reachable = false;
+  socket().cut();
+  server.enter(GROUP);
+  for (let n = 0; n < 3; n++) server.post(GROUP, OTHERS[0], { text: "before" });
+  server.forget();
+  world.reachable = true;
+  await world.settle(1_000);
+  const asked = histories.older(GROUP, 4, 3);
+  await world.calm();
+  socket().deliverToServer();
+  server.leave(GROUP);
+  server.enter(GROUP);
+  // The updates overtake the answer.
+  socket().toClient.push(socket().toClient.shift()!);
+  await world.settle(1_000);
+  expect(await asked).toMatchObject({ messages: [], atStart: true });
+  const held = await device.session.engine.messages(GROUP, 1, 100, 100, false);
+  expect(held.map((one) => one.id)).toEqual(server.readable(GROUP).map((one) => one.id));
+});
+
 test("single messages are found wherever they are", async () => {
   const { histories, ask } = await begun(30);
   expect((await ask(histories.messages(PRIVATE, [3, 30, 99]))).map((one) => one.id)).toEqual([3, 30]);

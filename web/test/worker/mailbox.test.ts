@@ -131,3 +131,25 @@ test("what has been read here is told as soon as there is a connection", async (
   expect(device.session.engine.known.get("dialogs", PRIVATE)).toMatchObject({ read_inbox_id: 1, unread: 0 });
   expect(device.session.engine.known.get("dialogs", PRIVATE)).not.toHaveProperty("reading");
 });
+
+test.each([
+  ["waits for what is missing", 2, 100],
+  ["waits for its turn", 1, 0],
+])("an update that %s when another account logs in is not taken for one of that account", async (_, ahead, ms) => {
+  const { server, world, device, socket } = await begun();
+  server.post(PRIVATE, OTHERS[0], { text: "text" });
+  await world.deliver();
+  const said = { type: "profile", user: { id: ME, username: "before", name: "Of before" } };
+  socket.toClient.push(JSON.stringify({ pts: server.pts + ahead, update: said }));
+  await world.deliver();
+  await world.pass(ms);
+  server.me = OTHERS[1];
+  socket.cut();
+  await world.settle(2_000);
+  for (let n = 0; n < 3; n++) server.post(PRIVATE, OTHERS[0], { text: "text" });
+  await world.settle(2_000);
+  const { known } = device.session.engine;
+  expect(known.fact("account")?.id).toBe(OTHERS[1]);
+  expect(known.get("dialogs", PRIVATE)).toMatchObject({ top_id: 5 });
+  expect(known.fact("pts")).toBe(server.pts);
+});

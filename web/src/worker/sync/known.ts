@@ -48,13 +48,6 @@ export class Known {
   forgetHistories(): void {
     this.tables.get("slices")!.clear();
   }
-
-  /** Everything, as changes to an empty store; without histories, whose messages are not here. */
-  everything(): Change[] {
-    return TABLES.filter((table) => table !== "messages" && table !== "slices").flatMap((table) =>
-      [...this.tables.get(table)!.values()].map((put) => ({ table, put }) as Change),
-    );
-  }
 }
 
 export class Turn {
