@@ -39,24 +39,35 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
     for (const told of listeners) told(chatId, known.get(chatId));
   };
 
-  const keep = () => {
+  const keepOne = async (chatId: string): Promise<boolean> => {
+    const draft = known.get(chatId);
+    const reply = draft?.replyTo ? { replyTo: draft.replyTo } : {};
+    try {
+      await ask("draft", { chatId, text: draft?.text ?? "", ...reply });
+      return true;
+    } catch {
+      // Refused (a newer build leads by now), it is written down when the page is left.
+      waiting.add(chatId);
+      return false;
+    }
+  };
+
+  /** Answers whether all of it was kept. */
+  const keep = async (): Promise<boolean> => {
     clearTimeout(timer);
     timer = undefined;
-    for (const chatId of waiting) {
-      const draft = known.get(chatId);
-      const reply = draft?.replyTo ? { replyTo: draft.replyTo } : {};
-      // Refused (a newer build leads by now), it is written down when the page is left.
-      ask("draft", { chatId, text: draft?.text ?? "", ...reply }).catch(() => waiting.add(chatId));
-    }
+    const keeping = [...waiting].map(keepOne);
     waiting.clear();
+    return (await Promise.all(keeping)).every(Boolean);
   };
+  const flush = () => void keep();
 
   const put = (chatId: string, text: string, replyTo: number) => {
     const held = known.get(chatId);
     if ((held?.text ?? "") === text && (held?.replyTo ?? 0) === replyTo) return;
     known.set(chatId, { text, dateMs: now(), ...(replyTo && { replyTo }) });
     waiting.add(chatId);
-    timer ??= setTimeout(keep, KEEP_MS);
+    timer ??= setTimeout(flush, KEEP_MS);
   };
 
   const give = (chatId: string, text: string, replyTo: number) => {
@@ -72,7 +83,7 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
     waiting.delete(chatId);
     if (both) put(chatId, draft.text ? `${draft.text}\n${written.text}` : written.text, written.replyTo ?? 0);
     else if (unkept) waiting.add(chatId);
-    if (waiting.size > 0) timer ??= setTimeout(keep, KEEP_MS);
+    if (waiting.size > 0) timer ??= setTimeout(flush, KEEP_MS);
     tell(chatId);
   };
 
@@ -102,7 +113,8 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
   const stay = onLeave(() => {
     if (waiting.size === 0) return;
     left.put([...waiting].map((chatId) => ({ chatId, draft: known.get(chatId)! })));
-    keep();
+    // A page that was only hidden goes on: what it left must not come back after it was sent.
+    void keep().then((kept) => kept && left.take());
   });
 
   return {
@@ -114,9 +126,9 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
       listeners.add(told);
       return () => listeners.delete(told);
     },
-    flush: keep,
+    flush,
     end() {
-      keep();
+      flush();
       silence();
       stay();
     },

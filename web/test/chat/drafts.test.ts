@@ -159,6 +159,21 @@ describe("drafts", () => {
   });
 });
 
+it("a page that was only hidden leaves nothing that comes back after it was sent", async () => {
+  const drafts = createDrafts(1, now);
+  await drafts.loaded;
+  drafts.put("a", "hel", 0);
+  dispatchEvent(new Event("pagehide"));
+  await settled();
+  drafts.put("a", "", 0);
+  drafts.end();
+  delete stored["a"];
+  const again = createDrafts(1, now);
+  await again.loaded;
+  expect(again.of("a")).toBeUndefined();
+  again.end();
+});
+
 describe("deleting", () => {
   const removal = { chatId: "c", ids: [1, 2], forAll: true };
   const carriedOut = () => bridge.asked.filter(({ name }) => name === "remove").length;
