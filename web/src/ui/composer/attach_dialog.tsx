@@ -12,6 +12,8 @@ interface AttachDialogProps {
   files: File[];
   /** What was written already. */
   caption: string;
+  /** It is the draft, so that it outlives this dialog. */
+  onCaption: (caption: string) => void;
   onClose: () => void;
   onSend: (caption: string, attachments: Attachment[]) => void;
 }
@@ -29,7 +31,6 @@ const pictured = ({ kind }: Attachment) => kind === "photo" || kind === "video";
 /** What is going to be sent, seen before it is. */
 export default function AttachDialog(props: AttachDialogProps) {
   const [removed, setRemoved] = createSignal<ReadonlySet<File>>(new Set());
-  const [caption, setCaption] = createSignal(props.caption);
   const [plain, setPlain] = createSignal(false);
   const looked = new Map<File, Promise<Attachment>>();
   const [prepared] = createResource(
@@ -42,13 +43,15 @@ export default function AttachDialog(props: AttachDialogProps) {
           return known;
         }),
       ),
+    // It is there at once, and not only when the last file was looked at.
+    { initialValue: [] },
   );
-  const all = createMemo(() => prepared.latest ?? []);
+  const all = createMemo(() => prepared.latest);
   const shown = () => (plain() ? all().map(asFile) : all());
   const tooLarge = () => all().filter(({ blob }) => blob.size > limit("file_bytes_max") || blob.size === 0);
-  const left = () => limit("caption_chars_max") - lengthOf(caption());
+  const left = () => limit("caption_chars_max") - lengthOf(props.caption);
   const ready = () => !prepared.loading && all().length > 0 && tooLarge().length === 0 && left() >= 0;
-  const send = () => ready() && props.onSend(caption().trim(), shown());
+  const send = () => ready() && props.onSend(props.caption.trim(), shown());
   const remove = (at: number) => {
     const files = props.files.filter((file) => !removed().has(file));
     const file = files[at];
@@ -92,7 +95,7 @@ export default function AttachDialog(props: AttachDialogProps) {
         placeholder={t.chat.caption}
         value={props.caption}
         onInput={(event) => {
-          setCaption(event.currentTarget.value);
+          props.onCaption(event.currentTarget.value);
           grow(event.currentTarget);
         }}
         onKeyDown={(event) => {

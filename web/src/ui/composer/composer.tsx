@@ -1,7 +1,7 @@
-import { createEffect, createSignal, on, onCleanup, onMount, Show, Suspense } from "solid-js";
+import { createEffect, createSignal, on, onMount, Show, Suspense } from "solid-js";
+import type { Attachment } from "../../bridge/protocol";
 import { t } from "../../i18n";
 import { ask } from "../../state/bridge";
-import { drafts } from "../../state/drafts";
 import { limit } from "../../state/session";
 import { failed } from "../../state/toasts";
 import { confirmed, Icon, IconButton, isComposing } from "../base";
@@ -11,12 +11,13 @@ import { editable } from "../chat/menu";
 import { QuoteBody } from "../chat/parts/quote";
 import type { Entry } from "../chat/rows";
 import { AttachButton } from "./attach_button";
-import { type Composition, draftOf, EMPTY, next, sendable } from "./composition";
+import { draftOf, sendable } from "./composition";
 import { DropTarget } from "./drop";
 import { Recorder } from "./recorder";
 import { lengthOf, split } from "./split";
 import { grow, insertText, replaceText } from "./textarea";
 import { typingNotices } from "./typing";
+import { createWriting } from "./writing";
 import "./composer.css";
 
 const AttachDialog = lazy(() => import("./attach_dialog"));
@@ -47,34 +48,15 @@ const touch = () => matchMedia("(pointer: coarse)").matches;
 export function Composer(props: ComposerProps) {
   const { chat } = props;
   const { chatId } = chat;
-  const store = drafts(chat.meId);
+  const { composition, act, edited, giveBack, gone } = createWriting(chat.meId, chatId);
   let field!: HTMLTextAreaElement;
-  const kept = store.of(chatId);
-  const [composition, setComposition] = createSignal<Composition>(
-    kept ? { text: kept.text, replyTo: kept.replyTo ?? 0 } : EMPTY,
-  );
   const [files, setFiles] = createSignal<File[]>([]);
   const [picking, setPicking] = createSignal(false);
   const [recording, setRecording] = createSignal(false);
   const [saving, setSaving] = createSignal(false);
   const typing = typingNotices(chatId);
-
-  const act = (...acts: Parameters<typeof next>[1][]) => {
-    const now = acts.reduce(next, composition());
-    setComposition(now);
-    const { text, replyTo } = draftOf(now);
-    store.put(chatId, text, replyTo);
-  };
-
-  // Found in the store, or written in another tab.
-  onCleanup(
-    store.listen((id, draft) => {
-      if (id !== chatId) return;
-      const { text, replyTo } = { text: "", replyTo: 0, ...draft };
-      setComposition((now) => next(now, { type: "told", draft: { text, replyTo } }));
-    }),
-  );
-  onCleanup(store.flush);
+  /** Shows the end, where what was sent comes. */
+  const sent = () => gone() || props.sent();
 
   onMount(() => {
     createEffect(
@@ -106,7 +88,7 @@ export function Composer(props: ComposerProps) {
     setSaving(true);
     try {
       await ask("edit", { chatId, id, text });
-      act({ type: "leave" });
+      edited(id, text);
     } catch (why) {
       failed(why);
     } finally {
@@ -126,16 +108,13 @@ export function Composer(props: ComposerProps) {
       if (!yes) return;
     }
     act({ type: "sent" });
-    props.sent();
+    sent();
     for (const [at, piece] of pieces.entries()) {
       try {
         await ask("send", { chatId, text: piece, ...(at === 0 && replyTo && { replyTo }) });
       } catch (why) {
         failed(why);
-        // Nothing that was written is lost, wherever one is by now.
-        const rest = pieces.slice(at).join("\n\n");
-        const since = store.of(chatId)?.text ?? "";
-        store.give(chatId, since ? `${rest}\n\n${since}` : rest, at === 0 ? replyTo : 0);
+        giveBack(pieces.slice(at).join("\n\n"), at === 0 ? replyTo : 0);
         return;
       }
     }
@@ -196,9 +175,23 @@ export function Composer(props: ComposerProps) {
     attach(pasted);
   };
 
-  const attach = (added: File[]) => {
-    if (composition().editing) act({ type: "leave" });
-    setFiles((all) => [...all, ...added]);
+  const attach = (added: File[]) => setFiles((all) => [...all, ...added]);
+
+  const sendFiles = async (caption: string, attachments: Attachment[]) => {
+    const { replyTo } = draftOf(composition());
+    const chosen = files();
+    setFiles([]);
+    act({ type: "sent" });
+    sent();
+    field.focus();
+    try {
+      const reply = replyTo ? { replyTo } : {};
+      chat.pictures.keep(await ask("send", { chatId, text: caption, files: attachments, ...reply }), attachments);
+    } catch (why) {
+      failed(why);
+      giveBack(caption, replyTo);
+      setFiles((all) => [...chosen, ...all]);
+    }
   };
 
   const dismiss = () => {
@@ -263,12 +256,13 @@ export function Composer(props: ComposerProps) {
         <Recorder
           chatId={chatId}
           hidden={composition().text.trim() !== "" || composition().editing !== undefined}
-          replyTo={() => composition().replyTo}
-          onRecording={setRecording}
-          onSent={() => {
+          takeReply={() => {
+            const { replyTo } = composition();
             act({ type: "reply", id: 0 });
-            props.sent();
+            return replyTo;
           }}
+          onRecording={setRecording}
+          onSent={sent}
         />
         <Show when={!recording() && (composition().text.trim() !== "" || composition().editing)}>
           <IconButton
@@ -296,21 +290,13 @@ export function Composer(props: ComposerProps) {
         <Show when={files().length > 0}>
           <AttachDialog
             files={files()}
-            caption={composition().editing ? "" : composition().text}
+            caption={draftOf(composition()).text}
+            onCaption={(text) => act({ type: "told", draft: { ...draftOf(composition()), text } })}
             onClose={() => {
               setFiles([]);
               field.focus();
             }}
-            onSend={(caption, attachments) => {
-              const { replyTo } = composition();
-              setFiles([]);
-              act({ type: "sent" });
-              props.sent();
-              ask("send", { chatId, text: caption, files: attachments, ...(replyTo && { replyTo }) })
-                .then((sent) => chat.pictures.keep(sent, attachments))
-                .catch(failed);
-              field.focus();
-            }}
+            onSend={sendFiles}
           />
         </Show>
       </Suspense>

@@ -21,7 +21,7 @@ export type Act =
   | { type: "leave" }
   /** The draft was sent. */
   | { type: "sent" }
-  /** A draft came from elsewhere: kept, or written in another tab. */
+  /** The draft is so now, also below an edit: it was kept, or written in another tab, or as a caption. */
   | { type: "told"; draft: Written };
 
 export const EMPTY: Composition = { text: "", replyTo: 0 };

@@ -11,7 +11,8 @@ interface RecorderProps {
   chatId: string;
   /** Something is written: the place is that of "send". */
   hidden: boolean;
-  replyTo: () => number;
+  /** What it answers, which is answered then. */
+  takeReply: () => number;
   onRecording: (is: boolean) => void;
   onSent: () => void;
 }
@@ -73,11 +74,11 @@ export function Recorder(props: RecorderProps) {
   const send = async () => {
     const now = recording;
     if (!now) return;
-    const replyTo = props.replyTo();
     end();
     try {
       const voice = await (await now).finish();
       if (voice === undefined || (voice.durationMs ?? 0) < TAP_MS) return;
+      const replyTo = props.takeReply();
       const reply = replyTo ? { replyTo } : {};
       await ask("send", { chatId: props.chatId, text: "", files: [voice], ...reply });
       props.onSent();
