@@ -1,5 +1,5 @@
 import { createEffect, createMemo, createResource, createSignal, on, onCleanup, onMount, Show, Suspense } from "solid-js";
-import { LIMITS } from "../../contract";
+import { type Chat, LIMITS } from "../../contract";
 import { t } from "../../i18n";
 import { ask, listen } from "../../state/bridge";
 import { chatRow } from "../../state/chats";
@@ -71,7 +71,12 @@ function One(props: { chatId: string; messageId: number | undefined }) {
 
   const row = createMemo(() => chatRow(chatId));
   const isGroup = createMemo(() => row()?.kind === "group");
-  const [details, { mutate }] = createResource(isGroup, () => ask("chat", { chatId }));
+  // With a first value, so that the messages do not wait for the members.
+  const [details, { mutate }] = createResource<Chat | undefined, boolean>(
+    isGroup,
+    () => ask("chat", { chatId }),
+    { initialValue: undefined },
+  );
   onCleanup(
     listen((notice) => {
       if (notice.kind === "chat" && notice.chat.id === chatId && isGroup()) mutate(notice.chat);

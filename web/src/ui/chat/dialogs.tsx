@@ -1,17 +1,18 @@
 /** What is asked and told about messages, over the chat. */
 
-import { createMemo, createResource, createSignal, For, Show } from "solid-js";
+import { createMemo, createSignal, For, Show } from "solid-js";
 import { t } from "../../i18n";
-import { ask } from "../../state/bridge";
+import { refusalText } from "../../i18n/refusal";
 import { nameOf, person } from "../../state/people";
 import { Avatar, Button, Dialog, Spinner } from "../base";
+import { useFullChat } from "../groups/full_chat";
 import type { Entry } from "./rows";
 
 /** Who has read a message of one's own in a group, who has it, and who does not yet. */
 export function SeenBy(props: { chatId: string; meId: number; entry: Entry; onClose: () => void }) {
-  const [chat] = createResource(() => ask("chat", { chatId: props.chatId }));
+  const { chat } = useFullChat(props.chatId);
   const members = createMemo(() => {
-    const others = (chat()?.members ?? []).filter(({ user_id }) => user_id !== props.meId);
+    const others = ((chat.error ? undefined : chat.latest)?.members ?? []).filter(({ user_id }) => user_id !== props.meId);
     const read = others.filter(({ read_id }) => (read_id ?? 0) >= props.entry.id);
     const rest = others.filter((member) => !read.includes(member));
     const has = rest.filter(({ delivered_id }) => (delivered_id ?? 0) >= props.entry.id);
@@ -24,7 +25,7 @@ export function SeenBy(props: { chatId: string; meId: number; entry: Entry; onCl
   return (
     <Dialog title={t.chat.seenBy} onClose={props.onClose}>
       <Show when={!chat.loading} fallback={<Spinner label={t.shell.loading} />}>
-        <Show when={!chat.error} fallback={<p>{t.errors.unexpected}</p>}>
+        <Show when={!chat.error} fallback={<p>{refusalText(chat.error)}</p>}>
           <For each={members()}>
             {(group) => (
               <section class="seen-group">

@@ -1,0 +1,39 @@
+// @vitest-environment jsdom
+import { Suspense } from "solid-js";
+import { render } from "solid-js/web";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { ChatRow } from "../../src/bridge/protocol";
+import { startChats } from "../../src/state/chats";
+import { openChat } from "../../src/state/route";
+import ChatView from "../../src/ui/chat/ChatView";
+import { fakeBridge } from "../ui/fake_bridge";
+
+const group: ChatRow = { chat_id: "g", name: "Friends", kind: "group", top_id: 1, top_date_ms: 1 };
+let end: () => void;
+
+beforeEach(async () => {
+  vi.stubGlobal("ResizeObserver", class { observe() {} disconnect() {} });
+  vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener() {} }));
+  vi.stubGlobal("visualViewport", new EventTarget());
+  fakeBridge({
+    chats: () => [group],
+    chat: () => new Promise(() => undefined) as never,
+    window: () => ({ chatId: "g", messages: [], atStart: true, atEnd: true, anchorId: 0 }),
+    outgoing: () => [],
+    drafts: () => ({}),
+    people: () => [],
+  });
+  await startChats();
+  openChat("g");
+  end = render(() => <Suspense fallback={<p>waiting</p>}><ChatView chatId="g" /></Suspense>, document.body);
+});
+
+afterEach(() => {
+  end();
+  vi.unstubAllGlobals();
+});
+
+it("a group is there before the server has told of its members", async () => {
+  await vi.waitFor(() => expect(document.querySelector("[role=log]")).not.toBeNull(), 500);
+  expect(document.body.textContent).not.toContain("waiting");
+});
