@@ -4,14 +4,16 @@
  * anchor, which knows no messages.
  */
 
-import { createSignal, untrack } from "solid-js";
+import { createEffect, createSignal, on, untrack } from "solid-js";
 import type { Place as Target } from "../../bridge/protocol";
 import { ask } from "../../state/bridge";
 import { chatRow } from "../../state/chats";
 import { perFrame } from "../../state/frame";
 import { createHistory } from "../../state/history";
 import { back as leaveEntry, routeDepth } from "../../state/route";
+import { connection } from "../../state/session";
 import { firstId, lastId, linesAround, WINDOW_MESSAGES_MAX } from "../../state/window";
+import { covered } from "../base";
 import { Anchor } from "./anchor";
 import { END, keepPlace, placeOf, type Place } from "./places";
 
@@ -80,13 +82,15 @@ export function createScroll(chatId: string, meId: number) {
   };
   const settling = perFrame(settle);
   const settled = () => settling.ask();
+  // What came below a dialog is seen when that goes; what could not be had is asked for again.
+  createEffect(on([covered, () => connection().state], settled, { defer: true }));
 
   /** Marks as read what was in view in a page that somebody looks at. */
   let readUpTo = 0;
   const see = () => {
     const seen = anchor?.view.seen ?? 0;
     const row = untrack(() => chatRow(chatId));
-    if (row === undefined || document.visibilityState !== "visible" || !document.hasFocus()) return;
+    if (row === undefined || covered() || document.visibilityState !== "visible" || !document.hasFocus()) return;
     const { messages } = piece();
     const last = messages.findLast(({ id, from_id }) => id <= seen && from_id !== meId)?.id ?? 0;
     if (last <= Math.max(readUpTo, row.read_inbox_id ?? 0)) return;
