@@ -170,5 +170,5 @@ def test_an_installation_that_fails_says_what_to_do(
 def test_the_sources_are_those_of_the_client() -> None:
     assert all((WEB / name).exists() for name in build.SOURCES)
     others = {"build.py", "node_modules", "dist", "test", "vitest.config.ts"}
-    there = {p.name for p in WEB.iterdir() if not p.name.startswith(".")}
+    there = {p.name for p in WEB.iterdir() if not p.name.startswith((".", "__"))}
     assert there - others <= set(build.SOURCES), "does it change what is built?"

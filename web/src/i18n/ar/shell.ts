@@ -171,14 +171,7 @@ export const shell: Texts["shell"] = {
   memberRemoved: (name) => `أُزيل ${name} من المجموعة`,
   memberMenu: (name) => `قائمة ${name}`,
   hasRead: "قرأ كل شيء",
-  hasReadUpTo: (n) =>
-    plural(n, {
-      one: "رسالة واحدة لم تُقرأ",
-      two: "رسالتان لم تُقرآ",
-      few: "# رسائل لم تُقرأ",
-      many: "# رسالة لم تُقرأ",
-      other: "# رسالة لم تُقرأ",
-    }),
+  hasReadUpTo: (time) => `قرأ حتى ${time}`,
   membersAdd: "يستطيع الأعضاء إضافة أشخاص",
   leave: "مغادرة المجموعة",
   leaveTitle: (title) => `مغادرة «${title}»؟`,

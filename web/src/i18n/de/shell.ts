@@ -150,7 +150,7 @@ export const shell: Texts["shell"] = {
   memberRemoved: (name) => `${name} ist aus der Gruppe entfernt`,
   memberMenu: (name) => `Menü für ${name}`,
   hasRead: "hat alles gelesen",
-  hasReadUpTo: (n) => plural(n, { one: "# Nachricht nicht gelesen", other: "# Nachrichten nicht gelesen" }),
+  hasReadUpTo: (time) => `hat bis ${time} gelesen`,
   membersAdd: "Mitglieder dürfen andere hinzufügen",
   leave: "Gruppe verlassen",
   leaveTitle: (title) => `„${title}“ verlassen?`,

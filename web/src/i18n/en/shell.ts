@@ -154,7 +154,7 @@ export const shell = {
   memberRemoved: (name: string) => `${name} is removed from the group`,
   memberMenu: (name: string) => `Menu for ${name}`,
   hasRead: "has read everything",
-  hasReadUpTo: (n: number) => plural(n, { one: "# message not read", other: "# messages not read" }),
+  hasReadUpTo: (time: string) => `has read up to ${time}`,
   membersAdd: "Members may add people",
   leave: "Leave the group",
   leaveTitle: (title: string) => `Leave “${title}”?`,

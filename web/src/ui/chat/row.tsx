@@ -63,7 +63,7 @@ function MessageRow(props: { item: Of<"message"> }) {
       tabindex={-1}
     >
       <Show when={chat.selection.active() && first().id}>
-        <span class="choice" role="checkbox" aria-checked={chosen()} aria-label={t.chat.select} tabindex={-1} />
+        <span class="chosen-mark" role="checkbox" aria-checked={chosen()} aria-label={t.chat.select} tabindex={-1} />
       </Show>
       <Show when={chat.isGroup() && !props.item.own && props.item.last}>
         <Avatar name={chat.nameOf(first().fromId)} ownerId={first().fromId} photo={person()?.photo} size="s" />

@@ -1,7 +1,8 @@
-import { Show } from "solid-js";
+import { createResource, Show } from "solid-js";
 import type { Chat, Member } from "../../contract";
 import { t } from "../../i18n";
-import { call } from "../../state/bridge";
+import { formatShort } from "../../i18n/format";
+import { ask, call } from "../../state/bridge";
 import { chatRow } from "../../state/chats";
 import { nameOf } from "../../state/people";
 import { openOverlay } from "../../state/route";
@@ -23,10 +24,11 @@ interface MemberProps {
 export function MemberItem(props: MemberProps) {
   const userId = () => props.member.user_id;
   const items = () => menuOf(props);
+  const note = useReadText(props);
   return (
     <li class="person-line">
       <button type="button" class="person" onClick={() => openOverlay({ kind: "person", userId: userId(), nested: true })}>
-        <PersonLine userId={userId()} note={readText(props.chat, props.member)} />
+        <PersonLine userId={userId()} note={note()} />
         <Show when={props.member.role !== "member"}>
           <span class="role">{t.shell.roles[props.member.role]}</span>
         </Show>
@@ -38,12 +40,21 @@ export function MemberItem(props: MemberProps) {
   );
 }
 
-/** How far they have read; of oneself it says nothing. */
-function readText(chat: Chat, member: Member): string {
-  if (member.user_id === myId()) return t.shell.you;
-  const lastId = Math.max(chat.last_id, chatRow(chat.id)?.top_id ?? 0);
-  const behind = Math.max(0, lastId - (member.read_id ?? 0));
-  return behind === 0 ? t.shell.hasRead : t.shell.hasReadUpTo(behind);
+/** How far they have read; of oneself it says nothing. When what they read last was written says it
+ * best: how many there are after it says nothing, for one's own messages need not be read. */
+function useReadText(props: MemberProps): () => string {
+  const readId = () => props.member.read_id ?? 0;
+  const isMe = () => props.member.user_id === myId();
+  const [readMs] = createResource(
+    () => !isMe() && readId(),
+    async (id) => (await ask("messages", { chatId: props.chat.id, ids: [id] }).catch(() => []))[0]?.date_ms ?? 0,
+    { initialValue: 0 },
+  );
+  return () => {
+    if (isMe()) return t.shell.you;
+    if (readId() >= Math.max(props.chat.last_id, chatRow(props.chat.id)?.top_id ?? 0)) return t.shell.hasRead;
+    return readMs() ? t.shell.hasReadUpTo(formatShort(readMs())) : "";
+  };
 }
 
 function menuOf(props: MemberProps): MenuItem[] {
