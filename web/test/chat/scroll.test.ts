@@ -5,6 +5,7 @@ import type { HistoryWindow } from "../../src/bridge/protocol";
 import { startChats } from "../../src/state/chats";
 import { openChat, openMessage, route, routeDepth } from "../../src/state/route";
 import { useLayer } from "../../src/ui/base";
+import { keepPlace } from "../../src/ui/chat/places";
 import { createScroll, type Scroll } from "../../src/ui/chat/scroll";
 import { fakeBridge } from "../ui/fake_bridge";
 
@@ -46,6 +47,7 @@ beforeEach(async () => {
     older: () => page(50, 89, {}),
   });
   await startChats();
+  keepPlace("c", undefined);
   openChat("c");
   createRoot((end) => {
     scroll = createScroll("c", 1);
