@@ -14,6 +14,7 @@ import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
 import { rowName } from "../list/row";
 import { Login } from "../login/login";
+import { keepPage } from "./drops";
 import { focusRoute } from "./focus";
 import { narrow } from "./narrow";
 import { useShortcuts } from "./shortcuts";
@@ -24,6 +25,7 @@ const Overlays = lazy(() => import("./overlays"));
 
 /** The whole page: the login, or the list and what is open beside it; and what lies over both. */
 export function App() {
+  keepPage();
   listenForChats();
   listenForPeople();
   const [started, { refetch }] = createResource(async () => {

@@ -1,11 +1,10 @@
 import { createSignal, onCleanup, onMount, Show } from "solid-js";
 import { t } from "../../i18n";
+import { hasFiles } from "../app/drops";
 import { Icon } from "../base";
 
 /** While files are dragged, a browser says so several times a second; when it does not, they are gone. */
 const GONE_MS = 900;
-
-const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true;
 
 /** A place for files that are dragged over the page. It goes whatever becomes of them. */
 export function DropTarget(props: { onFiles: (files: File[]) => void; enabled: boolean }) {
@@ -17,7 +16,6 @@ export function DropTarget(props: { onFiles: (files: File[]) => void; enabled: b
   };
   const dragged = (event: DragEvent) => {
     if (!props.enabled || !hasFiles(event)) return;
-    event.preventDefault();
     if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
     setOver(true);
     clearTimeout(timer);
@@ -29,8 +27,6 @@ export function DropTarget(props: { onFiles: (files: File[]) => void; enabled: b
   const dropped = (event: DragEvent) => {
     gone();
     if (!props.enabled || !hasFiles(event)) return;
-    // A file that is dropped elsewhere must not replace the page.
-    event.preventDefault();
     const files = [...(event.dataTransfer?.files ?? [])];
     if (files.length > 0) props.onFiles(files);
   };
