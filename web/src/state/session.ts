@@ -5,6 +5,7 @@ import type { Connection, Keeping, Requests } from "../bridge/protocol";
 import { LIMITS, type Config, type User } from "../contract";
 import { ask, listen } from "./bridge";
 import { keepSettings } from "./settings";
+import { dismissToasts } from "./toasts";
 
 const [account, setAccount] = createSignal<User | null>(null);
 const [config, setConfig] = createSignal<Config | null>(null);
@@ -70,6 +71,8 @@ function enter(user: User): void {
 }
 
 export async function logOut(): Promise<void> {
+  // What can still be undone is done: afterwards nobody may do it.
+  await dismissToasts();
   await ask("logout", {});
   keepSettings();
   setAccount(null);

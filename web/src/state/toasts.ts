@@ -20,9 +20,9 @@ const [shown, setShown] = createSignal<readonly Toast[]>([]);
 export const toasts = shown;
 
 let last = 0;
-const endings = new Map<number, () => void>();
+const endings = new Map<number, () => Promise<void>>();
 
-function show(toast: Omit<Toast, "id">, ended?: () => void): number {
+function show(toast: Omit<Toast, "id">, ended?: () => Promise<void>): number {
   const id = ++last;
   if (ended !== undefined) endings.set(id, ended);
   // What only tells gives way to what is newer; of the others only the latest few are there, for
@@ -33,11 +33,21 @@ function show(toast: Omit<Toast, "id">, ended?: () => void): number {
   return id;
 }
 
-export function dismissToast(id: number): void {
+/** Takes it away; resolves when what was put off until then is done. */
+async function end(id: number): Promise<void> {
   setShown((all) => all.filter((toast) => toast.id !== id));
   const ended = endings.get(id);
   endings.delete(id);
-  ended?.();
+  await ended?.();
+}
+
+export function dismissToast(id: number): void {
+  void end(id);
+}
+
+/** Nothing that is shown, and nothing that was put off, outlives the account that it is of. */
+export async function dismissToasts(): Promise<void> {
+  await Promise.all(shown().map(({ id }) => end(id)));
 }
 
 /** Its button was pressed. */
@@ -72,11 +82,13 @@ export function failed(error: unknown): void {
  * `undone` puts back what the page shows already.
  */
 export function later(text: string, act: () => Promise<unknown>, undone: () => void): void {
-  const run = () => {
-    act().catch((error: unknown) => {
+  const run = async () => {
+    try {
+      await act();
+    } catch (error) {
       undone();
       failed(error);
-    });
+    }
   };
   show({ text, kind: "done", act: undone }, run);
 }

@@ -1,7 +1,9 @@
 // @vitest-environment jsdom
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Refused } from "../../src/bridge/bridge";
+import { logOut } from "../../src/state/session";
 import { actOnToast, dismissToast, later, toasts, told } from "../../src/state/toasts";
+import { fakeBridge } from "./fake_bridge";
 
 afterEach(() => {
   for (const toast of toasts()) dismissToast(toast.id);
@@ -10,6 +12,19 @@ afterEach(() => {
 const last = () => toasts().at(-1)!;
 
 describe("what has no opposite", () => {
+  it("is done before its account logs out", async () => {
+    const { asked } = fakeBridge({ logout: () => null });
+    let done: () => void = () => undefined;
+    later("gone", () => new Promise<void>((resolve) => (done = resolve)), () => undefined);
+    const out = logOut();
+    await Promise.resolve();
+    expect(asked).toEqual([]);
+    done();
+    await out;
+    expect(asked.map(({ name }) => name)).toEqual(["logout"]);
+    expect(toasts()).toEqual([]);
+  });
+
   it("is done when nobody has undone it", () => {
     const act = vi.fn(async () => undefined);
     const undone = vi.fn();
