@@ -20,6 +20,8 @@ export function createQuotes(chatId: string, piece: Accessor<Piece>): Quotes {
   const held = new Map<number, [Accessor<Quoted>, Setter<Quoted>]>();
   const shown = createMemo(() => new Map(piece().messages.map((message) => [message.id, message])));
   let wanted: number[] = [];
+  /** Could not be had; asked for again when the connection is back. */
+  let missed: number[] = [];
 
   const load = async (): Promise<void> => {
     const ids = wanted.slice(0, IDS_MAX);
@@ -31,9 +33,13 @@ export function createQuotes(chatId: string, piece: Accessor<Piece>): Quotes {
       const byId = new Map(found.map((message) => [message.id, message]));
       for (const id of ids) held.get(id)?.[1](() => byId.get(id) ?? null);
     } catch {
-      // Asked for again when somebody looks again.
-      for (const id of ids) held.delete(id);
+      missed.push(...ids);
     }
+  };
+
+  const queue = (ids: readonly number[]) => {
+    if (wanted.length === 0) queueMicrotask(() => void load());
+    wanted.push(...ids);
   };
 
   const want = (id: number): Accessor<Quoted> => {
@@ -43,12 +49,15 @@ export function createQuotes(chatId: string, piece: Accessor<Piece>): Quotes {
       if (held.size <= HELD_MAX) break;
       held.delete(oldest);
     }
-    if (wanted.length === 0) queueMicrotask(() => void load());
-    wanted.push(id);
+    queue([id]);
     return get;
   };
 
   const end = listen((notice) => {
+    if (notice.kind === "connection" && notice.connection.state === "online") {
+      queue(missed);
+      missed = [];
+    }
     if (notice.kind !== "messages" || notice.chatId !== chatId) return;
     for (const message of notice.messages) {
       held.get(message.id)?.[1]((known) => (known ? later(known, message) : message));

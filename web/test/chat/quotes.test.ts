@@ -1,0 +1,30 @@
+// @vitest-environment jsdom
+import { createEffect, createRoot } from "solid-js";
+import { expect, it, vi } from "vitest";
+import { Refused } from "../../src/bridge/bridge";
+import { createQuotes } from "../../src/state/quotes";
+import { NO_PIECE } from "../../src/state/window";
+import { fakeBridge } from "../ui/fake_bridge";
+
+it("a quote that could not be had is there when the connection is back", async () => {
+  let online = false;
+  const { asked, tell } = fakeBridge({
+    messages: ({ chatId, ids }) => {
+      if (!online) throw new Refused({ code: "offline", detail: "" });
+      return ids.map((id) => ({ chat_id: chatId, id, from_id: 2, date_ms: 1, text: "quoted" }));
+    },
+  });
+  let shown: string | undefined;
+  const [quotes, end] = createRoot((dispose) => {
+    const made = createQuotes("c", () => NO_PIECE);
+    createEffect(() => (shown = made.of(7)?.text));
+    return [made, dispose];
+  });
+  await vi.waitFor(() => expect(asked.length).toBe(1));
+  online = true;
+  tell({ kind: "connection", connection: { state: "online" } });
+  await vi.waitFor(() => expect(shown).toBe("quoted"));
+  expect(asked.length).toBe(2);
+  quotes.end();
+  end();
+});
