@@ -1,5 +1,6 @@
 import { For } from "solid-js";
 import { t } from "../../i18n";
+import { chatShortcuts, type ShortcutLine } from "../chat/shortcuts";
 import { SHORTCUTS, type ShortcutName } from "./shortcuts";
 
 const KEY_NAMES = new Set(["enter", "shift", "ctrl", "alt", "esc"]);
@@ -13,14 +14,8 @@ function keyName(key: string): string {
   return mac ?? (KEY_NAMES.has(key) ? t.shell.key[key as keyof typeof t.shell.key] : key);
 }
 
-interface Line {
-  text: string;
-  /** Any of these does it; each is pressed together. */
-  ways: readonly (readonly string[])[];
-}
-
 /** Those of the page, and those that views have of their own. */
-function lines(): Line[] {
+function lines(): ShortcutLine[] {
   const all = new Map<ShortcutName, string[][]>();
   for (const { name, keys } of SHORTCUTS) all.set(name, [...(all.get(name) ?? []), [...keys]]);
   const words = t.shell.shortcutKeys;
@@ -30,6 +25,7 @@ function lines(): Line[] {
     { text: words.send, ways: [["enter"]] },
     { text: words.newLine, ways: [["shift", "enter"]] },
     { text: words.editLast, ways: [["↑"]] },
+    ...chatShortcuts(),
   ];
 }
 

@@ -2,28 +2,25 @@
 
 import { t } from "../../i18n";
 
-export interface ChatShortcut {
-  keys: readonly string[];
-  label: string;
-  /** Of a single character: only where a message has the focus, and not where it is turned off. */
-  single?: true;
+export interface ShortcutLine {
+  text: string;
+  /** Any of these does it; each is pressed together. */
+  ways: readonly (readonly string[])[];
 }
 
-/** Follows the language. */
-export function chatShortcuts(): ChatShortcut[] {
-  const { key } = t.shell;
+/** Follows the language. Those of a single character are for a message that has the focus. */
+export function chatShortcuts(): ShortcutLine[] {
   return [
-    { keys: [key.ctrl, "F"], label: t.chat.searchHere },
-    { keys: [key.ctrl, "E"], label: t.chat.emoji },
-    { keys: [key.ctrl, "↓"], label: t.chat.toEnd(0) },
-    { keys: ["↑", "↓"], label: t.chat.moveInMessages },
-    { keys: [key.enter], label: t.chat.messageMenu },
-    { keys: [t.chat.spaceKey], label: t.chat.select },
-    { keys: ["R"], label: t.chat.reply, single: true },
-    { keys: ["E"], label: t.chat.edit, single: true },
-    { keys: ["C"], label: t.chat.copy, single: true },
-    { keys: ["F"], label: t.chat.forward, single: true },
-    { keys: ["X"], label: t.chat.select, single: true },
-    { keys: [t.chat.deleteKey], label: t.chat.delete },
+    { text: t.chat.searchHere, ways: [["ctrl", "F"]] },
+    { text: t.chat.emoji, ways: [["ctrl", "E"]] },
+    { text: t.chat.toEnd(0), ways: [["ctrl", "↓"]] },
+    { text: t.chat.moveInMessages, ways: [["↑"], ["↓"]] },
+    { text: t.chat.messageMenu, ways: [["enter"]] },
+    { text: t.chat.select, ways: [[t.chat.spaceKey], ["X"]] },
+    { text: t.chat.reply, ways: [["R"]] },
+    { text: t.chat.edit, ways: [["E"]] },
+    { text: t.chat.copy, ways: [["C"]] },
+    { text: t.chat.forward, ways: [["F"]] },
+    { text: t.chat.delete, ways: [[t.chat.deleteKey]] },
   ];
 }
