@@ -2,6 +2,7 @@
 
 export { Avatar, photoUrl } from "./avatar";
 export { Button, IconButton } from "./button";
+export { copyText } from "./clipboard";
 export { isComposing } from "./composing";
 export { ConfirmLayer, confirmed, Dialog } from "./dialog";
 export { Field, TextArea } from "./field";

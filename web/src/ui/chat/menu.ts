@@ -6,7 +6,7 @@
 import { t } from "../../i18n";
 import { failed, told } from "../../state/toasts";
 import { limit } from "../../state/session";
-import { type IconName, type MenuItem, openMenu } from "../base";
+import { copyText, type IconName, type MenuItem, openMenu } from "../base";
 import { fileAddress } from "../media/address";
 import type { OpenChat } from "./context";
 import type { Entry } from "./rows";
@@ -37,7 +37,7 @@ export function editable(chat: OpenChat, entry: Entry): boolean {
 }
 
 async function copy(entries: readonly Entry[]): Promise<void> {
-  await navigator.clipboard.writeText(entries.map((entry) => entry.text).filter(Boolean).join("\n\n"));
+  await copyText(entries.map((entry) => entry.text).filter(Boolean).join("\n\n"));
   told(t.chat.copied);
 }
 

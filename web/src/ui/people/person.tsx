@@ -5,7 +5,7 @@ import { blocked, contacts, isContact, nameOf, person, refreshPeople } from "../
 import { back } from "../../state/route";
 import { limit, myId } from "../../state/session";
 import { failed, told } from "../../state/toasts";
-import { Avatar, Button, Dialog, Field, IconButton, photoUrl } from "../base";
+import { Avatar, Button, copyText, Dialog, Field, IconButton, photoUrl } from "../base";
 import { openPrivate } from "./open";
 import { presenceText } from "./status";
 
@@ -15,7 +15,7 @@ export function Person(props: { userId: number; nested: boolean }) {
   const name = () => nameOf(props.userId);
   refreshPeople([props.userId]).catch(() => undefined);
   const copy = () =>
-    navigator.clipboard?.writeText(user()?.username ?? "").then(() => told(t.shell.copied), failed);
+    void copyText(user()?.username ?? "").then(() => told(t.shell.copied), failed);
   return (
     <Dialog title={t.shell.profile} onClose={back} nested={props.nested}>
       <div class="profile">
@@ -44,9 +44,7 @@ export function Person(props: { userId: number; nested: boolean }) {
               <dt>{t.shell.username}</dt>
               <dd class="fact-with-button">
                 <span dir="ltr">@{username()}</span>
-                <Show when={"clipboard" in navigator}>
-                  <IconButton icon="copy" label={t.shell.copyUsername} onClick={copy} />
-                </Show>
+                <IconButton icon="copy" label={t.shell.copyUsername} onClick={copy} />
               </dd>
             </div>
           )}
