@@ -26,6 +26,16 @@ export async function record(heard: (level: number, ms: number) => void): Promis
   const stream = await navigator.mediaDevices.getUserMedia({
     audio: { echoCancellation: true, noiseSuppression: true },
   });
+  try {
+    return capture(stream, heard);
+  } catch (why) {
+    // Else the microphone would stay on.
+    for (const track of stream.getTracks()) track.stop();
+    throw why;
+  }
+}
+
+function capture(stream: MediaStream, heard: (level: number, ms: number) => void): Recording {
   const type = TYPES.find((one) => MediaRecorder.isTypeSupported(one));
   const recorder = new MediaRecorder(stream, {
     audioBitsPerSecond: BITS_PER_SECOND,

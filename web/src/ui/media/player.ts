@@ -3,7 +3,8 @@
  * page and to no view.
  */
 
-import { createSignal } from "solid-js";
+import { createEffect, createRoot, createSignal, on } from "solid-js";
+import { myId } from "../../state/session";
 import { failed } from "../../state/toasts";
 import { beforeReload } from "../../sw/register";
 
@@ -102,3 +103,6 @@ export function stop(): void {
   setTrack(undefined);
   setPositionMs(0);
 }
+
+// Nobody hears what the account before was listening to.
+createRoot(() => createEffect(on(myId, stop, { defer: true })));

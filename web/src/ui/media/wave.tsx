@@ -31,7 +31,7 @@ export function Wave(props: WaveProps) {
   const heights = createMemo(() => bars(props.waveform, BARS));
   const path = createMemo(() => pathOf(heights()));
   const played = createMemo(() => pathOf(heights().slice(0, Math.round(props.share * BARS))));
-  const point = (event: PointerEvent & { currentTarget: SVGSVGElement }) => {
+  const point = (event: MouseEvent & { currentTarget: SVGSVGElement }) => {
     const box = event.currentTarget.getBoundingClientRect();
     props.onSeek((event.clientX - box.left) / box.width);
   };
@@ -47,7 +47,7 @@ export function Wave(props: WaveProps) {
       aria-valuemax={Math.round(props.durationMs / 1000)}
       aria-valuenow={Math.round((props.share * props.durationMs) / 1000)}
       aria-valuetext={formatDuration(props.share * props.durationMs)}
-      onPointerDown={point}
+      onClick={point}
       onKeyDown={(event) => {
         const way = event.key === "ArrowRight" ? 0.05 : event.key === "ArrowLeft" ? -0.05 : 0;
         if (way === 0) return;
