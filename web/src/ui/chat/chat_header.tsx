@@ -1,12 +1,13 @@
 import { createMemo, createSignal, For, onCleanup, Show } from "solid-js";
 import type { Message } from "../../contract";
 import { t } from "../../i18n";
-import { formatAgo, formatShort } from "../../i18n/format";
+import { formatShort } from "../../i18n/format";
 import { ask } from "../../state/bridge";
 import { typing } from "../../state/chats";
 import { nameOf, person } from "../../state/people";
 import { back, openOverlay } from "../../state/route";
 import { Avatar, IconButton, isComposing, MenuButton, type MenuItem } from "../base";
+import { presenceText } from "../people/status";
 import { useChat } from "./context";
 import { senderName } from "./names";
 import type { Scroll } from "./scroll";
@@ -17,9 +18,6 @@ export function ChatHeader(props: { scroll: Scroll; members: number | undefined;
   const row = () => chat.row();
   const saved = () => row()?.kind === "saved";
   const other = () => (row()?.userId ? person(row()!.userId!) : undefined);
-  const [nowMs, setNowMs] = createSignal(Date.now());
-  const clock = setInterval(() => setNowMs(Date.now()), 30_000);
-  onCleanup(() => clearInterval(clock));
 
   const status = createMemo(() => {
     const writing = typing(chat.chatId).filter((id) => id !== chat.meId);
@@ -30,10 +28,7 @@ export function ChatHeader(props: { scroll: Scroll; members: number | undefined;
     if (saved()) return t.shell.savedHint;
     if (row()?.left) return t.shell.leftGroup;
     if (chat.isGroup()) return props.members === undefined ? "" : t.shell.members(props.members);
-    const presence = other()?.status;
-    if (!presence) return "";
-    if (presence.online) return t.shell.online;
-    return presence.last_seen_ms ? t.shell.lastSeen(formatAgo(presence.last_seen_ms, nowMs())) : t.shell.lastSeenUnknown;
+    return presenceText(other()?.status);
   });
 
   const openInfo = () => {
@@ -84,9 +79,13 @@ function pickDate(scroll: Scroll): void {
   input.type = "date";
   input.className = "date-picker";
   input.setAttribute("aria-label", t.chat.toDate);
-  input.max = new Date().toISOString().slice(0, 10);
+  const now = new Date();
+  input.max = new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+  // A year that is still being typed is none.
+  input.min = "2000-01-01";
   const done = () => input.remove();
   input.addEventListener("change", () => {
+    if (!input.validity.valid) return;
     const [year, month, day] = input.value.split("-").map(Number);
     done();
     if (year && month && day) void scroll.jumpToDate(new Date(year, month - 1, day).getTime());
@@ -108,6 +107,14 @@ export function ChatSearch(props: { onClose: () => void }) {
   const chat = useChat();
   const [found, setFound] = createSignal<readonly Message[]>();
   const [at, setAt] = createSignal(-1);
+  // What had the focus gets it back with the end of the search.
+  const before = document.activeElement;
+  onCleanup(() =>
+    queueMicrotask(() => {
+      const lost = document.activeElement === null || document.activeElement === document.body;
+      if (lost && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    }),
+  );
   let asked = 0;
   const search = async (text: string) => {
     const mine = ++asked;

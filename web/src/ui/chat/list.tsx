@@ -1,14 +1,15 @@
 import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, onMount, Show, Switch } from "solid-js";
 import { t } from "../../i18n";
-import { formatDay } from "../../i18n/format";
+import { formatDay, formatNumber } from "../../i18n/format";
 import { chatRow } from "../../state/chats";
+import { rowText } from "../../state/preview";
 import { Button, IconButton, Spinner } from "../base";
 import { useChat } from "./context";
 import { gestures } from "./gestures";
 import { keyed } from "./keyed";
 import { listKeys } from "./list_keys";
 import { openMessageMenu } from "./menu";
-import { senderName, serviceText, summary } from "./names";
+import { senderName } from "./names";
 import { Row } from "./row";
 import { days, type Entries, type Entry, sameItem } from "./rows";
 import type { Scroll } from "./scroll";
@@ -66,7 +67,10 @@ export function MessageList(props: { scroll: Scroll; entries: Entries }) {
   };
 
   const click = (event: MouseEvent) => {
-    if (!chat.selection.active() && !(event.shiftKey || event.ctrlKey || event.metaKey)) return;
+    const begins = event.shiftKey || event.ctrlKey || event.metaKey;
+    // With these keys a link opens elsewhere.
+    const onLink = event.target instanceof Element && event.target.closest("a") !== null;
+    if (!chat.selection.active() && (!begins || onLink)) return;
     const found = entryAt(event.target).filter((entry) => entry.id && !entry.message?.deleted);
     if (found.length === 0) return;
     event.preventDefault();
@@ -186,8 +190,8 @@ function Announcer() {
         const fresh = now.messages.filter(({ id, from_id }) => id > last && id > before.endId && from_id !== chat.meId);
         if (fresh.length === 0) return;
         const told = fresh.slice(-3).map((message) => {
-          if (message.action) return serviceText(chat, message);
-          return `${senderName(chat, message.from_id)}: ${summary({ ...message, text: message.text ?? "" } as never)}`;
+          const said = rowText(message);
+          return message.action ? said : t.shell.from(senderName(chat, message.from_id), said);
         });
         setText(told.join("\n"));
       },
@@ -214,7 +218,7 @@ function ToEnd(props: { scroll: Scroll }) {
           <IconButton icon="down" label={t.chat.toEnd(unread())} onClick={() => void props.scroll.toEnd()} />
           <Show when={unread() > 0}>
             <span class="badge" aria-hidden="true">
-              {unread() > 999 ? "999+" : unread()}
+              {unread() > 999 ? `${formatNumber(999)}+` : formatNumber(unread())}
             </span>
           </Show>
         </span>
