@@ -30,9 +30,13 @@ export function limit(name: keyof typeof LIMITS): number {
   return limits()[name] ?? LIMITS[name];
 }
 
+/** It may be tried again. */
+let silence: () => void = () => undefined;
+
 /** Everything begins here; raises `Refused` when nothing is known and the server does not answer. */
 export async function startSession(): Promise<void> {
-  listen((notice) => {
+  silence();
+  silence = listen((notice) => {
     if (notice.kind === "connection") setConnection(notice.connection);
     else if (notice.kind === "keeping") setKeeping(notice.keeping);
     else if (notice.kind === "outdated") tellOutdated();

@@ -7,6 +7,7 @@ import { chatRow } from "../../state/chats";
 import { nameOf } from "../../state/people";
 import { rowText } from "../../state/preview";
 import { chatPath, isPlainClick, openChat } from "../../state/route";
+import { failed } from "../../state/toasts";
 import { Avatar } from "../base";
 import { openPrivate, resolveUsername } from "../people/open";
 import { RowContent, rowName } from "./row";
@@ -77,7 +78,11 @@ export default function SearchResults(props: { text: string; eager: boolean }) {
 
 /** What this browser holds. */
 async function search(wanted: string) {
-  return { wanted, ...(await ask("search", { text: wanted, limit: MESSAGES_MAX })) };
+  const found = await ask("search", { text: wanted, limit: MESSAGES_MAX }).catch((why: unknown) => {
+    failed(why);
+    return { chats: [], messages: [] };
+  });
+  return { wanted, ...found };
 }
 
 async function resolve(wanted: string) {

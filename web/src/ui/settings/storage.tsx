@@ -4,7 +4,7 @@ import { keeping } from "../../state/session";
 
 /** What this browser keeps of all this. */
 export function Storage() {
-  const [estimate] = createResource<StorageEstimate>(async () => (await navigator.storage?.estimate?.()) ?? {}, {
+  const [estimate] = createResource<StorageEstimate>(async () => (await navigator.storage?.estimate?.().catch(() => undefined)) ?? {}, {
     initialValue: {},
   });
   const why = () => {
