@@ -1,10 +1,11 @@
 // @vitest-environment jsdom
 import { createEffect, createRoot } from "solid-js";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { Refused } from "../../src/bridge/bridge";
 import { createQuotes } from "../../src/state/quotes";
 import { NO_PIECE } from "../../src/state/window";
 import { fakeBridge } from "../ui/fake_bridge";
+import { until } from "../until";
 
 it("a quote that could not be had is there when the connection is back", async () => {
   let online = false;
@@ -20,10 +21,10 @@ it("a quote that could not be had is there when the connection is back", async (
     createEffect(() => (shown = made.of(7)?.text));
     return [made, dispose];
   });
-  await vi.waitFor(() => expect(asked.length).toBe(1));
+  await until(() => expect(asked.length).toBe(1));
   online = true;
   tell({ kind: "connection", connection: { state: "online" } });
-  await vi.waitFor(() => expect(shown).toBe("quoted"));
+  await until(() => expect(shown).toBe("quoted"));
   expect(asked.length).toBe(2);
   quotes.end();
   end();

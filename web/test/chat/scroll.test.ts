@@ -8,6 +8,7 @@ import { useLayer } from "../../src/ui/base";
 import { keepPlace } from "../../src/ui/chat/places";
 import { createScroll, type Scroll } from "../../src/ui/chat/scroll";
 import { fakeBridge } from "../ui/fake_bridge";
+import { until } from "../until";
 
 const page = (from: number, to: number, more: Partial<HistoryWindow>): HistoryWindow => ({
   chatId: "c",
@@ -99,7 +100,7 @@ it("back to where a jump began stays in the chat, with an entry or without", asy
   await scroll.jumpToDate(1);
   expect(scroll.history.piece().messages[0]?.id).toBe(1);
   scroll.back();
-  await vi.waitFor(() => expect(scroll.history.piece().messages[0]?.id).toBeGreaterThan(40));
+  await until(() => expect(scroll.history.piece().messages[0]?.id).toBeGreaterThan(40));
   expect(left).not.toHaveBeenCalled();
   const from = routeDepth();
   openMessage(5);
@@ -109,8 +110,8 @@ it("back to where a jump began stays in the chat, with an entry or without", asy
 });
 
 it("what lies under a dialog is not read before that is gone", async () => {
-  await vi.waitFor(() => expect(bridge.asked.map(({ name }) => name)).toContain("older"));
+  await until(() => expect(bridge.asked.map(({ name }) => name)).toContain("older"));
   expect(reads()).toEqual([]);
   uncover();
-  await vi.waitFor(() => expect(reads()).toEqual([{ chatId: "c", maxId: 99 }]));
+  await until(() => expect(reads()).toEqual([{ chatId: "c", maxId: 99 }]));
 });

@@ -7,6 +7,7 @@ import { startChats } from "../../src/state/chats";
 import { openChat } from "../../src/state/route";
 import ChatView from "../../src/ui/chat/ChatView";
 import { fakeBridge } from "../ui/fake_bridge";
+import { until } from "../until";
 
 const group: ChatRow = { chat_id: "g", name: "Friends", kind: "group", top_id: 1, top_date_ms: 1 };
 let end: () => void;
@@ -34,6 +35,6 @@ afterEach(() => {
 });
 
 it("a group is there before the server has told of its members", async () => {
-  await vi.waitFor(() => expect(document.querySelector("[role=log]")).not.toBeNull(), 500);
+  await until(() => expect(document.querySelector("[role=log]")).not.toBeNull(), 500);
   expect(document.body.textContent).not.toContain("waiting");
 });

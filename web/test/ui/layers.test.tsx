@@ -1,8 +1,9 @@
 // @vitest-environment jsdom
 import { createSignal, Show } from "solid-js";
 import { render } from "solid-js/web";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { closeMenu, ConfirmLayer, confirmed, Dialog, MenuLayer, openMenu } from "../../src/ui/base";
+import { until } from "../until";
 
 let end: () => void;
 const [first, setFirst] = createSignal(false);
@@ -49,7 +50,7 @@ it("focus goes in, and back to where it was", async () => {
   expect(document.activeElement).toBe(document.querySelector("[role=dialog]"));
   escape();
   expect(dialogs()).toEqual([]);
-  await vi.waitFor(() => expect(document.activeElement).toBe(button("opener")));
+  await until(() => expect(document.activeElement).toBe(button("opener")));
 });
 
 it("only what is on top is closed, and what is under it cannot be used", async () => {
@@ -62,7 +63,7 @@ it("only what is on top is closed, and what is under it cannot be used", async (
   escape();
   expect(dialogs()).toEqual(["first"]);
   expect(under.inert).toBe(false);
-  await vi.waitFor(() => expect(document.activeElement).toBe(button("inner")));
+  await until(() => expect(document.activeElement).toBe(button("inner")));
 });
 
 it("one that took the place of another gives focus back to what opened the first", async () => {
@@ -71,7 +72,7 @@ it("one that took the place of another gives focus back to what opened the first
   setFirst(false);
   setSecond(true);
   escape();
-  await vi.waitFor(() => expect(document.activeElement).toBe(button("opener")));
+  await until(() => expect(document.activeElement).toBe(button("opener")));
 });
 
 it("a question is answered by its buttons, and by Escape with no", async () => {
@@ -108,5 +109,5 @@ it("a menu is gone through by keys, and acts after the focus is back", async () 
   expect(document.activeElement?.textContent).toBe("edit");
   (document.activeElement as HTMLElement).click();
   expect(menu.isConnected).toBe(false);
-  await vi.waitFor(() => expect(acted).toEqual(["edit with BUTTON"]));
+  await until(() => expect(acted).toEqual(["edit with BUTTON"]));
 });

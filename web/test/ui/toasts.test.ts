@@ -4,6 +4,7 @@ import { Refused } from "../../src/bridge/bridge";
 import { logOut } from "../../src/state/session";
 import { actOnToast, dismissToast, later, toasts, told } from "../../src/state/toasts";
 import { fakeBridge } from "./fake_bridge";
+import { until } from "../until";
 
 afterEach(() => {
   for (const toast of toasts()) dismissToast(toast.id);
@@ -56,7 +57,7 @@ describe("what has no opposite", () => {
     const undone = vi.fn();
     later("gone", () => Promise.reject(new Refused({ code: "forbidden", detail: "" })), undone);
     dismissToast(last().id);
-    await vi.waitFor(() => expect(last()?.kind).toBe("problem"));
+    await until(() => expect(last()?.kind).toBe("problem"));
     expect(undone).toHaveBeenCalledOnce();
   });
 });
