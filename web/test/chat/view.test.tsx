@@ -35,6 +35,6 @@ afterEach(() => {
 });
 
 it("a group is there before the server has told of its members", async () => {
-  await until(() => expect(document.querySelector("[role=log]")).not.toBeNull(), 500);
+  await until(() => expect(document.querySelector("[role=log]")).not.toBeNull());
   expect(document.body.textContent).not.toContain("waiting");
 });
