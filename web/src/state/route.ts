@@ -93,13 +93,26 @@ const [current, setCurrent] = createSignal<Route>(here(), { equals: false });
 /** Where the person is now. */
 export const route = current;
 
-addEventListener("popstate", () => setCurrent(here()));
+/** How deep the last entry was that is known. */
+let depthWas = entry().depth;
+history.replaceState({ ...entry() }, "");
+
+addEventListener("popstate", () => {
+  const next = here();
+  // The person has typed the address of another message: an entry that the browser has made.
+  if (history.state === null && next.chatId !== undefined && next.chatId === current().chatId) {
+    history.replaceState({ depth: depthWas + 1 } satisfies Entry, "");
+  }
+  depthWas = entry().depth;
+  setCurrent(next);
+});
 
 function go(next: Route, replace: boolean): void {
   const { depth } = entry();
   const state: Entry = { depth: replace ? depth : depth + 1 };
   if (next.overlay !== undefined) state.overlay = next.overlay;
   history[replace ? "replaceState" : "pushState"](state, "", routePath(next));
+  depthWas = state.depth;
   setCurrent(next);
 }
 
