@@ -37,9 +37,9 @@ Params = Mapping[str, Any]
 
 
 def words(number: int) -> str:
-    """Of one line or of many, and always the same."""
+    """Of one line or of many; no others contain them."""
     count = 3 + number * 7 % 40
-    return " ".join([str(number), *(WORDS[(number * 5 + place) % 12] for place in range(count))])
+    return " ".join([f"#{number}", *(WORDS[(number * 5 + place) % 12] for place in range(count))])
 
 
 @dataclass
@@ -134,7 +134,7 @@ class Mailbox:
     def help_limits(self, _: Params) -> t.Record:
         return t.LimitTable(limits.as_dict())
 
-    def users_get_me(self, _: Params) -> t.Record:
+    def users_me(self, _: Params) -> t.Record:
         return self.user(ME)
 
     def users_get(self, params: Params) -> t.Record:

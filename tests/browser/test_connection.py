@@ -66,6 +66,7 @@ def test_plain_http_in_a_local_network(people: People, server: RunningServer) ->
     alice.send(chat_id, "met")
     name = f"{socket.gethostname().partition('.')[0]}.local"
     device = people.device(url=f"http://{name}:{server.port}", names={name: "127.0.0.1"})
+    device.complaints.expect("Cross-Origin-Opener-Policy")  # which insecure pages cannot have
     tab = device.tab()
     assert tab.page.evaluate("() => isSecureContext") is False
     tab.log_in(alice.username)

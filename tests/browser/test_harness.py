@@ -9,9 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser import inside
 from tests.browser.device import Device
 
-PAGE = """<!doctype html><html lang="en"><title>Page</title><body><main><h1>One</h1></main>
+PAGE = """<!doctype html><html lang="en"><title>Page</title><body><main><h1>One</h1>
+<img src="/none.png"></main>
 <script type="module" src="/page.js"></script>"""
 OF_THE_PAGE = """
 const policy = trustedTypes.createPolicy('own', {createScriptURL: url => url});
@@ -84,6 +86,17 @@ def test_whatever_a_browser_complains_of_is_told(browser: Browser, port: int) ->
         "asked worker.example",
     ):
         assert word in told
+
+
+def test_what_is_wrong_with_a_page_is_told(browser: Browser, port: int) -> None:
+    device = Device(browser, f"http://127.0.0.1:{port}")
+    tab = device.tab()
+    assert ["image-alt" in each for each in inside.axe(tab.page)] == [True]
+    assert inside.fits(tab.page)
+    tab.page.set_viewport_size({"width": 300, "height": 300})
+    tab.page.evaluate("() => document.querySelector('h1').append('W'.repeat(100))")
+    assert not inside.fits(tab.page)
+    device.close()
 
 
 def test_by_the_name_of_a_local_network_a_page_is_insecure(browser: Browser, port: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -42,7 +41,7 @@ class Reading:
         return found
 
     def message(self, number: int) -> Locator:
-        return self.tab.message(re.compile(rf"\b{re.escape(words(number))}"))
+        return self.tab.message(words(number))
 
 
 def wheel(tab: Tab, by: int) -> None:
@@ -141,6 +140,15 @@ def test_a_jump_to_a_reply_and_back(people: People) -> None:
     assert reading.message(20).count() == 1
     tab.button("Back to where you were").click()
     expect(answer).to_be_in_viewport()
+
+
+def test_the_address_of_another_message(people: People) -> None:
+    """Typed while the chat is open, and back."""
+    reading = Reading(people)
+    reading.at(40)
+    reading.at(250)
+    reading.tab.page.go_back()
+    expect(reading.message(40)).to_be_in_viewport()
 
 
 def test_the_beginning_says_that_it_is_one(people: People) -> None:

@@ -4,28 +4,40 @@ client works, and says so."""
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import BrowserContext, Route, expect
+from playwright.sync_api import Route, expect
 
+from tests.browser.account import Account
 from tests.browser.conftest import People
+from tests.browser.device import Device
 from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.real
 
 MISSING = "Object.defineProperty(self, 'indexedDB', {value: undefined});"
+FULL = """
+let full = false;
+new BroadcastChannel('tests').onmessage = () => { full = true; };
+const put = IDBObjectStore.prototype.put;
+IDBObjectStore.prototype.put = function (...given) {
+  if (full) throw new DOMException('no room', 'QuotaExceededError');
+  return put.apply(this, given);
+};
+"""
+GETS_FULL = "() => new BroadcastChannel('tests').postMessage('full')"
 
 
-def without_store(context: BrowserContext) -> None:
-    """Some private windows are so. The store is opened by a worker, which has no other way in."""
+def device_whose_store_is(people: People, account: Account, script: str) -> Device:
+    """The store is opened by a worker, which gets this first: Chromium's own quota cannot be had
+    small enough."""
 
     def patched(route: Route) -> None:
         answer = route.fetch()
-        route.fulfill(response=answer, body=MISSING + answer.text())
+        route.fulfill(response=answer, body=script + answer.text())
 
-    context.route("**/assets/worker-*.js", patched)
-
-
-def quota_is(tab: Tab, size: int) -> None:
-    tab.cdp().send("Storage.overrideQuotaForOrigin", {"origin": tab.device.url, "quotaSize": size})
+    device = people.device(account, service_workers="block")
+    device.complaints.expect("Service Worker registration blocked")
+    device.context.route("**/assets/worker-*.js", patched)
+    return device
 
 
 def talks(tab: Tab, text: str) -> None:
@@ -37,9 +49,7 @@ def talks(tab: Tab, text: str) -> None:
 def test_there_is_no_store(people: People) -> None:
     alice, bob = people.account("Alice"), people.account("Bob")
     chat_id = alice.private(bob.id)
-    device = people.device(alice, service_workers="block")
-    without_store(device.context)
-    tab = device.tab(f"/c/{chat_id}")
+    tab = device_whose_store_is(people, alice, MISSING).tab(f"/c/{chat_id}")
     expect(tab.page.get_by_role("note").get_by_text("cannot keep anything")).to_be_visible()
     talks(tab, "without a store")
     bob.send(chat_id, "an answer")
@@ -49,9 +59,9 @@ def test_there_is_no_store(people: People) -> None:
 def test_the_store_is_full(people: People) -> None:
     alice, bob = people.account("Alice"), people.account("Bob")
     chat_id = alice.private(bob.id)
-    tab = people.tab(alice, f"/c/{chat_id}")
+    tab = device_whose_store_is(people, alice, FULL).tab(f"/c/{chat_id}")
     talks(tab, "there is room")
-    quota_is(tab, 1)
+    tab.page.evaluate(GETS_FULL)
     talks(tab, "there is none")
     expect(tab.page.get_by_role("note").get_by_text("no room left")).to_be_visible()
     bob.send(chat_id, "an answer")
