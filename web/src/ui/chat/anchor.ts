@@ -42,7 +42,10 @@ export class Anchor {
   /** Notes where things are: after every scroll, and before a change. */
   note(): void {
     const box = this.scroller.getBoundingClientRect();
-    this.#scrolled = this.scroller.scrollTop;
+    const now = this.scroller.scrollTop;
+    // Scrolling is by whole pixels: what it missed by is made up for the next time, or it would add up.
+    const meant = new Map(this.#marks.map((mark) => [mark.element, mark.offset + now - this.#scrolled]));
+    this.#scrolled = now;
     this.bottom = this.#scrolled > -1;
     const inView: Mark[] = [];
     let seen = 0;
@@ -52,7 +55,9 @@ export class Anchor {
       if (top >= box.bottom) break;
       const id = Number(element.dataset["id"]);
       const edge = bottom <= box.bottom ? "bottom" : "top";
-      inView.push({ element, id, edge, offset: box.bottom - (edge === "top" ? top : bottom) });
+      const found = box.bottom - (edge === "top" ? top : bottom);
+      const offset = meant.get(element) ?? found;
+      inView.push({ element, id, edge, offset: Math.abs(offset - found) < 1 ? offset : found });
       if (bottom <= box.bottom + 1 && id) seen = Number(element.dataset["last"]);
     }
     this.#marks = inView;
