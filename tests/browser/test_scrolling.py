@@ -101,8 +101,8 @@ def test_what_comes_does_not_move_who_reads_above(people: People) -> None:
     reading = Reading(people)
     found = reading.at(LONG - 30)
     watch = Watch.of(found)
-    reading.bob.send(reading.chat_id, *numbered(1, 5, "new"))
-    reading.tab.sees("new 5")
+    reading.bob.send(reading.chat_id, *numbered(1, 10, "new"))
+    reading.tab.sees("new 10")
     assert watch.moved() <= MOVED_PX_MAX
 
 
