@@ -6,7 +6,7 @@ import "../../styles/settings.css";
 
 export default function ShortcutsDialog() {
   return (
-    <Dialog title={t.shell.settingsPages.shortcuts} onClose={back}>
+    <Dialog title={t.shell.settingsPages.shortcuts} onClose={back} toRead>
       <ShortcutList />
     </Dialog>
   );

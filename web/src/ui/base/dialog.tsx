@@ -16,6 +16,8 @@ interface DialogProps {
   small?: boolean;
   /** Leads back to another dialog: an arrow instead of a cross. */
   nested?: boolean;
+  /** There is nothing to press in it: the keys scroll the whole. */
+  toRead?: boolean;
 }
 
 /** Over the page, and over the whole page on a telephone. */
@@ -54,7 +56,14 @@ export function Dialog(props: DialogProps) {
             <h2 id={title}>{props.title}</h2>
             {props.actions}
           </header>
-          <div class="dialog-body">{props.children}</div>
+          <div
+            class="dialog-body"
+            tabIndex={props.toRead ? 0 : undefined}
+            role={props.toRead ? "group" : undefined}
+            aria-labelledby={props.toRead ? title : undefined}
+          >
+            {props.children}
+          </div>
           <Show when={props.footer}>
             <footer class="dialog-footer">{props.footer}</footer>
           </Show>
