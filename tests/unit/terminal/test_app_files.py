@@ -136,7 +136,7 @@ def test_a_file_is_sent(folder: Path) -> None:
         alice.flow.set()
         await driver.until(lambda: driver.conversation.count("✓") == 2)
         assert "◷" not in driver.conversation
-        assert "Photo  a.jpg  16 bytes  #2" in driver.conversation
+        await driver.sees("Photo  a.jpg  16 bytes  #2")
         assert await history(bob, chat_id) == [
             ("a text does not wait", ""),
             ("look at this", "a.jpg"),
