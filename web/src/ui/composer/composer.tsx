@@ -44,6 +44,8 @@ interface ComposerProps {
 
 const touch = () => matchMedia("(pointer: coarse)").matches;
 
+const withModifier = (event: KeyboardEvent) => event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+
 /** Where one writes. Made anew for every chat: what it sends goes to the chat it was made for. */
 export function Composer(props: ComposerProps) {
   const { chat } = props;
@@ -158,7 +160,7 @@ export function Composer(props: ComposerProps) {
       event.preventDefault();
       event.stopPropagation();
       dismiss();
-    } else if (key === "ArrowUp" && field.value === "" && !composition().editing) {
+    } else if (key === "ArrowUp" && !withModifier(event) && field.value === "" && !composition().editing) {
       const last = props.lastOwn();
       if (!last || !editable(chat, last)) return;
       event.preventDefault();
