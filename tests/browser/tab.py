@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import CDPSession, FilePayload, Locator, Page, expect
+from playwright.sync_api import CDPSession, FileChooser, FilePayload, Locator, Page, expect
 
 from tests.browser.account import PASSWORD
 
@@ -124,6 +124,12 @@ class Tab(Seen):
     def __init__(self, page: Page, device: Device) -> None:
         super().__init__(page)
         self.device = device
+        self._asked: list[FileChooser] = []
+        # From the beginning: Playwright hears of none that comes while it is being told to listen.
+        page.on("filechooser", self._asks)
+
+    def _asks(self, chooser: FileChooser) -> None:
+        self._asked.append(chooser)
 
     def cdp(self) -> CDPSession:
         return self.page.context.new_cdp_session(self.page)
@@ -207,9 +213,13 @@ class Tab(Seen):
         self.page.get_by_role("menuitem", name=re.compile(rf"^{item}")).click()
 
     def attach(self, *files: FilePayload) -> None:
-        with self.page.expect_file_chooser() as chooser:
-            self.button("Attach").click()
-        chooser.value.set_files(list(files))
+        self.button("Attach").click()
+        self.choose(*files)
+
+    def choose(self, *files: FilePayload) -> None:
+        """What the browser's own dialog asks for."""
+        self.until(lambda: bool(self._asked))
+        self._asked.pop().set_files(list(files))
 
     def send_attached(self, caption: str = "") -> None:
         if caption:
