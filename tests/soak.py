@@ -83,6 +83,7 @@ OF_FAULTS = (
 PARTS = (
     *OF_FAULTS,
     Part("others", ("tests/integration", "-m", "soak", *map(ignored, OF_FAULTS)), 120, 1),
+    Part("browser", ("tests/browser", "-m", "soak"), 400, 1),
     Part("fuzz", ("tests/integration/test_fuzz.py",), 900),
     Part("mutations", ("tests/unit", "-n", "logical", "-m", "soak"), 900, 1),
     Part("properties", ("tests/unit", "-n", "logical", "-m", "hypothesis or draws"), 1_200),

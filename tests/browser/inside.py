@@ -179,6 +179,13 @@ OBSERVE_TASKS = """() => {
   });
 }"""
 """Afterwards `__tasks()` tells how long the page was busy at once, and a key took to be seen."""
+COUNT_CHANGES = """() => {
+  let changes = 0;
+  new MutationObserver(found => { changes += found.length; })
+    .observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+  window.__changes = () => changes;
+}"""
+"""Afterwards `__changes()` tells how many there were of the page's elements."""
 FIRST_ROW_MS = """() => performance.now()"""
 
 

@@ -75,7 +75,7 @@ class Mailbox:
 
     @staticmethod
     def user(user_id: int) -> t.User:
-        name = "Myself" if user_id == ME else f"Person {user_id - OTHER}"
+        name = "Myself" if user_id == ME else f"Person {user_id - OTHER:04}"
         status = t.Status(online=False, last_seen_ms=BEGUN_MS)
         return t.User(id=user_id, username=f"person_{user_id}", name=name, status=status)
 

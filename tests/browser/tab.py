@@ -158,6 +158,8 @@ class Tab(Seen):
     # Chats
 
     def open(self, name: str) -> None:
+        """And look at it."""
+        self.page.bring_to_front()
         self.row(name).click()
         expect(self.log).to_be_visible()
 

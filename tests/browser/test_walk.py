@@ -14,6 +14,10 @@ pytestmark = pytest.mark.real
 
 
 def test_from_nothing_to_a_conversation(people: People) -> None:
+    conversation(people)
+
+
+def conversation(people: People) -> None:
     """Registered in the browser, found by user name, written, received, read; and what is answered,
     changed, deleted and forwarded, on every device."""
     alice_name, bob_name = fresh("Alice"), fresh("Bob")

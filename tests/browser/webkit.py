@@ -20,6 +20,7 @@ DRIVER = Path("/usr/bin/WebKitWebDriver")
 SCREEN = Path("/usr/bin/Xvfb")
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """How WebDriver marks an element in JSON."""
+ENTER = "\ue007"
 FIND = """
 const [kind, name] = arguments;
 const KINDS = {
@@ -63,7 +64,7 @@ class WebKit:
 
     def type(self, name: str, text: str) -> None:
         element = self.find("box", name)
-        self._post(f"{self._session}/element/{element}/value", {"text": text})
+        self._post(f"{self._session}/element/{element}/value", {"text": text.replace("\n", ENTER)})
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self._post(
@@ -85,8 +86,8 @@ class WebKit:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[str]:
-    """Where a driver is, which has a screen."""
+def running() -> Iterator[WebKit]:
+    """One of its own: a driver has one browser at a time."""
     with contextlib.ExitStack() as stack:
         reading, writing = os.pipe()
         screen = stack.enter_context(
@@ -103,7 +104,9 @@ def running() -> Iterator[str]:
         while not _answers(url):
             assert time.monotonic() < end_s, "the driver did not start"
             time.sleep(LOOK_MS / 1000)
-        yield url
+        browser = WebKit(url)
+        yield browser
+        browser.close()
 
 
 @contextlib.contextmanager
@@ -117,9 +120,11 @@ def _process(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    yield process
-    process.terminate()
-    process.wait()
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _answers(url: str) -> bool:
