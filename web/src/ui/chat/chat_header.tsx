@@ -83,14 +83,19 @@ function pickDate(scroll: Scroll): void {
   input.max = new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
   // A year that is still being typed is none.
   input.min = "2000-01-01";
-  const done = () => input.remove();
+  const ended = new AbortController();
+  const done = () => {
+    // What is taken away loses the focus, and would be taken away once more.
+    ended.abort();
+    input.remove();
+  };
   input.addEventListener("change", () => {
     if (!input.validity.valid) return;
     const [year, month, day] = input.value.split("-").map(Number);
     done();
     if (year && month && day) void scroll.jumpToDate(new Date(year, month - 1, day).getTime());
   });
-  input.addEventListener("blur", done);
+  input.addEventListener("blur", done, { signal: ended.signal });
   document.body.append(input);
   input.focus();
   try {
