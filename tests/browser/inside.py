@@ -241,3 +241,52 @@ RESTS = """async () => {
 def rests(page: Page) -> None:
     """All pictures are there, and nothing moves but what always does."""
     page.evaluate(RESTS)
+
+
+USED = (
+    *(
+        "button",
+        "link",
+        "textbox",
+        "searchbox",
+        "combobox",
+        "checkbox",
+        "radio",
+        "switch",
+        "slider",
+    ),
+    *("menuitem", "menuitemradio", "tab", "option", "Date"),
+)
+
+
+def nameless(page: Page) -> list[str]:
+    """What can be used and is called nothing, as far as the accessibility tree knows."""
+    session = page.context.new_cdp_session(page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    session.detach()
+    return [
+        str(node["role"]["value"])
+        for node in nodes
+        if not node["ignored"]
+        and node["role"]["value"] in USED
+        and any(
+            each["name"] == "focusable" and each["value"]["value"] for each in node["properties"]
+        )
+        and not node.get("name", {}).get("value")
+    ]
+
+
+COUNT_ARTICLES = """log => {
+  const added = [];
+  new MutationObserver(found => {
+    for (const {addedNodes} of found) {
+      for (const node of addedNodes) {
+        if (!(node instanceof Element)) continue;
+        const articles = node.matches('article') ? [node] : [...node.querySelectorAll('article')];
+        added.push(...articles.map(each => each.innerText));
+      }
+    }
+  }).observe(log, {subtree: true, childList: true});
+  window.__articles = () => added;
+}"""
+"""Afterwards `__articles()` tells which came into the log: what a screen reader says."""

@@ -164,6 +164,7 @@ class Seen:
         within = "[role=menu]" if name == "menu" else "html"
         if self._look.axe:
             self.found += [f"{name}: {each}" for each in inside.axe(self.page, within)]
+        self.found += [f"{name}: nameless: {each}" for each in inside.nameless(self.page)]
         if not inside.fits(self.page):
             self.found.append(f"{name}: hangs out at the side")
         if name == "menu":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -63,6 +64,8 @@ def test_an_older_page_arrives_slowly(people: People, screen: Screen) -> None:
             next_frame(tab.page)
         settles(tab.log, loading=True)
         assert oldest(tab.log) == before
+        expect(tab.log.get_by_role("progressbar")).to_be_visible()
+        expect(tab.log.get_by_text("This is where the chat begins")).to_have_count(0)
         watch = Watch.of(first_in_view(tab.log))
     tab.until(lambda: oldest(tab.log) < before)
     settles(tab.log)
@@ -140,6 +143,18 @@ def test_a_jump_to_a_reply_and_back(people: People) -> None:
     assert reading.message(20).count() == 1
     tab.button("Back to where you were").click()
     expect(answer).to_be_in_viewport()
+
+
+def test_a_jump_to_a_date(people: People) -> None:
+    """To the first message of that day."""
+    reading = Reading(people)
+    tab = reading.tab
+    tab.open("Bob")
+    expect(reading.message(LONG)).to_be_in_viewport()
+    tab.button("Menu of this chat").click()
+    tab.page.get_by_role("menuitem", name="Go to a date").click()
+    tab.page.get_by_label("Go to a date").fill(time.strftime("%Y-%m-%d"))
+    expect(reading.message(1)).to_be_in_viewport()
 
 
 def test_the_address_of_another_message(people: People) -> None:

@@ -207,14 +207,37 @@ def test_german(people: People) -> None:
     expect(page.get_by_role("log", name="Nachrichten")).to_contain_text("guten Tag")
 
 
-def test_right_to_left(people: People) -> None:
-    """Scenario 22: each text runs in its own direction, whatever that of the page is."""
+@pytest.mark.parametrize(("locale", "direction"), [("en-GB", "ltr"), ("ar", "rtl")])
+def test_both_directions(people: People, locale: str, direction: str) -> None:
+    """Scenario 22: each text runs as its script does, whatever direction the page has: in messages,
+    quotes, the composer and the list."""
     alice, bob = people.account("Alice"), people.account("Bob")
     chat_id = alice.private(bob.id)
-    alice.send(chat_id, "hello, world", "שלום עולם", "مرحبا hello")
-    for locale, direction in (("en-GB", "ltr"), ("ar", "rtl")):
-        tab = people.device(alice, locale=locale).tab(f"/c/{chat_id}")
-        expect(tab.page.locator("html")).to_have_attribute("dir", direction)
-        for text, runs in (("hello, world", "ltr"), ("שלום", "rtl"), ("مرحبا", "rtl")):
-            found = tab.page.get_by_role("article").filter(has_text=text).get_by_text(text)
-            assert found.last.evaluate("element => getComputedStyle(element).direction") == runs
+    english, hebrew, _ = alice.send(chat_id, "hello, world", "שלום עולם", "مرحبا hello")
+    bob.reply(chat_id, hebrew, "I answer this")
+    bob.reply(chat_id, english, "אני עונה")
+    tab = people.device(alice, locale=locale).tab(f"/c/{chat_id}")
+    page, articles = tab.page, tab.page.get_by_role("article")
+    expect(page.locator("html")).to_have_attribute("dir", direction)
+    expect(articles).to_have_count(5)
+    for number, texts in enumerate(
+        (
+            {"hello, world": "ltr"},
+            {"שלום עולם": "rtl"},
+            {"مرحبا hello": "rtl"},
+            {"I answer this": "ltr", "שלום עולם": "rtl"},
+            {"אני עונה": "rtl", "hello, world": "ltr"},
+        )
+    ):
+        for text, runs in texts.items():
+            assert runs_from(articles.nth(number).get_by_text(text)) == runs, text
+    assert runs_from(page.get_by_role("listitem").get_by_text("אני עונה")) == "rtl"
+    composer = page.get_by_role("textbox").last
+    for text, runs in (("good morning", "ltr"), ("בוקר טוב", "rtl")):
+        composer.fill(text)
+        assert runs_from(composer) == runs
+
+
+def runs_from(element: Locator) -> str:
+    """In which direction its text runs."""
+    return str(element.first.evaluate("element => getComputedStyle(element).direction"))
