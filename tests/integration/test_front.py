@@ -121,9 +121,18 @@ class Page(HTMLParser):
             self.headings.append(data)
 
 
-@pytest.mark.parametrize("path", ["/", "/api/docs"])
-def test_a_page_needs_nothing_but_this_server(front: httpx2.Client, path: str) -> None:
-    answer = front.get(path)
+def test_the_client_names_only_what_this_server_has(front: httpx2.Client) -> None:
+    answer = front.get("/")
+    links = re.findall(r"<([^>]*)>", answer.headers["link"])
+    files = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
+    assert any(name.endswith(".js") for name in files)
+    for target in [*links, *files]:
+        assert re.match("/[^/]", target), f"{target} is elsewhere"
+        assert front.get(target).status_code == 200, target
+
+
+def test_the_page_of_the_api_needs_nothing_but_this_server(front: httpx2.Client) -> None:
+    answer = front.get("/api/docs")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["content-security-policy"].startswith("default-src 'none';")
