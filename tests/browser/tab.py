@@ -103,6 +103,10 @@ class Seen:
         """How far it has come, as one hears it."""
         expect(self.message(text).get_by_role("img", name=progress, exact=True)).to_be_visible()
 
+    def is_kept(self) -> None:
+        """The service worker has all parts of the client, also those that are not shown yet."""
+        self.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+
     def is_online(self) -> None:
         expect(self.connection).to_have_text(re.compile("online|connected", re.IGNORECASE))
 

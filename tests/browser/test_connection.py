@@ -41,6 +41,7 @@ def test_it_says_how_it_stands(people: People) -> None:
     alice.send(alice.private(bob.id), "met")
     tab = people.tab(alice)
     tab.is_online()
+    tab.is_kept()
     tab.device.cut()
     tab.is_offline()
     tab.open("Bob")  # all is there

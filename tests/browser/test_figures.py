@@ -146,6 +146,7 @@ def change(mailbox: Mailbox, number: int) -> t.Numbered:
 @pytest.mark.soak
 def test_opened_without_a_connection(tab: Tab) -> None:
     """With two thousand chats, twenty times: how long until the list is there, which is printed."""
+    tab.is_kept()
     tab.device.cut()
     took_ms = []
     for _ in range(OPENINGS):

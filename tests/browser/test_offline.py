@@ -54,6 +54,7 @@ def test_the_page_is_reloaded_before_it_is_sent(people: People) -> None:
     alice, _, chat_id = two(people)
     tab = people.tab(alice)
     tab.open("Bob")
+    tab.is_kept()
     tab.device.cut()
     for text in WRITTEN:
         tab.write(text)
@@ -69,6 +70,7 @@ def test_the_tab_crashes_before_it_is_sent(people: People) -> None:
     alice, _, chat_id = two(people)
     tab = people.tab(alice, "/")
     tab.open("Bob")
+    tab.is_kept()
     tab.device.cut()
     for text in WRITTEN:
         tab.write(text)

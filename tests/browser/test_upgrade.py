@@ -71,7 +71,7 @@ def test_an_open_tab_goes_on_and_loads_the_newer_client_when_asked(
     front: Upgraded, alice: tuple[People, Account]
 ) -> None:
     tab = writing(*alice, front)
-    tab.page.wait_for_function("navigator.serviceWorker.controller !== null")
+    tab.is_kept()
     before = build_of(tab.page)
     tab.device.cut()
     tab.is_offline()
