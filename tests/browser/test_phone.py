@@ -66,9 +66,9 @@ def test_nothing_hangs_out_at_320_pixels(people: People) -> None:
     chat_id = alice.private(bob.id)
     bob.send(chat_id, "W" * 300, "https://example.org/" + "a" * 200, "👩‍👩‍👧‍👦 " * 50)
     tab = people.tab(alice, screen=NARROW)
-    assert fits(tab.page)
+    tab.until(lambda: fits(tab.page))  # what slides in hangs out for a moment
     tab.open("Bob")
     tab.sees("W" * 300)
-    assert fits(tab.page)
+    tab.until(lambda: fits(tab.page))  # what slides in hangs out for a moment
     tab.page.go_back()
     expect(tab.chats).to_be_visible()
