@@ -86,35 +86,27 @@ def _check_port(host: str, port: int, option: str) -> None:
 
 def check_public_url(url: str) -> str:
     """The address with a small scheme, and without a slash at its end. Raises CannotListen."""
-    if not url:
-        return ""
-    try:
-        plain = server_url(url)
-        if urlsplit(plain).path:
-            raise ValueError("it has a path")
-    except ValueError as error:
-        raise CannotListen(
-            f"--public-url {url} is no address like https://chat.example.org: {error}"
-        ) from error
-    return plain
+    return _address(url, f"--public-url {url}") if url else ""
 
 
 def check_origins(texts: Iterable[str], option: str) -> tuple[str, ...]:
     """The origins one by one, several in a text separated by commas. Raises CannotListen."""
-    found = []
-    for text in ",".join(texts).split(","):
-        if not (word := text.strip()):
-            continue
-        try:
-            plain = server_url(word)
-            if urlsplit(plain).path:
-                raise ValueError("it has a path")
-        except ValueError as error:
-            raise CannotListen(
-                f"{option} {word[:80]} is no address like https://chat.example.org: {error}"
-            ) from error
-        found.append(origin_of(plain))
+    words = [word.strip() for word in ",".join(texts).split(",")]
+    found = [origin_of(_address(word, f"{option} {word[:80]}")) for word in words if word]
     return tuple(dict.fromkeys(found))
+
+
+def _address(text: str, told: str) -> str:
+    """An address without a path, plain. `told`: how it was given. Raises CannotListen."""
+    try:
+        plain = server_url(text)
+        if urlsplit(plain).path:
+            raise ValueError("it has a path")
+    except ValueError as error:
+        raise CannotListen(
+            f"{told} is no address like https://chat.example.org: {error}"
+        ) from error
+    return plain
 
 
 def check_networks(text: str) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ def test_written_without_a_connection(people: People) -> None:
     arrived(other, bob, chat_id, *WRITTEN)
 
 
-def test_the_page_is_reloaded_before_it_is_sent(people: People) -> None:
+def writing_cut_off(people: People) -> tuple[Tab, Account, str]:
+    """Alice's tab, in which all is written and nothing is sent; and she; and the chat."""
     alice, _, chat_id = two(people)
     tab = people.tab(alice)
     tab.open("Bob")
@@ -59,6 +60,11 @@ def test_the_page_is_reloaded_before_it_is_sent(people: People) -> None:
     for text in WRITTEN:
         tab.write(text)
         tab.sees(text)
+    return tab, alice, chat_id
+
+
+def test_the_page_is_reloaded_before_it_is_sent(people: People) -> None:
+    tab, alice, chat_id = writing_cut_off(people)
     tab.page.reload()  # the service worker has the page
     for text in WRITTEN:
         tab.sees(text)
@@ -67,14 +73,7 @@ def test_the_page_is_reloaded_before_it_is_sent(people: People) -> None:
 
 
 def test_the_tab_crashes_before_it_is_sent(people: People) -> None:
-    alice, _, chat_id = two(people)
-    tab = people.tab(alice, "/")
-    tab.open("Bob")
-    tab.is_kept()
-    tab.device.cut()
-    for text in WRITTEN:
-        tab.write(text)
-        tab.sees(text)
+    tab, alice, chat_id = writing_cut_off(people)
     again = tab.device.crash(tab)
     again.device.network.mend()
     arrived(again, alice, chat_id, *WRITTEN)
