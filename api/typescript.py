@@ -54,14 +54,13 @@ def _structs() -> Iterator[type[Struct]]:
 
     def meet(annotation: Any) -> None:
         for struct in _structs_of(annotation):
-            known = found.setdefault(struct.__name__, struct)
-            assert known is struct, f"two structs are called {struct.__name__}"
-            if known is struct and struct not in seen:
-                seen.add(struct)
+            known = found.get(struct.__name__)
+            assert known in (None, struct), f"two structs are called {struct.__name__}"
+            if known is None:
+                found[struct.__name__] = struct
                 for field in msgspec.structs.fields(struct):
                     meet(field.type)
 
-    seen: set[type[Struct]] = set()
     for method in m.METHODS.values():
         meet(method.params)
         meet(method.result)
