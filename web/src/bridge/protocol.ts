@@ -25,7 +25,7 @@ import type {
  * or of the rows of the store, that another build would not understand: tabs of two builds may be
  * open together, and share the store. It is the version of the store too.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** How the connection to the server is. `retryMs`: when it is tried again (`Date.now()`). */
 export type Connection =
@@ -47,7 +47,7 @@ export interface ChatRow extends Dialog {
   /** Of a private chat: the other person. */
   userId?: number;
   draft?: Draft;
-  /** The last one that is not sent yet, if it was written after the top message. */
+  /** The last one that is not sent yet. */
   pending?: Outgoing;
 }
 
@@ -75,7 +75,7 @@ export interface OutgoingFile {
 
 /** A message that has no id yet. It has been written down before anybody is told of it. */
 export interface Outgoing {
-  /** Its number in the outbox: the order in which a chat's messages are sent. */
+  /** Its number in the outbox: the order in which messages were written. */
   key: number;
   chatId: string;
   randomId: number;

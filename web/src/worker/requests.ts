@@ -5,7 +5,8 @@ import type { RequestName, Requests } from "../bridge/protocol";
 import type { Chat } from "../contract";
 import { randomId } from "./env";
 import type { Session } from "./session";
-import { chatRow, orderOf, outgoing, outgoingByChat } from "./sync/chats";
+import { chatRow, orderOf } from "./sync/chats";
+import { outgoingByChat } from "./sync/outgoing";
 import { contactLists, draftOf } from "./sync/tells";
 import { merge } from "./sync/updates";
 
@@ -58,10 +59,7 @@ const HANDLERS: { readonly [N in RequestName]: Handler<N> } = {
   older: (session, { chatId, id, limit }) => session.histories.older(chatId, id, limit),
   newer: (session, { chatId, id, limit }) => session.histories.newer(chatId, id, limit),
   messages: (session, { chatId, ids }) => session.histories.messages(chatId, ids),
-  outgoing: async (session, { chatId }) => {
-    const rows = [...session.engine.known.map("outbox").values()].filter((row) => row.chat_id === chatId);
-    return rows.sort((a, b) => a.key - b.key).map(outgoing);
-  },
+  outgoing: async (session, { chatId }) => outgoingByChat(session.engine.known).get(chatId) ?? [],
   chat: (session, { chatId }) => session.people.chat(chatId),
   people: (session, { userIds }) => session.people.get(userIds),
   contacts: async (session) => {

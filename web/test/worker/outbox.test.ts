@@ -1,9 +1,16 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import type { Notice } from "../../src/bridge/protocol";
+import { expect, test, vi } from "vitest";
+import type { Attachment, Notice } from "../../src/bridge/protocol";
+import { until } from "../until";
 import { Device } from "./device";
 import { GROUP, ME, ModelServer, OTHERS, PRIVATE } from "./server";
 import { World } from "./world";
+
+// The real one is ready when it likes, and what files say is not looked at here.
+vi.mock("hash-wasm", () => {
+  const hasher = { init: () => hasher, update: () => hasher, digest: () => new Uint8Array(32) };
+  return { createBLAKE3: async () => hasher };
+});
 
 async function begun() {
   const server = new ModelServer();
@@ -18,10 +25,14 @@ async function begun() {
 
 type Begun = Awaited<ReturnType<typeof begun>>;
 interface Step {
-  run(all: Begun, sent: [string, string][]): Promise<void> | void;
+  run(all: Begun, sent: [string, string][][]): Promise<void> | void;
 }
 const named = (name: string, run: Step["run"]): Step => ({ run, [fc.toStringMethod]: () => name }) as Step;
 const socketOf = (world: World) => [...world.sockets].at(-1);
+
+function attached(caption: string, kind: "photo" | "file"): Attachment {
+  return { blob: new Blob([caption]), name: caption, kind, mime: "image/png", caption };
+}
 
 let once = 1;
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -29,7 +40,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     named(`send ${chatId}`, async ({ device, world }, sent) => {
       const text = `message ${once}`;
       const written = device.session.outbox.send(chatId, text, 0, [], once++);
-      void written.then(() => sent.push([chatId, text]), () => undefined);
+      void written.then(() => sent.push([[chatId, text]]), () => undefined);
       await world.calm();
     }),
   ) },
@@ -43,6 +54,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constantFrom(120, 600, 2_500).map((ms) => named(`pass ${ms}`, ({ world }) => world.pass(ms))),
   fc.constant(named("crash", ({ device }) => device.crash())),
   fc.tuple(fc.nat({ max: 5 }), fc.boolean()).map(([access, after]) => named(`die at ${access} ${after}`, ({ device }) => device.dieAt(access, after))),
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(PRIVATE, GROUP), fc.constantFrom<"photo" | "file">("photo", "file"), fc.integer({ min: 1, max: 3 })).map(
+    ([chatId, kind, count]) => named(`send ${count} ${kind} ${chatId}`, async ({ device, world }, sent) => {
+      const texts = Array.from({ length: count }, (_, at) => `${kind} ${once}.${at}`);
+      const written = device.session.outbox.send(chatId, "", 0, texts.map((text) => attached(text, kind)), once);
+      once += count;
+      void written.then(() => sent.push(texts.map((text) => [chatId, text])), () => undefined);
+      await world.calm();
+    }),
+  ) },
+  fc.nat({ max: 5 }).map((from) => named(`store ${from}`, ({ server }) => server.store(from, 1))),
   fc.constant(named("busy", ({ server }) => void server.refusing.set("messages.send", "overloaded"))),
   fc.constant(named("not busy", ({ server }) => void server.refusing.clear())),
   fc.constant(named("forget", ({ server }) => server.forget())),
@@ -54,7 +75,8 @@ test("what was written down arrives once and in order, whatever is lost, and whe
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 40 }), async (script) => {
       const all = await begun();
       const { server, world, device } = all;
-      const sent: [string, string][] = [];
+      const sent: [string, string][][] = [];
+      server.slow = true;
       for (const { run } of script) {
         await run(all, sent);
         await world.calm();
@@ -62,14 +84,26 @@ test("what was written down arrives once and in order, whatever is lost, and whe
       }
       device.dieAt(-1, false);
       server.refusing.clear();
+      await world.settle(15_000);
+      server.slow = false;
+      server.store();
       await world.settle(30_000);
       for (const chatId of [PRIVATE, GROUP]) {
-        const arrived = server.readable(chatId).filter((one) => one.from_id === ME).map((one) => one.text);
-        const wanted = sent.filter(([chat]) => chat === chatId).map(([, text]) => text);
+        const own = server.readable(chatId).filter((one) => one.from_id === ME);
+        const arrived = own.map((one) => one.text!);
+        const wanted = sent.filter(([first]) => first![0] === chatId).map((some) => some.map(([, text]) => text));
         // What was never answered to the page may have been written down, or not.
         expect(new Set(arrived).size).toBe(arrived.length);
-        expect(arrived.filter((text) => wanted.includes(text!))).toEqual(wanted);
-        expect([...arrived].sort(byNumber)).toEqual(arrived);
+        const texts = wanted.flat().filter((text) => text.startsWith("message"));
+        expect(arrived.filter((text) => texts.includes(text))).toEqual(texts);
+        const ownTexts = arrived.filter((text) => text.startsWith("message"));
+        expect([...ownTexts].sort(byNumber)).toEqual(ownTexts);
+        // What was sent together is in its order, and an album in one piece.
+        for (const together of wanted) expect(arrived.filter((text) => together.includes(text))).toEqual(together);
+        for (const album of new Set(own.map((one) => one.album ?? 0).filter(Boolean))) {
+          const at = own.flatMap((one, index) => (one.album === album ? index : []));
+          expect(at.at(-1)! - at[0]!).toBe(at.length - 1);
+        }
       }
       expect(device.session.engine.known.map("outbox").size).toBe(0);
     }),
@@ -174,3 +208,42 @@ test("in a chat one is sent after the other, and chats do not wait for each othe
   const texts = socketOf(world)!.toServer.map((frame) => JSON.parse(frame).params.text as string);
   expect(texts).toEqual(["first", "third"]);
 });
+
+test("a text does not wait for a file on its way up, and what is shown stands where it will be", async () => {
+  const { device, world, server } = await begun();
+  server.slow = true;
+  await device.session.outbox.send(PRIVATE, "", 0, [attached("file", "file")], 10);
+  await device.session.outbox.send(PRIVATE, "text", 0, [], 20);
+  expect(lastOnTheirWay(device)).toEqual(["text", "file"]);
+  await world.settle(1_000);
+  expect(server.readable(PRIVATE).at(-1)).toMatchObject({ text: "text" });
+  expect(lastOnTheirWay(device)).toEqual(["file"]);
+  server.store();
+  await world.settle(1_000);
+  expect(server.readable(PRIVATE).at(-1)).toMatchObject({ text: "file" });
+  expect(lastOnTheirWay(device)).toEqual([]);
+});
+
+test("an album goes when all its pictures are there, and nothing comes in between", async () => {
+  const { device, world, server } = await begun();
+  server.slow = true;
+  const { outbox } = device.session;
+  await outbox.send(PRIVATE, "", 0, [attached("long", "file")], 10);
+  await outbox.send(PRIVATE, "", 0, [attached("first", "photo"), attached("second", "photo")], 20);
+  await until(() => expect(server.uploading).toHaveLength(3));
+  server.store(2, 1);
+  await world.calm();
+  await outbox.send(PRIVATE, "text", 0, [], 30);
+  await world.settle(1_000);
+  server.store(1, 1);
+  // While the first picture is sent, the file is stored.
+  await until(() => expect(socketOf(world)!.toServer.map((frame) => JSON.parse(frame).params?.text)).toContain("first"));
+  server.store();
+  await world.settle(1_000);
+  expect(server.readable(PRIVATE).slice(-4).map((one) => one.text)).toEqual(["text", "first", "second", "long"]);
+});
+
+function lastOnTheirWay(device: Device): string[] | undefined {
+  const told = device.notices.findLast((notice) => notice.kind === "messages" && notice.outgoing);
+  return told?.kind === "messages" ? told.outgoing?.map((one) => one.text) : undefined;
+}

@@ -38,6 +38,8 @@ interface Params {
   user_ids: number[];
   random_id: number;
   text: string;
+  album?: number;
+  media?: string;
   pts: number;
   max_id: number;
   offset?: number;
@@ -72,6 +74,10 @@ export class ModelServer {
   readonly refusing = new Map<string, string>();
   readonly asked: string[] = [];
   readonly acks: number[] = [];
+  /** Uploads are answered at once, or when `store` says so. */
+  slow = false;
+  readonly uploading: (() => void)[] = [];
+  private files = 0;
 
   // --- what happens ------------------------------------------------------------------------------
 
@@ -251,7 +257,18 @@ export class ModelServer {
     }
   }
 
-  http(path: string, init: RequestInit): Response {
+  /** Some of the uploads that wait, or all of them, are done. */
+  store(from = 0, count = Infinity): void {
+    for (const done of this.uploading.splice(from, count)) done();
+  }
+
+  private async upload(): Promise<Response> {
+    if (this.slow) await new Promise<void>((done) => this.uploading.push(done));
+    return Response.json({ ticket: `ticket ${++this.files}`, expires_ms: Number.MAX_SAFE_INTEGER, media: {} });
+  }
+
+  http(path: string, init: RequestInit): Response | Promise<Response> {
+    if (path.startsWith("/media/upload?")) return this.upload();
     const method = path.replace("/api/", "");
     try {
       if (!this.loggedIn && !method.startsWith("help.")) throw new Refusal("unauthorized");
@@ -372,7 +389,9 @@ export class ModelServer {
     const before = chat.sends.get(randomId);
     if (before !== undefined) return { chat_id: chatId, id: before, date_ms: chat.messages[before - 1]!.date_ms };
     if (chat.leftId) throw new Refusal("chat_not_found");
-    const { id, pts } = this.post(chatId, ME, { text: params.text, random_id: randomId }, connection);
+    const { text, album, media } = params;
+    const content = { text, random_id: randomId, ...(album && { album }), ...(media && { media: photoOf(0) }) };
+    const { id, pts } = this.post(chatId, ME, content, connection);
     chat.sends.set(randomId, id);
     return { chat_id: chatId, id, date_ms: chat.messages[id - 1]!.date_ms, pts };
   }

@@ -5,7 +5,8 @@ import type { Engine } from "../engine";
 import type { Env } from "../env";
 import { type OutboxRow, unlessStale } from "../store/store";
 import type { Uploader } from "../uploads";
-import { change, fail, rowsOf, ticketOf } from "./rows";
+import { ticketOf } from "./order";
+import { change, fail, rowsOf } from "./rows";
 
 const AT_ONCE = 3;
 const PROGRESS_MS = 100;

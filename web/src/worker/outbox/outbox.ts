@@ -11,7 +11,7 @@ import { type Env, randomId } from "../env";
 import type { Histories } from "../histories";
 import type { Rpc } from "../rpc";
 import type { OutboxRow } from "../store/store";
-import { outgoing } from "../sync/chats";
+import { outgoing } from "../sync/outgoing";
 import type { Uploader } from "../uploads";
 import { Attacher } from "./attacher";
 import { change, nth } from "./rows";
@@ -39,7 +39,7 @@ export class Outbox {
 
   /** `once`: a number of who asks; asked again with it, the messages are the same ones. */
   send(chatId: string, text: string, replyTo: number, files: readonly Attachment[], once: number): Promise<Outgoing[]> {
-    const message: New = { chat_id: chatId, text, reply_to: replyTo, album: 0 };
+    const message: New = { chat_id: chatId, text, reply_to: replyTo, album: 0, batch: once };
     // A text that is too long to go with a file goes before it.
     if (!files.length || text.length > LIMITS.caption_chars_max) {
       const rest = { ...message, text: "", reply_to: 0 };

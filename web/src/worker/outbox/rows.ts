@@ -4,7 +4,7 @@ import { LIMITS } from "../../contract";
 import type { Engine } from "../engine";
 import type { OutboxRow } from "../store/store";
 
-/** In the order in which they are sent. */
+/** In the order in which they were written. */
 export function rowsOf(engine: Engine): OutboxRow[] {
   return [...engine.known.map("outbox").values()].sort((a, b) => a.key - b.key);
 }
@@ -29,11 +29,6 @@ export function fail(
   { code, detail }: { code: string; detail: string },
 ): Promise<boolean> {
   return change(engine, key, (row) => ({ ...row, state: "failed", failure: { code, detail } }));
-}
-
-/** What `messages.send` needs of a file, as long as it is good for that. */
-export function ticketOf(row: OutboxRow, nowMs: number): string | undefined {
-  return row.ticket && row.ticket.expires_ms > nowMs ? row.ticket.ticket : undefined;
 }
 
 /** The random id of the nth message of one request. */

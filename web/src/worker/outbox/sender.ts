@@ -1,4 +1,4 @@
-/** Sends what is in the outbox: in each chat one after the other, until it is answered. */
+/** Sends what is in the outbox: in each chat one after the other (`order.ts`), until it is answered. */
 
 import { Refused } from "../../bridge/bridge";
 import { LIMITS, type MessageNew, type Numbered, type Sent } from "../../contract";
@@ -7,7 +7,8 @@ import { type Env, randomId } from "../env";
 import type { Histories } from "../histories";
 import { PASSING, type Rpc } from "../rpc";
 import { type OutboxRow, unlessStale } from "../store/store";
-import { change, fail, rowsOf, ticketOf } from "./rows";
+import { ready } from "./order";
+import { change, fail, rowsOf } from "./rows";
 
 const RETRY_MS = 1_000;
 
@@ -20,6 +21,8 @@ export interface OwnUpdates {
 export class Sender {
   /** Chats in which something is being sent. */
   private readonly busy = new Set<string>();
+  /** The albums that were begun last, by chat: what can be sent meanwhile does not come in between. */
+  private readonly albums = new Map<string, number>();
   /** Answered, with the id that they have now, and not yet come back. */
   private readonly answered = new Map<number, number>();
   online = false;
@@ -72,15 +75,12 @@ export class Sender {
     }
   }
 
-  /** What is to be sent next in a chat, if it can be: one message, or what is forwarded at once. A
-   * file that a person has stopped lets the others pass. */
+  /** What is to be sent next in a chat, if anything can be: one message, or what is forwarded at once. */
   private next(chatId: string): OutboxRow[] | undefined {
-    const rows = rowsOf(this.engine)
-      .filter((row) => row.chat_id === chatId && row.state !== "failed" && !row.file?.paused)
-      .filter((row) => !this.answered.has(row.key));
-    const [first] = rows;
-    if (!first || (first.file && !ticketOf(first, this.env.now()))) return undefined;
-    if (first.batch === undefined) return [first];
+    const here = rowsOf(this.engine).filter((row) => row.chat_id === chatId && !this.answered.has(row.key));
+    const rows = ready(here, this.env.now());
+    const first = rows.find((row) => row.album && row.album === this.albums.get(chatId)) ?? rows[0];
+    if (!first?.forward || first.batch === undefined) return first && [first];
     return rows.filter((row) => row.batch === first.batch).slice(0, LIMITS.messages_per_request_max);
   }
 
@@ -98,6 +98,7 @@ export class Sender {
   }
 
   private send(row: OutboxRow): Promise<Sent> {
+    this.albums.set(row.chat_id, row.album);
     return this.rpc.ask("messages.send", {
       chat_id: row.chat_id,
       text: row.text,

@@ -56,7 +56,7 @@ export interface OutboxRow {
   upload_id?: number;
   ticket?: { ticket: string; expires_ms: number };
   forward?: { chatId: string; id: number };
-  /** Forwarded together: one request. */
+  /** The same for what was sent together. What is forwarded together is one request, as long as it is there. */
   batch?: number;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Outgoing, ChatRow } from "../../bridge/protocol";
 import type { Dialog } from "../../contract";
-import type { DialogRow, OutboxRow } from "../store/store";
+import type { DialogRow } from "../store/store";
 import type { Known } from "./known";
 
 export function kindOf(chatId: string): Dialog["kind"] {
@@ -49,32 +49,4 @@ export function orderOf(known: Known): string[] {
 
 function latestFirst(a: DialogRow, b: DialogRow): number {
   return (b.top_pts ?? 0) - (a.top_pts ?? 0) || b.top_date_ms - a.top_date_ms || (a.chat_id < b.chat_id ? -1 : 1);
-}
-
-/** As the page sees it. */
-export function outgoing(row: OutboxRow): Outgoing {
-  return {
-    key: row.key,
-    chatId: row.chat_id,
-    randomId: row.random_id,
-    text: row.text,
-    replyTo: row.reply_to,
-    album: row.album,
-    dateMs: row.date_ms,
-    state: row.state,
-    ...(row.file && { file: row.file }),
-    ...(row.forward && { forward: row.forward }),
-    ...(row.failure && { failure: row.failure }),
-  };
-}
-
-/** What is on its way, of each chat in the order in which it is sent. */
-export function outgoingByChat(known: Known): Map<string, Outgoing[]> {
-  const found = new Map<string, Outgoing[]>();
-  for (const row of [...known.map("outbox").values()].sort((a, b) => a.key - b.key)) {
-    const chat = found.get(row.chat_id);
-    if (chat) chat.push(outgoing(row));
-    else found.set(row.chat_id, [outgoing(row)]);
-  }
-  return found;
 }

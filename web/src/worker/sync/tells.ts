@@ -3,8 +3,9 @@
 import type { Notice, Outgoing } from "../../bridge/protocol";
 import type { Message, Status, User } from "../../contract";
 import type { DialogRow, Key } from "../store/store";
-import { chatRow, orderOf, outgoingByChat } from "./chats";
+import { chatRow, orderOf } from "./chats";
 import type { Known, Turn } from "./known";
+import { outgoingByChat } from "./outgoing";
 
 /** A notice for all pages, for all but one, or for one of them alone (`once`). */
 export interface Told {
