@@ -59,5 +59,5 @@ bench: install
 
 # Choose versions anew.
 lock:
-	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --universal --group dev \
+	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --universal --group dev --extra sim \
 		pyproject.toml -o requirements.lock
