@@ -48,13 +48,16 @@ export function createHistory(chatId: string, reader: Reader): History {
   // While an answer is on its way, what was told since may be later than it.
   let asked = 0;
   let since: Message[] = [];
+  // What was asked for, or told, before a reset may be wrong; what is shown was asked for after so many.
+  let resets = 0;
+  let shownAfter = 0;
 
   const show = (next: Piece) => {
     const cut = trimmed(next, reader.around());
     if (cut !== piece()) setPiece(cut);
   };
 
-  const frame = perFrame(() => {
+  const flush = () => {
     const messages = told;
     const out = toldOutgoing;
     told = [];
@@ -66,11 +69,21 @@ export function createHistory(chatId: string, reader: Reader): History {
         if (out) setOutgoing(out);
       }),
     );
-  });
+  };
+  const frame = perFrame(flush);
+
+  const reset = () => {
+    flush();
+    since = [];
+    endId = 0;
+    resets++;
+    void again();
+  };
 
   const heard = (notice: Notice) => {
+    if (notice.kind === "connection" && notice.connection.state === "online" && shownAfter < resets) void again();
     if (!("chatId" in notice) || notice.chatId !== chatId) return;
-    if (notice.kind === "reset") void again();
+    if (notice.kind === "reset") reset();
     if (notice.kind !== "messages") return;
     endId = Math.max(endId, notice.endId);
     for (const message of notice.messages) told.push(message);
@@ -80,15 +93,17 @@ export function createHistory(chatId: string, reader: Reader): History {
   };
   const silence = listen(heard);
 
-  /** Asks for a piece and puts it in, unless another place was asked for since; whether it did. */
-  const ask = async (load: Promise<HistoryWindow>, put: (window: HistoryWindow) => void): Promise<boolean> => {
+  /** Asks for a piece, again if a reset comes before it does, and shows it, unless another place was
+   * asked for since. */
+  const ask = async (load: () => Promise<HistoryWindow>, put: (window: HistoryWindow) => void): Promise<void> => {
     const begun = epoch;
     asked++;
     try {
-      const window = await load;
-      if (begun !== epoch) return false;
-      reader.keeping(() => batch(() => put(window)));
-      return true;
+      for (let before = -1; begun === epoch && before !== resets; ) {
+        before = resets;
+        const window = await load();
+        if (begun === epoch && before === resets) reader.keeping(() => batch(() => put(window)));
+      }
     } finally {
       if (--asked === 0) since = [];
     }
@@ -99,7 +114,8 @@ export function createHistory(chatId: string, reader: Reader): History {
     if (!quiet) setState("loading");
     try {
       let anchorId: number | undefined;
-      await ask(askWorker("window", { chatId, place, limit: PAGE * 2 }), (window) => {
+      await ask(() => askWorker("window", { chatId, place, limit: PAGE * 2 }), (window) => {
+        shownAfter = resets;
         const next = merged(pieceOf(window), since, endId);
         endId = next.endId;
         anchorId = window.anchorId;
@@ -112,6 +128,7 @@ export function createHistory(chatId: string, reader: Reader): History {
       const stays = piece().messages.length > 0;
       setState(stays ? "ready" : "failed");
       if (stays) failed(why);
+      if (shownAfter < resets) void again();
       return undefined;
     }
   };
@@ -131,9 +148,9 @@ export function createHistory(chatId: string, reader: Reader): History {
     if (loading() || state() !== "ready" || id === 0) return;
     setLoading(true);
     try {
-      const put = way === "older" ? withOlder : withNewer;
-      await ask(askWorker(way, { chatId, id, limit: PAGE }), (window) => {
-        show(merged(put(piece(), id, window), since, endId));
+      const longer = way === "older" ? withOlder : withNewer;
+      await ask(() => askWorker(way, { chatId, id, limit: PAGE }), (window) => {
+        show(merged(longer(piece(), id, window), since, endId));
       });
     } catch {
       // Asked again when somebody scrolls there again, or the connection is back.

@@ -58,6 +58,7 @@ export function createQuotes(chatId: string, piece: Accessor<Piece>): Quotes {
       queue(missed);
       missed = [];
     }
+    if (notice.kind === "reset" && notice.chatId === chatId) queue([...held.keys()]);
     if (notice.kind !== "messages" || notice.chatId !== chatId) return;
     for (const message of notice.messages) {
       held.get(message.id)?.[1]((known) => (known ? later(known, message) : message));

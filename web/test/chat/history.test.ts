@@ -187,6 +187,55 @@ describe("notices", () => {
     await windows.answer(page(2, 8, { anchorId: 4 }));
     expect(ids()).toEqual([2, 3, 4, 5, 6, 7, 8]);
   });
+
+  it("that came before all may be wrong change nothing of what is loaded after", async () => {
+    tell(told(message(11), message(10, { revision: 99, text: "of before" })));
+    tell({ kind: "reset", chatId: "c" });
+    await windows.answer(page(1, 10, { atEnd: true }));
+    frame();
+    expect(history.piece().messages.at(-1)).toEqual(message(10));
+    expect(history.piece()).toMatchObject({ atEnd: true, endId: 10 });
+  });
+
+  it("that all may be wrong count also where it cannot be loaded at once", async () => {
+    tell({ kind: "reset", chatId: "c" });
+    await windows.refuse("offline");
+    expect(ids()).toHaveLength(10);
+    tell({ kind: "connection", connection: { state: "online" } });
+    await windows.answer(page(3, 12, { atEnd: true }));
+    expect(ids()[0]).toBe(3);
+    const before = asked.length;
+    tell({ kind: "connection", connection: { state: "online" } });
+    expect(asked).toHaveLength(before);
+  });
+});
+
+describe("a reset while a place is on its way", () => {
+  it("has it asked for again: what comes is of before", async () => {
+    const going = history.go({ at: "message", id: 5 });
+    tell(told(message(11)));
+    tell({ kind: "reset", chatId: "c" });
+    await windows.answer(page(1, 10, { anchorId: 5, atEnd: true }));
+    expect(ids()).toEqual([]);
+    expect(history.state()).toBe("loading");
+    await windows.answer(page(4, 6, { anchorId: 5, atEnd: true }));
+    expect(await going).toBe(5);
+    expect(ids()).toEqual([4, 5, 6]);
+    expect(history.piece().atEnd).toBe(true);
+  });
+
+  it("that cannot be had has what is shown loaded again", async () => {
+    const going = history.go({ at: "end" });
+    await windows.answer(page(1, 10, { atEnd: true }));
+    await going;
+    const away = history.go({ at: "message", id: 500 });
+    tell({ kind: "reset", chatId: "c" });
+    await windows.refuse("message_not_found");
+    expect(await away).toBeUndefined();
+    await windows.answer(page(3, 12, { atEnd: true }));
+    expect(ids()[0]).toBe(3);
+    for (const { id } of toasts()) dismissToast(id);
+  });
 });
 
 it("what ended is silent", async () => {

@@ -29,3 +29,22 @@ it("a quote that could not be had is there when the connection is back", async (
   quotes.end();
   end();
 });
+
+it("a quote is asked for again where all that is held of the chat may be wrong", async () => {
+  let text = "before";
+  const { tell } = fakeBridge({
+    messages: ({ chatId, ids }) => ids.map((id) => ({ chat_id: chatId, id, from_id: 2, date_ms: 1, text })),
+  });
+  let shown: string | undefined;
+  const [quotes, end] = createRoot((dispose) => {
+    const made = createQuotes("c", () => NO_PIECE);
+    createEffect(() => (shown = made.of(7)?.text));
+    return [made, dispose];
+  });
+  await until(() => expect(shown).toBe("before"));
+  text = "edited meanwhile";
+  tell({ kind: "reset", chatId: "c" });
+  await until(() => expect(shown).toBe("edited meanwhile"));
+  quotes.end();
+  end();
+});
