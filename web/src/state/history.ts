@@ -99,10 +99,11 @@ export function createHistory(chatId: string, reader: Reader): History {
     const begun = epoch;
     asked++;
     try {
-      for (let before = -1; begun === epoch && before !== resets; ) {
-        before = resets;
+      for (;;) {
+        const before = resets;
         const window = await load();
-        if (begun === epoch && before === resets) reader.keeping(() => batch(() => put(window)));
+        if (begun !== epoch) return;
+        if (before === resets) return reader.keeping(() => batch(() => put(window)));
       }
     } finally {
       if (--asked === 0) since = [];
