@@ -1,0 +1,1 @@
+"""Population: models of millions of users; see docs/population.md."""

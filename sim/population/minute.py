@@ -1,0 +1,473 @@
+"""A minute of a block of people: from what they do to what each station has to do, in bins of 5 ms.
+
+Everything is counted in whole numbers, so that sums are the same in any order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sim.population import chats, partitions
+from sim.population.chats import Order
+from sim.population.fanout import Frame, Turn
+from sim.population.model import File, Model
+from sim.population.partitions import Partitions
+from sim.population.people import (
+    DAY_MINUTES,
+    MINUTE_US,
+    Floats,
+    Ints,
+    Sends,
+    Sessions,
+    sends,
+    sessions,
+    stream,
+)
+
+BIN_US = 5_000
+BINS = MINUTE_US // BIN_US
+ITEM = 1 << 36
+ACK_US = 300_000
+"""A device confirms what it got after a quarter of a second (`heliograph.Timeouts.ack_s`)."""
+SAMPLES = 64
+"""So many sends of a block and minute are followed for their latency."""
+WIDE = 1_000
+"""Layers of contacts and groups over regions are numbered from here."""
+GROUPS = 500
+"""Layers of groups are numbered from here."""
+COUNTS = (
+    *("sends", "deliveries", "pushes", "opens", "private_sends", "group_sends"),
+    *("text_bytes", "media_files", "media_bytes", "fetched_bytes", "messages_between"),
+)
+
+
+class Load:
+    """What there is to do in a minute. `work_ns` and `items`: by station and bin; `turns`: by host
+    and `Turn`; `by_partition`: turns; `counts`: by region and `COUNTS`; `presence`: by bin, people
+    who are shown that somebody comes or goes, wherever they live."""
+
+    def __init__(self, model: Model) -> None:
+        stations = len(model.layout.stations)
+        self.layout = model.layout
+        self.work_ns = np.zeros((stations, BINS), np.int64)
+        self.items = np.zeros((stations, BINS), np.int64)
+        self.turns = np.zeros((len(model.layout.hosts), len(Turn)), np.int64)
+        self.by_partition = np.zeros(model.layout.partitions, np.int64)
+        self.counts = np.zeros((len(model.regions), len(COUNTS)), np.int64)
+        self.presence = np.zeros(BINS, np.int64)
+        self.samples: list[Samples] = []
+
+    def tell(self, region: Ints, count: str, times: Ints | None = None) -> None:
+        """Count something by region."""
+        found = np.bincount(region, times, len(self.counts))
+        self.counts[:, COUNTS.index(count)] += np.rint(found).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sends that are followed, one element each: the bin, the stations of sender's edge, chat,
+    sender, and of one of those who get it with their edge; regions of both."""
+
+    bin: Ints
+    edge: Ints
+    chat: Ints
+    sender: Ints
+    other: Ints
+    other_edge: Ints
+    region: Ints
+    other_region: Ints
+
+
+class Work:
+    """Collects what is to be done, and adds it to a load at once."""
+
+    def __init__(self, model: Model, load: Load) -> None:
+        self._model = model
+        self._load = load
+        self._keys: list[Ints] = []
+        self._costs: list[tuple[int, int]] = []
+        self._media: list[tuple[Ints, Ints]] = []
+
+    def at(self, station: Ints, at_us: Ints, cost_ns: int) -> None:
+        """An item of work for each element."""
+        self._keys.append(station * BINS + at_us % MINUTE_US // BIN_US)
+        self._costs.append((len(station), cost_ns))
+
+    def turn(self, kind: Turn, partition: Partitions, at_us: Ints) -> None:
+        """A turn of an actor in each of these partitions."""
+        layout = self._model.layout
+        host = layout.host_of[partition]
+        self.at(host, at_us, self._model.prices.turns[kind])
+        self._load.turns[:, kind] += np.bincount(host, minlength=len(layout.hosts))
+        if kind < Turn.MESSAGE_OUT:
+            self._load.by_partition += np.bincount(partition, minlength=layout.partitions)
+
+    def message(self, source: Partitions, target: Partitions, at_us: Ints, region: Ints) -> None:
+        """From actors to others: only those to another host cost something by themselves."""
+        host_of = self._model.layout.host_of
+        away = host_of[source] != host_of[target]
+        self.turn(Turn.MESSAGE_OUT, source[away], at_us[away])
+        self.turn(Turn.MESSAGE_IN, target[away], at_us[away])
+        self._load.tell(region[away], "messages_between")
+
+    def frame(self, kind: Frame, edge: Ints, at_us: Ints) -> None:
+        self.at(edge, at_us, self._model.prices.frames[kind])
+
+    def bytes(
+        self,
+        rng: np.random.Generator,
+        send: Ints,
+        size: Ints,
+        regions: Ints,
+        at_us: Ints,
+        ns_per_kb: int,
+    ) -> None:
+        """The files of these sends pass media actors of the region that they were sent from."""
+        layout = self._model.layout
+        for region in range(len(self._model.regions)):
+            actors = np.array(layout.in_region("media", region))
+            here = send[regions[send] == region]
+            if not len(actors) or not len(here):
+                continue
+            key = actors[rng.integers(0, len(actors), len(here))] * BINS + at_us[here] // BIN_US
+            self._media.append((key, size[here] * ns_per_kb // 1_000))
+
+    def add(self) -> None:
+        """Put all of it into the load."""
+        if not self._keys:
+            return
+        lengths, costs = zip(*self._costs, strict=True)
+        keys = np.concatenate([*self._keys, *(key for key, _ in self._media)])
+        paid = [np.repeat(np.array(costs, float), lengths), *(cost for _, cost in self._media)]
+        load = self._load
+        # One sum for both: numbers in the upper bits of what is exact below 2**53.
+        sums = np.bincount(keys, np.concatenate(paid) + ITEM, load.work_ns.size)
+        items, work = np.divmod(sums.astype(np.int64), ITEM)
+        load.work_ns += work.reshape(load.work_ns.shape)
+        load.items += items.reshape(load.items.shape)
+
+
+class Block:
+    """The people of a block in a minute of a day."""
+
+    def __init__(self, model: Model, block: int, folder: Path) -> None:
+        self.model = model
+        self.block = block
+        users = model.blocks[block]
+        self.first_id, self.size = users.start, len(users)
+        self.circles = model.circles(self.size)
+        self.region_starts = np.array([each.start for each in self.circles[1:]], np.int64)
+        hashed = partitions.kept(folder, users.start, len(users), model.layout.partitions)
+        self.homes = model.layout.settle(hashed, self.regions(np.arange(self.size)))
+
+    def regions(self, who: Ints) -> Ints:
+        return np.searchsorted(self.region_starts, who, side="right")
+
+    def orders(self, layer: int) -> list[tuple[Order, range]]:
+        """Of a layer: one of each region, or of all where regions are not looked at."""
+        circles = self.circles if layer < WIDE else (range(self.size),)
+        seed = self.model.seed
+        return [
+            (Order.of(seed, self.block, layer, each.start, len(each)), each)
+            for each in circles
+            if len(each)
+        ]
+
+    def edges(self, rng: np.random.Generator, regions: Ints) -> Ints:
+        """For people of these regions, the edges they are connected to."""
+        found = np.zeros(len(regions), np.int64)
+        for region in range(len(self.circles)):
+            here = np.array(self.model.layout.in_region("edge", region))
+            mine = np.flatnonzero(regions == region)
+            found[mine] = here[rng.integers(0, len(here), len(mine))]
+        return found
+
+
+@dataclass(frozen=True)
+class Talks:
+    """The chats that sessions are about, one element each. `members`: of all chats one after the
+    other, everybody but who writes; `which`: the session of each."""
+
+    partition: Partitions
+    is_group: Ints
+    which: Ints
+    members: Ints
+
+
+def minute_of(model: Model, block: Block, minute: int, load: Load) -> None:
+    """Add what a block does in a minute, counted from the beginning of the run."""
+    rng = stream(model.seed, block.block, minute)
+    factor = model.factors[minute // DAY_MINUTES % len(model.factors)]
+    begun = sessions(rng, model.cohorts(block.size), model.habits, minute % DAY_MINUTES, factor)
+    sent = sends(rng, begun, model.habits)
+    talks = _talks(rng, model, block, begun)
+    online = np.array([shares[minute % DAY_MINUTES] for shares in model.connected])
+    work = Work(model, load)
+    _come_and_go(rng, model, block, begun, work, load)
+    _send(rng, model, block, begun, sent, talks, online, work, load)
+    work.add()
+
+
+def _talks(rng: np.random.Generator, model: Model, block: Block, begun: Sessions) -> Talks:
+    """Which chat each session is about."""
+    count, habits = len(begun.who), model.chats
+    in_group = rng.random(count) >= habits.private
+    wide = (rng.random(count) < habits.wide) * WIDE
+    rank = np.searchsorted(habits.ranks, rng.random(count), side="right")
+    layer = np.where(in_group, GROUPS + rng.integers(0, habits.group_layers, count), rank) + wide
+    partition = np.zeros(count, np.uint16)
+    which: list[Ints] = []
+    members: list[Ints] = []
+    by_layer = np.argsort(layer, kind="stable")
+    layers, firsts = np.unique(layer[by_layer], return_index=True)
+    for number, first, stop in zip(layers, firsts, [*firsts[1:], count], strict=True):
+        for order, circle in block.orders(int(number)):
+            mine = by_layer[first:stop]
+            mine = mine[(begun.who[mine] >= circle.start) & (begun.who[mine] < circle.stop)]
+            if not len(mine):
+                continue
+            who = begun.who[mine]
+            if number % WIDE < GROUPS:
+                other = chats.contact(order, who)
+                partition[mine] = _private(model, block, who, other)
+                which.append(mine)
+                members.append(other)
+            else:
+                found = chats.groups(order, model.sizes[number % WIDE - GROUPS], who)
+                partition[mine] = _group(model, block, int(number), circle, found)
+                index, people = chats.members(order, found)
+                others = people != who[index]
+                which.append(mine[index[others]])
+                members.append(people[others])
+    return Talks(
+        partition, in_group.astype(np.int64), np.concatenate(which), np.concatenate(members)
+    )
+
+
+def _private(model: Model, block: Block, who: Ints, other: Ints) -> Partitions:
+    low, high = np.minimum(who, other), np.maximum(who, other)
+    ids = block.first_id + low, block.first_id + high
+    hashed = partitions.of_private_chats(*ids, model.layout.partitions)
+    return model.layout.settle(hashed, block.regions(low))
+
+
+def _group(
+    model: Model, block: Block, layer: int, circle: range, found: chats.Groups
+) -> Partitions:
+    """The number in a group's id is a hash in the real thing; here it says which group it is."""
+    distinct, back = np.unique(found.number, return_inverse=True)
+    ids = ((block.block * 2 * WIDE + layer) * block.size + circle.start + distinct) * 2 + 1
+    hashed = partitions.of_groups(ids, model.layout.partitions)[back]
+    return model.layout.settle(
+        hashed, np.full(len(back), block.regions(np.array([circle.start]))[0])
+    )
+
+
+def _come_and_go(
+    rng: np.random.Generator,
+    model: Model,
+    block: Block,
+    begun: Sessions,
+    work: Work,
+    load: Load,
+) -> None:
+    """People connect, catch up, look at chats, and are gone after a while."""
+    home, regions = block.homes[begun.who], block.regions(begun.who)
+    edge, at_us = block.edges(rng, regions), begun.at_us
+    gone_us = at_us + (rng.exponential(model.habits.session_s, len(at_us)) * 1e6).astype(np.int64)
+    load.tell(regions, "opens")
+    work.frame(Frame.OPEN, edge, at_us)
+    for kind, when in (
+        (Turn.SESSION_ATTACH, at_us),
+        (Turn.USER_ONLINE, at_us),
+        (Turn.READ_DIFFERENCE, at_us),
+        (Turn.SESSION_DETACH, gone_us),
+        (Turn.USER_OFFLINE, gone_us),
+    ):
+        work.turn(kind, home, when)
+    shown = np.concatenate((at_us, gone_us)) % MINUTE_US // BIN_US
+    load.presence += model.chats.contacts * np.bincount(shown, minlength=BINS)
+
+
+def _send(
+    rng: np.random.Generator,
+    model: Model,
+    block: Block,
+    begun: Sessions,
+    sent: Sends,
+    talks: Talks,
+    online: Floats,
+    work: Work,
+    load: Load,
+) -> None:
+    """What is sent, and what becomes of it."""
+    session, at_us = sent.session, sent.at_us
+    who = begun.who[session]
+    regions, chat, home = block.regions(who), talks.partition[session], block.homes[who]
+    edge = block.edges(rng, regions)
+    load.tell(regions, "sends")
+    load.tell(regions[talks.is_group[session] == 1], "group_sends")
+    load.tell(regions[talks.is_group[session] == 0], "private_sends")
+    work.frame(Frame.IN, edge, at_us)
+    work.frame(Frame.OUT, edge, at_us)
+    work.turn(Turn.CHAT_SEND, chat, at_us)
+    work.turn(Turn.USER_MESSAGE, home, at_us)
+    work.message(chat, home, at_us, regions)
+    _text(rng, model, regions, load)
+
+    send, member = _deliveries(talks, session, len(begun.who))
+    to_regions, to_home, to_us = block.regions(member), block.homes[member], at_us[send]
+    load.tell(to_regions, "deliveries")
+    work.turn(Turn.USER_MESSAGE, to_home, to_us)
+    work.message(chat[send], to_home, to_us, regions[send])
+    for file in model.files:
+        _media(rng, model, file, regions, send, to_regions, at_us, work, load)
+
+    to_edge = block.edges(rng, to_regions)
+    up = np.flatnonzero(rng.random(len(send)) < online[to_regions])
+    load.tell(to_regions[up], "pushes")
+    work.frame(Frame.OUT, to_edge[up], to_us[up])
+    _confirm(chat[send[up]], to_home[up], to_edge[up], to_us[up] + ACK_US, to_regions[up], work)
+    first = np.unique(send[up])  # who sent it is told once that it was delivered
+    work.turn(Turn.USER_MARKS, home[first], at_us[first] + ACK_US)
+    work.message(chat[first], home[first], at_us[first] + ACK_US, regions[first])
+
+    _read(rng, model, block, begun, talks, work)
+    _type(rng, model, block, sent, talks, online, send, member, work)
+    _follow(block, sent, talks, begun, edge, send, member, to_edge, load)
+
+
+def _deliveries(talks: Talks, session: Ints, sessions_count: int) -> tuple[Ints, Ints]:
+    """For everybody who gets a send: which one, and who."""
+    by_session = np.argsort(talks.which, kind="stable")
+    count = np.bincount(talks.which, minlength=sessions_count)
+    begins = np.cumsum(count) - count
+    each = count[session]
+    send = np.repeat(np.arange(len(session)), each)
+    before = np.cumsum(each) - each
+    within = np.arange(len(send)) - before[send]
+    return send, talks.members[by_session[begins[session[send]] + within]]
+
+
+def _text(rng: np.random.Generator, model: Model, regions: Ints, load: Load) -> None:
+    sigma = model.text_sigma
+    sizes = rng.lognormal(np.log(model.text_bytes) - sigma * sigma / 2, sigma, len(regions))
+    load.tell(regions, "text_bytes", sizes.astype(np.int64))
+
+
+def _media(
+    rng: np.random.Generator,
+    model: Model,
+    file: File,
+    regions: Ints,
+    send: Ints,
+    to_regions: Ints,
+    at_us: Ints,
+    work: Work,
+    load: Load,
+) -> None:
+    """Which sends have a file of this kind: it is stored by some media actors, and some of those
+    who get it fetch it from one of them."""
+    with_file = np.flatnonzero(rng.random(len(regions)) < file.share)
+    sigma = file.sigma
+    drawn = rng.lognormal(np.log(file.mean_bytes) - sigma * sigma / 2, sigma, len(with_file))
+    size = np.zeros(len(regions), np.int64)
+    size[with_file] = drawn.astype(np.int64)
+    load.tell(regions[with_file], "media_files")
+    load.tell(regions[with_file], "media_bytes", size[with_file])
+    for _ in range(model.layout.copies):
+        work.bytes(rng, with_file, size, regions, at_us, model.prices.media_in_ns_per_kb)
+    fetched = np.flatnonzero((size[send] > 0) & (rng.random(len(send)) < file.fetched))
+    load.tell(to_regions[fetched], "fetched_bytes", size[send[fetched]])
+    work.bytes(rng, send[fetched], size, regions, at_us, model.prices.media_out_ns_per_kb)
+
+
+def _confirm(
+    chat: Partitions, home: Partitions, edge: Ints, at_us: Ints, regions: Ints, work: Work
+) -> None:
+    """Devices confirm what they got, and chats note it."""
+    work.frame(Frame.IN, edge, at_us)
+    work.turn(Turn.SESSION_ACK, home, at_us)
+    work.turn(Turn.USER_RECEIVED, home, at_us)
+    work.turn(Turn.CHAT_DELIVERED, chat, at_us)
+    work.message(home, chat, at_us, regions)
+
+
+def _read(
+    rng: np.random.Generator, model: Model, block: Block, begun: Sessions, talks: Talks, work: Work
+) -> None:
+    """Chats are looked at: any that people have, not only those that they write in."""
+    reader = np.repeat(np.arange(len(begun.who)), rng.poisson(model.chats.opened, len(begun.who)))
+    if not len(reader):
+        return
+    chat = talks.partition[rng.integers(0, len(talks.partition), len(reader))]
+    home, regions = block.homes[begun.who[reader]], block.regions(begun.who[reader])
+    other = block.homes[rng.integers(0, block.size, len(reader))]
+    spread_us = (rng.random(len(reader)) * model.habits.session_s * 1e6).astype(np.int64)
+    at_us = begun.at_us[reader] + spread_us
+    edge = block.edges(rng, regions)
+    for turn, frame in ((Turn.READ_HISTORY, Frame.IN), (Turn.CHAT_READ, Frame.OUT)):
+        work.frame(Frame.IN, edge, at_us)
+        work.frame(frame, edge, at_us)
+        work.turn(turn, chat, at_us)
+    work.turn(Turn.USER_MARKS, home, at_us)
+    work.turn(Turn.USER_MARKS, other, at_us)
+    work.message(chat, home, at_us, regions)
+    work.message(chat, other, at_us, regions)
+
+
+def _type(
+    rng: np.random.Generator,
+    model: Model,
+    block: Block,
+    sent: Sends,
+    talks: Talks,
+    online: Floats,
+    send: Ints,
+    member: Ints,
+    work: Work,
+) -> None:
+    """Who writes tells so a moment before, and those who are there see it."""
+    typed = rng.random(len(sent.session)) < model.chats.typing
+    before_us = sent.at_us - 2_000_000
+    work.turn(Turn.CHAT_TYPING, talks.partition[sent.session[typed]], before_us[typed])
+    seen = np.flatnonzero(typed[send])
+    regions = block.regions(member[seen])
+    work.turn(Turn.USER_SHOW, block.homes[member[seen]], before_us[send[seen]])
+    up = rng.random(len(seen)) < online[regions]
+    work.frame(Frame.OUT, block.edges(rng, regions[up]), before_us[send[seen[up]]])
+
+
+def _follow(
+    block: Block,
+    sent: Sends,
+    talks: Talks,
+    begun: Sessions,
+    edge: Ints,
+    send: Ints,
+    member: Ints,
+    to_edge: Ints,
+    load: Load,
+) -> None:
+    """Note some deliveries, at even distances, to be followed."""
+    if not len(send):
+        return
+    some = np.linspace(0, len(send) - 1, min(SAMPLES, len(send))).astype(np.int64)
+    which, other = send[some], member[some]
+    who = begun.who[sent.session[which]]
+    host_of = load.layout.host_of
+    load.samples.append(
+        Samples(
+            sent.at_us[which] // BIN_US,
+            edge[which],
+            host_of[talks.partition[sent.session[which]]],
+            host_of[block.homes[who]],
+            host_of[block.homes[other]],
+            to_edge[some],
+            block.regions(who),
+            block.regions(other),
+        )
+    )
