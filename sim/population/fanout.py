@@ -12,6 +12,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import numpy as np
+
+from sim.population.partitions import Partitions
+
 
 class Turn(IntEnum):
     """What a host executes, by what it costs; the last ones are no turns."""
@@ -53,6 +57,16 @@ ROWS = {
     Turn.CHAT_READ: 1,
     Turn.USER_OFFLINE: 2,
     Turn.USER_ONLINE: 1,
-    Turn.MESSAGE_OUT: 2,
+    Turn.MESSAGE_OUT: 1,
+    Turn.MESSAGE_IN: 1,
 }
-"""Rows that are written by each; by others none."""
+"""Rows that are written by each; by others none. Of messages, without what a batch writes once for
+each pair of partitions (`rows_between`)."""
+
+
+def rows_between(source: Partitions, target: Partitions) -> int:
+    """Rows that these messages of one batch write, each partition having a host of its own: one in
+    the outbox for each, and for each pair of partitions how many it has sent and got."""
+    away = source != target
+    pairs = np.unique(source[away].astype(np.int64) << 16 | target[away])
+    return int(away.sum()) + 2 * len(pairs)

@@ -116,6 +116,12 @@ class Work:
     def frame(self, kind: Frame, edge: Ints, at_us: Ints) -> None:
         self.at(edge, at_us, self._model.prices.frames[kind])
 
+    def confirmed(self, home: Partitions, edge: Ints, at_us: Ints) -> None:
+        """Devices say that they have everything: to these edges, for users who live there."""
+        self.frame(Frame.IN, edge, at_us)
+        self.turn(Turn.SESSION_ACK, home, at_us)
+        self.turn(Turn.USER_RECEIVED, home, at_us)
+
     def bytes(
         self,
         rng: np.random.Generator,
@@ -207,7 +213,7 @@ def minute_of(model: Model, block: Block, minute: int, load: Load) -> None:
     online = np.array([shares[minute % DAY_MINUTES] for shares in model.connected])
     work = Work(model, load)
     _come_and_go(rng, model, block, begun, work, load)
-    _send(rng, model, block, begun, sent, talks, online, work, load)
+    send(rng, model, block, begun, sent, talks, online, work, load)
     work.add()
 
 
@@ -292,7 +298,7 @@ def _come_and_go(
     load.presence += model.chats.contacts * np.bincount(shown, minlength=BINS)
 
 
-def _send(
+def send(
     rng: np.random.Generator,
     model: Model,
     block: Block,
@@ -303,7 +309,7 @@ def _send(
     work: Work,
     load: Load,
 ) -> None:
-    """What is sent, and what becomes of it."""
+    """What is sent (`online`: by region, the share of people who are), and what becomes of it."""
     session, at_us = sent.session, sent.at_us
     who = begun.who[session]
     regions, chat, home = block.regions(who), talks.partition[session], block.homes[who]
@@ -318,26 +324,33 @@ def _send(
     work.message(chat, home, at_us, regions)
     _text(rng, model, regions, load)
 
-    send, member = _deliveries(talks, session, len(begun.who))
-    to_regions, to_home, to_us = block.regions(member), block.homes[member], at_us[send]
+    which, member = _deliveries(talks, session, len(begun.who))
+    to_regions, to_home, to_us = block.regions(member), block.homes[member], at_us[which]
     load.tell(to_regions, "deliveries")
     work.turn(Turn.USER_MESSAGE, to_home, to_us)
-    work.message(chat[send], to_home, to_us, regions[send])
+    work.message(chat[which], to_home, to_us, regions[which])
     for file in model.files:
-        _media(rng, model, file, regions, send, to_regions, at_us, work, load)
+        _media(rng, model, file, regions, which, to_regions, at_us, work, load)
 
     to_edge = block.edges(rng, to_regions)
-    up = np.flatnonzero(rng.random(len(send)) < online[to_regions])
+    up = np.flatnonzero(rng.random(len(which)) < online[to_regions])
     load.tell(to_regions[up], "pushes")
     work.frame(Frame.OUT, to_edge[up], to_us[up])
-    _confirm(chat[send[up]], to_home[up], to_edge[up], to_us[up] + ACK_US, to_regions[up], work)
-    first = np.unique(send[up])  # who sent it is told once that it was delivered
-    work.turn(Turn.USER_MARKS, home[first], at_us[first] + ACK_US)
-    work.message(chat[first], home[first], at_us[first] + ACK_US, regions[first])
+    work.confirmed(to_home[up], to_edge[up], to_us[up] + ACK_US)
+    work.turn(Turn.CHAT_DELIVERED, chat[which[up]], to_us[up] + ACK_US)
+    work.message(to_home[up], chat[which[up]], to_us[up] + ACK_US, to_regions[up])
+    # Who sent it confirms it, is told once that it was delivered, and confirms that.
+    work.confirmed(home, edge, at_us + ACK_US)
+    first = np.unique(which[up])
+    marked_us = at_us[first] + ACK_US
+    work.turn(Turn.USER_MARKS, home[first], marked_us)
+    work.message(chat[first], home[first], marked_us, regions[first])
+    work.frame(Frame.OUT, edge[first], marked_us)
+    work.confirmed(home[first], edge[first], marked_us + ACK_US)
 
     _read(rng, model, block, begun, talks, work)
-    _type(rng, model, block, sent, talks, online, send, member, work)
-    _follow(block, sent, talks, begun, edge, send, member, to_edge, load)
+    _type(rng, model, block, sent, talks, online, which, member, work)
+    _follow(block, sent, talks, begun, edge, which, member, to_edge, load)
 
 
 def _deliveries(talks: Talks, session: Ints, sessions_count: int) -> tuple[Ints, Ints]:
@@ -385,17 +398,6 @@ def _media(
     work.bytes(rng, send[fetched], size, regions, at_us, model.prices.media_out_ns_per_kb)
 
 
-def _confirm(
-    chat: Partitions, home: Partitions, edge: Ints, at_us: Ints, regions: Ints, work: Work
-) -> None:
-    """Devices confirm what they got, and chats note it."""
-    work.frame(Frame.IN, edge, at_us)
-    work.turn(Turn.SESSION_ACK, home, at_us)
-    work.turn(Turn.USER_RECEIVED, home, at_us)
-    work.turn(Turn.CHAT_DELIVERED, chat, at_us)
-    work.message(home, chat, at_us, regions)
-
-
 def _read(
     rng: np.random.Generator, model: Model, block: Block, begun: Sessions, talks: Talks, work: Work
 ) -> None:
@@ -409,14 +411,14 @@ def _read(
     spread_us = (rng.random(len(reader)) * model.habits.session_s * 1e6).astype(np.int64)
     at_us = begun.at_us[reader] + spread_us
     edge = block.edges(rng, regions)
-    for turn, frame in ((Turn.READ_HISTORY, Frame.IN), (Turn.CHAT_READ, Frame.OUT)):
+    for turn in (Turn.READ_HISTORY, Turn.CHAT_READ):
         work.frame(Frame.IN, edge, at_us)
-        work.frame(frame, edge, at_us)
+        work.frame(Frame.OUT, edge, at_us)
         work.turn(turn, chat, at_us)
-    work.turn(Turn.USER_MARKS, home, at_us)
-    work.turn(Turn.USER_MARKS, other, at_us)
-    work.message(chat, home, at_us, regions)
-    work.message(chat, other, at_us, regions)
+    for told in (home, other):
+        work.turn(Turn.USER_MARKS, told, at_us)
+        work.message(chat, told, at_us, regions)
+    work.confirmed(home, edge, at_us + ACK_US)
 
 
 def _type(
