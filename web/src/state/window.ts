@@ -7,8 +7,12 @@
 import type { HistoryWindow } from "../bridge/protocol";
 import type { Message } from "../contract";
 
-/** Most messages that are in the document at once. */
+/** Most messages that are in the document at once; fewer if they are made of many elements. */
 export const WINDOW_MESSAGES_MAX = 120;
+/** Links that a text has at most; what else looks like one stays words. */
+export const LINKS_MAX = 100;
+/** So many elements of a message count as one line. */
+const LINE_ELEMENTS = 16;
 
 /** A contiguous piece. `endId`: the last id that the chat has, shown or not. */
 export interface Piece {
@@ -94,27 +98,59 @@ function lines(messages: readonly Message[]): number[] {
   return starts;
 }
 
-/** How many lines are before the one of a message, and how many after it. */
+const weighed = new WeakMap<Message, number>();
+
+/** For how many lines a message counts: 1, or more if it is made of many elements. */
+function weight(message: Message): number {
+  const known = weighed.get(message);
+  if (known !== undefined) return known;
+  const { text = "", media, reply_to, forward } = message;
+  const links = Math.min(LINKS_MAX, text.match(/[.@:]\S/g)?.length ?? 0);
+  const file = !media ? 0 : media.kind === "photo" ? 5 : 12;
+  const elements = 10 + links + file + (reply_to ? 6 : 0) + (forward ? 2 : 0);
+  const made = Math.max(1, elements / LINE_ELEMENTS);
+  weighed.set(message, made);
+  return made;
+}
+
+const sum = (weights: readonly number[]): number => weights.reduce((all, one) => all + one, 0);
+
+/** How many lines are before the one of a message, and how many after it, by their weights. */
 export function linesAround(messages: readonly Message[], id: number): { before: number; after: number } {
   const starts = lines(messages);
-  const before = Math.max(0, starts.findLastIndex((at) => messages[at]!.id <= id));
-  return { before, after: Math.max(0, starts.length - 1 - before) };
+  const weights = starts.map((at) => weight(messages[at]!));
+  const line = Math.max(0, starts.findLastIndex((at) => messages[at]!.id <= id));
+  return { before: sum(weights.slice(0, line)), after: sum(weights.slice(line + 1)) };
 }
 
 /** Cut to so many lines, around a message that has to stay; an end that was cut off is no end. */
 export function trimmed(piece: Piece, aroundId: number, most = WINDOW_MESSAGES_MAX): Piece {
   const { messages } = piece;
-  if (messages.length <= most) return piece;
   const starts = lines(messages);
-  if (starts.length <= most) return piece;
+  const weights = starts.map((at) => weight(messages[at]!));
+  if (sum(weights) <= most) return piece;
   const at = Math.max(0, starts.findLastIndex((start) => messages[start]!.id <= aroundId));
-  const line = Math.max(0, Math.min(at - Math.floor(most / 2), starts.length - most));
-  const from = starts[line]!;
-  const to = starts[line + most] ?? messages.length;
+  const [first, end] = fitting(weights, at, most);
+  const from = starts[first]!;
+  const to = starts[end] ?? messages.length;
   return {
     ...piece,
     messages: messages.slice(from, to),
     atStart: piece.atStart && from === 0,
     atEnd: piece.atEnd && to === messages.length,
   };
+}
+
+/** What fits around one of them, from the first to before the last: as much before it as after it, or
+ * more where the other side has less. */
+function fitting(weights: readonly number[], at: number, most: number): [number, number] {
+  let [first, end] = [at, at + 1];
+  let left = most - weights[at]!;
+  const before = (rest: number) => {
+    while (first > 0 && weights[first - 1]! <= left - rest) left -= weights[--first]!;
+  };
+  before(left / 2);
+  while (end < weights.length && weights[end]! <= left) left -= weights[end++]!;
+  before(0);
+  return [first, end];
 }

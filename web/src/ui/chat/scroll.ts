@@ -75,7 +75,7 @@ export function createScroll(chatId: string, meId: number) {
     const { after } = linesAround(messages, last);
     const lines = linesAround(messages, lastId(piece())).before + 1;
     // A window that is nearly filled by what is in view must not be pushed to and fro.
-    const ahead = Math.min(AHEAD, (WINDOW_MESSAGES_MAX - (lines - before - after)) / 2 - 8);
+    const ahead = Math.max(1, Math.min(AHEAD, (WINDOW_MESSAGES_MAX - (lines - before - after)) / 2 - 8));
     if (!piece().atStart && before < ahead) void history.older();
     if (!piece().atEnd && after < ahead) void history.newer();
     see();

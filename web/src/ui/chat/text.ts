@@ -1,5 +1,7 @@
 /** What a text says by itself: its links, and whether it is nothing but a few emoji. */
 
+import { LINKS_MAX } from "../../state/window";
+
 /** A piece of a text; the pieces in a row are the text. */
 export interface TextPart {
   text: string;
@@ -35,16 +37,18 @@ function addressOf(link: string): string | undefined {
   return URL.canParse(address) ? address : undefined;
 }
 
-/** Links of the web and of mail are found; nothing else ever becomes a link. */
+/** Links of the web and of mail are found, up to a number; nothing else ever becomes a link. */
 export function textParts(text: string): TextPart[] {
   const parts: TextPart[] = [];
-  let done = 0;
+  let [done, links] = [0, 0];
   for (const match of text.matchAll(LINK)) {
+    if (links === LINKS_MAX) break;
     const link = withoutTail(match[0]);
     const href = link && addressOf(link);
     if (!href) continue;
     if (match.index > done) parts.push({ text: text.slice(done, match.index) });
     parts.push({ text: link, href });
+    links++;
     done = match.index + link.length;
   }
   if (done < text.length) parts.push({ text: text.slice(done) });
