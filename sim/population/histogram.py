@@ -1,4 +1,4 @@
-"""Counts of times in buckets that grow by a fixed ratio: they can be added up, whoever made them."""
+"""Counts of times in buckets that grow by a fixed ratio, so that they can be added up."""
 
 from __future__ import annotations
 

@@ -41,15 +41,22 @@ class Station:
 
 
 class Layout:
-    """`homes`: users and chats live in their own region, instead of wherever the hash says."""
+    """`homes`: users and chats live in their own region, instead of wherever the hash says. `lost`:
+    regions whose nodes are down; others do what they did, as far as there are copies."""
 
     def __init__(
-        self, nodes: tuple[Node, ...], partitions: int, copies: int, homes: bool = False
+        self,
+        nodes: tuple[Node, ...],
+        partitions: int,
+        copies: int,
+        homes: bool = False,
+        lost: frozenset[int] = frozenset(),
     ) -> None:
         self.nodes = nodes
         self.partitions = partitions
         self.copies = copies
         self.homes = homes
+        self.lost = lost
         self.stations = tuple(
             Station(f"{node.name}/{kind}-{number}", kind, index, node.region)
             for kind in KINDS
@@ -57,28 +64,43 @@ class Layout:
             for number in range(getattr(node, "media" if kind == "media" else f"{kind}s"))
         )
         self.hosts = self.of_kind("host")
-        self.host_of = np.arange(partitions) % len(self.hosts)
+        there = self._there("host")
+        self.host_of = np.where(
+            np.isin(np.arange(partitions) % len(self.hosts), there),
+            np.arange(partitions) % len(self.hosts),
+            np.array(there)[np.arange(partitions) // len(self.hosts) % len(there)],
+        )
         """By partition: the station (hosts come first)."""
+        regions = {node.region for node in nodes} - lost
         self._of_region = {
-            (kind, region): [n for n in self.of_kind(kind) if self.stations[n].region == region]
+            (kind, region): [n for n in self._there(kind) if self.stations[n].region == region]
             for kind in KINDS
+            for region in regions
+        }
+        first = np.arange(partitions) % len(self.hosts)
+        self._led_in = {
+            region: np.flatnonzero([self.stations[host].region == region for host in first])
             for region in {node.region for node in nodes}
         }
-        self._led_in = {
-            region: np.flatnonzero(np.isin(self.host_of, led))
-            for (kind, region), led in self._of_region.items()
-            if kind == "host"
-        }
+
+    def without(self, region: int) -> Layout:
+        """When the nodes of a region are down."""
+        lost = self.lost | {region}
+        return Layout(self.nodes, self.partitions, self.copies, self.homes, lost)
 
     def of_kind(self, kind: Kind) -> list[int]:
         return [n for n, station in enumerate(self.stations) if station.kind == kind]
 
+    def _there(self, kind: Kind) -> list[int]:
+        return [n for n in self.of_kind(kind) if self.stations[n].region not in self.lost]
+
     def in_region(self, kind: Kind, region: int) -> list[int]:
         """The stations of a kind that serve a region: its own, or where it has none, all."""
-        return self._of_region.get((kind, region)) or self.of_kind(kind)
+        return self._of_region.get((kind, region)) or self._there(kind)
 
     def settle(self, hashed: Partitions, regions: Ints) -> Partitions:
-        """The partitions of users or chats with these hashes, whose homes are in these regions."""
+        """The partitions of users or chats with these hashes, whose homes are in these regions.
+        They stay there when the region is lost, and are led elsewhere."""
         if not self.homes:
             return hashed
         found = hashed.copy()

@@ -1,7 +1,4 @@
-"""A minute of a block of people: from what they do to what each station has to do, in bins of 5 ms.
-
-Everything is counted in whole numbers, so that sums are the same in any order.
-"""
+"""A minute of a block of people: from what they do to what each station has to do."""
 
 from __future__ import annotations
 
@@ -13,11 +10,11 @@ import numpy as np
 from sim.population import chats, partitions
 from sim.population.chats import Order
 from sim.population.fanout import Frame, Turn
+from sim.population.load import BIN_US, Load, Samples, Work
 from sim.population.model import File, Model
 from sim.population.partitions import Partitions
 from sim.population.people import (
     DAY_MINUTES,
-    MINUTE_US,
     Floats,
     Ints,
     Sends,
@@ -27,133 +24,14 @@ from sim.population.people import (
     stream,
 )
 
-BIN_US = 5_000
-BINS = MINUTE_US // BIN_US
-ITEM = 1 << 36
 ACK_US = 300_000
 """A device confirms what it got after a quarter of a second (`heliograph.Timeouts.ack_s`)."""
 SAMPLES = 64
-"""So many sends of a block and minute are followed for their latency."""
+"""So many deliveries of a block and minute are followed for their latency."""
 WIDE = 1_000
 """Layers of contacts and groups over regions are numbered from here."""
 GROUPS = 500
 """Layers of groups are numbered from here."""
-COUNTS = (
-    *("sends", "deliveries", "pushes", "opens", "private_sends", "group_sends"),
-    *("text_bytes", "media_files", "media_bytes", "fetched_bytes", "messages_between"),
-)
-
-
-class Load:
-    """What there is to do in a minute. `work_ns` and `items`: by station and bin; `turns`: by host
-    and `Turn`; `by_partition`: turns; `counts`: by region and `COUNTS`; `presence`: by bin, people
-    who are shown that somebody comes or goes, wherever they live."""
-
-    def __init__(self, model: Model) -> None:
-        stations = len(model.layout.stations)
-        self.layout = model.layout
-        self.work_ns = np.zeros((stations, BINS), np.int64)
-        self.items = np.zeros((stations, BINS), np.int64)
-        self.turns = np.zeros((len(model.layout.hosts), len(Turn)), np.int64)
-        self.by_partition = np.zeros(model.layout.partitions, np.int64)
-        self.counts = np.zeros((len(model.regions), len(COUNTS)), np.int64)
-        self.presence = np.zeros(BINS, np.int64)
-        self.samples: list[Samples] = []
-
-    def tell(self, region: Ints, count: str, times: Ints | None = None) -> None:
-        """Count something by region."""
-        found = np.bincount(region, times, len(self.counts))
-        self.counts[:, COUNTS.index(count)] += np.rint(found).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Sends that are followed, one element each: the bin, the stations of sender's edge, chat,
-    sender, and of one of those who get it with their edge; regions of both."""
-
-    bin: Ints
-    edge: Ints
-    chat: Ints
-    sender: Ints
-    other: Ints
-    other_edge: Ints
-    region: Ints
-    other_region: Ints
-
-
-class Work:
-    """Collects what is to be done, and adds it to a load at once."""
-
-    def __init__(self, model: Model, load: Load) -> None:
-        self._model = model
-        self._load = load
-        self._keys: list[Ints] = []
-        self._costs: list[tuple[int, int]] = []
-        self._media: list[tuple[Ints, Ints]] = []
-
-    def at(self, station: Ints, at_us: Ints, cost_ns: int) -> None:
-        """An item of work for each element."""
-        self._keys.append(station * BINS + at_us % MINUTE_US // BIN_US)
-        self._costs.append((len(station), cost_ns))
-
-    def turn(self, kind: Turn, partition: Partitions, at_us: Ints) -> None:
-        """A turn of an actor in each of these partitions."""
-        layout = self._model.layout
-        host = layout.host_of[partition]
-        self.at(host, at_us, self._model.prices.turns[kind])
-        self._load.turns[:, kind] += np.bincount(host, minlength=len(layout.hosts))
-        if kind < Turn.MESSAGE_OUT:
-            self._load.by_partition += np.bincount(partition, minlength=layout.partitions)
-
-    def message(self, source: Partitions, target: Partitions, at_us: Ints, region: Ints) -> None:
-        """From actors to others: only those to another host cost something by themselves."""
-        host_of = self._model.layout.host_of
-        away = host_of[source] != host_of[target]
-        self.turn(Turn.MESSAGE_OUT, source[away], at_us[away])
-        self.turn(Turn.MESSAGE_IN, target[away], at_us[away])
-        self._load.tell(region[away], "messages_between")
-
-    def frame(self, kind: Frame, edge: Ints, at_us: Ints) -> None:
-        self.at(edge, at_us, self._model.prices.frames[kind])
-
-    def confirmed(self, home: Partitions, edge: Ints, at_us: Ints) -> None:
-        """Devices say that they have everything: to these edges, for users who live there."""
-        self.frame(Frame.IN, edge, at_us)
-        self.turn(Turn.SESSION_ACK, home, at_us)
-        self.turn(Turn.USER_RECEIVED, home, at_us)
-
-    def bytes(
-        self,
-        rng: np.random.Generator,
-        send: Ints,
-        size: Ints,
-        regions: Ints,
-        at_us: Ints,
-        ns_per_kb: int,
-    ) -> None:
-        """The files of these sends pass media actors of the region that they were sent from."""
-        layout = self._model.layout
-        for region in range(len(self._model.regions)):
-            actors = np.array(layout.in_region("media", region))
-            here = send[regions[send] == region]
-            if not len(actors) or not len(here):
-                continue
-            key = actors[rng.integers(0, len(actors), len(here))] * BINS + at_us[here] // BIN_US
-            self._media.append((key, size[here] * ns_per_kb // 1_000))
-
-    def add(self) -> None:
-        """Put all of it into the load."""
-        if not self._keys:
-            return
-        lengths, costs = zip(*self._costs, strict=True)
-        keys = np.concatenate([*self._keys, *(key for key, _ in self._media)])
-        paid = [np.repeat(np.array(costs, float), lengths), *(cost for _, cost in self._media)]
-        load = self._load
-        # One sum for both: numbers in the upper bits of what is exact below 2**53.
-        sums = np.bincount(keys, np.concatenate(paid) + ITEM, load.work_ns.size)
-        items, work = np.divmod(sums.astype(np.int64), ITEM)
-        load.work_ns += work.reshape(load.work_ns.shape)
-        load.items += items.reshape(load.items.shape)
 
 
 class Block:
@@ -182,15 +60,6 @@ class Block:
             if len(each)
         ]
 
-    def edges(self, rng: np.random.Generator, regions: Ints) -> Ints:
-        """For people of these regions, the edges they are connected to."""
-        found = np.zeros(len(regions), np.int64)
-        for region in range(len(self.circles)):
-            here = np.array(self.model.layout.in_region("edge", region))
-            mine = np.flatnonzero(regions == region)
-            found[mine] = here[rng.integers(0, len(here), len(mine))]
-        return found
-
 
 @dataclass(frozen=True)
 class Talks:
@@ -213,6 +82,7 @@ def minute_of(model: Model, block: Block, minute: int, load: Load) -> None:
     online = np.array([shares[minute % DAY_MINUTES] for shares in model.connected])
     work = Work(model, load)
     _come_and_go(rng, model, block, begun, work, load)
+    come(rng, model, block, returning(rng, model, block, minute, online), work, load)
     send(rng, model, block, begun, sent, talks, online, work, load)
     work.add()
 
@@ -273,29 +143,43 @@ def _group(
 
 
 def _come_and_go(
-    rng: np.random.Generator,
-    model: Model,
-    block: Block,
-    begun: Sessions,
-    work: Work,
-    load: Load,
+    rng: np.random.Generator, model: Model, block: Block, begun: Sessions, work: Work, load: Load
 ) -> None:
-    """People connect, catch up, look at chats, and are gone after a while."""
+    """People connect and catch up, and are gone after a while."""
+    come(rng, model, block, begun, work, load)
+    home, count = block.homes[begun.who], len(begun.who)
+    stay_us = (rng.exponential(model.habits.session_s, count) * 1e6).astype(np.int64)
+    gone_us = begun.at_us + stay_us
+    work.turn(Turn.SESSION_DETACH, home, gone_us)
+    work.turn(Turn.USER_OFFLINE, home, gone_us)
+    load.show(gone_us, model.chats.contacts)
+
+
+def come(
+    rng: np.random.Generator, model: Model, block: Block, begun: Sessions, work: Work, load: Load
+) -> None:
+    """Devices connect, and ask what they have missed."""
     home, regions = block.homes[begun.who], block.regions(begun.who)
-    edge, at_us = block.edges(rng, regions), begun.at_us
-    gone_us = at_us + (rng.exponential(model.habits.session_s, len(at_us)) * 1e6).astype(np.int64)
     load.tell(regions, "opens")
-    work.frame(Frame.OPEN, edge, at_us)
-    for kind, when in (
-        (Turn.SESSION_ATTACH, at_us),
-        (Turn.USER_ONLINE, at_us),
-        (Turn.READ_DIFFERENCE, at_us),
-        (Turn.SESSION_DETACH, gone_us),
-        (Turn.USER_OFFLINE, gone_us),
-    ):
-        work.turn(kind, home, when)
-    shown = np.concatenate((at_us, gone_us)) % MINUTE_US // BIN_US
-    load.presence += model.chats.contacts * np.bincount(shown, minlength=BINS)
+    work.frame(Frame.OPEN, work.edges(rng, regions), begun.at_us)
+    for kind in (Turn.SESSION_ATTACH, Turn.USER_ONLINE, Turn.READ_DIFFERENCE):
+        work.turn(kind, home, begun.at_us)
+    load.show(begun.at_us, model.chats.contacts)
+
+
+def returning(
+    rng: np.random.Generator, model: Model, block: Block, minute: int, online: Floats
+) -> Sessions:
+    """Who has lost their connection at the beginning of this minute, and comes back."""
+    shares = model.coming_back(minute)
+    who = [
+        np.flatnonzero(rng.random(len(circle)) < online[region] * shares[region]) + circle.start
+        for region, circle in enumerate(block.circles)
+        if shares[region]
+    ]
+    people = np.concatenate([np.zeros(0, np.int64), *who])
+    wait_us = rng.uniform(model.reconnect_s / 2, model.reconnect_s, len(people)) * 1e6
+    return Sessions(people, wait_us.astype(np.int64))
 
 
 def send(
@@ -313,7 +197,7 @@ def send(
     session, at_us = sent.session, sent.at_us
     who = begun.who[session]
     regions, chat, home = block.regions(who), talks.partition[session], block.homes[who]
-    edge = block.edges(rng, regions)
+    edge = work.edges(rng, regions)
     load.tell(regions, "sends")
     load.tell(regions[talks.is_group[session] == 1], "group_sends")
     load.tell(regions[talks.is_group[session] == 0], "private_sends")
@@ -332,7 +216,7 @@ def send(
     for file in model.files:
         _media(rng, model, file, regions, which, to_regions, at_us, work, load)
 
-    to_edge = block.edges(rng, to_regions)
+    to_edge = work.edges(rng, to_regions)
     up = np.flatnonzero(rng.random(len(which)) < online[to_regions])
     load.tell(to_regions[up], "pushes")
     work.frame(Frame.OUT, to_edge[up], to_us[up])
@@ -410,7 +294,7 @@ def _read(
     other = block.homes[rng.integers(0, block.size, len(reader))]
     spread_us = (rng.random(len(reader)) * model.habits.session_s * 1e6).astype(np.int64)
     at_us = begun.at_us[reader] + spread_us
-    edge = block.edges(rng, regions)
+    edge = work.edges(rng, regions)
     for turn in (Turn.READ_HISTORY, Turn.CHAT_READ):
         work.frame(Frame.IN, edge, at_us)
         work.frame(Frame.OUT, edge, at_us)
@@ -440,7 +324,7 @@ def _type(
     regions = block.regions(member[seen])
     work.turn(Turn.USER_SHOW, block.homes[member[seen]], before_us[send[seen]])
     up = rng.random(len(seen)) < online[regions]
-    work.frame(Frame.OUT, block.edges(rng, regions[up]), before_us[send[seen[up]]])
+    work.frame(Frame.OUT, work.edges(rng, regions[up]), before_us[send[seen[up]]])
 
 
 def _follow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -79,6 +79,42 @@ class Prices:
 
 
 @dataclass(frozen=True)
+class Restart:
+    """A share of the connections of a region (None: of all) is lost at the beginning of a minute,
+    and their devices come back as soon as they may."""
+
+    minute: int
+    region: int | None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A region's nodes are down from the beginning of a minute on."""
+
+    minute: int
+    region: int
+
+
+@dataclass(frozen=True)
+class Cold:
+    """From a minute on reads cost so many times as much; after a while half of it is over."""
+
+    minute: int
+    factor: float
+    half_minutes: float
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One that so many of the people are in. Each edge is told once of each post, and tells its
+    connections."""
+
+    members: float
+    posts_per_hour: float
+
+
+@dataclass(frozen=True)
 class Model:
     """`connected`: by region and minute of a day, the share of people who have a connection."""
 
@@ -94,8 +130,43 @@ class Model:
     prices: Prices
     layout: Layout
     rtt_ms: tuple[tuple[float, ...], ...] = ((0.0,),)
-    factors: tuple[float, ...] = field(default=(1.0,))
+    factors: tuple[float, ...] = (1.0,)
     """By day: how active it is (of the week, of growth)."""
+    reconnect_s: float = 0.1
+    """So long clients wait before they connect again for the first time; spread over its upper
+    half."""
+    restarts: tuple[Restart, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    cold: Cold | None = None
+    channel: Channel | None = None
+
+    def layout_at(self, minute: int) -> Layout:
+        """Who does what then."""
+        found = self.layout
+        for loss in self.losses:
+            if minute >= loss.minute:
+                found = found.without(loss.region)
+        return found
+
+    def read_factor(self, minute: int) -> float:
+        """How many times as much as usual reads cost then."""
+        cold = self.cold
+        if cold is None or minute < cold.minute:
+            return 1.0
+        return float(
+            1.0 + (cold.factor - 1.0) * 0.5 ** ((minute - cold.minute) / cold.half_minutes)
+        )
+
+    def coming_back(self, minute: int) -> tuple[float, ...]:
+        """By region: which share of the connections is lost at the beginning of this minute."""
+        shares = [0.0] * len(self.regions)
+        lost = [Restart(each.minute, each.region) for each in self.losses]
+        for restart in (*self.restarts, *lost):
+            if restart.minute == minute:
+                for region in range(len(shares)):
+                    if restart.region in (None, region):
+                        shares[region] = max(shares[region], restart.share)
+        return tuple(shares)
 
     @cached_property
     def blocks(self) -> tuple[range, ...]:

@@ -14,7 +14,7 @@ VERSION = 1
 
 
 class Quantiles(Struct):
-    """Of a distribution; `counts` by bucket, `bounds_ms` where buckets end (empty ones left out)."""
+    """Of a distribution; `counts` by bucket, without empty ones, and `bounds_ms` where they end."""
 
     mean_ms: float = 0.0
     p50_ms: float = 0.0

@@ -14,6 +14,7 @@ from runtime.refs import partition_of
 from sim.population import minute, partitions
 from sim.population.fanout import ROWS, Turn, rows_between
 from sim.population.layout import Layout, Node
+from sim.population.load import COUNTS, Load, Work
 from sim.population.microcosm import Microcosm
 from sim.population.people import Sends, Sessions, stream
 from tests.unit.population.made import model_of
@@ -30,7 +31,7 @@ def counted(microcosm: Microcosm) -> dict[tuple[str, Turn], int]:
     return {key: count for key, count in found.items() if count}
 
 
-def told(load: minute.Load) -> dict[tuple[str, Turn], int]:
+def told(load: Load) -> dict[tuple[str, Turn], int]:
     """The same of the twin."""
     return {
         (f"host-{host}", turn): int(load.turns[host, turn])
@@ -40,11 +41,11 @@ def told(load: minute.Load) -> dict[tuple[str, Turn], int]:
     }
 
 
-def sent_in(chat: str, members: int, share_online: float, folder: Path) -> minute.Load:
+def sent_in(chat: str, members: int, share_online: float, folder: Path) -> Load:
     """What the twin makes of one send by the first of these people to the others."""
     nodes = (Node("n", 0, PARTITIONS, 1, 0),)
     model = model_of(members, Layout(nodes, PARTITIONS, 1), opened=0.0, typing=0.0)
-    block, load = minute.Block(model, 0, folder), minute.Load(model)
+    block, load = minute.Block(model, 0, folder), Load(model)
     others = np.arange(1, members)
     talks = minute.Talks(
         np.array([partition_of(addresses.chat(chat), PARTITIONS)], np.uint16),
@@ -54,7 +55,7 @@ def sent_in(chat: str, members: int, share_online: float, folder: Path) -> minut
     )
     begun = Sessions(np.array([0]), np.array([0]))
     sent = Sends(np.array([0]), np.array([0]))
-    work = minute.Work(model, load)
+    work = Work(model, load)
     online = np.array([share_online])
     minute.send(stream(1), model, block, begun, sent, talks, online, work, load)
     work.add()
@@ -85,7 +86,7 @@ def test_a_send_is_what_it_is_for_real(members: int, online: bool, tmp_path: Pat
 
     load = sent_in(chat, members, float(online), tmp_path)
     assert told(load) == counted(real)
-    assert load.counts[0, minute.COUNTS.index("pushes")] == pushes
+    assert load.counts[0, COUNTS.index("pushes")] == pushes
     homes = partitions.of_users(np.array(people), PARTITIONS)
     chat_home = np.full(members, partition_of(addresses.chat(chat), PARTITIONS), np.uint16)
     said = ROWS[Turn.CHAT_SEND] + members * ROWS[Turn.USER_MESSAGE]
