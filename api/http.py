@@ -232,7 +232,8 @@ class App:
             result = await asyncio.wait_for(call, deadline_s)
         except TimeoutError:
             raise ApiError("unavailable", "the answer took too long; repeat", 1.0) from None
-        told = shown.ended(scope["path"]) if isinstance(params, m.Logout) else []
+        over = isinstance(params, m.Logout)
+        told = shown.ended(scope["path"]) if over else shown.renewed(scope["path"])
         if cookie:
             result, told = kept_as(cookie, result)
         return 200, JSON, result, told

@@ -63,6 +63,14 @@ class Shown(NamedTuple):
             raise ApiError("unauthorized", "send the header Authorization: Bearer <token>")
         return self.token
 
+    def renewed(self, path: str) -> list[Header]:
+        """What has the browser keep its login from now on, for it keeps no cookie for longer than
+        `KEPT_S`: in the answer to what a page asks while nothing else is under way. A later one
+        would put back a login that another has taken the place of."""
+        if not self.cookie or path != WHO_AM_I:
+            return []
+        return [_set_cookie(self.cookie, self.token, KEPT_S)]
+
     def ended(self, path: str) -> list[Header]:
         """What tells the browser that its login is over, where it has one: in answers to what a
         page asks by itself. Files wait in a browser with the cookie of when they were wanted: their

@@ -84,6 +84,25 @@ def test_the_cookie_stands_for_the_token() -> None:
     assert backend.calls[-1][1] == "", "who needs no login is asked for none"
 
 
+def test_who_asks_who_they_are_stays_logged_in() -> None:
+    """Browsers keep no cookie for more than 400 days after it was set."""
+    elsewhere = (b"sec-fetch-site", b"same-site")
+    answer = call("/api/users.me", b"{}", OWN, COOKIE)
+    assert answer.headers[b"set-cookie"].startswith(
+        b"heliograph-c1=1.2.secret; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict"
+    )
+    assert b"set-cookie" not in call("/api/users.me", b"{}", OWN, TOKEN).headers
+    assert b"set-cookie" not in call("/api/users.me", b"{}", OWN, COOKIE, TOKEN).headers
+    refused = call("/api/users.me", b"{}", OWN, COOKIE, elsewhere)
+    refused.problem("origin_refused")
+    assert b"set-cookie" not in refused.headers
+
+
+@pytest.mark.parametrize("path", ["/api/help.config", "/api/contacts.list"])
+def test_what_may_be_under_way_with_an_earlier_login_puts_none_back(path: str) -> None:
+    assert b"set-cookie" not in call(path, b"{}", OWN, COOKIE).headers
+
+
 def test_a_login_that_is_over_is_forgotten() -> None:
     backend = FakeBackend().raising(ApiError("unauthorized"))
     answer = call("/api/users.me", b"{}", OWN, COOKIE, backend=backend)

@@ -6,6 +6,7 @@
 import { Refused } from "../bridge/bridge";
 import type { Connection, Start } from "../bridge/protocol";
 import { type Config, type Hello, LIMITS, type Login, type Register, type User } from "../contract";
+import { Cookie } from "./cookie";
 import { device } from "./device";
 import type { Engine } from "./engine";
 import type { Env } from "./env";
@@ -25,7 +26,6 @@ import { Uploader } from "./uploads";
 
 const RETRY_MS = 1_000;
 const ASK_AGAIN_MS = 3_000;
-const COOKIE_MS = 3_000;
 
 export class Session {
   readonly socket: Socket;
@@ -37,6 +37,7 @@ export class Session {
   readonly search: Search;
   readonly uploader: Uploader;
   private readonly mailbox: Mailbox;
+  private readonly cookie: Cookie;
   private connection: Connection = { state: "connecting" };
   private config: Config | null = null;
   private dials = 0;
@@ -54,6 +55,7 @@ export class Session {
       ended: () => void this.end("elsewhere").catch(unlessStale),
     });
     this.rpc = new Rpc(env, this.socket);
+    this.cookie = new Cookie(env);
     this.mailbox = new Mailbox(
       env,
       engine,
@@ -123,6 +125,7 @@ export class Session {
    * it empties the browser's store. */
   async logout(): Promise<void> {
     this.socket.stop();
+    this.cookie.leave();
     try {
       await post(this.env, "auth.logout", {});
     } catch (error) {
@@ -159,6 +162,7 @@ export class Session {
   /** Nothing of who was here before is left. */
   private async begin(user: User): Promise<void> {
     this.socket.stop();
+    this.cookie.leave();
     this.disconnected();
     await this.engine.turn((turn) => {
       turn.empty(TABLES);
@@ -181,21 +185,13 @@ export class Session {
 
   private async end(ended: "logout" | "elsewhere"): Promise<void> {
     this.socket.stop();
+    this.cookie.leave();
     this.disconnected();
     this.outbox.stop();
-    if (ended === "elsewhere") await this.endCookie();
+    if (ended === "elsewhere") await this.cookie.end();
     await this.engine.renew(this.open);
     this.search.forget();
     this.engine.tell({ notice: { kind: "account", account: null, ended } });
-  }
-
-  /** The answer to whose it is ends one that is over, and no other. Before anybody can log in here:
-   * it would end the cookie of that login if it came later. */
-  private async endCookie(): Promise<void> {
-    const asking = new AbortController();
-    const cancel = this.env.after(COOKIE_MS, () => asking.abort());
-    await post(this.env, "users.me", {}, asking.signal).catch(() => undefined);
-    cancel();
   }
 
   // --- the connection ----------------------------------------------------------------------------
@@ -205,6 +201,7 @@ export class Session {
     this.learnConfig().catch(() => undefined);
     this.learnLimits().catch(() => undefined);
     if (hello.user_id !== this.account?.id) return this.change();
+    void this.cookie.renew();
     this.outbox.connected();
     this.mailbox.connected(hello.pts);
   }
