@@ -34,6 +34,7 @@ ENOUGH: dict[str, tuple[str, ...]] = {
     "chat --from": ("--url", NOWHERE, "--from", "@bob"),
     "load": ("--url", NOWHERE, "--seconds", "0.1", "--no-floor"),
     "sim world": ("--seeds", "1", "--first", "1"),
+    "bench peers": ("--only", "heliograph"),
     "cluster node": ("--token", "token"),
     "cluster start": ("--wait", "0"),
     "admin restore --chat": ("--from", "backups", "--chat", "g1"),
@@ -162,6 +163,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(socket, "getaddrinfo", find_numeric)
     monkeypatch.setattr(ssl, "create_default_context", lambda **_: CONTEXT)
     monkeypatch.setattr("sim.world.world.run", lambda *_: RUN)
+    monkeypatch.setattr("sim.peers.rounds.measure", lambda *_: [])
 
     def ready(supervisor: Supervisor, announce: Any) -> int:
         announce(supervisor._config)
