@@ -42,11 +42,13 @@ NOT_YET = "the disk is full; this may still be done when there is room: repeat i
 
 
 class Resident:
-    """An actor in memory."""
+    """An actor in memory. `facts`: its entry in `Engine.volatile`; most have none."""
 
     __slots__ = ("facts", "kind", "partition", "prefix", "state")
 
-    def __init__(self, kind: Kind, partition: int, prefix: bytes, facts: dict[Any, Any]) -> None:
+    def __init__(
+        self, kind: Kind, partition: int, prefix: bytes, facts: dict[Any, Any] | None
+    ) -> None:
         self.kind = kind
         self.partition = partition
         self.prefix = prefix
@@ -253,7 +255,7 @@ class Engine:
             return resident
         kind = self.kinds[ref.kind]
         prefix = actor_prefix(kind.number, ref.key)
-        return Resident(kind, self._partition(ref), prefix, self.volatile.get(ref) or {})
+        return Resident(kind, self._partition(ref), prefix, self.volatile.get(ref))
 
     def _turn(self, message: Message) -> None:
         ref, content, caller, reply_to = message
@@ -264,7 +266,7 @@ class Engine:
         except (BadKey, KeyError, CorruptRow, AssertionError) as error:
             self._fail(message, error)
             return
-        facts = resident.facts
+        facts = resident.facts or {}
         had_facts = bool(facts)
         turn = Turn(
             self.pending,
@@ -297,8 +299,9 @@ class Engine:
         if had_facts != bool(facts):
             if had_facts:
                 del self.volatile[ref]
+                resident.facts = None
             else:
-                self.volatile[ref] = facts
+                self.volatile[ref] = resident.facts = facts
         self._take_effect(turn, resident, payload)
 
     def _take_effect(self, turn: Turn, resident: Resident, payload: bytes | None) -> None:

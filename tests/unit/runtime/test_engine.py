@@ -372,6 +372,7 @@ def test_live_connections_outlive_the_actor_in_memory() -> None:
     assert rig.engine.volatile == {ONE: {FRONT: 4}}
     assert rig.ask(ONE, Attach(0)) == 0
     assert rig.engine.volatile == {}, "nothing is kept of an actor that is offline"
+    assert rig.engine.residents[ONE].facts is None, "not even an empty dict: there are very many"
 
 
 def test_actors_are_told_of_a_front_that_is_gone() -> None:
