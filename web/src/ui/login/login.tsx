@@ -10,17 +10,26 @@ import { Mark } from "../base/mark";
 import { ConnectionStatus } from "../list/connection";
 import { checkLogin, checkRegistration, type Entered, type Field as FieldName, type Wrong } from "./checks";
 
+/** The code of a link that somebody was invited by: `/#invitation=CODE`, which no server is told. */
+function invitationOf(hash: string): string {
+  return /^#invitation=([\w-]+)$/.exec(hash)?.[1] ?? "";
+}
+
 /** Who nobody is logged in as sees this: in, or for the first time. */
 export function Login() {
-  const [fresh, setFresh] = createSignal(false);
-  const [entered, setEntered] = createStore<Entered>({ username: "", name: "", password: "", invitation: "" });
+  const invitation = invitationOf(location.hash);
+  const [fresh, setFresh] = createSignal(invitation !== "");
+  const [entered, setEntered] = createStore<Entered>({ username: "", name: "", password: "", invitation });
   const [wrong, setWrong] = createSignal<Wrong>({});
   const [refused, setRefused] = createSignal<string>();
   const [busy, setBusy] = createSignal(false);
   let form: HTMLFormElement | undefined;
 
-  // What had the focus is gone with the form.
-  onCleanup(focusRoute);
+  // What had the focus is gone with the form, and the code is not for whoever is logged in.
+  onCleanup(() => {
+    if (invitation) history.replaceState(history.state, "", location.pathname);
+    focusRoute();
+  });
 
   const closed = () => config()?.registration === "closed";
   const invited = () => config()?.registration === "invitation";
