@@ -1,6 +1,6 @@
 /** Numbers, dates, sizes and durations as the language writes them. All follow a switch. */
 
-import { language } from ".";
+import { language, t } from ".";
 
 const DAY_MS = 86_400_000;
 
@@ -84,10 +84,10 @@ export function formatDay(ms: number, nowMs: number = Date.now()): string {
   return date(sameYear(ms, nowMs) ? "dayLong" : "dateLong", ms);
 }
 
-/** "5 minutes ago", "3 hours ago", "yesterday", a date. */
+/** "just now", "5 minutes ago", "3 hours ago", "yesterday", a date. */
 export function formatAgo(ms: number, nowMs: number = Date.now()): string {
   const minutes = Math.floor((nowMs - ms) / 60_000);
-  if (minutes < 1) return relative(0, "minute");
+  if (minutes < 1) return t.shell.justNow;
   if (minutes < 60) return relative(-minutes, "minute");
   const days = daysBetween(ms, nowMs);
   if (days === 0) return relative(-Math.floor(minutes / 60), "hour");

@@ -1,4 +1,4 @@
-import { For } from "solid-js";
+import { For, Show } from "solid-js";
 import { t } from "../../i18n";
 import { chatShortcuts, type ShortcutLine } from "../chat/shortcuts";
 import { SHORTCUTS, type ShortcutName } from "./shortcuts";
@@ -38,10 +38,15 @@ export function ShortcutList() {
             <dt>{line.text}</dt>
             <dd>
               <For each={line.ways}>
-                {(keys) => (
-                  <span class="shortcut-keys">
-                    <For each={keys}>{(key) => <kbd>{keyName(key)}</kbd>}</For>
-                  </span>
+                {(keys, at) => (
+                  <>
+                    <Show when={at() > 0}>
+                      <span class="muted small">{t.shell.orKeys}</span>
+                    </Show>
+                    <span class="shortcut-keys">
+                      <For each={keys}>{(key) => <kbd>{keyName(key)}</kbd>}</For>
+                    </span>
+                  </>
                 )}
               </For>
             </dd>

@@ -39,7 +39,7 @@ export function Dialog(props: DialogProps) {
         <section
           ref={box}
           class="dialog"
-          classList={{ small: props.small === true }}
+          classList={{ brief: props.small === true }}
           role="dialog"
           aria-modal="true"
           aria-labelledby={title}

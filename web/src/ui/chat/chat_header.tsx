@@ -53,9 +53,12 @@ export function ChatHeader(props: { scroll: Scroll; members: number | undefined;
           <h2 class="ellipsis" dir="auto">
             {name()}
           </h2>
-          <span class="chat-status ellipsis" classList={{ active: typing(chat.chatId).length > 0 }}>
-            {status()}
-          </span>
+          {/* Of a group it comes: there is room for it already. */}
+          <Show when={chat.isGroup() || status()}>
+            <span class="chat-status ellipsis" classList={{ active: typing(chat.chatId).length > 0 }}>
+              {status()}
+            </span>
+          </Show>
         </span>
       </button>
       <IconButton icon="search" label={t.chat.searchHere} onClick={props.onSearch} />

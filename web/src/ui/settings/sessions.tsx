@@ -56,7 +56,7 @@ export function Sessions() {
         )}
       </Show>
       <Show when={current()}>
-        <section class="stack">
+        <section>
           <h3 class="label">{t.shell.otherDevices}</h3>
           <Show when={others().length > 0} fallback={<p class="muted">{t.shell.noOtherDevices}</p>}>
             <ul aria-label={t.shell.otherDevices}>
@@ -68,7 +68,7 @@ export function Sessions() {
                 )}
               </For>
             </ul>
-            <div class="row-of-buttons">
+            <div class="row-of-buttons apart">
               <Button icon="logout" class="dangerous" onClick={endOthers}>
                 {t.shell.endOthers}
               </Button>
