@@ -59,7 +59,7 @@ def _of_rounds(load: Load, pairs_max: int, rounds: Sequence[Figures]) -> dict[st
 
 
 def tables(result: Mapping[str, Any]) -> str:
-    """A table in Markdown for each load, and what is not in them."""
+    """How it was measured, a table in Markdown for each load, and what is not in them."""
     peers = result["peers"]
     names = dict.fromkeys(name for peer in peers.values() for name in peer["loads"])
     parts = [_table(Load(*map(int, name.split("x"))), peers) for name in names]
@@ -69,7 +69,14 @@ def tables(result: Mapping[str, Any]) -> str:
         for load, figures in peer["loads"].items():
             told = ", ".join(f"{figures[fault]} {fault}" for fault in COUNTED if figures[fault])
             lines += [f"{name}, {load}: {told}"] if told else []
-    return "\n\n".join([*parts, *lines])
+    return "\n\n".join([_how(result), *parts, *lines])
+
+
+def _how(result: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {peer['version']}" for name, peer in result["peers"].items())
+    rounds, seconds, cores = (result[name] for name in ("rounds", "seconds", "cores"))
+    often = f"{rounds} rounds of {seconds:g} s" if rounds > 1 else f"{seconds:g} s"
+    return f"{often} each, {cores} cores; the median, and the least and the most. {versions}."
 
 
 def _table(load: Load, peers: Mapping[str, Any]) -> str:

@@ -43,7 +43,8 @@ def test_medians_with_noise() -> None:
 
 def test_a_table_for_each_load() -> None:
     told = tables(summary(PLAN, FOUND, {"absent": "not installed: it"}))
-    assert told.startswith("**1 pair, window 1**\n\n| peer ")
+    assert told.startswith("3 rounds of 5 s each, ")
+    assert "heliograph 1.0, slow 1.0.\n\n**1 pair, window 1**\n\n| peer " in told
     rows = [line for line in told.splitlines() if line.startswith("|")]
     assert len({len(line) for line in rows[:4]}) == 1
     cells = [cell.strip() for cell in rows[-1].strip("|").split("|")]
