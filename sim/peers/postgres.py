@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
         folder.mkdir()
         password_file.write_text(secrets.token_urlsafe(24))
         if user := _user():
+            _check_open(folder, user)
             shutil.chown(folder, user)
             shutil.chown(password_file, user)
         _init(folder / "data", password_file)
@@ -60,6 +62,14 @@ def postgres(folder: Path) -> Iterator[Postgres]:
         if new:
             run([str(_binary("createdb")), DATABASE], env=_environment(port, password, "postgres"))
         yield Postgres(port, password, pid)
+
+
+def _check_open(folder: Path, user: str) -> None:
+    for parent in reversed(folder.parents):
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            raise Failed(
+                f"PostgreSQL runs as {user}, to whom {parent} is closed: choose another --data"
+            )
 
 
 def _init(data: Path, password_file: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.peers import debian, ejabberd, prosody, synapse
+from sim.peers import debian, ejabberd, postgres, prosody, synapse
 from sim.peers.postgres import Postgres
+from sim.peers.workload import Failed
 
 FOLDER = Path("/somewhere/else")
 DATABASE = Postgres(30_001, "secret", 1)
@@ -50,6 +51,14 @@ def test_synapse() -> None:
 
 def paths(found: dict[str, object]) -> list[str]:
     return [value for value in found.values() if isinstance(value, str) and value.startswith("/")]
+
+
+def test_a_folder_that_is_closed_to_postgresql(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (closed / "open").mkdir(parents=True)
+    closed.chmod(0o700)
+    with pytest.raises(Failed, match=r"PostgreSQL runs as somebody, to whom /.* is closed: choose"):
+        postgres._check_open(closed / "open" / "postgres", "somebody")
 
 
 def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
