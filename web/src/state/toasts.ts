@@ -2,7 +2,9 @@
 
 import { createSignal } from "solid-js";
 import { Refused } from "../bridge/bridge";
+import { t } from "../i18n";
 import { refusalText } from "../i18n/refusal";
+import { loadClient } from "../sw/register";
 
 export interface Toast {
   id: number;
@@ -71,9 +73,11 @@ export function problem(text: string): void {
   show({ text, kind: "problem" });
 }
 
-/** What a promise was refused with, in words. */
+/** What a promise was refused with, in words. Where nothing will go before the page is loaded again,
+ * with a button that does that. */
 export function failed(error: unknown): void {
   if (!(error instanceof Refused)) console.error(error);
+  else if (error.code === "outdated") return offered(refusalText(error), t.shell.reload, () => void loadClient());
   problem(refusalText(error));
 }
 

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Refused } from "../../src/bridge/bridge";
 import { logOut } from "../../src/state/session";
-import { actOnToast, dismissToast, later, toasts, told } from "../../src/state/toasts";
+import { actOnToast, dismissToast, failed, later, toasts, told } from "../../src/state/toasts";
 import { fakeBridge } from "./fake_bridge";
 import { until } from "../until";
 
@@ -76,4 +76,12 @@ it("what only tells gives way to what is newer, what can be undone does not", ()
   told("saved again");
   told("saved once more");
   expect(toasts().map((toast) => toast.text)).toEqual(["blocked", "saved once more"]);
+});
+
+it("what is refused because a newer client is open offers to load that", () => {
+  failed(new Refused({ code: "forbidden", detail: "" }));
+  expect(last()).toMatchObject({ kind: "problem" });
+  expect(last().act).toBeUndefined();
+  failed(new Refused({ code: "outdated", detail: "" }));
+  expect(last().actLabel).toBe("Load it");
 });
