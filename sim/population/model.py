@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from sim.population.chats import Sizes
-from sim.population.layout import Layout
+from sim.population.layout import Kind, Layout
 from sim.population.people import Cohort, Floats, Habits
+from sim.population.queueing.parameters import Station as Queue
 
 BLOCK = 1 << 20
 """At most so many people are in a block."""
@@ -76,6 +77,8 @@ class Prices:
     frames: tuple[int, ...]
     media_in_ns_per_kb: int
     media_out_ns_per_kb: int
+    copy_share: float = 0.27
+    """Of a host's work for what it leads, what each further copy costs another host."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ class Channel:
 
 @dataclass(frozen=True)
 class Model:
-    """`connected`: by region and minute of a day, the share of people who have a connection."""
+    """`connected`: by region and minute of a day, the share of people who have a connection.
+    `rtt_ms`: between regions, there and back."""
 
     seed: int
     users: int
@@ -129,7 +133,12 @@ class Model:
     connected: tuple[tuple[float, ...], ...]
     prices: Prices
     layout: Layout
-    rtt_ms: tuple[tuple[float, ...], ...] = ((0.0,),)
+    queues: dict[Kind, Queue]
+    rtt_ms: tuple[tuple[float, ...], ...]
+    cores: int = 4
+    """Of each node."""
+    residents_max: int = 100_000
+    """Actors that a host keeps in memory."""
     factors: tuple[float, ...] = (1.0,)
     """By day: how active it is (of the week, of growth)."""
     reconnect_s: float = 0.1

@@ -1,0 +1,144 @@
+"""`heliograph sim population …`: the commands. What they do is imported when they are called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from heliograph.command_line import App
+from heliograph.failing import Told
+
+if TYPE_CHECKING:
+    from sim.population.result import Result
+
+USERS_MAX = 10_000_000_000
+SEED_MAX = 2**32 - 1
+
+app = App(help="Models of millions of users.", no_args_is_help=True)
+
+Scenario = Annotated[
+    str, typer.Argument(help="A scenario that comes along, or a file (see docs/population.md).")
+]
+Users = Annotated[int | None, typer.Option(min=1, max=USERS_MAX, help="People.")]
+Days = Annotated[int | None, typer.Option(min=1, max=366, help="Days from a midnight in UTC.")]
+Seed = Annotated[int, typer.Option(min=0, max=SEED_MAX, help="What chance begins with.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=1024, help="Processes; the result is the same for any number."),
+]
+Ray = Annotated[
+    bool, typer.Option("--ray", help="Work as tasks of a Ray cluster (RAY_ADDRESS), or here.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as the last line.")]
+
+
+@app.callback()
+def _group() -> None:
+    """How a server fares with so many people: each command says one thing about it."""
+
+
+@app.command()
+def run(
+    scenario: Scenario = "consumer-day",
+    users: Users = None,
+    days: Days = None,
+    seed: Seed = 1,
+    workers: Workers = None,
+    ray: Ray = False,
+    html: Annotated[Path | None, typer.Option(help="Write a report to look at.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result (JSON) to a file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let people live for a day on machines, and tell how these fare.
+
+    Ctrl-C ends it with what is known by then.
+    """
+    for path in (html, out):
+        if path is not None and not path.parent.is_dir():
+            raise Told(f"{path}: there is no folder {path.parent}")
+    from sim.population import scenario as scenarios
+    from sim.population.whole import simulate
+
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    told = scenarios.load(scenario)
+    processes = workers or os.cpu_count() or 1
+    result = simulate(told, users, days, seed, processes, ray, console)
+    show(console, result)
+    if out is not None:
+        from sim.population import result as results
+
+        results.write(result, out)
+    if html is not None:
+        from sim.population.report import write
+
+        write(result, html)
+        console.print(f"report: {html}", markup=False)
+    if as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+
+
+@app.command()
+def inputs() -> None:
+    """Every input: what it is, its unit, its default, and where it comes from."""
+    from sim.population.inputs import INPUTS
+
+    console = Console(highlight=False)
+    table = Table("input", "default", "unit", "swept", "allowed", "confidence", "source")
+    for each in INPUTS.values():
+        table.add_row(
+            f"{each.name}\n[dim]{each.text}[/]",
+            f"{each.default:,.15g}",
+            "" if each.unit == "1" else each.unit,
+            f"{each.low:,.15g} to {each.high:,.15g}",
+            f"{each.least:,.15g} to {each.most:,.15g}",
+            each.confidence,
+            each.source,
+        )
+    console.print(table)
+
+
+def show(console: Console, result: Result) -> None:
+    """The result in words."""
+    if result.calibration.why:
+        console.print(f"NOT CALIBRATED for this version: {result.calibration.why}", markup=False)
+    minutes = result.minutes_done
+    if minutes < result.days * 1440:
+        console.print(f"ended after {minutes / 60:.1f} of {result.days * 24} hours", markup=False)
+    totals = result.totals
+    console.print(
+        f"{result.users:,} people, {totals.sends:,} messages, {totals.deliveries:,} deliveries; "
+        f"{len(result.nodes)} machines",
+        markup=False,
+    )
+    latency = Table("region", "sent p50", "p99", "delivered p50", "p99", "p99.9", title="ms")
+    for name, each in result.latency.items():
+        latency.add_row(
+            name,
+            *(f"{value:,.1f}" for value in (each.send.p50_ms, each.send.p99_ms)),
+            *(
+                f"{value:,.1f}"
+                for value in (each.deliver.p50_ms, each.deliver.p99_ms, each.deliver.p999_ms)
+            ),
+        )
+    console.print(latency)
+    ladder = Table("what fails first", "where", "now", "limit", "at times the load", "people")
+    for rung in result.ladder:
+        ladder.add_row(
+            rung.what,
+            rung.where,
+            f"{rung.now:,.3g}",
+            f"{rung.limit:,.6g} {rung.unit}",
+            f"{rung.factor:,.2f}",
+            f"{rung.users:,}",
+        )
+    console.print(ladder)
+    for words in result.extrapolated:
+        console.print(f"extrapolated: {words}", markup=False)

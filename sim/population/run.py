@@ -1,0 +1,117 @@
+"""A run: stretches of minutes, done by as many processes as there shall be, here or on a Ray
+cluster, and put together in their order, so that the numbers are the same however many there are.
+
+Most stretches begin with idle stations, as nothing is left of the one before after some
+milliseconds. Where much is left (a storm), the next one is done again with it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+
+from sim.population.model import Model
+from sim.population.people import DAY_MINUTES
+from sim.population.queueing.station import State
+from sim.population.stretch import Found, Stretch
+
+STRETCH_MINUTES = 20
+LITTLE_NS = 50_000_000
+"""So much work may wait at a station without the next stretch being done again."""
+
+Progress = Callable[[int], None]
+"""Called with the number of minutes that have been done since the last call."""
+
+
+def folder() -> Path:
+    """Where partitions of users are kept between runs; 2 MB for a million."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    found = Path(cache) / "heliograph" / "population"
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def stretches(days: int) -> list[tuple[int, int]]:
+    """First minutes and numbers of minutes."""
+    total = days * DAY_MINUTES
+    return [
+        (first, min(STRETCH_MINUTES, total - first)) for first in range(0, total, STRETCH_MINUTES)
+    ]
+
+
+def pass_stretch(model: Model, first: int, minutes: int, start: State | None = None) -> Found:
+    """One stretch, in whatever process this is."""
+    return Stretch(model, first, minutes, folder()).run(start)
+
+
+def run(
+    model: Model, days: int, workers: int, progress: Progress, ray: bool = False
+) -> list[Found]:
+    """All stretches in their order; after an interruption (Ctrl-C), those from the first on without
+    a gap that were done."""
+    todo = stretches(days)
+    done: dict[int, Found] = {}
+    each = _on_ray if ray else partial(_in_processes, workers)
+    try:
+        for index, found in each(model, todo):
+            done[index] = found
+            progress(todo[index][1])
+        _carry_over(model, todo, done)
+    except KeyboardInterrupt:
+        whole = next((n for n in range(len(todo)) if n not in done), len(todo))
+        done = {index: done[index] for index in range(whole)}
+        if not done:
+            raise
+    return [done[index] for index in sorted(done)]
+
+
+def _carry_over(model: Model, todo: list[tuple[int, int]], done: dict[int, Found]) -> None:
+    """Do those again that begin with what the one before has left."""
+    for index in range(1, len(todo)):
+        left = done[index - 1].end
+        if left.returning or (left.backlog_ns > LITTLE_NS).any():
+            done[index] = pass_stretch(model, *todo[index], left)
+
+
+def _in_processes(
+    workers: int, model: Model, todo: list[tuple[int, int]]
+) -> Iterator[tuple[int, Found]]:
+    if workers == 1:
+        for index, stretch in enumerate(todo):
+            yield index, pass_stretch(model, *stretch)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_deaf) as pool:
+        waiting: dict[Future[Found], int] = {}
+        left = iter(enumerate(todo))
+        try:
+            while True:
+                while len(waiting) <= workers and (following := next(left, None)) is not None:
+                    index, stretch = following
+                    waiting[pool.submit(pass_stretch, model, *stretch)] = index
+                if not waiting:
+                    return
+                ready, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    yield waiting.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+
+
+def _deaf() -> None:
+    """Ctrl-C is for the one process that knows what to do."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _on_ray(model: Model, todo: list[tuple[int, int]]) -> Iterator[tuple[int, Found]]:
+    from shells.tasks import run_on_ray  # Ray takes seconds to import
+
+    return run_on_ray(pass_stretch, [(model, *stretch) for stretch in todo])

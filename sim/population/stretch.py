@@ -1,0 +1,159 @@
+"""A stretch of minutes, the unit of work of a run: all people's work in it passes through the
+stations, and what is waited is counted.
+
+Whether one process does all stretches or many do, the numbers are the same. A stretch begins with
+idle stations, or with what the one before has left where that was not little (`run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from sim.population import everybody, histogram
+from sim.population.fanout import Turn
+from sim.population.load import BIN_US, COUNTS, Load
+from sim.population.minute import Block, minute_of
+from sim.population.model import Model
+from sim.population.people import Floats, Ints, stream
+from sim.population.queueing.noise import noise_of
+from sim.population.queueing.station import State, Stations, pass_through
+from sim.population.waits import Waits
+
+BIN_NS = BIN_US * 1_000
+EVERYBODY, LOOK = 1 << 20, 1 << 21
+"""What random streams are called beside those of blocks."""
+
+
+@dataclass
+class Found:
+    """Of a stretch, from `first` on. Arrays: `counts` (minutes, regions, COUNTS), `busy_ns`,
+    `items` and `refused` (minutes, stations), `waited_s`, `retrying` and `given_up` (minutes,),
+    `turns` (hosts, Turn), `by_partition` and its busiest minute `peak` (partitions,), `delays`
+    (stations, buckets), `latency` (regions, [send, deliver], buckets), `late` (minutes, buckets):
+    deliveries of all regions."""
+
+    first: int
+    counts: Ints
+    busy_ns: Ints
+    items: Ints
+    refused: Ints
+    waited_s: Floats
+    retrying: Ints
+    given_up: Ints
+    turns: Ints
+    by_partition: Ints
+    peak: Ints
+    delays: Ints
+    latency: Ints
+    late: Ints
+    end: State
+
+    @classmethod
+    def nothing(cls, model: Model, first: int, minutes: int) -> Found:
+        layout, regions = model.layout, len(model.regions)
+        stations = len(layout.stations)
+
+        def zeros(*shape: int) -> Ints:
+            return np.zeros(shape, np.int64)
+
+        return cls(
+            first,
+            zeros(minutes, regions, len(COUNTS)),
+            zeros(minutes, stations),
+            zeros(minutes, stations),
+            zeros(minutes, stations),
+            np.zeros(minutes),
+            zeros(minutes),
+            zeros(minutes),
+            zeros(len(layout.hosts), len(Turn)),
+            zeros(layout.partitions),
+            zeros(layout.partitions),
+            zeros(stations, histogram.BUCKETS),
+            zeros(regions, 2, histogram.BUCKETS),
+            zeros(minutes, histogram.BUCKETS),
+            State.idle(stations),
+        )
+
+
+class Stretch:
+    """`folder`: where the partitions of users are kept."""
+
+    def __init__(self, model: Model, first: int, minutes: int, folder: Path) -> None:
+        self.model = model
+        self.first = first
+        self.minutes = minutes
+        self.folder = folder
+
+    def run(self, start: State | None = None, done: Callable[[], None] = lambda: None) -> Found:
+        """`start`: what the stretch before has left. `done` is called after each minute."""
+        found = Found.nothing(self.model, self.first, self.minutes)
+        state = start or found.end
+        for index in range(self.minutes):
+            state = self._minute(index, state, found)
+            done()
+        found.end = state
+        return found
+
+    def _minute(self, index: int, state: State, found: Found) -> State:
+        model, minute = self.model, self.first + index
+        load = Load(model, minute)
+        for block in range(len(model.blocks)):
+            minute_of(model, Block(model, block, self.folder), minute, load)
+        rng = stream(model.seed, EVERYBODY, minute)
+        everybody.presence(rng, model, minute, load)
+        everybody.channel(rng, model, minute, load)
+        work_ns = _with_copies(model, load)
+        slow = _slow(model, work_ns)
+        passed = pass_through(work_ns, load.items.astype(np.int32), self._stations, slow, state)
+        found.counts[index] = load.counts
+        found.busy_ns[index] = np.rint(passed.busy_s * 1e9).astype(np.int64)
+        found.items[index] = load.items.sum(1)
+        found.refused[index] = passed.refused.sum(1)
+        found.waited_s[index] = passed.delay_s.max()
+        found.retrying[index] = sum(
+            passed.end.retrying(station) for station in passed.end.returning
+        )
+        found.given_up[index] = passed.given_up.sum()
+        found.turns += load.turns
+        found.by_partition += load.by_partition
+        found.peak = np.maximum(found.peak, load.by_partition)
+        waits = Waits(model, passed, load, slow, stream(model.seed, LOOK, minute))
+        waits.of_stations(found.delays)
+        for samples in load.samples:
+            waits.of_deliveries(samples, found.latency, found.late[index])
+        return passed.end
+
+    @cached_property
+    def _stations(self) -> Stations:
+        queues = [self.model.queues[station.kind] for station in self.model.layout.stations]
+        return Stations.of(queues, [noise_of(queue).batches for queue in queues])
+
+
+def _with_copies(model: Model, load: Load) -> Ints:
+    """The work of all, with what hosts do for the copies that they have of others' partitions."""
+    further = (model.layout.copies - 1) * model.prices.copy_share
+    if not further:
+        return load.work_ns
+    hosts = len(load.layout.hosts)
+    work = load.work_ns.copy()
+    led = work[:hosts]
+    following = np.rint(led.mean(0) * further).astype(np.int64)
+    work[:hosts] += np.where(load.items[:hosts] > 0, following, 0)
+    return work
+
+
+def _slow(model: Model, work_ns: Ints) -> Floats:
+    """How much longer everything takes where processes want more cores than there are."""
+    slow = np.ones(work_ns.shape)
+    wanted = np.minimum(work_ns, BIN_NS)
+    for node in range(len(model.layout.nodes)):
+        here = [n for n, each in enumerate(model.layout.stations) if each.node == node]
+        if len(here) > model.cores:
+            demand = wanted[here].sum(0) / (model.cores * BIN_NS)
+            slow[here] = np.maximum(1.0, demand)
+    return slow

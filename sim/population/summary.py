@@ -1,0 +1,347 @@
+"""From the counts of all stretches to what a run tells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.population import histogram
+from sim.population import result as r
+from sim.population.calibration import Calibration
+from sim.population.fanout import ROWS, Turn
+from sim.population.load import COUNTS
+from sim.population.model import Model
+from sim.population.people import DAY_MINUTES, Floats, Ints
+from sim.population.stretch import Found
+
+HOUR_MINUTES = 60
+MINUTE_S = 60.0
+HOTTEST = 20
+BUSY_MAX = 1.0
+"""A process has one core at most."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a node has. `disk_gb` and the others: 0 where it does not matter."""
+
+    cores: int
+    memory_gb: float
+    disk_gb: float
+    disk_mb_per_s: float
+    network_mbit_per_s: float
+
+
+class Summary:
+    """`found`: all stretches that are done, in order."""
+
+    def __init__(
+        self, model: Model, calibration: Calibration, machine: Machine, found: list[Found]
+    ) -> None:
+        self.model = model
+        self.calibration = calibration
+        self.machine = machine
+        layout = model.layout
+        self.counts = np.concatenate([each.counts for each in found])
+        self.minutes = len(self.counts)
+        self.busy = np.concatenate([each.busy_ns for each in found]) / (MINUTE_S * 1e9)
+        self.items = np.concatenate([each.items for each in found])
+        self.refused = np.concatenate([each.refused for each in found])
+        self.waited_s = np.concatenate([each.waited_s for each in found])
+        self.retrying = np.concatenate([each.retrying for each in found])
+        self.given_up = np.concatenate([each.given_up for each in found])
+        self.late = np.concatenate([each.late for each in found])
+        self.turns: Ints = sum((each.turns for each in found), np.zeros_like(found[0].turns))
+        self.delays: Ints = sum((each.delays for each in found), np.zeros_like(found[0].delays))
+        self.latency: Ints = sum((each.latency for each in found), np.zeros_like(found[0].latency))
+        self.by_partition: Ints = sum(
+            (each.by_partition for each in found), np.zeros_like(found[0].by_partition)
+        )
+        self.peak_by_partition = np.max([each.peak for each in found], axis=0)
+        self.connected = self._connected()
+        self.days = self.minutes / DAY_MINUTES
+        self.of_nodes = np.array([station.node for station in layout.stations])
+
+    def count(self, name: str) -> Ints:
+        """By minute and region."""
+        found: Ints = self.counts[:, :, COUNTS.index(name)]
+        return found
+
+    def _connected(self) -> Ints:
+        """People, by minute and region."""
+        shares = np.array(self.model.connected)[:, np.arange(self.minutes) % DAY_MINUTES].T
+        people = np.array([region.share for region in self.model.regions]) * self.model.users
+        found: Ints = np.rint(shares * people).astype(np.int64)
+        return found
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def totals(self) -> r.Totals:
+        found = {name: int(self.count(name).sum()) for name in COUNTS}
+        turns = self.turns.sum(0)
+        rows = sum(int(turns[turn]) * each for turn, each in ROWS.items())
+        return r.Totals(
+            **found,
+            turns=int(turns[: Turn.MESSAGE_OUT].sum()),
+            rows=rows,
+            refused=int(self.refused.sum()),
+            given_up=int(self.given_up.sum()),
+        )
+
+    def hours(self) -> list[r.Hour]:
+        names = [region.name for region in self.model.regions]
+        found = []
+        for hour in range(math.ceil(self.minutes / HOUR_MINUTES)):
+            part = slice(hour * HOUR_MINUTES, (hour + 1) * HOUR_MINUTES)
+            sums = self.counts[part].sum(0)
+            regions = {
+                name: r.RegionHour(
+                    sends=int(sums[number, COUNTS.index("sends")]),
+                    deliveries=int(sums[number, COUNTS.index("deliveries")]),
+                    opens=int(sums[number, COUNTS.index("opens")]),
+                    connected=int(self.connected[part, number].max()),
+                )
+                for number, name in enumerate(names)
+            }
+            found.append(r.Hour(hour, regions))
+        return found
+
+    def minutes_told(self) -> list[r.Minute]:
+        sends = self.count("sends").sum(1)
+        return [
+            r.Minute(
+                minute=minute,
+                sends=int(sends[minute]),
+                backlog_s=_rounded(self.waited_s[minute]),
+                refused=int(self.refused[minute].sum()),
+                retrying=int(self.retrying[minute]),
+                connected=int(self.connected[minute].sum()),
+                p99_ms=_rounded(histogram.quantile_s(self.late[minute], 0.99) * 1e3),
+            )
+            for minute in range(self.minutes)
+        ]
+
+    def stations(self) -> list[r.Station]:
+        layout = self.model.layout
+        found = []
+        for number, station in enumerate(layout.stations):
+            busy = self.busy[:, number]
+            connections = self._connections(number)
+            found.append(
+                r.Station(
+                    name=station.name,
+                    kind=station.kind,
+                    region=self.model.regions[station.region].name,
+                    node=layout.nodes[station.node].name,
+                    utilisation=_rounded(busy.mean()),
+                    peak=_rounded(busy.max()),
+                    by_hour=[_rounded(each) for each in by_hour(busy)],
+                    delay=quantiles(self.delays[number]),
+                    items=int(self.items[:, number].sum()),
+                    refused=int(self.refused[:, number].sum()),
+                    memory_mb=_rounded(self._memory_mb(number, connections)),
+                    connections=connections,
+                )
+            )
+        return found
+
+    def _connections(self, number: int) -> int:
+        """Of an edge, at the most."""
+        station = self.model.layout.stations[number]
+        if station.kind != "edge":
+            return 0
+        total = np.zeros(self.minutes)
+        for region in range(len(self.model.regions)):
+            serving = self.model.layout.in_region("edge", region)
+            if number in serving:
+                total += self.connected[:, region] / len(serving)
+        return int(total.max())
+
+    def _memory_mb(self, number: int, connections: int) -> float:
+        calibration, kind = self.calibration, self.model.layout.stations[number].kind
+        if kind == "edge":
+            return calibration.edge.memory_mb + connections * calibration.connection_bytes / 1e6
+        if kind == "media":
+            return calibration.media.memory_mb
+        hosts = len(self.model.layout.hosts)
+        # Users and sessions of those who are connected, and the chats that they look at.
+        actors = min(3 * int(self.connected.sum(1).max()) / hosts, self.model.residents_max)
+        return calibration.host.memory_mb + actors * calibration.actor_bytes / 1e6
+
+    def nodes(self, stations: list[r.Station], stored: r.Stored) -> list[r.Node]:
+        calibration, layout = self.calibration, self.model.layout
+        gb_per_day = (stored.text_gb_per_day + stored.media_gb_per_day) / len(layout.nodes)
+        bytes_per_s, written_per_s = self._peak_bytes_per_s()
+        found = []
+        for number, node in enumerate(layout.nodes):
+            here = np.flatnonzero(self.of_nodes == number)
+            cpu = (self.busy[:, here].sum(1) + calibration.rest_cores) / self.machine.cores
+            memory_mb = sum(stations[each].memory_mb for each in here) + calibration.rest_mb
+            found.append(
+                r.Node(
+                    name=node.name,
+                    region=self.model.regions[node.region].name,
+                    cores=self.machine.cores,
+                    cpu=_rounded(cpu.mean()),
+                    cpu_peak=_rounded(cpu.max()),
+                    by_hour=[_rounded(each) for each in by_hour(cpu)],
+                    memory_gb=_rounded(memory_mb / 1e3),
+                    disk_gb_per_day=_rounded(gb_per_day),
+                    disk_mb_per_s_peak=_rounded(written_per_s / len(layout.nodes) / 1e6),
+                    network_mbit_per_s_peak=_rounded(bytes_per_s / len(layout.nodes) * 8e-6),
+                )
+            )
+        return found
+
+    def _peak_bytes_per_s(self) -> tuple[float, float]:
+        """Of all nodes in the busiest minute: over the network, and to disks."""
+        text = self.count("text_bytes").sum(1)
+        sends = np.maximum(self.count("sends").sum(1), 1)
+        pushes = self.count("pushes").sum(1)
+        media, fetched = self.count("media_bytes").sum(1), self.count("fetched_bytes").sum(1)
+        copies = self.model.layout.copies
+        network = media * copies + fetched + text / sends * (pushes + sends * copies)
+        written = (
+            media * copies + (text + sends * self._rows_per_send() * self._row_bytes()) * copies
+        )
+        return float(network.max() / MINUTE_S), float(written.max() / MINUTE_S)
+
+    def _rows_per_send(self) -> float:
+        return self.totals().rows / max(1, int(self.count("sends").sum()))
+
+    def _row_bytes(self) -> float:
+        return self.calibration.row_bytes
+
+    def partitions(self) -> r.Partitions:
+        layout = self.model.layout
+        mean = max(1.0, float(self.by_partition.mean()))
+        shares = self.by_partition / mean
+        hottest = np.argsort(-self.by_partition, kind="stable")[:HOTTEST]
+        return r.Partitions(
+            count=layout.partitions,
+            hottest=[
+                r.Partition(
+                    partition=int(number),
+                    host=layout.stations[int(layout.host_of[number])].name,
+                    turns_per_s=_rounded(self.by_partition[number] / (self.minutes * MINUTE_S)),
+                    peak_per_s=_rounded(self.peak_by_partition[number] / MINUTE_S),
+                    share=_rounded(shares[number]),
+                )
+                for number in hottest
+            ],
+            share_p50=_rounded(np.quantile(shares, 0.5)),
+            share_p99=_rounded(np.quantile(shares, 0.99)),
+            share_max=_rounded(shares.max()),
+        )
+
+    def latencies(self) -> dict[str, r.Latency]:
+        return {
+            region.name: r.Latency(
+                quantiles(self.latency[number, 0]), quantiles(self.latency[number, 1])
+            )
+            for number, region in enumerate(self.model.regions)
+        }
+
+    def stored(self) -> r.Stored:
+        copies, days = self.model.layout.copies, max(self.days, 1 / DAY_MINUTES)
+        kept = sum(
+            int(self.turns[:, turn].sum()) * rows
+            for turn, rows in ((Turn.CHAT_SEND, 2), (Turn.USER_MESSAGE, 1))
+        )
+        text = (int(self.count("text_bytes").sum()) + kept * self._row_bytes()) * copies / days
+        media = int(self.count("media_bytes").sum()) * copies / days
+        room = self.machine.disk_gb * len(self.model.layout.nodes)
+        grows = (text + media) / 1e9
+        return r.Stored(
+            text_gb_per_day=_rounded(text / 1e9),
+            media_gb_per_day=_rounded(media / 1e9),
+            rows_per_day=round(kept / days),
+            days_until_full=_rounded(room / grows) if room and grows else 0.0,
+        )
+
+    def ladder(self, stations: list[r.Station], nodes: list[r.Node]) -> list[r.Rung]:
+        """What fails as load grows, the first one first: each resource where it is tightest."""
+        machine = self.machine
+        tight: list[tuple[str, str, float, float, str]] = []
+        for kind in ("host", "edge", "media"):
+            mine = [each for each in stations if each.kind == kind]
+            if mine:
+                worst = max(mine, key=lambda each: each.peak)
+                tight.append((f"CPU of a {kind}", worst.name, worst.peak, BUSY_MAX, "core"))
+        for what, value, limit, unit in (
+            ("cores of a node", "cpu_peak", 1.0, "of all cores"),
+            ("memory of a node", "memory_gb", machine.memory_gb, "GB"),
+            ("disk bandwidth of a node", "disk_mb_per_s_peak", machine.disk_mb_per_s, "MB/s"),
+            ("network of a node", "network_mbit_per_s_peak", machine.network_mbit_per_s, "Mbit/s"),
+        ):
+            hard = max(nodes, key=lambda each: float(getattr(each, value)))
+            if limit:
+                tight.append((what, hard.name, float(getattr(hard, value)), limit, unit))
+        rungs = [
+            r.Rung(
+                what=what,
+                where=where,
+                now=_rounded(now),
+                limit=limit,
+                unit=unit,
+                factor=_rounded(limit / now),
+                users=round(self.model.users * limit / now),
+            )
+            for what, where, now, limit, unit in tight
+            if now > 0
+        ]
+        return sorted(rungs, key=lambda rung: rung.factor)
+
+    def extrapolated(self) -> list[str]:
+        """What lies beyond what was measured."""
+        measured, found = self.calibration.measured, []
+        hosts = len(self.model.layout.hosts)
+        rate = float(self.count("sends").sum(1).max()) / MINUTE_S / hosts
+        if rate > measured.messages_per_s:
+            found.append(
+                f"{rate:,.0f} messages/s on a host: measured up to {measured.messages_per_s:,.0f}"
+            )
+        most = max(
+            (self._connections(number) for number in self.model.layout.of_kind("edge")),
+            default=0,
+        )
+        if most > measured.connections:
+            found.append(
+                f"{most:,} connections on an edge: measured up to {measured.connections:,}"
+            )
+        if len(self.model.layout.nodes) > 1:
+            found.append("more than one node: measured on one")
+        if self.model.layout.copies > 1:
+            found.append("copies: their CPU is a share that was measured once")
+        if self.model.channel is not None:
+            found.append("channels: as they are designed; the server has none yet")
+        if self.model.layout.homes:
+            found.append("homes in regions: as they are designed; the server has none yet")
+        return found
+
+
+def by_hour(values: Floats) -> list[float]:
+    """Means of values by minute."""
+    return [
+        float(values[first : first + HOUR_MINUTES].mean())
+        for first in range(0, len(values), HOUR_MINUTES)
+    ]
+
+
+def quantiles(counts: Ints) -> r.Quantiles:
+    some = np.flatnonzero(counts[:-1])
+    return r.Quantiles(
+        mean_ms=_rounded(histogram.mean_s(counts) * 1e3),
+        p50_ms=_rounded(histogram.quantile_s(counts, 0.5) * 1e3),
+        p99_ms=_rounded(histogram.quantile_s(counts, 0.99) * 1e3),
+        p999_ms=_rounded(histogram.quantile_s(counts, 0.999) * 1e3),
+        bounds_ms=[_rounded(histogram.BOUNDS_S[index] * 1e3) for index in some],
+        counts=[int(counts[index]) for index in some],
+    )
+
+
+def _rounded(value: float) -> float:
+    """To six digits: more say nothing, and make files long."""
+    return float(f"{float(value):.6g}")
