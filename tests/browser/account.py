@@ -87,6 +87,12 @@ class Account:
         self._http.close()
 
 
+def until_in(account: Account, chat_id: str) -> None:
+    """Who is invited joins after the group is there."""
+    while chat_id not in account.unread():
+        pass
+
+
 def answer(response: httpx2.Response) -> dict[str, Any]:
     assert response.is_success, response.text
     found: dict[str, Any] = response.json()

@@ -221,13 +221,30 @@ def kept(page: Page) -> str:
     return "\n".join(page.evaluate(STORED))
 
 
-def fits(page: Page) -> bool:
-    """Nothing hangs out at the side."""
-    return bool(
-        page.evaluate(
-            "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-        )
-    )
+HANGING = """() => [...document.querySelectorAll('html, body *')]
+  .filter(each => each.scrollWidth > each.clientWidth + 1
+    && each.checkVisibility({visibilityProperty: true})
+    && (each.localName === 'html' || /auto|scroll/.test(getComputedStyle(each).overflowX)))
+  .map(each => each.className || each.localName)"""
+"""What can be scrolled to the side, which nothing shall be."""
+
+
+def hanging(page: Page) -> list[str]:
+    """In what something hangs out at the side."""
+    found: list[str] = page.evaluate(HANGING)
+    return found
+
+
+ASTRAY = """() => [...document.querySelectorAll(':placeholder-shown')]
+  .filter(each => getComputedStyle(each).direction !== getComputedStyle(document.body).direction
+    && each.getAttribute('dir') !== 'ltr')
+  .map(each => each.getAttribute('aria-label'))"""
+
+
+def astray(page: Page) -> list[str]:
+    """Which empty boxes run against the page."""
+    found: list[str] = page.evaluate(ASTRAY)
+    return found
 
 
 RESTS = """async () => {
@@ -236,6 +253,7 @@ RESTS = """async () => {
   await document.fonts.ready;
   const frame = () => new Promise(done => requestAnimationFrame(done));
   for (let still = 0; still < 5; still++) {
+    if ([...document.images].some(each => !each.complete && each.checkVisibility())) still = 0;
     if (document.getAnimations().some(each => each.playState === 'running'
         && each.effect.getComputedTiming().iterations !== Infinity)) still = 0;
     await frame();

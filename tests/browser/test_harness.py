@@ -92,10 +92,10 @@ def test_what_is_wrong_with_a_page_is_told(browser: Browser, port: int) -> None:
     device = Device(browser, f"http://127.0.0.1:{port}")
     tab = device.tab()
     assert ["image-alt" in each for each in inside.axe(tab.page)] == [True]
-    assert inside.fits(tab.page)
+    assert inside.hanging(tab.page) == []
     tab.page.set_viewport_size({"width": 300, "height": 300})
     tab.page.evaluate("() => document.querySelector('h1').append('W'.repeat(100))")
-    assert not inside.fits(tab.page)
+    assert inside.hanging(tab.page) == ["html"]
     device.close()
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import People
 from tests.browser.device import NARROW, PHONE
-from tests.browser.inside import fits
+from tests.browser.inside import hanging
 from tests.browser.made_up import words
 from tests.browser.tab import Tab
 
@@ -66,9 +66,9 @@ def test_nothing_hangs_out_at_320_pixels(people: People) -> None:
     chat_id = alice.private(bob.id)
     bob.send(chat_id, "W" * 300, "https://example.org/" + "a" * 200, "👩‍👩‍👧‍👦 " * 50)
     tab = people.tab(alice, screen=NARROW)
-    tab.until(lambda: fits(tab.page))  # what slides in hangs out for a moment
+    tab.until(lambda: not hanging(tab.page))  # what slides in hangs out for a moment
     tab.open("Bob")
     tab.sees("W" * 300)
-    tab.until(lambda: fits(tab.page))  # what slides in hangs out for a moment
+    tab.until(lambda: not hanging(tab.page))  # what slides in hangs out for a moment
     tab.page.go_back()
     expect(tab.chats).to_be_visible()
