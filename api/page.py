@@ -16,10 +16,10 @@ from api.openapi import tree
 from api.refusals import PATTERNS
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#5c6675;--line:#e2e6ec;--ground:#fbfcfd;
---card:#fff;--accent:#b3541e;--code:#f2f4f7}
-@media(prefers-color-scheme:dark){:root{--ink:#e4e8ee;--soft:#98a2b0;--line:#2b323c;--ground:#14181d;
---card:#1b2027;--accent:#f0a35e;--code:#232a33}}
+:root{color-scheme:light dark;--ink:#221d17;--soft:#665d51;--line:#e4ddd1;--ground:#fbf9f6;
+--card:#fff;--accent:#944204;--code:#f1ece4}
+@media(prefers-color-scheme:dark){:root{--ink:#efe8dd;--soft:#b0a596;--line:#37312a;--ground:#1b1815;
+--card:#24201c;--accent:#f5b458;--code:#2c2823}}
 *{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);
 font:16px/1.55 system-ui,sans-serif}
 main{max-width:58rem;margin:0 auto;padding:3rem 1.25rem 6rem}
