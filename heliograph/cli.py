@@ -50,6 +50,7 @@ from heliograph.server.options import (
 from heliograph.terminal.command import command as chat_command
 from sim.load import command as load_command
 from sim.peers import app as bench_app
+from sim.population.cli import app as population_app
 from sim.world import app as sim_app
 from storage.port import StorageError
 
@@ -78,6 +79,7 @@ app = App(
 app.command("load")(load_command)
 app.command("chat")(chat_command)
 app.add_typer(admin_app, name="admin")
+sim_app.add_typer(population_app, name="population")
 app.add_typer(sim_app, name="sim")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cluster_app, name="cluster")

@@ -49,11 +49,14 @@ def pass_stretch(model: Model, first: int, minutes: int, start: State | None = N
 
 
 def run(
-    model: Model, days: int, workers: int, progress: Progress, ray: bool = False
+    model: Model,
+    todo: list[tuple[int, int]],
+    workers: int,
+    progress: Progress = lambda _: None,
+    ray: bool = False,
 ) -> list[Found]:
-    """All stretches in their order; after an interruption (Ctrl-C), those from the first on without
-    a gap that were done."""
-    todo = stretches(days)
+    """These stretches (first minute, minutes) in their order; after an interruption (Ctrl-C), those
+    from the first on without a gap that were done."""
     done: dict[int, Found] = {}
     each = _on_ray if ray else partial(_in_processes, workers)
     try:

@@ -11,7 +11,7 @@ from sim.population.build import build, machine_of
 from sim.population.calibration import Calibration
 from sim.population.model import Model
 from sim.population.people import DAY_MINUTES
-from sim.population.run import run
+from sim.population.run import run, stretches
 from sim.population.scenario import Scenario
 from sim.population.stretch import Found
 from sim.population.summary import Summary
@@ -40,7 +40,9 @@ def simulate(
         transient=True,
     ) as progress:
         bar = progress.add_task(f"{people:,} people", total=length * DAY_MINUTES)
-        found = run(model, length, workers, lambda done: progress.advance(bar, done), ray)
+        found = run(
+            model, stretches(length), workers, lambda done: progress.advance(bar, done), ray
+        )
     return summarised(scenario, model, calibrated, seed, length, found)
 
 

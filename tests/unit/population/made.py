@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sim.population.layout import Layout
-from sim.population.model import ChatHabits, File, Model, Prices, Region
+from sim.population.layout import KINDS, Layout
+from sim.population.model import ChatHabits, File, Model, Prices, Region, Restart
 from sim.population.people import DAY_MINUTES, Habits
+from sim.population.queueing.parameters import Station
 
 EVEN = (1.0,) * DAY_MINUTES
 
@@ -18,8 +19,11 @@ def model_of(
     files: tuple[File, ...] = (),
     opened: float = 2.0,
     typing: float = 0.5,
+    restarts: tuple[Restart, ...] = (),
+    work_s: float = 1e-6,
 ) -> Model:
-    """Every turn costs a microsecond, and so does every frame."""
+    """Every turn costs as much, and so does every frame."""
+    work_ns = round(work_s * 1e9)
     return Model(
         seed=seed,
         users=users,
@@ -30,6 +34,9 @@ def model_of(
         text_bytes=110.0,
         text_sigma=1.0,
         connected=((0.28,) * DAY_MINUTES,) * len(regions),
-        prices=Prices((1_000,) * 17, (1_000,) * 3, 1_000, 500),
+        prices=Prices((work_ns,) * 17, (work_ns,) * 3, 1_000, 500),
         layout=layout,
+        queues={kind: Station(work_s=work_s, commit_s=1e-4, limit=10**9) for kind in KINDS},
+        restarts=restarts,
+        rtt_ms=((0.5,) * len(regions),) * len(regions),
     )

@@ -1,0 +1,71 @@
+"""Runs: the numbers are the same however many do them; what one stretch leaves is the next one's."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from sim.population import run as runs
+from sim.population.layout import Layout, Node
+from sim.population.model import Model, Restart
+from sim.population.run import run, stretches
+from sim.population.stretch import Found
+from tests.unit.population.made import model_of
+
+TODO = [(600, 1), (601, 1), (602, 1)]
+
+
+def model(users: int = 5_000, **changed: object) -> Model:
+    layout = Layout((Node("n", 0, 2, 1, 1),), 64, 1)
+    return model_of(users, layout, **changed)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_a_day_is_cut_into_stretches() -> None:
+    found = stretches(2)
+    assert sum(minutes for _, minutes in found) == 2 * 1440
+    ends = [first + minutes for first, minutes in found]
+    assert [first for first, _ in found] == [0, *ends[:-1]]
+
+
+def test_the_same_by_one_and_by_two() -> None:
+    told: list[int] = []
+    alone = run(model(), TODO, 1, told.append)
+    together = run(model(), TODO, 2)
+    assert told == [1, 1, 1]
+    assert [pickle.dumps(each) for each in alone] == [pickle.dumps(each) for each in together]
+
+
+@pytest.mark.soak
+def test_the_same_on_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    alone, there = run(model(), TODO, 1), run(model(), TODO, 1, ray=True)
+    assert [pickle.dumps(each) for each in alone] == [pickle.dumps(each) for each in there]
+
+
+def test_what_is_left_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storm at the end of a stretch is the next one's, too."""
+    storm = model(restarts=(Restart(600, None),), work_s=4e-3)
+    found = run(storm, TODO[:2], 1)
+    assert (found[0].end.backlog_ns > runs.LITTLE_NS).any()
+    idle = runs.pass_stretch(storm, *TODO[1])
+    assert found[1].waited_s[0] > idle.waited_s[0]
+    assert pickle.dumps(found[1]) == pickle.dumps(runs.pass_stretch(storm, *TODO[1], found[0].end))
+
+
+def test_interrupted_it_tells_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(done: int) -> None:
+        if told:
+            raise KeyboardInterrupt
+        told.append(done)
+
+    told: list[int] = []
+    whole = run(model(), TODO, 1)
+    part: list[Found] = run(model(), TODO, 1, interrupt)
+    assert [pickle.dumps(each) for each in part] == [pickle.dumps(each) for each in whole[:2]]

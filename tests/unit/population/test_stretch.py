@@ -1,0 +1,107 @@
+"""Stretches: the same numbers whoever does them; nothing appears or vanishes."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sim.population.fanout import Turn
+from sim.population.layout import Layout, Node
+from sim.population.load import COUNTS
+from sim.population.model import Channel, Cold, File, Loss, Model, Region, Restart
+from sim.population.stretch import Found, Stretch
+from tests.unit.population.made import EVEN, model_of
+
+NODES = (Node("a-0", 0, 2, 1, 1), Node("b-0", 1, 2, 1, 1))
+REGIONS = (Region("a", 0.6, ((1.0, EVEN),), 20.0), Region("b", 0.4, ((1.0, EVEN),), 20.0))
+PEOPLE = 20_000
+
+
+def model(homes: bool = False) -> Model:
+    layout = Layout(NODES, 64, 1, homes)
+    files = (File("photo", 0.2, 100_000, 1.0, 0.5),)
+    return model_of(PEOPLE, layout, regions=REGIONS, files=files)
+
+
+def passed(made: Model, folder: Path, first: int = 600, minutes: int = 2) -> Found:
+    return Stretch(made, first, minutes, folder).run()
+
+
+def count(found: Found, name: str) -> int:
+    return int(found.counts[:, :, COUNTS.index(name)].sum())
+
+
+def test_it_is_the_same_each_time_and_other_from_another_seed(tmp_path: Path) -> None:
+    first, again = passed(model(), tmp_path), passed(model(), tmp_path)
+    assert pickle.dumps(first) == pickle.dumps(again)
+    other = passed(replace(model(), seed=2), tmp_path)
+    assert count(other, "sends") != count(first, "sends")
+    assert np.isclose(count(other, "sends"), count(first, "sends"), rtol=0.15)
+
+
+def test_nothing_appears_or_vanishes(tmp_path: Path) -> None:
+    found = passed(model(), tmp_path)
+    turns = found.turns.sum(0)
+    sends, deliveries = count(found, "sends"), count(found, "deliveries")
+    assert np.isclose(sends, PEOPLE * 40 / 1440 * 2, rtol=0.1)
+    assert count(found, "private_sends") + count(found, "group_sends") == sends
+    assert turns[Turn.CHAT_SEND] == sends
+    assert turns[Turn.USER_MESSAGE] == sends + deliveries
+    assert turns[Turn.CHAT_DELIVERED] == count(found, "pushes")
+    assert turns[Turn.MESSAGE_OUT] == turns[Turn.MESSAGE_IN] == count(found, "messages_between")
+    assert turns[Turn.SESSION_ATTACH] == count(found, "opens")
+    here = int(turns[: Turn.MESSAGE_OUT].sum())
+    assert here - turns[Turn.USER_SHOW] < found.by_partition.sum() < here
+    assert found.items.sum() > turns.sum()
+    assert not found.refused.any()
+
+
+def test_a_region_is_lost(tmp_path: Path) -> None:
+    """Its stations have nothing to do any more, and its people come back elsewhere."""
+    found = passed(replace(model(), losses=(Loss(601, 1),)), tmp_path)
+    layout = model().layout
+    gone = [n for n, station in enumerate(layout.stations) if station.region == 1]
+    assert found.items[0, gone].all()
+    assert not found.items[1, gone].any()
+    opens = found.counts[:, 1, COUNTS.index("opens")]
+    assert opens[1] > opens[0] + PEOPLE * 0.4 * 0.28 * 0.8
+
+
+def test_connections_come_back(tmp_path: Path) -> None:
+    quiet = passed(model(), tmp_path)
+    found = passed(replace(model(), restarts=(Restart(601, 0, 0.5),)), tmp_path)
+    more = found.counts[1, :, COUNTS.index("opens")] - quiet.counts[1, :, COUNTS.index("opens")]
+    assert np.isclose(more[0], PEOPLE * 0.6 * 0.28 * 0.5, rtol=0.15)
+    assert more[1] == 0
+
+
+def test_cold_reads_cost_more(tmp_path: Path) -> None:
+    quiet = passed(model(), tmp_path, 601, 1)
+    cold = passed(replace(model(), cold=Cold(601, 5.0, 10.0)), tmp_path, 601, 1)
+    reads = int(quiet.turns[:, [Turn.READ_DIFFERENCE, Turn.READ_HISTORY]].sum())
+    more_ns = int(cold.busy_ns.sum() - quiet.busy_ns.sum())
+    assert np.isclose(more_ns, 4 * reads * 1_000, rtol=0.01)
+    assert cold.items.tolist() == quiet.items.tolist()
+    later = replace(model(), cold=Cold(602, 5.0, 10.0))
+    assert pickle.dumps(passed(later, tmp_path, 601, 1)) == pickle.dumps(quiet)
+
+
+def test_a_post_in_a_channel_is_for_all_who_are_there(tmp_path: Path) -> None:
+    quiet = passed(model(), tmp_path)
+    found = passed(replace(model(), channel=Channel(0.5, 600.0)), tmp_path)
+    pushes = count(found, "pushes") - count(quiet, "pushes")
+    each = round(PEOPLE * 0.5 * 0.28)
+    assert pushes > 0
+    assert pushes % each == 0
+    assert (found.items.sum() - quiet.items.sum()) == pushes
+
+
+def test_people_live_in_their_regions(tmp_path: Path) -> None:
+    """Then fewer messages go from one host to another of another region, and all are faster."""
+    near = passed(model(homes=True), tmp_path)
+    anywhere = passed(model(), tmp_path)
+    assert count(near, "sends") == count(anywhere, "sends")
+    assert count(near, "messages_between") < count(anywhere, "messages_between")
