@@ -1,1 +1,1 @@
-"""Population: models of millions of users; see docs/population.md."""
+"""Population: models of millions of users; see docs/simulation.md."""

@@ -23,7 +23,7 @@ SEED_MAX = 2**32 - 1
 app = App(help="Models of millions of users.", no_args_is_help=True)
 
 Scenario = Annotated[
-    str, typer.Argument(help="A scenario that comes along, or a file (see docs/population.md).")
+    str, typer.Argument(help="A scenario that comes along, or a file (see docs/simulation.md).")
 ]
 Users = Annotated[int | None, typer.Option(min=1, max=USERS_MAX, help="People.")]
 Days = Annotated[int | None, typer.Option(min=1, max=366, help="Days from a midnight in UTC.")]

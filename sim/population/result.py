@@ -1,5 +1,5 @@
 """What a run found, as it is written to a file, read by reports, and compared: see
-docs/population.md. Times in the units that names end with; rates are of simulated time."""
+docs/simulation.md. Times in the units that names end with; rates are of simulated time."""
 
 from __future__ import annotations
 

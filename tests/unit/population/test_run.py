@@ -1,4 +1,4 @@
-"""Runs: the numbers are the same however many do them; what one stretch leaves is the next one's."""
+"""Runs: the same numbers however many do them; what one stretch leaves is the next one's."""
 
 from __future__ import annotations
 
