@@ -313,3 +313,18 @@ COUNT_ARTICLES = """log => {
   window.__articles = () => added;
 }"""
 """Afterwards `__articles()` tells which came into the log: what a screen reader says."""
+
+WRITE_DOWN = """() => {
+  const said = [];
+  new MutationObserver(found => {
+    for (const {addedNodes} of found) said.push(...[...addedNodes].map(each => each.textContent));
+  }).observe(document.querySelector('[aria-live=polite]'), {childList: true});
+  window.__said = () => said;
+}"""
+"""Afterwards `__said()` tells what was announced, in its order."""
+
+SAID_ANEW = """() => {
+  const live = '.page :is([role=status], [role=alert], [aria-live]):not([aria-live=off])';
+  return [...document.querySelectorAll(live)].map(each => each.textContent).filter(Boolean);
+}"""
+"""What is said once more when the page comes back from under a dialog."""

@@ -101,7 +101,7 @@ class Seen:
 
     def ticked(self, text: str, progress: str) -> None:
         """How far it has come, as one hears it."""
-        expect(self.message(text).get_by_role("img", name=progress, exact=True)).to_be_visible()
+        expect(self.message(text).get_by_text(progress, exact=True)).to_be_visible()
 
     def is_kept(self) -> None:
         """The service worker has all parts of the client, also those that are not shown yet."""

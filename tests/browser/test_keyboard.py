@@ -116,7 +116,7 @@ def test_a_day(people: People, picture: bytes) -> None:
     expect(tab.dialog).to_have_count(0)
     photo = tab.articles.last
     expect(photo.get_by_role("img", name="Photo")).to_be_visible()
-    expect(photo.get_by_role("img", name="Sent")).to_be_visible()
+    expect(photo.get_by_text("Sent", exact=True)).to_be_visible()
 
     carol.send(carol.private(partner(bob, chat_id)), "and me")
     expect(tab.row("Carol")).to_be_visible()

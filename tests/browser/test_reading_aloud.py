@@ -38,7 +38,48 @@ def test_sender_and_text_come_first(people: People) -> None:
     tab.write("and mine")
     tab.ticked("and mine", "Sent")
     mine = says(tab.message("and mine"))
-    assert re.match(r"- article: - text: You and mine - time: .* - img \"Sent\"", mine)
+    assert re.match(r"- article: - text: You and mine - time: .* - text: Sent", mine)
+
+
+def test_whoever_comes_to_a_message_by_key_hears_all_of_it(people: People) -> None:
+    """Not by its name, which would be read before the same words by whoever goes line by line."""
+    tab, *_ = open_chat(people)
+    answer = re.compile(r"^Bob an answer to it [\d:]+ Reply: Bob hello Alice$")
+    expect(tab.articles.last).to_have_accessible_description(answer)
+    expect(tab.articles.last).to_have_accessible_name("")
+
+
+def test_who_one_writes_to(people: People) -> None:
+    tab, *_ = open_chat(people)
+    expect(tab.page.get_by_role("main", name="Bob")).to_be_visible()
+    expect(tab.composer).to_have_accessible_description("Bob")
+
+
+def test_what_happens_is_said_once(people: People) -> None:
+    """Also if a dialog was over the page since."""
+    tab, bob, chat_id = open_chat(people)
+    tab.page.evaluate(inside.WRITE_DOWN)
+    tab.write("from here")
+    tab.ticked("from here", "Sent")
+    bob.send(chat_id, "from there")
+    tab.menu("from there", "Reply")
+    expect(tab.composer).to_be_focused()
+    tab.button("New chat").click()
+    expect(tab.dialog).to_be_visible()
+    tab.page.keyboard.press("Escape")
+    expect(tab.dialog).to_have_count(0)
+    tab.delete("from here", for_all=True, undo=True)
+    tab.sees("from here")
+    said = [
+        "Sent",
+        "Bob: from there",
+        "Reply: Bob: from there",
+        "Delete this message?",
+        "Message deleted\nUndo",
+        "Undone",
+    ]
+    assert tab.page.evaluate("() => window.__said()") == said
+    assert tab.page.evaluate(inside.SAID_ANEW) == []
 
 
 def test_each_new_message_is_said_once(people: People) -> None:

@@ -5,6 +5,7 @@ import { Refused } from "../bridge/bridge";
 import { t } from "../i18n";
 import { refusalText } from "../i18n/refusal";
 import { loadClient } from "../sw/register";
+import { announce } from "./announce";
 
 export interface Toast {
   id: number;
@@ -32,6 +33,7 @@ function show(toast: Omit<Toast, "id">, ended?: () => Promise<void>): number {
   for (const old of shown()) if (old.kind === "done" && old.act === undefined) dismissToast(old.id);
   for (const old of shown().slice(0, -2)) dismissToast(old.id);
   setShown((all) => [...all, { ...toast, id }]);
+  announce(toast.act === undefined ? toast.text : `${toast.text}\n${actionOf(toast)}`);
   return id;
 }
 
@@ -52,11 +54,17 @@ export async function dismissToasts(): Promise<void> {
   await Promise.all(shown().map(({ id }) => end(id)));
 }
 
+/** What its button is called. */
+export function actionOf(toast: Pick<Toast, "actLabel">): string {
+  return toast.actLabel ?? t.shell.undo;
+}
+
 /** Its button was pressed. */
 export function actOnToast(toast: Toast): void {
   endings.delete(toast.id);
   dismissToast(toast.id);
   toast.act?.();
+  if (toast.actLabel === undefined) announce(t.shell.undone);
 }
 
 /** It is done; `undo` does the opposite. */

@@ -3,6 +3,7 @@ import { createSignal, Show } from "solid-js";
 import { render } from "solid-js/web";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { closeMenu, ConfirmLayer, confirmed, Dialog, MenuLayer, openMenu } from "../../src/ui/base";
+import { announced } from "../../src/state/announce";
 import { until } from "../until";
 
 let end: () => void;
@@ -53,6 +54,19 @@ it("focus goes in, and back to where it was", async () => {
   await until(() => expect(document.activeElement).toBe(button("opener")));
 });
 
+it("whoever is led elsewhere is not led back first", async () => {
+  const focused: string[] = [];
+  const note = (event: FocusEvent) => focused.push((event.target as Element).textContent ?? "");
+  setFirst(true);
+  document.addEventListener("focusin", note);
+  history.pushState(null, "", "/c/elsewhere");
+  setFirst(false);
+  await new Promise((done) => setTimeout(done));
+  document.removeEventListener("focusin", note);
+  history.back();
+  expect(focused).toEqual([]);
+});
+
 it("only what is on top is closed, and what is under it cannot be used", async () => {
   setFirst(true);
   button("inner").focus();
@@ -79,6 +93,7 @@ it("a question is answered by its buttons, and by Escape with no", async () => {
   const question = { title: "Sure?", text: "It is final.", action: "Go" };
   let answer = confirmed(question);
   expect(document.activeElement?.textContent).toBe("Cancel");
+  expect(announced().map(({ text }) => text)).toContain("Sure?");
   button("Go").click();
   expect(await answer).toBe(true);
   answer = confirmed(question);

@@ -10,6 +10,7 @@ export const shell: Texts["shell"] = {
   cancel: "إلغاء",
   save: "حفظ",
   undo: "تراجع",
+  undone: "تم التراجع",
   dismiss: "إخفاء",
   retry: "حاول مرة أخرى",
   loading: "جارٍ التحميل",
@@ -51,7 +52,7 @@ export const shell: Texts["shell"] = {
   cannotStart: "تعذّر تشغيل Heliograph",
   cannotStartHint: "لم يُجب الخادم، وهذا المتصفح لا يحفظ شيئاً بعد.",
 
-  connectionIs: (state) => `الاتصال: ${state}`,
+  connection: "الاتصال",
   connected: "متصل",
   connecting: "جارٍ الاتصال…",
   updating: "جارٍ التحديث…",

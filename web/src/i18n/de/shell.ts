@@ -10,6 +10,7 @@ export const shell: Texts["shell"] = {
   cancel: "Abbrechen",
   save: "Speichern",
   undo: "Rückgängig",
+  undone: "Rückgängig gemacht",
   dismiss: "Ausblenden",
   retry: "Noch einmal",
   loading: "Wird geladen",
@@ -52,7 +53,7 @@ export const shell: Texts["shell"] = {
   cannotStart: "Heliograph konnte nicht starten",
   cannotStartHint: "Der Server hat nicht geantwortet, und dieser Browser hat noch nichts gespeichert.",
 
-  connectionIs: (state) => `Verbindung: ${state}`,
+  connection: "Verbindung",
   connected: "Verbunden",
   connecting: "Verbinden …",
   updating: "Aktualisieren …",

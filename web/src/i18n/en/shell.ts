@@ -9,6 +9,7 @@ export const shell = {
   cancel: "Cancel",
   save: "Save",
   undo: "Undo",
+  undone: "Undone",
   dismiss: "Dismiss",
   retry: "Try again",
   loading: "Loading",
@@ -53,7 +54,7 @@ export const shell = {
   cannotStartHint: "The server did not answer, and this browser holds nothing yet.",
 
   // Connection
-  connectionIs: (state: string) => `Connection: ${state}`,
+  connection: "Connection",
   connected: "Connected",
   connecting: "Connecting…",
   updating: "Updating…",

@@ -8,7 +8,7 @@ import { openList, route } from "../../state/route";
 import { account, connection, keeping, outdated, startSession } from "../../state/session";
 import { failed, offered } from "../../state/toasts";
 import { beforeReload, checkClient, loadClient } from "../../sw/register";
-import { Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
+import { Announcer, Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
 import { lazy } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
@@ -71,6 +71,7 @@ export function App() {
       <MenuLayer />
       <ToastLayer />
       <TooltipLayer />
+      <Announcer />
     </>
   );
 }
@@ -111,8 +112,10 @@ function Home() {
       </a>
       <div class="shell" data-view={route().view}>
         <ChatList alone={listAlone()} />
-        <main id="main" class="main" tabIndex={-1} data-focus-home={route().view === "list" ? undefined : ""}>
-          <h1 class="visually-hidden">{title() || t.shell.appName}</h1>
+        <main id="main" class="main" tabIndex={-1} aria-labelledby="title" data-focus-home={route().view === "list" ? undefined : ""}>
+          <h1 id="title" class="visually-hidden">
+            {title() || t.shell.appName}
+          </h1>
           <Suspense fallback={<Waiting />}>
             <Switch fallback={<Nothing />}>
               <Match when={route().view === "chat" && route().chatId}>

@@ -1,6 +1,7 @@
 import { createSignal, createUniqueId, onMount, Show, type JSX } from "solid-js";
 import { Portal } from "solid-js/web";
 import { t } from "../../i18n";
+import { announce } from "../../state/announce";
 import { Button, IconButton } from "./button";
 import { useLayer } from "./layers";
 
@@ -28,6 +29,8 @@ export function Dialog(props: DialogProps) {
   onMount(() => {
     const first = box?.querySelector<HTMLElement>("[autofocus]");
     (first ?? box)?.focus({ preventScroll: true });
+    // Orca is silent when a button has the focus at once: where one was has gone from what it reads.
+    if (first instanceof HTMLButtonElement) announce(props.title);
   });
   return (
     <Portal>
@@ -45,7 +48,7 @@ export function Dialog(props: DialogProps) {
           aria-labelledby={title}
           tabIndex={-1}
         >
-          <header class="bar dialog-bar">
+          <div class="bar dialog-bar">
             <Show when={!props.small}>
               <IconButton
                 icon={props.nested ? "back" : "close"}
@@ -55,7 +58,7 @@ export function Dialog(props: DialogProps) {
             </Show>
             <h2 id={title}>{props.title}</h2>
             {props.actions}
-          </header>
+          </div>
           <div
             class="dialog-body"
             tabIndex={props.toRead ? 0 : undefined}
@@ -65,7 +68,7 @@ export function Dialog(props: DialogProps) {
             {props.children}
           </div>
           <Show when={props.footer}>
-            <footer class="dialog-footer">{props.footer}</footer>
+            <div class="dialog-footer">{props.footer}</div>
           </Show>
         </section>
       </div>

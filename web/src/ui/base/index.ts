@@ -1,5 +1,6 @@
 /** The pieces that every view is made of. */
 
+export { Announcer } from "./announcer";
 export { Avatar, photoUrl } from "./avatar";
 export { Button, IconButton } from "./button";
 export { copyText } from "./clipboard";

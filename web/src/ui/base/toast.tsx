@@ -1,15 +1,17 @@
 import { createEffect, createSignal, For, onCleanup, Show } from "solid-js";
 import { t } from "../../i18n";
-import { actOnToast, dismissToast, TOAST_MS, toasts, type Toast } from "../../state/toasts";
+import { actionOf, actOnToast, dismissToast, TOAST_MS, toasts, type Toast } from "../../state/toasts";
 import { IconButton } from "./button";
 import { Icon } from "./icons";
 
-/** Once in the page. It is always there, so that a screen reader hears what comes into it. */
+/** Once in the page. */
 export function ToastLayer() {
   return (
-    <div class="toasts" role="log" aria-label={t.shell.toasts}>
-      <For each={toasts()}>{(toast) => <ToastItem toast={toast} />}</For>
-    </div>
+    <Show when={toasts().length > 0}>
+      <section class="toasts" aria-label={t.shell.toasts}>
+        <For each={toasts()}>{(toast) => <ToastItem toast={toast} />}</For>
+      </section>
+    </Show>
   );
 }
 
@@ -34,7 +36,7 @@ function ToastItem(props: { toast: Toast }) {
       <span class="toast-text">{props.toast.text}</span>
       <Show when={props.toast.act}>
         <button type="button" class="toast-act" onClick={() => actOnToast(props.toast)}>
-          {props.toast.actLabel ?? t.shell.undo}
+          {actionOf(props.toast)}
         </button>
       </Show>
       <IconButton icon="close" label={t.shell.dismiss} onClick={() => dismissToast(props.toast.id)} />

@@ -1,10 +1,12 @@
-import { createEffect, createMemo, createSignal, For, Match, on, onCleanup, onMount, Show, Switch } from "solid-js";
+import { createEffect, createMemo, For, Match, on, onCleanup, onMount, Show, Switch } from "solid-js";
+import type { Message } from "../../contract";
 import { t } from "../../i18n";
+import { announce } from "../../state/announce";
 import { formatDay, formatNumber } from "../../i18n/format";
 import { chatRow } from "../../state/chats";
 import { rowText } from "../../state/preview";
 import { Button, IconButton, Spinner } from "../base";
-import { useChat } from "./context";
+import { type OpenChat, useChat } from "./context";
 import { gestures } from "./gestures";
 import { keyed } from "./keyed";
 import { listKeys } from "./list_keys";
@@ -34,6 +36,7 @@ export function MessageList(props: { scroll: Scroll; entries: Entries }) {
   });
   const rows = keyed(createMemo(() => days(shown(), chat.meId, scroll.unreadFrom())));
 
+  announceNew(chat);
   onMount(() => {
     const detach = scroll.attach(scroller, content);
     const endGestures = gestures(content, entryAt, chat);
@@ -92,6 +95,7 @@ export function MessageList(props: { scroll: Scroll; entries: Entries }) {
         ref={scroller}
         class="history-scroller"
         role="log"
+        data-focus-home
         aria-label={t.chat.messages}
         aria-live="off"
         aria-busy={history.state() === "loading"}
@@ -121,7 +125,6 @@ export function MessageList(props: { scroll: Scroll; entries: Entries }) {
           </Show>
         </div>
       </div>
-      <Announcer />
       <ToEnd scroll={scroll} />
     </div>
   );
@@ -177,31 +180,25 @@ function More(props: { loading: boolean }) {
   );
 }
 
-/** Tells a screen reader of what has come, once. */
-function Announcer() {
-  const chat = useChat();
-  const [text, setText] = createSignal("");
+/** Tells a screen reader of what has come, and that one's own has gone. */
+function announceNew(chat: OpenChat): void {
   createEffect(
     on(
       () => chat.history.piece(),
       (now, before) => {
-        if (before === undefined || !before.atEnd || before.messages.length === 0) return;
+        if (!before?.atEnd) return;
         const last = before.messages.at(-1)?.id ?? 0;
-        const fresh = now.messages.filter(({ id, from_id }) => id > last && id > before.endId && from_id !== chat.meId);
-        if (fresh.length === 0) return;
-        const told = fresh.slice(-3).map((message) => {
-          const said = rowText(message);
-          return message.action ? said : t.shell.from(senderName(chat, message.from_id), said);
-        });
-        setText(told.join("\n"));
+        const fresh = now.messages.filter(({ id }) => id > last && id > before.endId);
+        for (const message of fresh.slice(-3)) announce(heard(chat, message));
       },
     ),
   );
-  return (
-    <div class="visually-hidden" aria-live="polite">
-      {text()}
-    </div>
-  );
+}
+
+function heard(chat: OpenChat, message: Message): string {
+  const said = rowText(message);
+  if (message.action) return said;
+  return message.from_id === chat.meId ? t.shell.sent : t.shell.from(senderName(chat, message.from_id), said);
 }
 
 /** To the end, with how much is unread there; and back to where a jump began. */

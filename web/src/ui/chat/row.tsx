@@ -1,6 +1,7 @@
-import { type Accessor, createMemo, For, Match, Show, Switch } from "solid-js";
+import { type Accessor, createMemo, createUniqueId, For, Match, onMount, Show, Switch } from "solid-js";
 import { Dynamic } from "solid-js/web";
 import { t } from "../../i18n";
+import { announce } from "../../state/announce";
 import { ask } from "../../state/bridge";
 import { failed } from "../../state/toasts";
 import { refusalWords } from "../../i18n/refusal";
@@ -47,8 +48,11 @@ function MessageRow(props: { item: Of<"message"> }) {
   const chosen = () => ids().length > 0 && ids().every((id) => chat.selection.ids().has(id));
   const person = () => personOf(first().fromId);
   const marked = () => chat.marked() > 0 && ids().includes(chat.marked());
+  // Whoever comes to it by key hears all of it. A name would be read before what it names, too.
+  const bubble = createUniqueId();
   return (
     <article
+      aria-describedby={bubble}
       class="message"
       classList={{
         own: props.item.own,
@@ -68,7 +72,7 @@ function MessageRow(props: { item: Of<"message"> }) {
       <Show when={chat.isGroup() && !props.item.own && props.item.last}>
         <Avatar name={chat.nameOf(first().fromId)} ownerId={first().fromId} photo={person()?.photo} size="s" />
       </Show>
-      <div class="bubble" classList={{ bare: isBare(entries()) }}>
+      <div id={bubble} class="bubble" classList={{ bare: isBare(entries()) }}>
         <bdi
           class="sender"
           classList={{ "visually-hidden": props.item.own || !chat.isGroup() || !props.item.first }}
@@ -144,10 +148,14 @@ function withoutFile<T extends { file?: unknown }>(outgoing: T): T {
 /** It could not be sent: why, and what to do. */
 function Failure(props: { entry: Entry }) {
   const key = () => props.entry.outgoing!.key;
-  const why = () => props.entry.outgoing?.failure;
+  const why = () => {
+    const failure = props.entry.outgoing?.failure;
+    return failure ? refusalWords(failure) : t.chat.notSent;
+  };
+  onMount(() => announce(why()));
   return (
-    <div class="failure" role="alert">
-      <span>{why() ? refusalWords(why()!) : t.chat.notSent}</span>
+    <div class="failure">
+      <span>{why()}</span>
       <button type="button" class="link" onClick={() => ask("retry", { key: key() }).catch(failed)}>
         {t.chat.retry}
       </button>
@@ -161,22 +169,31 @@ function Failure(props: { entry: Entry }) {
 function ServiceRow(props: { item: Of<"service"> }) {
   const chat = useChat();
   const message = () => props.item.entries[0]!.message!;
+  const words = createUniqueId();
   return (
-    <article class="service" data-id={message().id} data-last={message().id} tabindex={-1}>
-      <span dir="auto">{serviceText(chat, message())}</span>
+    <article
+      class="service"
+      data-id={message().id}
+      data-last={message().id}
+      aria-describedby={words}
+      tabindex={-1}
+    >
+      <span id={words} dir="auto">{serviceText(chat, message())}</span>
     </article>
   );
 }
 
 function DeletedRow(props: { item: Of<"deleted"> }) {
+  const words = createUniqueId();
   return (
     <article
       class="service deleted"
       data-id={firstId(props.item.entries)}
       data-last={lastId(props.item.entries)}
+      aria-describedby={words}
       tabindex={-1}
     >
-      <span>{t.chat.deleted(props.item.entries.length)}</span>
+      <span id={words}>{t.chat.deleted(props.item.entries.length)}</span>
     </article>
   );
 }

@@ -1,6 +1,7 @@
 import { createEffect, createSignal, on, onMount, Show, Suspense } from "solid-js";
 import type { Attachment } from "../../bridge/protocol";
 import { t } from "../../i18n";
+import { announce } from "../../state/announce";
 import { ask } from "../../state/bridge";
 import { limit } from "../../state/session";
 import { failed } from "../../state/toasts";
@@ -8,6 +9,7 @@ import { confirmed, Icon, IconButton, isComposing } from "../base";
 import { lazy } from "../base/lazy";
 import type { OpenChat } from "../chat/context";
 import { editable } from "../chat/menu";
+import { senderName, summary } from "../chat/names";
 import { QuoteBody } from "../chat/parts/quote";
 import type { Entry } from "../chat/rows";
 import { AttachButton } from "./attach_button";
@@ -74,11 +76,13 @@ export function Composer(props: ComposerProps) {
       reply(entry) {
         act({ type: "reply", id: entry.id });
         field.focus();
+        announce(`${t.chat.reply}: ${t.shell.from(senderName(chat, entry.fromId), summary(entry))}`);
       },
       edit(entry) {
         act({ type: "edit", id: entry.id, text: entry.text });
         field.focus();
         field.setSelectionRange(field.value.length, field.value.length);
+        announce(t.chat.editing);
       },
       focus: () => field.focus(),
       type: (text) => insertText(field, text),
@@ -91,6 +95,7 @@ export function Composer(props: ComposerProps) {
     try {
       await ask("edit", { chatId, id, text });
       edited(id, text);
+      announce(t.chat.edited);
     } catch (why) {
       failed(why);
     } finally {
@@ -231,6 +236,7 @@ export function Composer(props: ComposerProps) {
               rows={1}
               dir="auto"
               aria-label={t.chat.message}
+              aria-describedby="title"
               placeholder={t.chat.message}
               enterkeyhint={touch() ? "enter" : "send"}
               autocomplete="off"

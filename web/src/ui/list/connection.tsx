@@ -1,5 +1,7 @@
-import { Show } from "solid-js";
+import { createEffect, on, Show } from "solid-js";
+import type { Connection } from "../../bridge/protocol";
 import { t } from "../../i18n";
+import { announce } from "../../state/announce";
 import { ask } from "../../state/bridge";
 import { account, connection } from "../../state/session";
 import { failed } from "../../state/toasts";
@@ -14,11 +16,13 @@ export function ConnectionStatus() {
       updating: t.shell.updating,
       offline: t.shell.offline,
     })[state()];
+  announceLoss(state);
   return (
     <div class="connection" data-state={state()}>
       <span
         role="status"
-        aria-label={t.shell.connectionIs(words())}
+        aria-label={t.shell.connection}
+        aria-live="off"
         classList={{ "visually-hidden": state() === "online" }}
       >
         {words()}
@@ -32,5 +36,17 @@ export function ConnectionStatus() {
         </button>
       </Show>
     </div>
+  );
+}
+
+/** That it went, and that it is back; not each attempt. */
+function announceLoss(state: () => Connection["state"]): void {
+  let lost = false;
+  createEffect(
+    on(state, (now) => {
+      if (now === "offline" && !lost) announce(`${t.shell.offline}. ${t.shell.offlineHint}`);
+      if (now === "online" && lost) announce(t.shell.connected);
+      if (now === "offline" || now === "online") lost = now === "offline";
+    }),
   );
 }

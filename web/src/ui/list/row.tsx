@@ -13,7 +13,7 @@ export function rowName(row: ChatRow): string {
   return row.kind === "saved" ? t.shell.saved : row.name;
 }
 
-/** What a row says of its chat: name first, so that it is what is read first. */
+/** What a row says of its chat, in the order in which one wants to hear it; the style places it. */
 export function RowContent(props: { row: ChatRow; open: boolean }) {
   const row = () => props.row;
   const dateMs = createMemo(() => row().pending?.dateMs ?? row().top_date_ms);
@@ -23,17 +23,6 @@ export function RowContent(props: { row: ChatRow; open: boolean }) {
       <span class="row-name" dir="auto">
         {rowName(row())}
       </span>
-      <span class="row-side">
-        <Marks row={row()} />
-        <Show when={dateMs() > 0}>
-          <time class="row-time" datetime={new Date(dateMs()).toISOString()} title={formatFull(dateMs())}>
-            {formatShort(dateMs(), minute())}
-          </time>
-        </Show>
-      </span>
-      <span class="row-preview" dir="auto">
-        <Preview row={row()} open={props.open} />
-      </span>
       <Show when={row().unread}>
         {(unread) => (
           <span class="badge">
@@ -42,6 +31,17 @@ export function RowContent(props: { row: ChatRow; open: boolean }) {
           </span>
         )}
       </Show>
+      <span class="row-preview" dir="auto">
+        <Preview row={row()} open={props.open} />
+      </span>
+      <span class="row-side">
+        <Marks row={row()} />
+        <Show when={dateMs() > 0}>
+          <time class="row-time" datetime={new Date(dateMs()).toISOString()} title={formatFull(dateMs())}>
+            {formatShort(dateMs(), minute())}
+          </time>
+        </Show>
+      </span>
       <Avatar
         name={row().name}
         ownerId={row().userId ?? row().chat_id}

@@ -34,9 +34,12 @@ export function Meta(props: { entry: Entry }) {
       <time data-tip={formatFull(props.entry.dateMs)}>{formatTime(props.entry.dateMs)}</time>
       <Show when={progress()} keyed>
         {(at) => (
-          <svg class={`ticks ${at}`} viewBox="0 0 16.5 16" role="img" aria-label={t.chat.progress[at]}>
-            <path d={PATHS[at]} />
-          </svg>
+          <>
+            <svg class={`ticks ${at}`} viewBox="0 0 16.5 16" aria-hidden="true">
+              <path d={PATHS[at]} />
+            </svg>
+            <span class="visually-hidden"> {t.chat.progress[at]}</span>
+          </>
         )}
       </Show>
     </span>

@@ -54,6 +54,9 @@ export function QuoteBody(props: { id: number; label?: string }) {
   return (
     <>
       <Show when={small()}>{(src) => <img class="quote-picture" src={src()} alt="" />}</Show>
+      <Show when={!props.label}>
+        <span class="visually-hidden">{t.chat.reply}: </span>
+      </Show>
       <span class="quote-words">
         <Show when={props.label ?? who()}>{(name) => <bdi class="quote-name ellipsis">{name()}</bdi>}</Show>
         <span class="quote-text" dir="auto">
