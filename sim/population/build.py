@@ -55,13 +55,11 @@ def build(scenario: Scenario, calibration: Calibration, users: int, days: int, s
     """The model, with as many machines as the scenario says, or as it takes."""
     nodes = [region.nodes for region in scenario.regions]
     if all(nodes):
-        return _with_nodes(scenario, calibration, users, days, seed, nodes)
-    probe = _with_nodes(
-        scenario, calibration, min(users, PROBE_USERS), days, seed, [1] * len(nodes)
-    )
+        return with_nodes(scenario, calibration, users, days, seed, nodes)
+    probe = with_nodes(scenario, calibration, min(users, PROBE_USERS), days, seed, [1] * len(nodes))
     needed = nodes_needed(probe, users, FULL)
     chosen = [said or need for said, need in zip(nodes, needed, strict=True)]
-    return _with_nodes(scenario, calibration, users, days, seed, chosen)
+    return with_nodes(scenario, calibration, users, days, seed, chosen)
 
 
 def nodes_needed(probe: Model, users: int, full: float) -> list[int]:
@@ -104,7 +102,7 @@ def busiest(model: Model) -> int:
     return int(total.argmax())
 
 
-def _with_nodes(
+def with_nodes(
     scenario: Scenario,
     calibration: Calibration,
     users: int,
@@ -112,6 +110,7 @@ def _with_nodes(
     seed: int,
     nodes: list[int],
 ) -> Model:
+    """The model with so many machines in each region."""
     values = scenario.values
     regions = tuple(_region(scenario, people) for people in scenario.regions)
     layout = Layout(

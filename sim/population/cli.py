@@ -15,6 +15,8 @@ from heliograph.command_line import App
 from heliograph.failing import Told
 
 if TYPE_CHECKING:
+    from sim.population import scenario as scenarios
+    from sim.population.plan import Plan
     from sim.population.result import Result
 
 USERS_MAX = 10_000_000_000
@@ -86,6 +88,36 @@ def run(
 
 
 @app.command()
+def plan(
+    scenario: Scenario = "consumer-day",
+    users: Users = None,
+    slo: Annotated[
+        str, typer.Option(help="How fast messages shall be there: p50, p99 or p99.9.")
+    ] = "p99=500ms",
+    max_util: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="How busy the busiest process may be.")
+    ] = 0.6,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """How many machines so many people need, and which input that depends on most."""
+    from sim.population import calibration
+    from sim.population import plan as plans
+    from sim.population import scenario as scenarios
+
+    aim = plans.Aim.of(slo)
+    told = scenarios.load(scenario)
+    calibrated = calibration.read()
+    found = plans.plan(told, calibrated, users or told.users, seed, aim, max_util)
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    show_plan(console, told, calibrated.stale(), users or told.users, found, slo)
+    if as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+
+
+@app.command()
 def inputs() -> None:
     """Every input: what it is, its unit, its default, and where it comes from."""
     from sim.population.inputs import INPUTS
@@ -101,6 +133,40 @@ def inputs() -> None:
             f"{each.least:,.15g} to {each.most:,.15g}",
             each.confidence,
             each.source,
+        )
+    console.print(table)
+
+
+def show_plan(
+    console: Console, scenario: scenarios.Scenario, stale: str, users: int, found: Plan, slo: str
+) -> None:
+    """A plan in words."""
+    if stale:
+        console.print(f"NOT CALIBRATED for this version: {stale}", markup=False)
+    values = scenario.values
+    console.print(
+        f"{users:,} people ({scenario.name}) need {sum(found.nodes)} machines of "
+        f"{values.whole('node.cores')} cores, {values['node.memory_gb']:,.0f} GB of memory and "
+        f"{values['node.disk_gb']:,.0f} GB of disk, with {values.whole('node.hosts')} hosts, "
+        f"{values.whole('node.edges')} edges and {values.whole('node.media')} media actors each:",
+        markup=False,
+    )
+    for region, nodes in zip(scenario.regions, found.nodes, strict=True):
+        console.print(f"  {region.name}: {nodes}", markup=False)
+    met = "" if found.met else ", which is MISSED: ways between regions alone may take longer"
+    console.print(
+        f"busiest process {found.utilisation:.0%} in the busiest minute; "
+        f"{slo.split('=')[0]} {found.ms:,.0f} ms (sought {slo}){met}",
+        markup=False,
+    )
+    table = Table("it depends most on", "low", "high", "machines at low", "at high")
+    for lever in found.levers[:8]:
+        table.add_row(
+            lever.input,
+            f"{lever.low:,.6g} {lever.unit}".strip(),
+            f"{lever.high:,.6g} {lever.unit}".strip(),
+            f"{lever.machines_low:,}",
+            f"{lever.machines_high:,}",
         )
     console.print(table)
 

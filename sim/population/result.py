@@ -171,14 +171,14 @@ class Capacity(Struct):
 
 
 class Lever(Struct):
-    """How many hosts are needed where an input is at its lowest and highest."""
+    """How many machines are needed where an input is at its low and its high."""
 
     input: str
     low: float
     high: float
     unit: str
-    hosts_low: int
-    hosts_high: int
+    machines_low: int
+    machines_high: int
 
 
 class Held(Struct):

@@ -1,0 +1,148 @@
+"""How many machines it takes, what that depends on most, and how far those that there are go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from heliograph.failing import Told
+from sim.population import histogram
+from sim.population.build import FULL, PROBE_USERS, busiest, nodes_needed, with_nodes
+from sim.population.calibration import Calibration
+from sim.population.inputs import INPUTS, Values
+from sim.population.model import Model
+from sim.population.result import Capacity, Lever
+from sim.population.run import pass_stretch
+from sim.population.scenario import Scenario
+
+FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+SEEDS = 3
+"""So many runs of a minute make a band."""
+TRIES = 20
+GROWTH = 1.15
+"""Where the aim is missed, there are so many times the machines at the next try."""
+QUANTILE = re.compile(r"p(50|99|99\.9)=(\d+(?:\.\d+)?)ms")
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A quantile (a share) of the time until a message is there, and how long it may be."""
+
+    share: float
+    ms: float
+
+    @classmethod
+    def of(cls, words: str) -> Aim:
+        """Of `p99=500ms`. Raises Told."""
+        found = QUANTILE.fullmatch(words.strip())
+        if found is None or float(found[2]) == 0:
+            raise Told(f"--slo {words!r}: p50, p99 or p99.9 and milliseconds, as in p99=500ms")
+        return cls(float(found[1]) / 100, float(found[2]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`nodes`: machines in each region. `utilisation`: of the busiest process in the busiest
+    minute. `ms`: what was aimed at. `met`: whether it was reached."""
+
+    nodes: list[int]
+    utilisation: float
+    ms: float
+    met: bool
+    levers: list[Lever]
+
+
+def plan(
+    scenario: Scenario, calibration: Calibration, users: int, seed: int, aim: Aim, full: float
+) -> Plan:
+    """As few machines as it takes so that nothing is busier than `full` in the busiest minute, and
+    messages are as fast as they shall be then."""
+    probe = probe_of(scenario, calibration, seed)
+    nodes = nodes_needed(probe, users, full)
+    for _ in range(TRIES):
+        model = with_nodes(scenario, calibration, users, 1, seed, nodes)
+        ms, utilisation = minute_of(model, aim.share)
+        if ms <= aim.ms or _unreachable(model, aim):
+            break
+        nodes = [max(each + 1, round(each * GROWTH)) for each in nodes]
+    levers = levers_of(scenario, calibration, users, seed, full)
+    return Plan(nodes, utilisation, ms, ms <= aim.ms, levers)
+
+
+def _unreachable(model: Model, aim: Aim) -> bool:
+    """The ways alone take longer: no machine helps."""
+    ways = [
+        region.access_ms + max(model.rtt_ms[number]) / 2
+        for number, region in enumerate(model.regions)
+    ]
+    return min(ways) > aim.ms
+
+
+def minute_of(model: Model, share: float) -> tuple[float, float]:
+    """In the busiest minute: this quantile of the time until a message is there, in ms, and how
+    busy the busiest process is."""
+    found = pass_stretch(model, busiest(model), 1)
+    deliveries = found.latency[:, 1].sum(0)
+    utilisation = float(found.busy_ns.max()) / 60e9
+    return histogram.quantile_s(deliveries, share) * 1e3, utilisation
+
+
+def probe_of(scenario: Scenario, calibration: Calibration, seed: int) -> Model:
+    """Few people of this kind, with a machine in each region."""
+    nodes = [1] * len(scenario.regions)
+    return with_nodes(scenario, calibration, PROBE_USERS, 1, seed, nodes)
+
+
+def levers_of(
+    scenario: Scenario, calibration: Calibration, users: int, seed: int, full: float = FULL
+) -> list[Lever]:
+    """How many machines there have to be where one input is at its low and its high, those first on
+    which it depends most; without inputs on which nothing depends."""
+    found = []
+    for name, known in INPUTS.items():
+        low, high = (
+            sum(nodes_needed(probe_of(changed, calibration, seed), users, full))
+            for changed in _changed(scenario, name, (known.low, known.high))
+        )
+        if low != high:
+            unit = "" if known.unit == "1" else known.unit
+            found.append(Lever(name, known.low, known.high, unit, low, high))
+    return sorted(found, key=lambda each: -abs(each.machines_high - each.machines_low))
+
+
+def _changed(scenario: Scenario, name: str, values: tuple[float, ...]) -> Iterator[Scenario]:
+    for value in values:
+        changed = Values(scenario.values.changed | {name: value})
+        yield replace(scenario, values=changed)
+
+
+def capacity_of(
+    scenario: Scenario, calibration: Calibration, model: Model, measured: float
+) -> list[Capacity]:
+    """How the machines of a model fare with fewer and more people, in the busiest minute.
+    `measured`: up to which utilisation of a host there are measurements."""
+    nodes = [
+        sum(node.region == region for node in model.layout.nodes)
+        for region in range(len(model.regions))
+    ]
+    found = []
+    for factor in FACTORS:
+        users = max(1, round(model.users * factor))
+        runs = [
+            minute_of(with_nodes(scenario, calibration, users, 1, model.seed + extra, nodes), 0.99)
+            for extra in range(SEEDS)
+        ]
+        latencies = sorted(ms for ms, _ in runs)
+        utilisation = max(each for _, each in runs)
+        found.append(
+            Capacity(
+                factor=factor,
+                utilisation=round(utilisation, 4),
+                p99_ms=round(latencies[SEEDS // 2], 2),
+                p99_low_ms=round(latencies[0], 2),
+                p99_high_ms=round(latencies[-1], 2),
+                beyond=utilisation > measured,
+            )
+        )
+    return found
