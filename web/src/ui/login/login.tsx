@@ -83,20 +83,6 @@ export function Login() {
     },
   });
 
-  const Username = (props: { hint?: string | undefined }) => (
-    <Field
-      {...field("username")}
-      label={t.shell.username}
-      hint={props.hint}
-      autocomplete="username"
-      autocapitalize="none"
-      spellcheck={false}
-      dir="ltr"
-      maxLength={limit("username_chars_max")}
-      required
-    />
-  );
-
   return (
     <main class="login">
       <div class="login-box">
@@ -115,10 +101,17 @@ export function Login() {
           </p>
         </Show>
         <form ref={form} class="login-form" onSubmit={submit} noValidate>
-          {/* Two: a field that gets a hint and the focus at once would have it read twice. */}
-          <Show when={fresh()} fallback={<Username />}>
-            <Username hint={t.shell.usernameHint(limit("username_chars_min"), limit("username_chars_max"))} />
-          </Show>
+          <Field
+            {...field("username")}
+            label={t.shell.username}
+            hint={fresh() ? t.shell.usernameHint(limit("username_chars_min"), limit("username_chars_max")) : undefined}
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck={false}
+            dir="ltr"
+            maxLength={limit("username_chars_max")}
+            required
+          />
           <Show when={fresh()}>
             <Field
               {...field("name")}
