@@ -63,6 +63,14 @@ def build(scenario: Scenario, calibration: Calibration, users: int, days: int, s
 
 
 def nodes_needed(probe: Model, users: int, full: float) -> list[int]:
+    """So many whole machines each region needs; all together there is one for each copy."""
+    found = [max(1, int(np.ceil(each))) for each in machines_needed(probe, users, full)]
+    if sum(found) < probe.layout.copies:
+        found[0] += probe.layout.copies - sum(found)
+    return found
+
+
+def machines_needed(probe: Model, users: int, full: float) -> list[float]:
     """How many machines each region needs so that nothing is busier than `full` in the minute in
     which most is done. `probe`: fewer people of the same kind, with a node in each region."""
     layout, minute = probe.layout, busiest(probe)
@@ -88,9 +96,7 @@ def nodes_needed(probe: Model, users: int, full: float) -> list[int]:
         mine = hosts * region.share
         cores = (mine + edges + media) / probe.cores
         most = max(mine / node.hosts, edges / node.edges, media / node.media, cores)
-        found.append(max(1, int(np.ceil(most / full))))
-    if sum(found) < layout.copies:
-        found[0] += layout.copies - sum(found)
+        found.append(most / full)
     return found
 
 

@@ -165,8 +165,8 @@ def show_plan(
             lever.input,
             f"{lever.low:,.6g} {lever.unit}".strip(),
             f"{lever.high:,.6g} {lever.unit}".strip(),
-            f"{lever.machines_low:,}",
-            f"{lever.machines_high:,}",
+            f"{lever.machines_low:,.2f}",
+            f"{lever.machines_high:,.2f}",
         )
     console.print(table)
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 
 from heliograph.failing import Told
 from sim.population import histogram
-from sim.population.build import FULL, PROBE_USERS, busiest, nodes_needed, with_nodes
+from sim.population.build import (
+    FULL,
+    PROBE_USERS,
+    busiest,
+    machines_needed,
+    nodes_needed,
+    with_nodes,
+)
 from sim.population.calibration import Calibration
 from sim.population.inputs import INPUTS, Values
 from sim.population.model import Model
@@ -102,7 +109,7 @@ def levers_of(
     found = []
     for name, known in INPUTS.items():
         low, high = (
-            sum(nodes_needed(probe_of(changed, calibration, seed), users, full))
+            round(sum(machines_needed(probe_of(changed, calibration, seed), users, full)), 3)
             for changed in _changed(scenario, name, (known.low, known.high))
         )
         if low != high:

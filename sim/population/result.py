@@ -177,8 +177,8 @@ class Lever(Struct):
     low: float
     high: float
     unit: str
-    machines_low: int
-    machines_high: int
+    machines_low: float
+    machines_high: float
 
 
 class Held(Struct):

@@ -9,7 +9,7 @@ from sim.population.load import Load, Samples
 from sim.population.model import Model
 from sim.population.people import Floats, Ints
 from sim.population.queueing.noise import noise_of
-from sim.population.queueing.station import Passed
+from sim.population.queueing.station import LOAD_BINS, Passed
 
 LOOKS = 2_000
 """So many bins of each minute are looked at for the delays of each station."""
@@ -45,12 +45,13 @@ class Waits:
     def at(self, station: Ints, bins: Ints) -> Floats:
         """Of something that comes to these stations in these bins, until it is done, in seconds."""
         passed, rng = self._passed, self._rng
-        found = passed.delay_s[station, bins].astype(float)
-        load, slow = passed.load[station, bins], self._slow[station, bins]
+        waited = passed.delay_s[station, bins]
+        found = waited.astype(float)
+        load, slow = passed.load[station, bins // LOAD_BINS], self._slow[station, bins]
         share = rng.random(len(station))
         for kind, queue in self._model.queues.items():
             mine = self._kinds[station] == kind
-            found[mine] += noise_of(queue).draw(load[mine], share[mine], slow[mine])
+            found[mine] += noise_of(queue).draw(load[mine], waited[mine], share[mine], slow[mine])
         came = np.maximum(self._load.items[station, bins], 1)
         refused = rng.random(len(station)) * came < passed.fresh_refused[station, bins]
         found[refused] += self._again_s[station[refused]]
