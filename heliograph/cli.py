@@ -48,7 +48,7 @@ from heliograph.server.options import (
     WsPort,
 )
 from heliograph.terminal.command import command as chat_command
-from sim.load import command as load_command
+from sim.load import app as load_app
 from sim.peers import app as bench_app
 from sim.population.cli import app as population_app
 from sim.world import app as sim_app
@@ -76,9 +76,9 @@ app = App(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("load")(load_command)
 app.command("chat")(chat_command)
 app.add_typer(admin_app, name="admin")
+app.add_typer(load_app, name="load")
 sim_app.add_typer(population_app, name="population")
 app.add_typer(sim_app, name="sim")
 app.add_typer(bench_app, name="bench")

@@ -1,8 +1,8 @@
 """Load: real clients on real sockets against a running server.
 
-`command` is `heliograph load`.
+`app` is `heliograph load`.
 """
 
-from sim.load.cli import command
+from sim.load.cli import app
 
-__all__ = ["command"]
+__all__ = ["app"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from sim.load.run import Account, Plan
+from sim.load.plan import Account, Plan
 
 START_S_MAX = 30.0
 STOP_S_MAX = 10.0
@@ -50,6 +50,4 @@ async def floor_server(data: Path | None) -> AsyncIterator[str]:
 def floor_accounts(plan: Plan) -> list[Account]:
     """Users as the floor knows them: rooms of two, or one room of all."""
     size = plan.fanout or 2
-    return [
-        Account(number + 1, f"r{number // size}.{number + 1}") for number in range(plan.accounts)
-    ]
+    return [Account(number + 1, f"r{number // size}.{number + 1}") for number in range(plan.users)]

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import resource
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -21,9 +20,11 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from api import limits
-from sim.load.accounts import Accounts, Http
+from sim.load.accounts import Accounts
 from sim.load.endpoint import CONNECTS_AT_ONCE
-from sim.load.run import Account, Say
+from sim.load.http import Http
+from sim.load.machine import raise_file_limit
+from sim.load.plan import Account, Say
 from sim.load.wire import CONTROL_ID, decode_answer, request
 
 EDGE_TITLE = "ray::Edge"
@@ -83,8 +84,7 @@ async def measure_idle(
     url: str, connections: int, per_session: int, say: Say, not_pids: Collection[int] = ()
 ) -> dict[str, Any]:
     """Open so many connections, `per_session` of them with each token, and weigh the edges."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     pids = [pid for pid in processes_titled(EDGE_TITLE) if pid not in not_pids]
     if not pids:
         raise OSError(f"no process titled {EDGE_TITLE}: run this on the server's machine")

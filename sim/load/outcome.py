@@ -1,133 +1,148 @@
-"""What a run found, of one process or of several together, and how it is shown."""
+"""What a run found, of one process or of several together, and its figures. Pure."""
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from rich.console import Console
-from rich.table import Table
+from msgspec import Meta, Struct, field
 
+from sim.load.histogram import EMPTY, count_of, merged, quantile_ms
 from sim.load.ledger import Verdict
-from sim.load.meter import longest_gap_s, overlay, percentile
+from sim.load.meter import joined, overlay, packed
+
+QUANTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p99_ms": 99.0, "p999_ms": 99.9, "max_ms": 100.0}
 
 
-@dataclass(slots=True)
-class Outcome:
-    seconds: float
+class Latencies(Struct):
+    """Two histograms of one kind: from when it was meant to begin, and from when it began."""
+
+    intended: str = EMPTY
+    service: str = EMPTY
+
+    def add(self, other: Latencies) -> None:
+        self.intended = merged((self.intended, other.intended))
+        self.service = merged((self.service, other.service))
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "count": count_of(self.intended),
+            "intended": {name: quantile_ms(self.intended, at) for name, at in QUANTILES.items()},
+            "service": {name: quantile_ms(self.service, at) for name, at in QUANTILES.items()},
+        }
+
+
+class StormOutcome(Struct):
+    """At `at_s`, `asked` connections were to be lost; so many `connections` were there to be, and
+    of these `back` came back, the last one after `recovered_s`. `waits`: the histogram of how long
+    each was without."""
+
+    at_s: float
+    asked: int = 0
+    connections: int = 0
+    back: int = 0
+    recovered_s: float = 0.0
+    waits: str = EMPTY
+
+    def add(self, other: StormOutcome) -> None:
+        self.asked += other.asked
+        self.connections += other.connections
+        self.back += other.back
+        self.recovered_s = max(self.recovered_s, other.recovered_s)
+        self.waits = merged((self.waits, other.waits))
+
+    def figures(self) -> dict[str, Any]:
+        waits = {name: quantile_ms(self.waits, at) for name, at in QUANTILES.items()}
+        return {
+            "at_s": self.at_s,
+            "asked": self.asked,
+            "connections": self.connections,
+            "back": self.back,
+            "recovered_s": round(self.recovered_s, 3),
+            **waits,
+        }
+
+
+class Outcome(Struct):
+    """Of several processes, what they counted is added up; `cpu_s` has one entry for each."""
+
+    seconds: Annotated[float, Meta(gt=0)]
     sent: int = 0
     """Acknowledged within the measured time."""
     delivered: int = 0
     """Received within the measured time, counted per receiver."""
-    cpu_s: float = 0.0
-    deliveries: array[float] = field(default_factory=lambda: array("d"))
-    acks: array[float] = field(default_factory=lambda: array("d"))
-    ack_lines: list[bytes] = field(default_factory=list)
+    due: int = 0
+    """To leave by the schedule of an open loop."""
+    left: int = 0
+    """Left the client within the measured time."""
+    connects: int = 0
+    """Came back within the measured time."""
+    cpu_s: list[float] = field(default_factory=list)
+    machine_busy: float = 0.0
+    """Of all cores of the machine of the load."""
+    late: str = EMPTY
+    """How late the load itself did what it had planned."""
+    latencies: dict[str, Latencies] = field(default_factory=dict)
+    ack_line: bytes = packed(b"")
     worst_gaps: list[float] = field(default_factory=list)
-    errors: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, int] = field(default_factory=dict)
+    storms: list[StormOutcome] = field(default_factory=list)
     gaps: int = 0
     paced: int = 0
-    verified: bool = False
+    moved_bytes: int = 0
+    tried: int = 0
+    succeeded: int = 0
+    aborted: str = ""
+    """Why it ended early."""
+    verified: bool = True
     """The history was read back and compared."""
     verdict: Verdict = field(default_factory=Verdict)
 
+    @property
+    def acknowledged(self) -> int:
+        """With those that were so after the measured time."""
+        of = ("answer", "file_answer")
+        return sum(count_of(self.latencies[k].intended) for k in of if k in self.latencies)
+
+    @property
+    def success_percent(self) -> float:
+        return 100.0 * self.succeeded / self.tried if self.tried else 100.0
+
     def add(self, other: Outcome) -> None:
-        self.sent += other.sent
-        self.delivered += other.delivered
-        self.cpu_s += other.cpu_s
-        self.deliveries.extend(other.deliveries)
-        self.acks.extend(other.acks)
-        self.ack_lines.extend(other.ack_lines)
-        self.worst_gaps.extend(other.worst_gaps)
-        self.errors.update(other.errors)
-        self.gaps += other.gaps
-        self.paced += other.paced
+        """What ran beside it."""
+        self.ack_line = overlay((self.ack_line, other.ack_line))
+        self.machine_busy = max(self.machine_busy, other.machine_busy)
+        self.cpu_s = self.cpu_s + other.cpu_s
+        for mine, its in zip(self.storms, other.storms, strict=False):
+            mine.add(its)
+        self.storms += other.storms[len(self.storms) :]
+        self._add_counts(other)
+
+    def follow(self, other: Outcome) -> None:
+        """What ran after it, in the same way."""
+        self.machine_busy = (
+            self.machine_busy * self.seconds + other.machine_busy * other.seconds
+        ) / (self.seconds + other.seconds)
+        self.seconds += other.seconds
+        self.ack_line = joined((self.ack_line, other.ack_line))
+        self.cpu_s = [a + b for a, b in zip(self.cpu_s, other.cpu_s, strict=False)]
+        self.storms = self.storms + other.storms
+        self._add_counts(other)
+
+    def _add_counts(self, other: Outcome) -> None:
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.late = merged((self.late, other.late))
+        for kind, latencies in other.latencies.items():
+            self.latencies.setdefault(kind, Latencies()).add(latencies)
+        self.worst_gaps = self.worst_gaps + other.worst_gaps
+        self.errors = dict(Counter(self.errors) + Counter(other.errors))
+        self.aborted = self.aborted or other.aborted
         self.verified = self.verified and other.verified
         self.verdict.add(other.verdict)
 
-    def summary(self) -> dict[str, Any]:
-        deliveries = sorted(self.deliveries)
-        acks = sorted(self.acks)
-        verdict = self.verdict
-        return {
-            "seconds": round(self.seconds, 3),
-            "sent_per_s": round(self.sent / self.seconds, 1),
-            "delivered_per_s": round(self.delivered / self.seconds, 1),
-            "p50_ms": _ms(percentile(deliveries, 50)),
-            "p99_ms": _ms(percentile(deliveries, 99)),
-            "max_ms": _ms(percentile(deliveries, 100)),
-            "ack_p50_ms": _ms(percentile(acks, 50)),
-            "ack_p99_ms": _ms(percentile(acks, 99)),
-            "sent": len(self.acks),
-            "lost": verdict.lost,
-            "duplicated": verdict.duplicated,
-            "reordered": verdict.reordered,
-            "corrupted": verdict.corrupted,
-            "unanswered": verdict.unanswered,
-            "reordered_by_retry": verdict.reordered_by_retry,
-            "verified": self.verified,
-            "examples": verdict.examples,
-            "errors": dict(sorted(self.errors.items())),
-            "gaps": self.gaps,
-            "paced": self.paced,
-            "unavailable_s": round(longest_gap_s(overlay(self.ack_lines)), 3),
-            "gap_p95_s": round(percentile(sorted(self.worst_gaps), 95), 3),
-            "gap_max_s": round(max(self.worst_gaps, default=0.0), 3),
-            "client_cpu_s": round(self.cpu_s, 3),
-            "client_us_per_message": round(self.cpu_s / max(self.sent, 1) * 1e6, 1),
-        }
 
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1e3, 3)
-
-
-ROWS = (
-    ("sent_per_s", "sent", "messages/s acknowledged"),
-    ("delivered_per_s", "delivered", "messages/s received"),
-    ("deliveries_per_s", "delivered", "deliveries/s over all members"),
-    ("p50_ms", "delivery p50", "ms, send to receipt"),
-    ("p99_ms", "delivery p99", "ms"),
-    ("ack_p50_ms", "answer p50", "ms, send to acknowledgement"),
-    ("ack_p99_ms", "answer p99", "ms"),
-    ("lost", "lost", "acknowledged, but not received or not stored"),
-    ("duplicated", "duplicated", "received or stored twice"),
-    ("reordered", "reordered", "behind a later one of the same sender"),
-    ("corrupted", "corrupted", "other text or id than sent"),
-    ("unanswered", "unanswered", "sent, never acknowledged"),
-    ("unavailable_s", "unavailable", "s, longest time without any acknowledgement"),
-    ("gap_p95_s", "worst gap p95", "s, the same per pair"),
-    ("gap_max_s", "worst gap", "s, of the worst pair"),
-    ("client_cpu_s", "client CPU", "s, of this load client"),
-    ("client_us_per_message", "client CPU", "µs a message"),
-    ("floor_per_s", "floor", "messages/s: sockets and one fsync a batch, nothing else"),
-    ("floor_p50_ms", "floor p50", "ms"),
-    ("floor_ratio", "of the floor", "sent / floor"),
+COUNTS = (
+    *("sent", "delivered", "due", "left", "connects", "gaps", "paced", "moved_bytes"),
+    *("tried", "succeeded"),
 )
-
-
-def show(console: Console, title: str, summary: dict[str, Any]) -> None:
-    table = Table(title=title, title_justify="left", show_header=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    for key, name, meaning in ROWS:
-        if key in summary:
-            value = summary[key]
-            bad = key in {"lost", "duplicated", "reordered", "corrupted"} and value
-            shown = f"{value:,}" if isinstance(value, int | float) else str(value)
-            table.add_row(name, f"[red]{shown}[/red]" if bad else shown, meaning)
-    for code, count in summary["errors"].items():
-        table.add_row(code, f"{count:,}", "errors of this code; the client repeated the request")
-    console.print(table)
-    if summary["paced"]:
-        console.print(
-            "The client held messages back to stay within the server's frames per second of one "
-            "connection; more pairs show what the server can do."
-        )
-    if not summary["verified"]:
-        console.print("The history was not compared.")
-    for example in summary["examples"]:
-        console.print(f"[red]{example}[/red]")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 TICK_S_MIN = 0.0005
@@ -28,42 +28,51 @@ class _Setting(ctypes.Structure):
 
 
 class Schedule:
-    """Calls `send(number, due)` for the messages 0, 1, 2, … that are due every `1/rate` seconds
-    from `start` until `stop`; those that come late (the loop was busy) keep their due time."""
+    """Calls `send(due, now)` for each of the ascending `times` before `stop`; what comes late (the
+    loop was busy) keeps its due time, and nothing is left out."""
 
     def __init__(
-        self, rate: float, start: float, stop: float, send: Callable[[int, float], None]
+        self, times: Iterator[float], stop: float, send: Callable[[float, float], None]
     ) -> None:
-        self._interval_s = 1.0 / rate
-        self._start = start
+        self._times = times
         self._stop = stop
         self._send = send
-        self._next = 0
+        self._due = next(times)
         self._loop = asyncio.get_running_loop()
         self._fd = _libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
-        tick_s = max(self._interval_s, TICK_S_MIN)
-        setting = _Setting(interval=_Time.of(tick_s), first=_Time.of(start))
-        if _libc.timerfd_settime(self._fd, _ABSOLUTE, ctypes.byref(setting), None) < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_settime")
         self._loop.add_reader(self._fd, self._tick)
+        self._arm(self._due)
+
+    def close(self, stop: float) -> None:
+        """Send what was due by `stop`, where that is earlier than was planned, and no more."""
+        if self._fd >= 0:
+            self._stop = min(self._stop, stop)
+            self._send_due(self._stop)
+            self._end()
 
     def _tick(self) -> None:
         os.read(self._fd, 8)
         now = monotonic()
-        while True:
-            due = self._start + self._next * self._interval_s
-            if due >= self._stop:
-                self.close()
-                return
-            if due > now:
-                return
-            self._send(self._next, due)
-            self._next += 1
+        self._send_due(now)
+        if self._due >= self._stop:
+            self._end()
+        else:
+            self._arm(max(self._due, now + TICK_S_MIN))
 
-    def close(self) -> None:
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
+    def _send_due(self, until: float) -> None:
+        until = min(until, self._stop)
+        while self._due < until:
+            self._send(self._due, monotonic())
+            self._due = next(self._times)
+
+    def _arm(self, at: float) -> None:
+        setting = _Setting(first=_Time.of(at))
+        if _libc.timerfd_settime(self._fd, _ABSOLUTE, ctypes.byref(setting), None) < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+
+    def _end(self) -> None:
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)
+        self._fd = -1

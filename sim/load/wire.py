@@ -30,6 +30,7 @@ class Sent(Struct, gc=False):
 
 
 class NewMessage(Struct, gc=False):
+    id: int = 0
     text: str = ""
 
 
@@ -79,6 +80,11 @@ def send_template(chat_id: str, prefix: str) -> bytes:
         f'{{"id":%d,"method":"messages.send","params":{{"chat_id":"{chat_id}",'
         f'"text":"{prefix}%0{SEQ_DIGITS}d{filler}","random_id":%d}}}}'
     ).encode()
+
+
+def with_media(frame: bytes, ticket: str) -> bytes:
+    """The same send frame, with a file."""
+    return b'%b,"media":%b}}' % (frame[:-2], encode(ticket))
 
 
 def request(request_id: int, method: str, params: dict[str, Any]) -> bytes:

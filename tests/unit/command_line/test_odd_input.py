@@ -32,7 +32,7 @@ ENOUGH: dict[str, tuple[str, ...]] = {
     "chat": ("--url", NOWHERE, "--to", "@bob", "--send", "hello"),
     "chat --register": ("--url", NOWHERE, "--register", "alice"),
     "chat --from": ("--url", NOWHERE, "--from", "@bob"),
-    "load": ("--url", NOWHERE, "--seconds", "0.1", "--no-floor"),
+    "load run": ("--url", NOWHERE, "--seconds", "0.1", "--no-floor"),
     "sim world": ("--seeds", "1", "--first", "1"),
     "bench peers": ("--only", "heliograph"),
     "cluster node": ("--token", "token"),
@@ -151,7 +151,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
     monkeypatch.setattr("heliograph._client.Timeouts", lambda: Timeouts(call_s=0.01))
-    monkeypatch.setattr("sim.load.accounts.UNREACHABLE_TRIES", 1)
+    monkeypatch.setattr("sim.load.http.UNREACHABLE_TRIES", 1)
 
     find = socket.getaddrinfo
 

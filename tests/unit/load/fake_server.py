@@ -10,6 +10,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import UNSET
@@ -93,6 +94,7 @@ class FakeServer:
         self.members: dict[str, list[int]] = {}
         self.sent: dict[tuple[str, int, int], t.Sent] = {}
         self.acks: dict[int, int] = {}
+        self.files: dict[str, bytes] = {}
         self.registrations_refused = 0
         self.before_send: Callable[[int], None] = lambda number: None
         self.after_send: Callable[[int], None] = lambda number: None
@@ -183,7 +185,8 @@ class FakeServer:
         if done is not None:
             return t.Sent(done.chat_id, done.id, done.date_ms)
         log = self.chats[params.chat_id]
-        message = t.Message(params.chat_id, len(log) + 1, user.user_id, 1, params.text)
+        media = t.Media("file", params.media, 0, "", "") if params.media else None
+        message = t.Message(params.chat_id, len(log) + 1, user.user_id, 1, params.text, media=media)
         log.append(message)
         pts = user.update(t.MessageNew(message), push=False)
         done = self.sent[key] = t.Sent(params.chat_id, message.id, 1, pts)
@@ -228,6 +231,16 @@ class FakeServer:
     def _answer_http(self, path: str, body: bytes) -> tuple[int, bytes]:
         if path == "/api/help.config":
             return 200, frames.encode(t.Config("test", self.ws_url, "/ws", "open", 30))
+        if path.startswith("/media/upload?"):
+            (name,) = parse_qs(urlsplit(path).query)["hash"]
+            self.files[name] = body
+            media = t.Media("file", name, len(body), "", "")
+            return 200, frames.encode(t.Finished(name, 0, media))
+        if path.startswith("/media/file/"):
+            *_, chat_id, number = path.split("/")
+            found = self.chats[chat_id][int(number) - 1].media
+            assert found is not None
+            return 200, self.files[found.file_id]
         assert path == "/api/auth.register", path
         if self.registrations_refused:
             self.registrations_refused -= 1

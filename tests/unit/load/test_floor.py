@@ -12,14 +12,17 @@ import pytest
 from sim.floor import BLOCK_BYTES, Connection, Floor, Journal
 from sim.load.endpoint import Endpoint
 from sim.load.floor_process import floor_accounts
+from sim.load.histogram import count_of
 from sim.load.outcome import Outcome
-from sim.load.run import Plan, Run
+from sim.load.plan import Chats, Plan
+from sim.load.run import Run
 
 LONG_S = 60.0
 """What has not happened by then hangs."""
 ENOUGH = 600
 """Messages that are released, each to one member: then the run ends."""
-PLAN = Plan(pairs=10, window=8, seconds=LONG_S, verify=False, paced=False, drain_s=0.3)
+PLAN = Plan((Chats(10),), window=8, seconds=LONG_S, verify=False)
+PATIENCE_S = 0.3
 
 
 class FaultyFloor(Floor):
@@ -57,11 +60,13 @@ class FaultyFloor(Floor):
             self.held[id(member)] = message
 
 
-def drive(folder: Path, plan: Plan, mistake: str = "none") -> tuple[Outcome, FaultyFloor]:
+def drive(
+    folder: Path, plan: Plan, mistake: str = "none", paced: bool = False
+) -> tuple[Outcome, FaultyFloor]:
     async def driven() -> tuple[Outcome, FaultyFloor]:
         floor = FaultyFloor(Journal(str(folder), BLOCK_BYTES), mistake)
         try:
-            endpoint = Endpoint(await floor.start())
+            endpoint = Endpoint(await floor.start(), paced=paced, patience_s=PATIENCE_S)
             run = Run(plan, endpoint, floor_accounts(plan), lambda _: None)
             if not plan.rate:
                 floor.enough = run.end
@@ -73,26 +78,31 @@ def drive(folder: Path, plan: Plan, mistake: str = "none") -> tuple[Outcome, Fau
 
 
 @pytest.mark.parametrize(
-    "plan",
+    ("plan", "paced"),
     [
-        PLAN,
-        Plan(pairs=1, window=1, seconds=LONG_S, verify=False, paced=False),
-        Plan(pairs=3, window=5, seconds=LONG_S, verify=False),
-        Plan(pairs=4, window=8, seconds=0.3, rate=500, verify=False),
-        Plan(pairs=1, window=4, seconds=LONG_S, fanout=20, verify=False),
+        (PLAN, False),
+        (Plan((Chats(1),), window=1, seconds=LONG_S, verify=False), False),
+        (Plan((Chats(3),), window=5, seconds=LONG_S, verify=False), True),
+        (Plan((Chats(4),), rate=500, seconds=0.3, verify=False), True),
+        (Plan((Chats(4),), rate=900, arrivals="poisson", burst=5, seconds=0.3, verify=False), True),
+        (Plan((Chats(1, 20),), window=4, seconds=LONG_S, verify=False), True),
+        (Plan((Chats(1, 20, 5),), window=2, seconds=LONG_S, verify=False), True),
     ],
-    ids=["pairs", "ping-pong", "odd window", "open loop", "group"],
+    ids=["pairs", "ping-pong", "odd window", "open loop", "bursts", "group", "a slot goes round"],
 )
-def test_an_honest_floor_loses_nothing(tmp_path: Path, plan: Plan) -> None:
-    outcome, _ = drive(tmp_path, plan)
+def test_an_honest_floor_loses_nothing(tmp_path: Path, plan: Plan, paced: bool) -> None:
+    outcome, _ = drive(tmp_path, plan, paced=paced)
     verdict = outcome.verdict
     assert outcome.sent > 20
     assert verdict.clean
     assert verdict.unanswered == 0
-    assert len(outcome.deliveries) == len(outcome.acks) * max(1, plan.fanout - 1)
+    received = count_of(outcome.latencies["delivery"].intended)
+    assert received == outcome.acknowledged * max(1, plan.fanout - 1)
     assert not outcome.errors
     if plan.rate:
-        assert len(outcome.acks) == plan.rate * plan.seconds
+        assert outcome.acknowledged == outcome.due
+    if plan.rate and plan.arrivals == "even":
+        assert outcome.due == plan.rate * plan.seconds
 
 
 def test_a_lost_message_is_counted(tmp_path: Path) -> None:

@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from api.errors import ApiError
-from sim.load.accounts import Accounts, Http
+from sim.load.accounts import Accounts
 from sim.load.endpoint import Endpoint
+from sim.load.figures import figures
+from sim.load.histogram import count_of
+from sim.load.http import Http
 from sim.load.measurement import Target, measure
 from sim.load.outcome import Outcome
-from sim.load.run import Account, Plan, Run, TokensRefused
+from sim.load.plan import Account, Chats, Churn, File, Plan, Storm
+from sim.load.run import Run, TokensRefused
 from tests.unit.load.fake_server import FakeServer
 
 FEW = 60
@@ -25,10 +29,15 @@ LONG_S = 60.0
 """What has not happened by then hangs."""
 DRAIN_S = 3.0
 """The end is waited for as long as something comes."""
-PLAN = Plan(pairs=4, window=6, seconds=LONG_S, drain_s=DRAIN_S)
+PLAN = Plan((Chats(4),), window=6, seconds=LONG_S)
 
 
-def drive(prepare: Callable[[FakeServer], None], plan: Plan = PLAN, sends: int = 400) -> Outcome:
+def drive(
+    prepare: Callable[[FakeServer], None],
+    plan: Plan = PLAN,
+    sends: int = 400,
+    patience_s: float = DRAIN_S,
+) -> Outcome:
     """Run the plan until the server has got so many sends."""
 
     async def run() -> Outcome:
@@ -38,7 +47,8 @@ def drive(prepare: Callable[[FakeServer], None], plan: Plan = PLAN, sends: int =
                 user = server.add_user(f"token-{number}")
                 accounts.append(Account(user.user_id, f"token-{number}"))
             prepare(server)
-            run = Run(plan, Endpoint(server.ws_url), accounts, lambda _: None)
+            endpoint = Endpoint(server.ws_url, patience_s=patience_s)
+            run = Run(plan, endpoint, accounts, lambda _: None)
             after_send = server.after_send
 
             def after(number: int) -> None:
@@ -52,13 +62,17 @@ def drive(prepare: Callable[[FakeServer], None], plan: Plan = PLAN, sends: int =
     return asyncio.run(run())
 
 
+def received(outcome: Outcome) -> int:
+    return count_of(outcome.latencies["delivery"].intended)
+
+
 def check_clean(outcome: Outcome) -> None:
     verdict = outcome.verdict
     assert outcome.verified
     assert verdict.clean, verdict
     assert verdict.unanswered == 0
-    assert len(outcome.acks) > 50
-    assert len(outcome.acks) == len(outcome.deliveries)
+    assert outcome.acknowledged > 50
+    assert outcome.acknowledged == received(outcome)
 
 
 def test_a_quiet_run_is_clean() -> None:
@@ -94,7 +108,7 @@ def test_a_server_that_goes_away_is_waited_for() -> None:
     outcome = drive(prepare)
     check_clean(outcome)
     assert outcome.errors["connect"] > 0
-    assert outcome.summary()["unavailable_s"] > 0.15
+    assert figures(PLAN, outcome)["unavailable_s"] > 0.15
 
 
 def back_after_the_run(slow_s: float) -> Callable[[FakeServer], None]:
@@ -118,8 +132,7 @@ def test_the_history_is_read_when_what_was_under_way_is_answered() -> None:
 
 
 def test_what_is_answered_while_the_history_is_read_does_not_count() -> None:
-    plan = Plan(pairs=4, window=6, seconds=LONG_S, drain_s=0.1)
-    outcome = drive(back_after_the_run(slow_s=1.0), plan, sends=FEW)
+    outcome = drive(back_after_the_run(slow_s=1.0), sends=FEW, patience_s=0.1)
     assert outcome.verified
     assert outcome.verdict.clean, outcome.verdict
     assert outcome.verdict.unanswered
@@ -176,7 +189,7 @@ def test_a_last_push_that_never_comes_is_fetched_by_a_silent_pair() -> None:
     def prepare(server: FakeServer) -> None:
         server.pushes = lambda number: number != 60
 
-    plan = Plan(pairs=1, window=1, seconds=LONG_S, drain_s=DRAIN_S)
+    plan = Plan((Chats(1),), window=1, seconds=LONG_S)
     check_clean(drive(prepare, plan, sends=60))
 
 
@@ -195,11 +208,20 @@ def test_the_history_is_compared(fault: str) -> None:
 
 
 def test_a_group_gets_everything() -> None:
-    plan = Plan(pairs=1, window=4, seconds=LONG_S, drain_s=DRAIN_S, fanout=120)
+    plan = Plan((Chats(1, 120),), window=4, seconds=LONG_S)
     outcome = drive(lambda server: None, plan, sends=40)
     assert outcome.verified
     assert outcome.verdict.clean
-    assert len(outcome.deliveries) == 119 * len(outcome.acks) > 0
+    assert received(outcome) == 119 * outcome.acknowledged > 0
+
+
+def test_all_who_write_into_a_group_are_heard() -> None:
+    plan = Plan((Chats(2, 7, 3), Chats(2)), window=2, seconds=LONG_S)
+    outcome = drive(lambda server: None, plan, sends=200)
+    assert outcome.verified
+    assert outcome.verdict.clean
+    assert outcome.verdict.unanswered == 0
+    assert outcome.acknowledged < received(outcome) < 6 * outcome.acknowledged
 
 
 def test_what_is_received_is_acknowledged() -> None:
@@ -238,25 +260,105 @@ def test_users_are_registered_once_and_replaced_when_refused(tmp_path: Path) -> 
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
-@pytest.mark.parametrize(("processes", "fanout"), [(1, 0), (2, 0), (1, 10)])
+async def measured(
+    plan: Plan,
+    folder: Path,
+    floor: bool = False,
+    prepare: Callable[[FakeServer], None] = lambda server: None,
+) -> dict[str, Any]:
+    """The figures of a whole measurement of a server that was prepared so."""
+    async with FakeServer() as server, asyncio.timeout(30):
+        prepare(server)
+        found = await measure(Target(server.url, folder, floor), plan, lambda _: None)
+    return figures(plan, found.outcome, found.floor)
+
+
+@pytest.mark.parametrize(("fanout", "floor"), [(0, True), (10, False)])
 def test_the_whole_measurement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int, fanout: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fanout: int, floor: bool
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    plan = Plan(pairs=3, window=4, seconds=0.3, fanout=fanout)
-
-    async def run() -> dict[str, Any]:
-        async with FakeServer() as server:
-            return await measure(Target(server.url, tmp_path, processes, floor=True), plan)
-
-    summary = asyncio.run(run())
-    expected = {"sent_per_s", "p50_ms", "p99_ms", "ack_p50_ms", "ack_p99_ms", "floor_per_s"}
-    expected |= {"floor_ratio", "client_cpu_s", "unavailable_s"}
+    chats = Chats(1, fanout) if fanout else Chats(3)
+    plan = Plan((chats,), window=4, seconds=0.3)
+    summary = asyncio.run(measured(plan, tmp_path, floor))
+    expected = {"sent_per_s", "p50_ms", "p99_ms", "ack_p50_ms", "ack_p99_ms", "client_cpu_s"}
+    expected |= {"service_p50_ms", "service_p99_ms", "unavailable_s", "success_percent"}
     expected |= {"deliveries_per_s" if fanout else "delivered_per_s"}
+    expected |= {"floor_per_s", "floor_ratio"} if floor else set()
     assert all(summary[key] for key in expected)
     assert [summary[key] for key in ("lost", "duplicated", "reordered")] == [0, 0, 0]
     assert summary["verified"]
     assert summary["errors"] == {}
+
+
+def test_who_goes_away_comes_back_and_misses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    plan = Plan(
+        (Chats(2, 8), Chats(2)),
+        window=2,
+        seconds=0.8,
+        idle=20,
+        churn=Churn(100.0, 0.01),
+        storms=(Storm(0.1, 30), Storm(0.4, 10, 0.1)),
+    )
+    summary = asyncio.run(measured(plan, tmp_path))
+    assert [summary[key] for key in ("lost", "duplicated", "reordered")] == [0, 0, 0]
+    assert summary["verified"]
+    first, second = summary["storms"]
+    assert first["connections"] > 0
+    assert first["recovered_s"] > 0
+    assert all(storm["back"] == storm["connections"] for storm in (first, second))
+    connects = summary["latencies"]["connect"]
+    assert connects["count"] >= first["connections"] + second["connections"]
+    assert connects["intended"]["max_ms"] >= connects["service"]["max_ms"] > 0
+    assert summary["latencies"]["fetched"]["count"] > 0
+    assert summary["errors"] == {}, "nobody is to blame for who goes by himself"
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_files_go_with_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    plan = Plan((Chats(3),), window=4, seconds=0.5, files=(File(20_000, 0.5),))
+
+    def prepare(server: FakeServer) -> None:
+        def damage(number: int) -> None:
+            if server.files and damaged:
+                server.files[next(iter(server.files))] = b"another"
+
+        server.before_send = damage
+
+    summary = asyncio.run(measured(plan, tmp_path, prepare=prepare))
+    assert summary["verified"]
+    assert summary["lost"] == summary["duplicated"] == summary["unanswered"] == 0
+    of = {kind: each["count"] for kind, each in summary["latencies"].items()}
+    assert of["upload"] == of["file_answer"] == of["file_delivery"] == of["download"] > 0
+    assert of["answer"] > 0
+    assert summary["sent"] == of["answer"] + of["file_answer"]
+    assert summary["files_mb_per_s"] > 0
+    assert (summary["corrupted"] > 0) == damaged
+
+
+def test_it_ends_where_too_little_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sim.load.success.WINDOW_S", 0.5)
+    plan = Plan((Chats(4),), window=2, seconds=600, processes=2, abort_below=95)
+
+    def prepare(server: FakeServer) -> None:
+        def refuse(number: int) -> None:
+            if number % 2:
+                raise ApiError("overloaded", retry_after=0.01)
+
+        server.before_send = refuse
+
+    summary = asyncio.run(measured(plan, tmp_path, prepare=prepare))
+    assert "succeeded, less than 95 %" in summary["aborted"]
+    assert summary["success_percent"] < 95
+    assert summary["seconds"] < 60
+    assert [summary[key] for key in ("lost", "duplicated", "reordered")] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -264,20 +366,16 @@ def test_an_interrupt_ends_it_with_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    plan = Plan(pairs=3, window=4, seconds=600)
+    plan = Plan((Chats(3),), window=4, seconds=600, processes=processes)
 
-    async def run() -> dict[str, Any]:
-        async with FakeServer() as server:
+    def interrupt(number: int) -> None:
+        if number == 100:
+            os.kill(os.getpid(), signal.SIGINT)
 
-            def interrupt(number: int) -> None:
-                if number == 100:
-                    os.kill(os.getpid(), signal.SIGINT)
+    def prepare(server: FakeServer) -> None:
+        server.after_send = interrupt
 
-            server.after_send = interrupt
-            async with asyncio.timeout(30):
-                return await measure(Target(server.url, tmp_path, processes, floor=False), plan)
-
-    summary = asyncio.run(run())
+    summary = asyncio.run(measured(plan, tmp_path, prepare=prepare))
     assert 100 <= summary["sent"] < 100_000
     assert [summary[key] for key in ("lost", "duplicated", "reordered")] == [0, 0, 0]
     assert summary["verified"]
