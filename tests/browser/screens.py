@@ -49,6 +49,8 @@ class Scene:
     group: str
     closed: str
     """With somebody who blocks."""
+    empty: str
+    """In which nothing was written."""
     files: tuple[Path, ...]
     """To attach."""
 
@@ -143,6 +145,7 @@ class Screens(Seen):
             "player": self._player,
             "recording": self._recording,
             "refused": self._refused,
+            "empty": partial(self.at, f"/c/{self._scene.empty}"),
             "offline": self._offline,
         }
 

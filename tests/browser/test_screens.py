@@ -63,7 +63,8 @@ def scene(
     (files / "ridge.jpg").write_bytes(landscape((800, 500)))
     (files / "hut.jpg").write_bytes(landscape((500, 800), 1))
     (files / f"{LONG}.pdf").write_bytes(bytes(90_000))
-    yield Scene(me, anna, private, group, me.private(leo.id), tuple(sorted(files.iterdir())))
+    closed, empty = me.private(leo.id), me.private(others[2].id)
+    yield Scene(me, anna, private, group, closed, empty, tuple(sorted(files.iterdir())))
     people.close()
 
 
