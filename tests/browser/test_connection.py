@@ -49,6 +49,33 @@ def test_it_says_how_it_stands(people: People) -> None:
     tab.is_online()
 
 
+def test_all_parts_are_there_before_they_are_shown(people: People) -> None:
+    """Where the browser keeps nothing, or nothing yet: the connection goes soon after the first
+    visit."""
+    alice, bob = people.account("Alice"), people.account("Bob")
+    alice.send(alice.private(bob.id), "met")
+    device = people.device(alice, service_workers="block")
+    device.complaints.expect("registration blocked")
+    tab = device.tab()
+    tab.is_online()
+    has = "() => performance.getEntriesByType('resource').map(({name}) => name).join(' ')"
+    parts = ("ChatView", "settings", "overlays", "search", "attach_dialog", "viewer")
+    tab.until(lambda: all(f"/{part}-" in tab.page.evaluate(has) for part in parts))
+    tab.page.wait_for_load_state("networkidle")
+    tab.device.cut()
+    tab.is_offline()
+    tab.open("Bob")
+    tab.write("written without a connection")
+    tab.sees("written without a connection")
+    tab.about()
+    tab.close_dialogs()
+    tab.page.get_by_role("link", name="Settings").click()
+    expect(tab.page.get_by_role("heading", name="Settings", level=2)).to_be_visible()
+    tab.page.get_by_role("textbox", name="Search").fill("Bob")
+    found = tab.page.get_by_role("region", name="Search results")
+    expect(found.get_by_role("link")).to_have_count(1)
+
+
 def test_a_slow_network(people: People) -> None:
     alice, bob = people.account("Alice"), people.account("Bob")
     chat_id = alice.private(bob.id)

@@ -48,9 +48,24 @@ def alice(
     assert not complaints, "\n".join(complaints)
 
 
-def writing(people: People, alice: Account, front: Upgraded, **options: str) -> Tab:
+NEVER_RESTS = "window.requestIdleCallback = () => 0"
+"""A page loads its other parts when it rests."""
+
+
+def writing(people: People, alice: Account, front: Upgraded) -> Tab:
     """She has a chat open, and has begun to write."""
-    tab = people.tab(alice, url=front.url, **options)
+    return begin(people.tab(alice, url=front.url))
+
+
+def writing_without_parts(people: People, alice: Account, front: Upgraded) -> Tab:
+    """The same, where the page has only the parts that were shown, and the browser keeps none."""
+    device = people.device(alice, url=front.url, service_workers="block")
+    device.context.add_init_script(NEVER_RESTS)
+    device.complaints.expect("registration blocked")
+    return begin(device.tab())
+
+
+def begin(tab: Tab) -> Tab:
     tab.is_online()
     tab.open("Bob")
     tab.composer.fill(DRAFT)
@@ -101,9 +116,9 @@ def test_a_part_that_is_gone_brings_the_newer_client_with_the_draft(
     front: Upgraded, alice: tuple[People, Account]
 ) -> None:
     """Where browsers keep nothing of the client (plain http in a local network)."""
-    tab = writing(*alice, front, service_workers="block")
+    tab = writing_without_parts(*alice, front)
     before = build_of(tab.page)
-    tab.device.complaints.expect("404", "Refused to apply", "registration blocked")
+    tab.device.complaints.expect("404", "Refused to apply")
     front.upgraded = True
     tab.button("Menu of this chat").click()
     tab.page.get_by_role("menuitem", name="Profile").click()
@@ -117,8 +132,7 @@ def test_a_part_that_cannot_be_had_waits_for_the_connection(
     front: Upgraded, alice: tuple[People, Account]
 ) -> None:
     """A page that nobody keeps is not thrown away for one that cannot come."""
-    tab = writing(*alice, front, service_workers="block")
-    tab.device.complaints.expect("registration blocked")
+    tab = writing_without_parts(*alice, front)
     tab.device.cut()
     tab.is_offline()
     tab.button("Menu of this chat").click()

@@ -5,6 +5,7 @@
  */
 
 import { createSignal } from "solid-js";
+import { needed } from "../sw/register";
 import { texts as english } from "./en";
 
 export type Texts = typeof english;
@@ -63,7 +64,7 @@ let asked: Language = "en";
 /** The page stays in the old language until the new one is there. */
 export async function setLanguage(wanted: Language): Promise<void> {
   asked = wanted;
-  const texts = await LOADERS[wanted]();
+  const texts = await needed(LOADERS[wanted]());
   if (asked !== wanted) return;
   setCurrent({ language: wanted, texts });
   document.documentElement.lang = wanted;

@@ -34,7 +34,6 @@ const update = new Update(
  */
 export function keepClient(outdated: () => void, open: (path: string) => void): void {
   told = outdated;
-  window.addEventListener("vite:preloadError", () => void update.mend());
   document.addEventListener("visibilitychange", () => {
     update.visibility();
     if (!document.hidden) void checkClient();
@@ -63,6 +62,19 @@ export async function checkClient(): Promise<void> {
     else await register();
   } catch {
     // No connection, or a browser that keeps nothing: asked again another time.
+  }
+}
+
+/**
+ * A file of this build that somebody waits for. If it is nowhere to be had, the page is loaded again
+ * where that helps; the refusal is the caller's to tell.
+ */
+export async function needed<T>(file: Promise<T>): Promise<T> {
+  try {
+    return await file;
+  } catch (why) {
+    void update.mend();
+    throw why;
   }
 }
 

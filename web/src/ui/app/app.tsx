@@ -1,4 +1,4 @@
-import { createEffect, createResource, createSignal, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
+import { createEffect, createMemo, createResource, createSignal, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
 import { t } from "../../i18n";
 import { refusalText } from "../../i18n/refusal";
 import { adoptChat, chatRow, chatsLoaded, listenForChats, startChats, unreadTotal } from "../../state/chats";
@@ -9,7 +9,7 @@ import { account, connection, keeping, outdated, startSession } from "../../stat
 import { failed, offered } from "../../state/toasts";
 import { beforeReload, checkClient, loadClient } from "../../sw/register";
 import { Announcer, Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
-import { lazy } from "../base/lazy";
+import { lazy, preload } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
 import { rowName } from "../list/row";
@@ -81,6 +81,9 @@ function Home() {
   startPeople().catch(failed);
   onCleanup(startNotifying());
   useShortcuts();
+  // Also when the connection is back: what could not be had then may be now.
+  const rests = createMemo(() => chatsLoaded() && connection().state === "online");
+  createEffect(() => rests() && void preload());
   createEffect(on(() => [route().view, route().chatId, route().page], focusRoute, { defer: true }));
   const listAlone = () => narrow() && route().view === "list";
   const title = () => {

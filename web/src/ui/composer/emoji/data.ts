@@ -1,6 +1,7 @@
 /** The emoji: read when they are first asked for. */
 
 import type { Language } from "../../../i18n";
+import { needed } from "../../../sw/register";
 
 export interface Emoji {
   emoji: string;
@@ -16,7 +17,7 @@ const LOADERS: Readonly<Record<"en" | "de", () => Promise<{ default: string[] }>
 
 /** By group. Languages that there are no words for search in English. */
 export async function loadEmoji(language: Language): Promise<Emoji[][]> {
-  const groups = (await LOADERS[language === "de" ? "de" : "en"]()).default;
+  const groups = (await needed(LOADERS[language === "de" ? "de" : "en"]())).default;
   return groups.map((group) =>
     group.split("\n").map((line) => {
       const [emoji = "", words = ""] = line.split("\t");
