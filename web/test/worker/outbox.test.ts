@@ -176,6 +176,25 @@ test("what is refused fails with the reason, and what follows it goes on", async
   expect(server.readable(PRIVATE).at(-1)).toMatchObject({ text: "first" });
 });
 
+test("a file that is refused stays, and is sent when that is asked for again", async () => {
+  const { device, world, server } = await begun();
+  let full = true;
+  server.http = () =>
+    full
+      ? Response.json({ code: "quota_exceeded", detail: "" }, { status: 400 })
+      : Response.json({ ticket: "ticket", expires_ms: world.nowMs + 1_000_000, media: {} });
+  const file = { blob: new Blob(["spoken"]), name: "voice.ogg", kind: "voice" as const, mime: "audio/ogg" };
+  await device.session.outbox.send(PRIVATE, "", 0, [file], 1);
+  const rows = () => [...device.session.engine.known.map("outbox").values()];
+  await until(() => expect(rows()).toMatchObject([{ state: "failed", failure: { code: "quota_exceeded" }, blob: file.blob }]));
+  full = false;
+  await device.session.outbox.retry(rows()[0]!.key);
+  await until(async () => {
+    await world.deliver();
+    expect(server.asked).toContain("messages.send");
+  });
+});
+
 test("what is not on its way yet can be taken back", async () => {
   const { device, world, server } = await begun();
   world.reachable = false;

@@ -34,7 +34,7 @@ interface IconButtonProps extends Native {
   /** What it does: its accessible name, and its tooltip. */
   label: string;
   /** A key that does the same, for the tooltip. */
-  keys?: string;
+  keys?: string | undefined;
   kind?: "plain" | "primary";
 }
 

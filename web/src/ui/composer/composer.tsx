@@ -269,6 +269,7 @@ export function Composer(props: ComposerProps) {
             act({ type: "reply", id: 0 });
             return replyTo;
           }}
+          giveReply={(replyTo) => replyTo && giveBack("", replyTo)}
           onRecording={setRecording}
           onSent={sent}
         />

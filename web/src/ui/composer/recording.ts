@@ -10,7 +10,6 @@ const BITS_PER_SECOND = 32_000;
 export interface Recording {
   /** Ends it: what was spoken, or undefined if that was nothing. */
   finish(): Promise<Attachment | undefined>;
-  cancel(): void;
 }
 
 /** Whether this page may record at all: without https it may not. */
@@ -84,6 +83,5 @@ function capture(stream: MediaStream, heard: (level: number, ms: number) => void
       const waveform = toBase64(waveformOf(levels));
       return { blob, name, kind: "voice", mime, durationMs, waveform };
     },
-    cancel: () => void stop(),
   };
 }
