@@ -15,7 +15,18 @@ export type Overlay =
   /** `nested`: it was opened from another dialog, to which it leads back. */
   | { kind: "person"; userId: number; nested?: true }
   | { kind: "chat-info"; chatId: string }
-  | { kind: "add-members"; chatId: string };
+  | { kind: "add-members"; chatId: string }
+  | OverChat;
+
+/** What lies over the open chat, of which only this page has what it is about. */
+type OverChat =
+  | { kind: "attach" }
+  | { kind: "look"; messageId: number }
+  | { kind: "seen-by"; messageId: number }
+  | { kind: "forward"; ids: readonly number[] }
+  | { kind: "delete"; ids: readonly number[] };
+
+const OVER_CHAT: ReadonlySet<string> = new Set<OverChat["kind"]>(["attach", "look", "seen-by", "forward", "delete"]);
 
 export const SETTINGS_PAGES = [
   "profile",
@@ -97,7 +108,11 @@ export const route = current;
 let depthWas = entry().depth;
 history.replaceState({ ...entry() }, "");
 
+/** "Back" was asked for, and browsers take their time. */
+let leaving = false;
+
 addEventListener("popstate", () => {
+  leaving = false;
   const next = here();
   // The person has typed the address of another message: an entry that the browser has made.
   if (history.state === null && next.chatId !== undefined && next.chatId === current().chatId) {
@@ -108,6 +123,7 @@ addEventListener("popstate", () => {
 });
 
 function go(next: Route, replace: boolean): void {
+  if (leaving) return addEventListener("popstate", () => go(next, replace), { once: true });
   const { depth } = entry();
   const state: Entry = { depth: replace ? depth : depth + 1 };
   if (next.overlay !== undefined) state.overlay = next.overlay;
@@ -157,7 +173,9 @@ export function openOverlay(overlay: Overlay, instead = false): void {
 
 /** One step up. A link that was opened from outside has nothing of ours below it. */
 export function back(): void {
-  if (entry().depth > 0) history.back();
+  if (leaving) return;
+  leaving = entry().depth > 0;
+  if (leaving) history.back();
   else go(above(current()), true);
 }
 
@@ -180,3 +198,6 @@ function above(from: Route): Route {
 export function isPlainClick(event: MouseEvent): boolean {
   return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
 }
+
+// The page was loaded again.
+if (OVER_CHAT.has(current().overlay?.kind ?? "")) back();

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { chatPath, parseRoute, type Route, routePath, SETTINGS_PAGES } from "../../src/state/route";
 
 describe("a path says where one is", () => {
@@ -93,5 +93,27 @@ describe("back", () => {
     state.openOverlay({ kind: "new-group" }, true);
     await went(state.back);
     expect(state.route()).toEqual({ view: "list" });
+  });
+
+  it("asked for twice in a hurry leads one step, and where one goes then is on top of that", async () => {
+    state.openChat("a");
+    state.openOverlay({ kind: "look", messageId: 3 });
+    await went(() => {
+      state.back();
+      state.back();
+      state.openOverlay({ kind: "look", messageId: 4 });
+    });
+    expect(state.route()).toMatchObject({ chatId: "a", overlay: { messageId: 4 } });
+    await went(state.back);
+    expect(state.route()).toEqual({ view: "chat", chatId: "a" });
+  });
+
+  it("what only the page before could show is not there after a reload", async () => {
+    state.openChat("a");
+    state.openOverlay({ kind: "attach" });
+    vi.resetModules();
+    await went(() => void import("../../src/state/route"));
+    expect(history.state).not.toHaveProperty("overlay");
+    expect(location.pathname).toBe("/c/a");
   });
 });

@@ -127,6 +127,7 @@ export const chat: typeof english = {
   attachTitle: (n) => (n < 2 ? "إرسال ملف" : `إرسال ${files(n)}`),
   sendAsFiles: (n) => (n < 2 ? "إرسال كملف دون تغيير" : "إرسال كملفات دون تغيير"),
   caption: "تعليق",
+  filesDropped: (n) => `لم يُرسل: ${files(n)}`,
   removeFile: (name) => `إزالة ${name}`,
   fileEmpty: (name) => `${name} فارغ.`,
   fileTooLarge: (name, most) => `${name} كبير جدًا: الحد الأقصى ${most}.`,

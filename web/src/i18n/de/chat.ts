@@ -129,6 +129,7 @@ export const chat: typeof english = {
   attachTitle: (n) => (n < 2 ? "Eine Datei senden" : plural(n, { one: "# Datei senden", other: "# Dateien senden" })),
   sendAsFiles: (n) => (n < 2 ? "Als Datei senden, unverändert" : "Als Dateien senden, unverändert"),
   caption: "Beschriftung",
+  filesDropped: (n: number) => plural(n, { one: "Datei nicht gesendet", other: "# Dateien nicht gesendet" }),
   removeFile: (name) => `${name} weglassen`,
   fileEmpty: (name) => `${name} ist leer.`,
   fileTooLarge: (name, most) => `${name} ist zu groß: höchstens ${most}.`,

@@ -138,6 +138,7 @@ export const chat = {
   attachTitle: (n: number) => (n < 2 ? "Send a file" : plural(n, { one: "Send # file", other: "Send # files" })),
   sendAsFiles: (n: number): string => (n < 2 ? "Send as a file, unchanged" : "Send as files, unchanged"),
   caption: "Caption",
+  filesDropped: (n: number) => plural(n, { one: "File not sent", other: "# files not sent" }),
   removeFile: (name: string) => `Remove ${name}`,
   fileEmpty: (name: string) => `${name} is empty.`,
   fileTooLarge: (name: string, most: string) => `${name} is too large: at most ${most}.`,

@@ -7,7 +7,7 @@ import { createProgress, OwnPictures } from "../../state/outgoing";
 import { nameOf } from "../../state/people";
 import { createQuotes } from "../../state/quotes";
 import { createRemovals, type Removals } from "../../state/removal";
-import { openMessage, route, routeDepth } from "../../state/route";
+import { back, openMessage, openOverlay, type Overlay, route, routeDepth } from "../../state/route";
 import { createSelection } from "../../state/selection";
 import { myId } from "../../state/session";
 import { covered, isComposing } from "../base";
@@ -60,10 +60,8 @@ function One(props: { chatId: string; messageId: number | undefined }) {
   onCleanup(quotes.end);
   onCleanup(progress.end);
 
-  const [forwarding, setForwarding] = createSignal<readonly number[]>();
-  const [deleting, setDeleting] = createSignal<readonly Entry[]>();
-  const [seen, setSeen] = createSignal<Entry>();
-  const [looking, setLooking] = createSignal<number>();
+  const over = <K extends Overlay["kind"]>(kind: K) =>
+    route().overlay?.kind === kind ? (route().overlay as Extract<Overlay, { kind: K }>) : undefined;
   const [searching, setSearching] = createSignal(false);
   let composer: ComposerHandle | undefined;
   let box!: HTMLElement;
@@ -92,10 +90,9 @@ function One(props: { chatId: string; messageId: number | undefined }) {
     if (kind === "private" || role() === "owner" || role() === "admin") return "choose";
     return all.every(({ fromId }) => fromId === meId) ? "choose" : "never";
   };
-  const remove = (all: readonly Entry[], everywhere: boolean) => {
-    setDeleting(undefined);
+  const remove = (ids: readonly number[], everywhere: boolean) => {
     chat.selection.clear();
-    chat.removals.remove({ chatId, ids: all.map(({ id }) => id), forAll: everywhere }, t.chat.deletedTold(all.length));
+    chat.removals.remove({ chatId, ids, forAll: everywhere }, t.chat.deletedTold(ids.length));
   };
 
   const chat: OpenChat = {
@@ -115,14 +112,15 @@ function One(props: { chatId: string; messageId: number | undefined }) {
     jump: openMessage,
     reply: (entry) => composer?.reply(entry),
     edit: (entry) => composer?.edit(entry),
-    forward: (all) => setForwarding(all.map(({ id }) => id)),
+    forward: (all) => openOverlay({ kind: "forward", ids: all.map(({ id }) => id) }),
     remove(all) {
       const whose = forAll(all);
-      if (whose === "choose") setDeleting(all);
-      else remove(all, whose === "always");
+      const ids = all.map(({ id }) => id);
+      if (whose === "choose") openOverlay({ kind: "delete", ids });
+      else remove(ids, whose === "always");
     },
-    seenBy: setSeen,
-    look: (entry) => setLooking(entry.id),
+    seenBy: (entry) => openOverlay({ kind: "seen-by", messageId: entry.id }),
+    look: (entry) => openOverlay({ kind: "look", messageId: entry.id }),
   };
 
   onMount(() => void scroll.open(props.messageId));
@@ -198,42 +196,46 @@ function One(props: { chatId: string; messageId: number | undefined }) {
           />
         </Show>
         <Suspense>
-          <Show when={forwarding()}>
-            {(ids) => (
+          <Show when={over("forward")}>
+            {(what) => (
               <ForwardDialog
                 chatId={chatId}
-                ids={ids()}
-                onClose={() => setForwarding(undefined)}
+                ids={what().ids}
+                onClose={back}
                 onDone={() => {
-                  setForwarding(undefined);
+                  back();
                   chat.selection.clear();
                 }}
               />
             )}
           </Show>
-          <Show when={looking()}>
-            {(id) => (
+          <Show when={over("look")}>
+            {(what) => (
               <Viewer
                 entries={held().filter(isPicture)}
-                startId={id()}
+                id={what().messageId}
                 nameOf={(entry) => senderName(chat, entry.fromId)}
-                onClose={() => setLooking(undefined)}
+                onMove={(messageId) => openOverlay({ kind: "look", messageId }, true)}
+                onClose={back}
                 onForward={(entry) => chat.forward([entry])}
               />
             )}
           </Show>
         </Suspense>
-        <Show when={deleting()}>
-          {(all) => (
+        <Show when={over("delete")}>
+          {(what) => (
             <DeleteDialog
-              count={all().length}
-              onClose={() => setDeleting(undefined)}
-              onDelete={(everywhere) => remove(all(), everywhere)}
+              count={what().ids.length}
+              onClose={back}
+              onDelete={(everywhere) => {
+                remove(what().ids, everywhere);
+                back();
+              }}
             />
           )}
         </Show>
-        <Show when={seen()}>
-          {(entry) => <SeenBy chatId={chatId} meId={meId} entry={entry()} onClose={() => setSeen(undefined)} />}
+        <Show when={over("seen-by")}>
+          {(what) => <SeenBy chatId={chatId} meId={meId} messageId={what().messageId} onClose={back} />}
         </Show>
       </section>
     </ChatContext.Provider>

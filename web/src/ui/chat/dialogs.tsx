@@ -6,16 +6,15 @@ import { refusalText } from "../../i18n/refusal";
 import { nameOf, person } from "../../state/people";
 import { Avatar, Button, Dialog, Spinner } from "../base";
 import { useFullChat } from "../groups/full_chat";
-import type { Entry } from "./rows";
 
 /** Who has read a message of one's own in a group, who has it, and who does not yet. */
-export function SeenBy(props: { chatId: string; meId: number; entry: Entry; onClose: () => void }) {
+export function SeenBy(props: { chatId: string; meId: number; messageId: number; onClose: () => void }) {
   const { chat } = useFullChat(props.chatId);
   const members = createMemo(() => {
     const others = ((chat.error ? undefined : chat.latest)?.members ?? []).filter(({ user_id }) => user_id !== props.meId);
-    const read = others.filter(({ read_id }) => (read_id ?? 0) >= props.entry.id);
+    const read = others.filter(({ read_id }) => (read_id ?? 0) >= props.messageId);
     const rest = others.filter((member) => !read.includes(member));
-    const has = rest.filter(({ delivered_id }) => (delivered_id ?? 0) >= props.entry.id);
+    const has = rest.filter(({ delivered_id }) => (delivered_id ?? 0) >= props.messageId);
     return [
       { title: t.chat.readBy(read.length), users: read },
       { title: t.chat.deliveredTo(has.length), users: has },

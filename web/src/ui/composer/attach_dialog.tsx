@@ -9,7 +9,7 @@ import { lengthOf } from "./split";
 import { grow } from "./textarea";
 
 interface AttachDialogProps {
-  files: File[];
+  files: readonly File[];
   /** What was written already. */
   caption: string;
   /** It is the draft, so that it outlives this dialog. */

@@ -1,10 +1,12 @@
-import { createEffect, createSignal, on, onMount, Show, Suspense } from "solid-js";
+import { createEffect, createMemo, createSignal, on, onMount, Show, Suspense, untrack } from "solid-js";
 import type { Attachment } from "../../bridge/protocol";
 import { t } from "../../i18n";
 import { announce } from "../../state/announce";
 import { ask } from "../../state/bridge";
+import { back, openChat, openOverlay, route } from "../../state/route";
 import { limit } from "../../state/session";
-import { failed } from "../../state/toasts";
+import { failed, told } from "../../state/toasts";
+import { keepUnsent, unsent } from "../../state/unsent";
 import { confirmed, Icon, IconButton, isComposing } from "../base";
 import { lazy } from "../base/lazy";
 import type { OpenChat } from "../chat/context";
@@ -54,7 +56,9 @@ export function Composer(props: ComposerProps) {
   const { chatId } = chat;
   const { composition, act, edited, giveBack, gone } = createWriting(chat.meId, chatId);
   let field!: HTMLTextAreaElement;
-  const [files, setFiles] = createSignal<File[]>([]);
+  const files = () => unsent(chatId).files;
+  const chosen = createMemo(() => files().length > 0);
+  const attaching = createMemo(() => route().overlay?.kind === "attach");
   const [picking, setPicking] = createSignal(false);
   const [recording, setRecording] = createSignal(false);
   const [saving, setSaving] = createSignal(false);
@@ -182,12 +186,27 @@ export function Composer(props: ComposerProps) {
     attach(pasted);
   };
 
-  const attach = (added: File[]) => setFiles((all) => [...all, ...added]);
+  const attach = (added: readonly File[]) => keepUnsent(chatId, { files: [...files(), ...added] });
+  createEffect(() => chosen() && !untrack(attaching) && openOverlay({ kind: "attach" }));
+  createEffect(on(attaching, (is) => is || leaveFiles(), { defer: true }));
+
+  /** Their dialog is gone, and they are not sent. */
+  const leaveFiles = () => {
+    const left = files();
+    if (left.length === 0) return;
+    keepUnsent(chatId, { files: [] });
+    field.focus();
+    told(t.chat.filesDropped(left.length), () => {
+      keepUnsent(chatId, { files: left });
+      if (route().chatId !== chatId) openChat(chatId);
+    });
+  };
 
   const sendFiles = async (caption: string, attachments: Attachment[]) => {
     const { replyTo } = draftOf(composition());
-    const chosen = files();
-    setFiles([]);
+    const all = files();
+    keepUnsent(chatId, { files: [] });
+    back();
     act({ type: "sent" });
     sent();
     field.focus();
@@ -197,7 +216,7 @@ export function Composer(props: ComposerProps) {
     } catch (why) {
       failed(why);
       giveBack(caption, replyTo);
-      setFiles((all) => [...chosen, ...all]);
+      keepUnsent(chatId, { files: [...all, ...files()] });
     }
   };
 
@@ -296,20 +315,17 @@ export function Composer(props: ComposerProps) {
             }}
           />
         </Show>
-        <Show when={files().length > 0}>
+        <Show when={chosen() && attaching()}>
           <AttachDialog
             files={files()}
             caption={draftOf(composition()).text}
             onCaption={(text) => act({ type: "told", draft: { ...draftOf(composition()), text } })}
-            onClose={() => {
-              setFiles([]);
-              field.focus();
-            }}
+            onClose={back}
             onSend={sendFiles}
           />
         </Show>
       </Suspense>
-      <DropTarget enabled={files().length === 0} onFiles={attach} />
+      <DropTarget enabled={!chosen()} onFiles={attach} />
     </footer>
   );
 }

@@ -12,8 +12,10 @@ import "./viewer.css";
 interface ViewerProps {
   /** Pictures and videos, in their order. */
   entries: readonly Entry[];
-  startId: number;
+  /** The one that is shown. */
+  id: number;
   nameOf: (entry: Entry) => string;
+  onMove: (id: number) => void;
   onClose: () => void;
   onForward: (entry: Entry) => void;
 }
@@ -21,8 +23,7 @@ interface ViewerProps {
 /** One picture or video over everything, and the way to its neighbours. */
 export default function Viewer(props: ViewerProps) {
   const top = useLayer(() => props.onClose());
-  const [id, setId] = createSignal(props.startId);
-  const at = createMemo(() => Math.max(0, props.entries.findIndex((entry) => entry.id >= id())));
+  const at = createMemo(() => Math.max(0, props.entries.findIndex((entry) => entry.id >= props.id)));
   const entry = () => props.entries[at()];
   const [view, setView] = createSignal<View>(WHOLE);
   const [loaded, setLoaded] = createSignal(false);
@@ -32,13 +33,13 @@ export default function Viewer(props: ViewerProps) {
 
   const go = (way: -1 | 1) => {
     const next = props.entries[at() + way];
-    if (next) setId(next.id);
+    if (next) props.onMove(next.id);
   };
   /** In the direction in which one reads. */
   const side = (way: -1 | 1) => go(dir() === "rtl" ? (-way as -1 | 1) : way);
 
   createEffect(
-    on(id, () => {
+    on(() => props.id, () => {
       setView(WHOLE);
       setLoaded(false);
     }),
