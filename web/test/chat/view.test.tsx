@@ -106,3 +106,20 @@ it("back closes a picture that is looked at, and not the chat", async () => {
   await until(() => expect(dialog()).toBeNull());
   expect(route()).toMatchObject({ view: "chat", chatId: "g" });
 });
+
+it("the end of a selection leaves the focus where one writes, or on the message it came from", async () => {
+  end();
+  messages = [picture];
+  end = render(() => <ChatView chatId="g" />, document.body);
+  const message = () => document.querySelector<HTMLElement>("article.message");
+  const cross = () => document.querySelector<HTMLElement>("button[aria-label='End the selection']");
+  await until(() => expect(message()).not.toBeNull());
+  for (const [from, to] of [[message, message], [() => document.body, () => document.querySelector("textarea")]] as const) {
+    (document.activeElement as HTMLElement).blur();
+    from()?.focus();
+    message()!.dispatchEvent(new MouseEvent("click", { ctrlKey: true, bubbles: true, cancelable: true }));
+    cross()!.focus();
+    cross()!.click();
+    await until(() => expect(document.activeElement).toBe(to()));
+  }
+});

@@ -2,8 +2,9 @@
 import { createSignal, Show } from "solid-js";
 import { render } from "solid-js/web";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { closeMenu, ConfirmLayer, confirmed, Dialog, MenuLayer, openMenu } from "../../src/ui/base";
+import { closeMenu, ConfirmLayer, confirmed, Dialog, MenuLayer, openMenu, ToastLayer } from "../../src/ui/base";
 import { announced } from "../../src/state/announce";
+import { dismissToast, toasts, told } from "../../src/state/toasts";
 import { until } from "../until";
 
 let end: () => void;
@@ -32,6 +33,10 @@ beforeEach(() => {
         </Show>
         <ConfirmLayer />
         <MenuLayer />
+        <ToastLayer />
+        <main tabIndex={-1} data-focus-home>
+          <textarea data-focus-home />
+        </main>
       </>
     ),
     document.body,
@@ -43,6 +48,7 @@ afterEach(() => {
   setFirst(false);
   setSecond(false);
   closeMenu();
+  for (const toast of toasts()) dismissToast(toast.id);
   end();
 });
 
@@ -89,6 +95,19 @@ it("one that took the place of another gives focus back to what opened the first
   await until(() => expect(document.activeElement).toBe(button("opener")));
 });
 
+it("where what opened it is gone, focus is in what that was in", async () => {
+  const list = document.body.appendChild(document.createElement("div"));
+  list.tabIndex = 0;
+  const row = list.appendChild(document.createElement("article"));
+  row.tabIndex = -1;
+  row.focus();
+  setFirst(true);
+  row.remove();
+  escape();
+  await until(() => expect(document.activeElement).toBe(list));
+  list.remove();
+});
+
 it("a question is answered by its buttons, and by Escape with no", async () => {
   const question = { title: "Sure?", text: "It is final.", action: "Go" };
   let answer = confirmed(question);
@@ -125,4 +144,17 @@ it("a menu is gone through by keys, and acts after the focus is back", async () 
   (document.activeElement as HTMLElement).click();
   expect(menu.isConnected).toBe(false);
   await until(() => expect(acted).toEqual(["edit with BUTTON"]));
+});
+
+it.each(["Undo", "Dismiss"])("a short word that goes by %s gives focus back", async (name) => {
+  const act = () => [...document.querySelectorAll<HTMLElement>(".toast button")].find((one) => (one.ariaLabel ?? one.textContent) === name)!;
+  told("deleted", () => undefined);
+  act().focus();
+  act().click();
+  await until(() => expect(document.activeElement).toBe(button("opener")));
+  button("opener").blur();
+  told("deleted", () => undefined);
+  act().focus();
+  act().click();
+  await until(() => expect(document.activeElement).toBe(document.querySelector("textarea")));
 });

@@ -6,6 +6,7 @@ export { Button, IconButton } from "./button";
 export { copyText } from "./clipboard";
 export { isComposing } from "./composing";
 export { ConfirmLayer, confirmed, Dialog } from "./dialog";
+export { keepFocus } from "./focus";
 export { Field, TextArea } from "./field";
 export { Icon, type IconName } from "./icons";
 export { covered, useLayer } from "./layers";

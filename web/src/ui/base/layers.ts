@@ -5,6 +5,7 @@
 
 import { createSignal, onCleanup } from "solid-js";
 import { isComposing } from "./composing";
+import { type Focused, focused, giveFocusBack } from "./focus";
 
 interface Layer {
   close: () => void;
@@ -18,36 +19,27 @@ export function covered(): boolean {
 }
 
 /** What had the focus before the lowest of them came; kept until it has the focus again. */
-let opener: Element | null = null;
+let opener: Focused | undefined;
 /** Where that was. */
 let place = "";
 
 /** For a component that lies over the page as long as it lives: whether it is the topmost. */
 export function useLayer(close: () => void): () => boolean {
   const layer: Layer = { close };
-  const before = document.activeElement;
+  const before = focused();
   // One that takes the place of another gives the focus back to what opened that one.
-  if (!covered() && opener === null) [opener, place] = [before, location.pathname];
+  if (!covered() && opener === undefined) [opener, place] = [before, location.pathname];
   setStack((all) => [...all, layer]);
   onCleanup(() => {
     setStack((all) => all.filter((other) => other !== layer));
     queueMicrotask(() => {
-      if (covered()) return giveBack(before);
+      if (covered()) return giveFocusBack(before);
       // Whoever was led elsewhere has the focus there.
-      if (place === location.pathname) giveBack(opener);
-      opener = null;
+      if (place === location.pathname) giveFocusBack(opener ?? []);
+      opener = undefined;
     });
   });
   return () => stack().at(-1) === layer;
-}
-
-/** Focus goes back to where it was, or else to what the innermost view is about. */
-function giveBack(before: Element | null): void {
-  const active = document.activeElement;
-  if (active !== null && active !== document.body && active.isConnected) return;
-  const usable = before instanceof HTMLElement && before !== document.body && before.isConnected;
-  const target = usable ? before : [...document.querySelectorAll<HTMLElement>("[data-focus-home]")].at(-1);
-  target?.focus({ preventScroll: true });
 }
 
 document.addEventListener("keydown", (event) => {

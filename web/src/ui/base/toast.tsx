@@ -2,6 +2,7 @@ import { createEffect, createSignal, For, onCleanup, Show } from "solid-js";
 import { t } from "../../i18n";
 import { actionOf, actOnToast, dismissToast, TOAST_MS, toasts, type Toast } from "../../state/toasts";
 import { IconButton } from "./button";
+import { keepFocus } from "./focus";
 import { Icon } from "./icons";
 
 /** Once in the page. */
@@ -24,6 +25,7 @@ function ToastItem(props: { toast: Toast }) {
   });
   return (
     <div
+      ref={keepFocus}
       class="toast"
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}

@@ -1,4 +1,4 @@
-import { createMemo, createSignal, For, onCleanup, Show } from "solid-js";
+import { createMemo, createSignal, For, Show } from "solid-js";
 import type { Message } from "../../contract";
 import { t } from "../../i18n";
 import { formatShort } from "../../i18n/format";
@@ -6,7 +6,7 @@ import { ask } from "../../state/bridge";
 import { typing } from "../../state/chats";
 import { nameOf, person } from "../../state/people";
 import { back, openOverlay } from "../../state/route";
-import { Avatar, IconButton, isComposing, MenuButton, type MenuItem } from "../base";
+import { Avatar, IconButton, isComposing, keepFocus, MenuButton, type MenuItem } from "../base";
 import { presenceText } from "../people/status";
 import { useChat } from "./context";
 import { senderName } from "./names";
@@ -115,14 +115,6 @@ export function ChatSearch(props: { onClose: () => void }) {
   const chat = useChat();
   const [found, setFound] = createSignal<readonly Message[]>();
   const [at, setAt] = createSignal(-1);
-  // What had the focus gets it back with the end of the search.
-  const before = document.activeElement;
-  onCleanup(() =>
-    queueMicrotask(() => {
-      const lost = document.activeElement === null || document.activeElement === document.body;
-      if (lost && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
-    }),
-  );
   let asked = 0;
   const search = async (text: string) => {
     const mine = ++asked;
@@ -139,7 +131,7 @@ export function ChatSearch(props: { onClose: () => void }) {
     chat.jump(message.id);
   };
   return (
-    <search class="chat-search">
+    <search ref={keepFocus} class="chat-search">
       <div class="chat-search-line">
         <input
           type="search"

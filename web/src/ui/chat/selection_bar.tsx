@@ -1,6 +1,6 @@
 import { For } from "solid-js";
 import { t } from "../../i18n";
-import { IconButton } from "../base";
+import { IconButton, keepFocus } from "../base";
 import { useChat } from "./context";
 import { ACTIONS } from "./menu";
 import type { Entry } from "./rows";
@@ -9,7 +9,7 @@ import type { Entry } from "./rows";
 export function SelectionBar(props: { entries: readonly Entry[] }) {
   const chat = useChat();
   return (
-    <header class="bar chat-bar selection-bar">
+    <header ref={keepFocus} class="bar chat-bar selection-bar">
       <IconButton icon="close" label={t.chat.endSelection} keys={t.shell.key.esc} onClick={chat.selection.clear} />
       <h2>
         <span role="status">{t.chat.selected(chat.selection.ids().size)}</span>

@@ -254,6 +254,7 @@ export function Composer(props: ComposerProps) {
               ref={field}
               rows={1}
               dir="auto"
+              data-focus-home={touch() ? undefined : ""}
               aria-label={t.chat.message}
               aria-describedby="title"
               placeholder={t.chat.message}

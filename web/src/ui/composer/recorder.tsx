@@ -8,7 +8,7 @@ import { myId } from "../../state/session";
 import { failed, offered, problem, told } from "../../state/toasts";
 import { keepUnsent, unsent } from "../../state/unsent";
 import { beforeReload } from "../../sw/register";
-import { IconButton } from "../base";
+import { IconButton, keepFocus } from "../base";
 import { canRecord, record, type Recording } from "./recording";
 import { bars } from "./waveform";
 
@@ -149,6 +149,7 @@ export function Recorder(props: RecorderProps) {
     <>
       <Show when={there()}>
         <IconButton
+          ref={keepFocus}
           icon="trash"
           label={t.chat.cancelRecording}
           keys={active() ? t.shell.key.esc : undefined}

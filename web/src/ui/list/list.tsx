@@ -4,7 +4,7 @@ import { chatOrder, chatsLoaded } from "../../state/chats";
 import { nameOf } from "../../state/people";
 import { isPlainClick, openOverlay, openSettings, route, routePath } from "../../state/route";
 import { account, connection, keeping } from "../../state/session";
-import { Avatar, Button, Icon, IconButton, isComposing } from "../base";
+import { Avatar, Button, Icon, IconButton, isComposing, keepFocus } from "../base";
 import { lazy } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ConnectionStatus } from "./connection";
@@ -84,7 +84,7 @@ export function ChatList(props: { alone: boolean }) {
       </div>
       <ConnectionStatus />
       <KeepingNote />
-      <div id="chats" class="side-body" tabIndex={-1}>
+      <div id="chats" class="side-body" tabIndex={-1} data-focus-home>
         <Show when={text().trim() !== ""} fallback={<Chats />}>
           <Suspense>
             <SearchResults text={text().trim()} eager={eager()} />
@@ -127,7 +127,7 @@ function KeepingNote() {
   return (
     <Show when={!closed() && why()}>
       {(reason) => (
-        <div class="keeping" role="note">
+        <div ref={keepFocus} class="keeping" role="note">
           <Icon name="alert" />
           <p>{t.shell.keptInMemory[reason()]}</p>
           <IconButton icon="close" label={t.shell.dismiss} onClick={() => setClosed(true)} />

@@ -2,7 +2,7 @@ import { Show } from "solid-js";
 import { t } from "../../i18n";
 import { formatDuration, formatNumber } from "../../i18n/format";
 import { openChat } from "../../state/route";
-import { IconButton } from "../base";
+import { IconButton, keepFocus } from "../base";
 import { lengthMs, nextSpeed, pause, play, playing, positionMs, seek, speed, stop, track } from "./player";
 import "./media.css";
 
@@ -11,7 +11,7 @@ export function MiniPlayer() {
   return (
     <Show when={track()}>
       {(now) => (
-        <section class="mini-player" aria-label={t.chat.player}>
+        <section ref={keepFocus} class="mini-player" aria-label={t.chat.player}>
           <IconButton
             icon={playing() ? "pause" : "play"}
             label={playing() ? t.chat.pause : t.chat.play}
