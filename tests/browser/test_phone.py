@@ -10,6 +10,7 @@ from tests.browser.device import NARROW, PHONE
 from tests.browser.inside import hanging
 from tests.browser.made_up import words
 from tests.browser.tab import Tab
+from tests.unit.look.samples import wav
 
 pytestmark = pytest.mark.real
 
@@ -59,6 +60,27 @@ def test_the_keyboard_comes_and_goes(people: People, system: str) -> None:
     keyboard_is(tab, 0, system)
     expect(last).to_be_in_viewport()
     tab.until(lambda: tab.composer.bounding_box() == whole)
+
+
+def test_what_sounds_is_at_hand_everywhere(people: People) -> None:
+    alice, bob = people.account("Alice"), people.account("Bob")
+    chat_id = alice.private(bob.id)
+    bob.send_file(chat_id, "tune.wav", wav(30), "audio")
+    tab = people.tab(alice, screen=PHONE)
+    tab.open("Bob")
+    tab.sees("tune.wav").get_by_role("button", name="Play").click()
+    player = tab.page.get_by_role("region", name="Player")
+    expect(player.get_by_role("button", name="Pause")).to_be_visible()
+    tab.page.go_back()
+    expect(tab.chats).to_be_visible()
+    player.get_by_role("button", name="Pause").click()
+    tab.page.get_by_role("link", name="Settings").click()
+    expect(tab.page.get_by_role("heading", name="Settings", level=2)).to_be_in_viewport()
+    player.get_by_role("button", name="tune.wav").click()
+    expect(tab.log).to_be_visible()
+    player.get_by_role("button", name="Stop playing").click()
+    expect(player).to_have_count(0)
+    expect(tab.composer).to_be_in_viewport(ratio=1)
 
 
 def test_nothing_hangs_out_at_320_pixels(people: People) -> None:

@@ -1,6 +1,6 @@
 /**
  * Deleting with a way back: messages are hidden at once, and deleted when the time to change one's
- * mind is over, or when the page is left.
+ * mind is over, or when the page is hidden or left.
  */
 
 import { createSignal } from "solid-js";
@@ -22,6 +22,14 @@ export interface Removals {
   hidden(chatId: string, id: number): boolean;
   /** `text`: what is told, with a button to undo it. */
   remove(removal: Removal, text: string): void;
+}
+
+let current: { accountId: number; removals: Removals } | undefined;
+
+/** Those of the account; what an earlier page has left over is carried out with the first call. */
+export function removalsOf(accountId: number): Removals {
+  if (current?.accountId !== accountId) current = { accountId, removals: createRemovals(accountId) };
+  return current.removals;
 }
 
 export function createRemovals(accountId: number): Removals {

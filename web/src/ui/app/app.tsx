@@ -4,8 +4,9 @@ import { refusalText } from "../../i18n/refusal";
 import { adoptChat, chatRow, chatsLoaded, listenForChats, startChats, unreadTotal } from "../../state/chats";
 import { startNotifying } from "../../state/notify";
 import { listenForPeople, startPeople } from "../../state/people";
+import { removalsOf } from "../../state/removal";
 import { openList, route } from "../../state/route";
-import { account, connection, keeping, outdated, startSession } from "../../state/session";
+import { account, connection, keeping, myId, outdated, startSession } from "../../state/session";
 import { failed, offered } from "../../state/toasts";
 import { beforeReload, checkClient, loadClient } from "../../sw/register";
 import { Announcer, Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
@@ -14,6 +15,7 @@ import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
 import { rowName } from "../list/row";
 import { Login } from "../login/login";
+import { MiniPlayer } from "../media/mini_player";
 import { keepPage } from "./drops";
 import { focusRoute } from "./focus";
 import { narrow } from "./narrow";
@@ -79,6 +81,7 @@ export function App() {
 function Home() {
   startChats().catch(failed);
   startPeople().catch(failed);
+  removalsOf(myId());
   onCleanup(startNotifying());
   useShortcuts();
   // Also when the connection is back: what could not be had then may be now.
@@ -115,6 +118,7 @@ function Home() {
       </a>
       <div class="shell" data-view={route().view}>
         <ChatList alone={listAlone()} />
+        <MiniPlayer />
         <main id="main" class="main" tabIndex={-1} aria-labelledby="title" data-focus-home={route().view === "list" ? undefined : ""}>
           <h1 id="title" class="visually-hidden">
             {title() || t.shell.appName}

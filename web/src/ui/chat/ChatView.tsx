@@ -6,14 +6,13 @@ import { chatRow } from "../../state/chats";
 import { createProgress, OwnPictures } from "../../state/outgoing";
 import { nameOf } from "../../state/people";
 import { createQuotes } from "../../state/quotes";
-import { createRemovals, type Removals } from "../../state/removal";
+import { removalsOf } from "../../state/removal";
 import { back, openMessage, openOverlay, type Overlay, route, routeDepth } from "../../state/route";
 import { createSelection } from "../../state/selection";
 import { myId } from "../../state/session";
 import { covered, isComposing } from "../base";
 import { lazy } from "../base/lazy";
 import { Composer, type ComposerHandle } from "../composer/composer";
-import { MiniPlayer } from "../media/mini_player";
 import { ChatHeader, ChatSearch } from "./chat_header";
 import { ChatContext, type OpenChat } from "./context";
 import { DeleteDialog, SeenBy } from "./dialogs";
@@ -31,14 +30,8 @@ import "./message.css";
 const ForwardDialog = lazy(() => import("./forward_dialog"));
 const Viewer = lazy(() => import("../media/viewer"));
 
-// What outlives a single chat: what is about to be deleted, and pictures that were just sent.
+// They outlive a single chat: pictures that were just sent.
 const pictures = new OwnPictures();
-let removals: { meId: number; of: Removals } | undefined;
-
-function removalsOf(meId: number): Removals {
-  if (removals?.meId !== meId) removals = { meId, of: createRemovals(meId) };
-  return removals.of;
-}
 
 /** An open chat. */
 export default function ChatView(props: { chatId: string; messageId?: number }) {
@@ -180,7 +173,6 @@ function One(props: { chatId: string; messageId: number | undefined }) {
         <Show when={searching()}>
           <ChatSearch onClose={() => setSearching(false)} />
         </Show>
-        <MiniPlayer />
         <MessageList scroll={scroll} entries={entries} />
         <Show when={chat.writable()} fallback={<p class="composer composer-closed">{t.shell.leftGroup}</p>}>
           <Composer
