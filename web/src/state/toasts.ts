@@ -6,6 +6,7 @@ import { t } from "../i18n";
 import { refusalText } from "../i18n/refusal";
 import { loadClient } from "../sw/register";
 import { announce } from "./announce";
+import { onLeave } from "./leaving";
 
 export interface Toast {
   id: number;
@@ -90,7 +91,8 @@ export function failed(error: unknown): void {
 }
 
 /**
- * What has no opposite is done when nobody has undone it: after the toast, or when the page goes.
+ * What has no opposite is done when nobody has undone it: after the toast, or when the page is
+ * hidden or goes.
  * `undone` puts back what the page shows already.
  */
 export function later(text: string, act: () => Promise<unknown>, undone: () => void): void {
@@ -105,6 +107,7 @@ export function later(text: string, act: () => Promise<unknown>, undone: () => v
   show({ text, kind: "done", act: undone }, run);
 }
 
-addEventListener("pagehide", () => {
+// A page that is hidden may be ended without another word.
+onLeave(() => {
   for (const id of [...endings.keys()]) dismissToast(id);
 });

@@ -196,6 +196,14 @@ describe("deleting", () => {
     expect(removals.hidden("c", 1)).toBe(false);
   });
 
+  it("is carried out when the page is hidden, for it may be ended without another word", () => {
+    const removals = createRemovals(1);
+    removals.remove(removal, "deleted");
+    vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(carriedOut()).toBe(1);
+  });
+
   it("is carried out when the page is left, by the next one if the worker heard nothing", async () => {
     const removals = createRemovals(1);
     removals.remove(removal, "deleted");

@@ -7,8 +7,9 @@ import { failed } from "../../state/toasts";
 import { refusalWords } from "../../i18n/refusal";
 import { Avatar, hueOf } from "../base";
 import { person as personOf } from "../../state/people";
+import { serviceText } from "../../state/preview";
 import { useChat } from "./context";
-import { senderName, serviceText } from "./names";
+import { senderName } from "./names";
 import { isPicture, partsOf } from "./parts";
 import { Album } from "./parts/album";
 import type { Entry, Item } from "./rows";
@@ -167,7 +168,6 @@ function Failure(props: { entry: Entry }) {
 }
 
 function ServiceRow(props: { item: Of<"service"> }) {
-  const chat = useChat();
   const message = () => props.item.entries[0]!.message!;
   const words = createUniqueId();
   return (
@@ -178,7 +178,7 @@ function ServiceRow(props: { item: Of<"service"> }) {
       aria-describedby={words}
       tabindex={-1}
     >
-      <span id={words} dir="auto">{serviceText(chat, message())}</span>
+      <span id={words} dir="auto">{serviceText(message())}</span>
     </article>
   );
 }

@@ -3,6 +3,7 @@ import type { Attachment } from "../../bridge/protocol";
 import { t } from "../../i18n";
 import { announce } from "../../state/announce";
 import { ask } from "../../state/bridge";
+import { rowText } from "../../state/preview";
 import { back, openChat, openOverlay, route } from "../../state/route";
 import { limit } from "../../state/session";
 import { failed, told } from "../../state/toasts";
@@ -11,7 +12,7 @@ import { confirmed, Icon, IconButton, isComposing } from "../base";
 import { lazy } from "../base/lazy";
 import type { OpenChat } from "../chat/context";
 import { editable } from "../chat/menu";
-import { senderName, summary } from "../chat/names";
+import { senderName } from "../chat/names";
 import { QuoteBody } from "../chat/parts/quote";
 import type { Entry } from "../chat/rows";
 import { AttachButton } from "./attach_button";
@@ -80,7 +81,8 @@ export function Composer(props: ComposerProps) {
       reply(entry) {
         act({ type: "reply", id: entry.id });
         field.focus();
-        announce(`${t.chat.reply}: ${t.shell.from(senderName(chat, entry.fromId), summary(entry))}`);
+        const said = entry.message ? rowText(entry.message) : entry.text;
+        announce(`${t.chat.reply}: ${t.shell.from(senderName(chat, entry.fromId), said)}`);
       },
       edit(entry) {
         act({ type: "edit", id: entry.id, text: entry.text });

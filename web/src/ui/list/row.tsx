@@ -4,7 +4,7 @@ import { formatFull, formatNumber, formatShort, language, t } from "../../i18n";
 import { minute } from "../../state/clock";
 import { typing } from "../../state/chats";
 import { nameOf, person } from "../../state/people";
-import { rowText } from "../../state/preview";
+import { fileText, rowText } from "../../state/preview";
 import { myId } from "../../state/session";
 import { Avatar, Icon, type IconName } from "../base";
 
@@ -100,12 +100,7 @@ function typingText(row: ChatRow, typists: readonly number[]): string {
 
 function pendingText(row: ChatRow): string {
   const file = row.pending?.file;
-  return file === undefined ? t.shell.waiting : kindText(file.kind, file.name);
-}
-
-function kindText(kind: string, name: string): string {
-  const kinds: Readonly<Record<string, string>> = t.chat.kinds;
-  return kind === "file" ? name : (kinds[kind] ?? name);
+  return file === undefined ? t.shell.waiting : fileText(file);
 }
 
 /** A list has one line; what is left out of it is not more than a glance. */

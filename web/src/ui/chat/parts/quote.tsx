@@ -1,9 +1,10 @@
 import { createMemo, Show } from "solid-js";
 import { t } from "../../../i18n";
+import { rowText } from "../../../state/preview";
 import { hueOf } from "../../base";
 import { previewAddress, thumbAddress } from "../../media/address";
 import { useChat } from "../context";
-import { senderName, serviceText, summary } from "../names";
+import { senderName } from "../names";
 import { Entries, type Entry } from "../rows";
 import type { PartProps } from "./part";
 
@@ -45,7 +46,7 @@ export function QuoteBody(props: { id: number; label?: string }) {
     const message = quoted();
     if (message === undefined) return "…";
     if (message === null) return t.chat.quoteGone;
-    return message.action ? serviceText(chat, message) : summary(alone.message(message));
+    return rowText(message);
   };
   const who = () => {
     const message = quoted();

@@ -1,5 +1,5 @@
-import { createMemo, createResource, createSignal, For, onCleanup, onMount, Show } from "solid-js";
-import { language, t } from "../../../i18n";
+import { createMemo, createResource, createSignal, createUniqueId, For, onCleanup, onMount, Show } from "solid-js";
+import { dir, language, t } from "../../../i18n";
 import { isComposing, Spinner } from "../../base";
 import { type Emoji, loadEmoji, recentEmoji, searchEmoji, useEmoji } from "./data";
 import "./picker.css";
@@ -13,11 +13,21 @@ const FOUND_MAX = 120;
 /** One of each group stands for it. */
 const SIGNS = ["😀", "👋", "🐻", "🍓", "🚗", "⚽", "💡", "❤️", "🏁"];
 
+/** The first one is of those that were used. */
+const GROUPS: readonly number[] = [-1, ...SIGNS.keys()];
+
+/** One on in the direction in which one reads, one back, or neither. */
+function sideways({ key }: KeyboardEvent): -1 | 0 | 1 {
+  const [forward, backward] = dir() === "rtl" ? ["ArrowLeft", "ArrowRight"] : ["ArrowRight", "ArrowLeft"];
+  return key === forward ? 1 : key === backward ? -1 : 0;
+}
+
 /** Emoji by group and by word; arrows move in the grid. It stays open for several. */
 export default function EmojiPicker(props: PickerProps) {
   const [groups] = createResource(language, loadEmoji);
   const [text, setText] = createSignal("");
   const [group, setGroup] = createSignal(recentEmoji().length > 0 ? -1 : 0);
+  const panel = createUniqueId();
   let box!: HTMLElement;
   let grid!: HTMLDivElement;
 
@@ -42,6 +52,22 @@ export default function EmojiPicker(props: PickerProps) {
     props.onPick(emoji);
   };
 
+  const choose = (of: number) => {
+    setGroup(of);
+    setText("");
+    box.querySelector("input")!.value = "";
+  };
+  const tabKeys = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
+    const tabs = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=tab]")];
+    const at = GROUPS.indexOf(group()) + tabs.length;
+    const step = sideways(event);
+    const to = event.key === "Home" ? 0 : event.key === "End" ? tabs.length - 1 : (at + step) % tabs.length;
+    if (step === 0 && event.key !== "Home" && event.key !== "End") return;
+    event.preventDefault();
+    choose(GROUPS[to]!);
+    tabs[to]!.focus();
+  };
+
   /** How many stand side by side. */
   const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;
   const keys = (event: KeyboardEvent) => {
@@ -58,11 +84,9 @@ export default function EmojiPicker(props: PickerProps) {
       event.preventDefault();
       return pick(shown()[0]!.emoji);
     }
-    const forward = document.documentElement.dir === "rtl" ? "ArrowLeft" : "ArrowRight";
-    const backward = forward === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
     const step =
       event.key === "ArrowDown" ? (at < 0 ? 1 : columns()) : event.key === "ArrowUp" ? -columns()
-        : at >= 0 && event.key === forward ? 1 : at >= 0 && event.key === backward ? -1 : 0;
+        : at < 0 ? 0 : sideways(event);
     if (step === 0 || (inSearch && event.key === "ArrowUp")) return;
     event.preventDefault();
     if (at + step < 0) box.querySelector("input")?.focus();
@@ -80,27 +104,26 @@ export default function EmojiPicker(props: PickerProps) {
         ref={(input) => queueMicrotask(() => !matchMedia("(pointer: coarse)").matches && input.focus())}
         onInput={(event) => setText(event.currentTarget.value)}
       />
-      <div class="emoji-groups" role="tablist" aria-label={t.chat.emojiGroups}>
-        <For each={[-1, ...SIGNS.keys()]}>
+      <div class="emoji-groups" role="tablist" aria-label={t.chat.emojiGroups} onKeyDown={tabKeys}>
+        <For each={GROUPS}>
           {(of) => (
             <button
               type="button"
               role="tab"
+              id={`${panel}${of}`}
+              aria-controls={panel}
+              tabindex={group() === of ? 0 : -1}
               aria-selected={group() === of && !text().trim()}
               aria-label={of < 0 ? t.chat.recent : t.chat.emojiGroupNames[of]}
               data-tip={of < 0 ? t.chat.recent : t.chat.emojiGroupNames[of]}
-              onClick={() => {
-                setGroup(of);
-                setText("");
-                box.querySelector("input")!.value = "";
-              }}
+              onClick={() => choose(of)}
             >
               {of < 0 ? "🕘" : SIGNS[of]}
             </button>
           )}
         </For>
       </div>
-      <div ref={grid} class="emoji-grid">
+      <div ref={grid} id={panel} class="emoji-grid" role="tabpanel" aria-labelledby={`${panel}${group()}`}>
         <Show when={groups.loading}>
           <Spinner />
         </Show>
