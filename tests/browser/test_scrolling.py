@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, expect
+from PIL import Image
+from playwright.sync_api import FloatRect, Locator, expect
 
 from tests.browser.account import numbered
 from tests.browser.conftest import People
@@ -18,6 +20,8 @@ from tests.browser.tab import Tab
 pytestmark = pytest.mark.real
 
 MOVED_PX_MAX = 1
+SHADES = 16
+"""Less than this is one colour to the eye."""
 WHEELS = 10
 LONG = 300
 """Messages of a chat: more than are in a page, or in the window."""
@@ -196,3 +200,28 @@ def test_back_in_a_chat_one_is_where_one_was(people: People) -> None:
     assert top is not None
     assert again is not None
     assert abs(top["y"] - again["y"]) <= MOVED_PX_MAX
+
+
+def test_what_stands_in_the_middle_passes_out_of_sight_under_the_day(people: People) -> None:
+    alice, bob = people.account("Alice"), people.account("Bob")
+    group = bob.group("Club", alice)
+    bob.send(group, *(words(number) for number in range(1, 40)))
+    tab = people.tab(bob, f"/c/{group}")
+    tab.sees(words(39))
+    day = tab.log.get_by_role("heading").locator("span")
+    service = tab.message("You added Alice").locator("span")
+    service.scroll_into_view_if_needed()
+    settles(tab.log)
+    while (by := box(service)["y"] - box(day)["y"]) >= 1:  # the day moves along at first
+        tab.log.evaluate("(log, by) => log.scrollBy(0, by)", by)
+        settles(tab.log)
+    told, stands = box(service), box(day)
+    beside = {**told, "width": stands["x"] - told["x"] - 1}
+    seen = Image.open(io.BytesIO(tab.page.screenshot(clip=beside))).convert("RGB")
+    assert all(high - low < SHADES for low, high in seen.getextrema())
+
+
+def box(element: Locator) -> FloatRect:
+    found = element.bounding_box()
+    assert found is not None
+    return found
