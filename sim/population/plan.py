@@ -10,6 +10,7 @@ from heliograph.failing import Told
 from sim.population import histogram
 from sim.population.build import (
     FULL,
+    MINUTE_NS,
     PROBE_USERS,
     busiest,
     machines_needed,
@@ -69,12 +70,15 @@ def plan(
     nodes = nodes_needed(probe, users, full)
     for _ in range(TRIES):
         model = with_nodes(scenario, calibration, users, 1, seed, nodes)
-        ms, utilisation = minute_of(model, aim.share)
-        if ms <= aim.ms or _unreachable(model, aim):
+        busy = minute_of(model, aim.share)
+        if busy.utilisation > full:
+            nodes[busy.region] += 1
+        elif busy.ms > aim.ms and not _unreachable(model, aim):
+            nodes = [max(each + 1, round(each * GROWTH)) for each in nodes]
+        else:
             break
-        nodes = [max(each + 1, round(each * GROWTH)) for each in nodes]
     levers = levers_of(scenario, calibration, users, seed, full)
-    return Plan(nodes, utilisation, ms, ms <= aim.ms, levers)
+    return Plan(nodes, busy.utilisation, busy.ms, busy.ms <= aim.ms, levers)
 
 
 def _unreachable(model: Model, aim: Aim) -> bool:
@@ -86,13 +90,26 @@ def _unreachable(model: Model, aim: Aim) -> bool:
     return min(ways) > aim.ms
 
 
-def minute_of(model: Model, share: float) -> tuple[float, float]:
-    """In the busiest minute: this quantile of the time until a message is there, in ms, and how
-    busy the busiest process is."""
+@dataclass(frozen=True)
+class Busy:
+    """The busiest minute: a quantile of the time until a message is there, how busy the busiest
+    process is, and in which region it is."""
+
+    ms: float
+    utilisation: float
+    region: int
+
+
+def minute_of(model: Model, share: float) -> Busy:
+    """`share`: the quantile."""
     found = pass_stretch(model, busiest(model), 1)
     deliveries = found.latency[:, 1].sum(0)
-    utilisation = float(found.busy_ns.max()) / 60e9
-    return histogram.quantile_s(deliveries, share) * 1e3, utilisation
+    station = int(found.busy_ns[0].argmax())
+    return Busy(
+        histogram.quantile_s(deliveries, share) * 1e3,
+        float(found.busy_ns[0, station]) / MINUTE_NS,
+        model.layout.stations[station].region,
+    )
 
 
 def probe_of(scenario: Scenario, calibration: Calibration, seed: int) -> Model:
@@ -140,8 +157,8 @@ def capacity_of(
             minute_of(with_nodes(scenario, calibration, users, 1, model.seed + extra, nodes), 0.99)
             for extra in range(SEEDS)
         ]
-        latencies = sorted(ms for ms, _ in runs)
-        utilisation = max(each for _, each in runs)
+        latencies = sorted(each.ms for each in runs)
+        utilisation = max(each.utilisation for each in runs)
         found.append(
             Capacity(
                 factor=factor,

@@ -34,12 +34,14 @@ class Waits:
         self._again_s = self._returning()
 
     def _returning(self) -> Floats:
-        """By station, how much longer it takes who is refused at first."""
-        passed = self._passed
-        back = passed.returned.sum(1)
-        waited = (passed.returned * passed.age_s).sum(1)
-        patience = np.array([self._model.queues[kind].patience_s for kind in self._kinds])
-        found: Floats = np.where(back > 0, waited / np.maximum(back, 1), patience)
+        """By station, how much longer it takes who is refused at first: as those who came back; as
+        long as clients have patience where nobody has yet."""
+        queues = [self._model.queues[kind] for kind in self._kinds]
+        found = np.array([queue.patience_s for queue in queues])
+        for station, back in self._passed.returned.items():
+            times = back.sum(1)
+            if times.any():
+                found[station] = (times * queues[station].ages_s).sum() / times.sum()
         return found
 
     def at(self, station: Ints, bins: Ints) -> Floats:

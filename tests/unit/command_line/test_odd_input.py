@@ -9,7 +9,9 @@ import os
 import socket
 import ssl
 import sys
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +23,11 @@ from heliograph.cli import app
 from heliograph.command_line import TRACEBACKS, Checked
 from heliograph.server.ports import free_ports
 from heliograph.server.supervisor import Supervisor
+from sim.population.plan import Plan
+from sim.population.result import Result
 from sim.world.faults import KINDS
 from sim.world.world import run as run_world
+from tests.unit.population.made import a_result
 
 NOWHERE = "http://127.0.0.1:1"
 CONTEXT = ssl.create_default_context()
@@ -35,6 +40,8 @@ ENOUGH: dict[str, tuple[str, ...]] = {
     "load run": ("--url", NOWHERE, "--seconds", "0.1", "--no-floor"),
     "sim world": ("--seeds", "1", "--first", "1"),
     "bench peers": ("--only", "heliograph"),
+    "sim population run": ("working-day",),
+    "sim population plan": ("working-day",),
     "cluster node": ("--token", "token"),
     "cluster start": ("--wait", "0"),
     "admin restore --chat": ("--from", "backups", "--chat", "g1"),
@@ -137,6 +144,12 @@ def calls() -> Iterator[Call]:
                 yield Call(name, param.opts[0], argument, odd, besides)
 
 
+@cache
+def result() -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        return a_result(Path(folder), minutes=1)
+
+
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where commands find some odd files, no server, and no home; `up` ends when it would start."""
@@ -164,6 +177,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(ssl, "create_default_context", lambda **_: CONTEXT)
     monkeypatch.setattr("sim.world.world.run", lambda *_: RUN)
     monkeypatch.setattr("sim.peers.rounds.measure", lambda *_: [])
+    monkeypatch.setattr("sim.population.whole.simulate", lambda *_: result())
+    monkeypatch.setattr("sim.population.plan.plan", lambda *_: Plan([3], 0.5, 100.0, True, []))
 
     def ready(supervisor: Supervisor, announce: Any) -> int:
         announce(supervisor._config)

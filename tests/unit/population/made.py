@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from sim.population.layout import KINDS, Layout
+from pathlib import Path
+
+from sim.population import calibration
+from sim.population.layout import KINDS, Layout, Node
 from sim.population.model import ChatHabits, File, Model, Prices, Region, Restart
 from sim.population.people import DAY_MINUTES, Habits
 from sim.population.queueing.parameters import Station
+from sim.population.result import Result
+from sim.population.scenario import load
+from sim.population.stretch import Stretch
+from sim.population.whole import summarised
 
 EVEN = (1.0,) * DAY_MINUTES
 
@@ -40,3 +47,14 @@ def model_of(
         restarts=restarts,
         rtt_ms=((0.5,) * len(regions),) * len(regions),
     )
+
+
+def a_result(folder: Path, users: int = 3_000, minutes: int = 2) -> Result:
+    """What a run tells that was ended after some minutes."""
+    told = load("consumer-day")
+    regions = tuple(Region(each.name, each.share, ((1.0, EVEN),), 20.0) for each in told.regions)
+    nodes = tuple(Node(f"{region.name}-0", n, 2, 1, 1) for n, region in enumerate(regions))
+    files = (File("photo", 0.2, 100_000, 1.0, 0.5),)
+    made = model_of(users, Layout(nodes, 64, 3), regions=regions, files=files)
+    found = Stretch(made, 0, minutes, folder).run()
+    return summarised(told, made, calibration.read(), made.seed, 1, [found])
