@@ -1,0 +1,66 @@
+"""Plans: what more costs needs more machines, and what it depends on is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from heliograph.failing import Told
+from sim.population import calibration, scenario
+from sim.population.build import machines_needed
+from sim.population.inputs import INPUTS, Values
+from sim.population.plan import Aim, plan, probe_of
+
+USERS = 3_000_000
+CALIBRATED = calibration.read()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sim.population.plan.PROBE_USERS", 20_000)
+
+
+def talkers(**inputs: float) -> scenario.Scenario:
+    """People who send no files, so that hosts are the limit."""
+    shares = {f"media.{kind}_share": 0.0 for kind in ("photo", "video", "voice")}
+    return replace(scenario.load("working-day"), values=Values(shares | inputs))
+
+
+def test_doubled_costs_of_hosts_double_the_hosts() -> None:
+    twice = msgspec.structs.replace(
+        CALIBRATED, turns_us={name: 2 * us for name, us in CALIBRATED.turns_us.items()}
+    )
+    once, doubled = (
+        sum(machines_needed(probe_of(talkers(), each, 1), USERS, 0.6))
+        for each in (CALIBRATED, twice)
+    )
+    assert once > 1
+    assert 1.8 < doubled / once < 2.2
+
+
+def test_a_plan_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("people.sends_per_day", "node.disk_gb")
+    monkeypatch.setattr("sim.population.plan.INPUTS", {name: INPUTS[name] for name in names})
+    found = plan(talkers(), CALIBRATED, 300_000, 1, Aim.of("p99=400ms"), 0.3)
+    assert found.met
+    assert found.utilisation <= 0.3
+    assert [lever.input for lever in found.levers] == ["people.sends_per_day"]
+    assert found.levers[0].machines_low < found.levers[0].machines_high
+
+
+def test_what_no_machine_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.population.plan.INPUTS", {})
+    slow = talkers(**{"network.access_ms": 800.0})
+    found = plan(slow, CALIBRATED, 1_000, 1, Aim.of("p99=500ms"), 0.6)
+    assert not found.met
+    assert sum(found.nodes) == 3
+
+
+@pytest.mark.parametrize("words", ["", "p99", "p98=5ms", "p99=-1ms", "p99=0ms", "p99=5s", "p99=5"])
+def test_an_aim_that_is_none(words: str) -> None:
+    with pytest.raises(Told, match="--slo"):
+        Aim.of(words)
