@@ -181,13 +181,15 @@ def main() -> None:
     if not desktop.is_here():
         sys.exit(desktop.enter(sys.executable, "-m", "tests.browser.aloud", *sys.argv[1:]))
     with tempfile.TemporaryDirectory() as folder:
-        server = RunningServer(Path(folder) / "data").start()
+        server = RunningServer(Path(folder) / "data")
         try:
+            server.start()
             with desktop.running(Path(folder) / "desktop", server.url) as voice:
                 walked = Walk(voice)
                 walk_through(walked, server.url)
         finally:
-            server.stop()
+            if server.is_running:
+                server.stop()
     WRITTEN.write_text(INTRO.format(packages=desktop.PACKAGES) + "\n".join(walked.lines) + "\n")
 
 
