@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,30 +11,12 @@ from actors import addresses
 from actors.user.messages import NewLogin
 from api import methods as m
 from heliograph.admin import backup, stored
-from media.here import CHUNKS
 from storage import snapshot
-from storage.chunks import ChunkStore
 from storage.engine import LmdbStore
 from storage.folder import DataFolder
 from tests.unit.actors.town import Town
-
-ODD_NAME = "\\[red]Bob[/red]"
-
-
-def checkpoint(store: LmdbStore) -> None:
-    """Move what is in the log to LMDB."""
-    moving = store.begin_checkpoint()
-    moving.open()
-    while moving.step(100):
-        pass
-    moving.commit()
-    moving.finish()
-
-
-def media_actors(path: Path, count: int) -> None:
-    """The stores of media actors, without any file."""
-    for number in range(count):
-        ChunkStore(path / f"media-{number}" / CHUNKS).close()
+from tests.unit.admin.folders import ODD_NAME, checkpoint, media_actors
+from tests.unit.admin.restorable import Server
 
 
 @pytest.fixture
@@ -61,6 +44,23 @@ def data(tmp_path: Path) -> Path:
     folder.close()
     media_actors(path, 2)
     return path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    return Server(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def server(made: Server, tmp_path: Path) -> Server:
+    """A copy that a test may damage."""
+    copy = object.__new__(Server)
+    copy.__dict__ |= made.__dict__
+    copy.data, copy.repo = tmp_path / "data", tmp_path / "repository"
+    copy.moved = {}
+    shutil.copytree(made.data, copy.data)
+    shutil.copytree(made.repo, copy.repo)
+    return copy
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ from storage.folder import DataFolder
 from storage.keys import actor_prefix, split_key, u64
 from storage.snapshot import Snapshot
 from tests.unit.actors.town import Town
-from tests.unit.admin.conftest import media_actors
+from tests.unit.admin.folders import media_actors
 from tests.unit.admin.test_commands import admin
 from tests.unit.admin.test_stored import flip
 

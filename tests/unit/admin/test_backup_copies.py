@@ -23,7 +23,7 @@ from storage.log import Log
 from storage.port import Writes
 from storage.replica import LmdbReplica, encode_record, remembered
 from storage.snapshot import Snapshot
-from tests.unit.admin.conftest import media_actors
+from tests.unit.admin.folders import media_actors
 from tests.unit.admin.test_commands import admin
 
 HOSTS = ("host-0", "host-1", "host-2")

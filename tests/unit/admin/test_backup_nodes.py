@@ -33,7 +33,7 @@ from storage.engine import LmdbStore
 from storage.folder import VERSION, Description, HostFolder
 from storage.port import CorruptLog, StorageFailed
 from storage.replica import LmdbReplica, encode_record
-from tests.unit.admin.conftest import checkpoint
+from tests.unit.admin.folders import checkpoint
 from tests.unit.storage.test_backup import numbered
 
 HOSTS = ("host-0", "host-1", "host-2")

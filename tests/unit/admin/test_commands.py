@@ -21,7 +21,7 @@ from heliograph.admin import commands
 from heliograph.cli import app
 from heliograph.failing import Told
 from heliograph.server.config import TOKEN_FILE, RunFile
-from tests.unit.admin.conftest import ODD_NAME
+from tests.unit.admin.folders import ODD_NAME
 
 METRICS = b"""\
 # TYPE heliograph_turns counter

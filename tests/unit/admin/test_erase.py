@@ -13,7 +13,7 @@ from storage.folder import DataFolder, HostFolder
 from storage.keys import actor_prefix
 from storage.replica import LmdbReplica, encode_record
 from storage.rewrite import REQUEST
-from tests.unit.admin.conftest import checkpoint
+from tests.unit.admin.folders import checkpoint
 from tests.unit.admin.test_commands import admin
 
 SECRET = b"the text that is to be gone"

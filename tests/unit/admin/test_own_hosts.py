@@ -23,8 +23,8 @@ from storage.keys import actor_prefix, u64
 from storage.layout import database_name
 from storage.node_folder import Content
 from storage.snapshot import Snapshot
+from tests.unit.admin.restorable import Server
 from tests.unit.admin.test_commands import admin
-from tests.unit.admin.test_restore_chat import Server
 
 D = MOVED_BASE + 9
 CLUSTER = Description(version=1, cluster_id="one", partitions=16, hosts=3, created_ms=0, copies=3)

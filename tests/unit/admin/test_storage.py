@@ -24,7 +24,7 @@ from runtime.residence import RESIDENCES, Phase, Residence
 from storage.engine import LmdbStore
 from storage.folder import DataFolder
 from storage.keys import actor_prefix
-from tests.unit.admin.conftest import checkpoint
+from tests.unit.admin.folders import checkpoint
 from tests.unit.admin.test_commands import admin
 from tests.unit.media.desk import Desk
 

@@ -29,8 +29,9 @@ from runtime.placement import Placement
 from runtime.refs import EXEMPT, Caller
 from storage.memory import MemoryStore
 from tests.unit.actors.town import declared
-from tests.unit.runtime.fake_time import is_cancelled
+from tests.unit.runtime.fake_time import fake_loop, is_cancelled, run
 
+NOBODY_ID = 2**50
 CONFIG = t.Config("1.2.3", "", "/ws", "open", 30, "a-server", 8001)
 
 
@@ -334,3 +335,14 @@ class Client:
         """The code with which the connection is closed, as soon as it is."""
         await self.socket.wait_for(lambda: bool(self.socket.close_code))
         return self.socket.close_code
+
+
+def on_server(test: Callable[[Server], Awaitable[None]], **options: Any) -> None:
+    thread_s = options.pop("thread_s", 0.0)
+
+    async def main() -> None:
+        fake_loop().thread_s = lambda: thread_s
+        async with Server(**options) as server:
+            await test(server)
+
+    run(main)

@@ -4,12 +4,14 @@ chunks in memory, and with a look that sees what the test says."""
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import msgspec
+import pytest
 from blake3 import blake3
 
 from actors import addresses
@@ -28,6 +30,8 @@ from media.look import Look
 from runtime.refs import EXEMPT, Caller
 from tests.unit.actors.cluster import Cluster
 from tests.unit.actors.town import declared
+
+LONG = random.Random(1).randbytes(3 * limits.PART_BYTES + 1000)
 
 
 class MemoryChunks:
@@ -189,3 +193,13 @@ def id_of(content: bytes) -> str:
     """The id of a file, as the protocol defines it."""
     hashes = [blake3(part).digest() for part in parts_of(content)]
     return text_of(hashes[0] if len(hashes) == 1 else blake3(b"".join(hashes)).digest())
+
+
+def code(answer: object) -> str:
+    return msgspec.json.decode(answer.content, type=Problem).code  # type: ignore[attr-defined]
+
+
+def refused(call: object) -> str:
+    with pytest.raises(ApiError) as caught:
+        call()  # type: ignore[operator]
+    return caught.value.code

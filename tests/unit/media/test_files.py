@@ -19,8 +19,7 @@ from api.files import text_of
 from api.types import PartRange
 from media.look import Look
 from tests.unit.actors.rows import pass_time, rows_of
-from tests.unit.media.desk import Desk, hash_of
-from tests.unit.media.test_http import code, refused
+from tests.unit.media.desk import Desk, code, hash_of, refused
 
 GRACE_MS = limits.FILE_GRACE_S * 1000
 DAY_MS = 24 * 3600 * 1000

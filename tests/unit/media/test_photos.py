@@ -20,9 +20,8 @@ from api.types import Media
 from media.look import Look
 from runtime import refs
 from tests.unit.actors.rows import rows_of
-from tests.unit.media.desk import Desk, Person, hash_of
+from tests.unit.media.desk import Desk, Person, code, hash_of, refused
 from tests.unit.media.test_files import GRACE_MS, may_delete
-from tests.unit.media.test_http import code, refused
 
 
 def picture(desk: Desk, who: Person, content: bytes = b"a face", small: bytes = b"small") -> str:

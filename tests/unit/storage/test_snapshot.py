@@ -11,7 +11,7 @@ from storage.engine import LmdbStore
 from storage.keys import actor_prefix, prefix_of, split_key
 from storage.port import BadKey
 from storage.snapshot import Snapshot
-from tests.unit.admin.conftest import checkpoint
+from tests.unit.admin.folders import checkpoint
 
 KEYS = {
     1: [0, 1, 255, 256, 2**53 - 1, "a", "ab", "é"],
