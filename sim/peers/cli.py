@@ -142,7 +142,7 @@ def _home(home: Path | None) -> Path:
 
 
 def _install(peers: list[Peer], home: Path, say: Callable[[str], None]) -> None:
-    from sim.peers.workload import Failed
+    from sim.peers.program import Failed
 
     home.mkdir(parents=True, exist_ok=True)
     for peer in peers:

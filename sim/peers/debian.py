@@ -9,8 +9,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sim.peers.program import run
-from sim.peers.workload import Failed
+from sim.peers.program import Failed, run
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 """What packages ask whether they may start their services; 101 forbids it."""

@@ -13,8 +13,7 @@ from typing import Any
 from heliograph.server.ports import free_ports
 from sim.peers import debian
 from sim.peers.postgres import DATABASE, PACKAGE, USER, Postgres, postgres
-from sim.peers.program import LOCALHOST, listens, program
-from sim.peers.workload import Failed
+from sim.peers.program import LOCALHOST, Failed, listens, program
 from sim.peers.xmpp import DOMAIN, Server
 
 SCHEMA = Path("/usr/share/ejabberd/sql/pg.sql")

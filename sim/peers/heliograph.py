@@ -17,9 +17,11 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from api import types as t
 from heliograph.server.ports import free_ports
-from sim.load.accounts import Accounts, Http
+from sim.load.accounts import Accounts
+from sim.load.chats import BASE_BITS
 from sim.load.client import ACK_INTERVAL_S
-from sim.load.run import BASE_BITS, Account
+from sim.load.http import Http
+from sim.load.plan import Account
 from sim.load.sender import RETRY_AFTER_S
 from sim.load.wire import (
     CONTROL_ID,
@@ -31,8 +33,8 @@ from sim.load.wire import (
     request,
     send_template,
 )
-from sim.peers.program import LOCALHOST, cpu_s, program
-from sim.peers.workload import Failed, Lane
+from sim.peers.program import LOCALHOST, Failed, program
+from sim.peers.workload import Lane
 
 ANSWER_S_MAX = 30.0
 TEXT = WSMsgType.TEXT
@@ -128,13 +130,10 @@ class Server:
 
     def __init__(self, url: str, pid: int, cache: Path) -> None:
         self._url = url
-        self._pid = pid
+        self.pids = [pid]
         self._cache = cache
         self._accounts: list[Account] = []
         self._ws_url = ""
-
-    def cpu_s(self) -> float:
-        return cpu_s([self._pid])
 
     async def register(self, users: int) -> None:
         async with Http(self._url) as http:

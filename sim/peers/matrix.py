@@ -12,8 +12,8 @@ from typing import Any, cast
 import msgspec
 
 from sim.load.wire import PREFIX_CHARS, SEQ_DIGITS, SEQ_END, text_of
-from sim.peers.program import LOCALHOST, cpu_s
-from sim.peers.workload import Failed, Lane
+from sim.peers.program import LOCALHOST, Failed
+from sim.peers.workload import Lane
 
 API = "/_matrix/client/v3"
 PASSWORD = "peers-peers"
@@ -221,11 +221,8 @@ class Server:
 
     def __init__(self, port: int, pids: Sequence[int], accounts: list[Account]) -> None:
         self._port = port
-        self._pids = pids
+        self.pids = pids
         self.accounts = accounts
-
-    def cpu_s(self) -> float:
-        return cpu_s(self._pids)
 
     async def register(self, users: int) -> None:
         at_once = asyncio.Semaphore(AT_ONCE)

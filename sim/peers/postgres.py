@@ -14,8 +14,7 @@ from pathlib import Path
 from signal import SIGINT
 
 from heliograph.server.ports import free_ports
-from sim.peers.program import LOCALHOST, program, run
-from sim.peers.workload import Failed
+from sim.peers.program import LOCALHOST, Failed, program, run
 
 PACKAGE = "postgresql"
 USER = "peer"

@@ -11,12 +11,16 @@ from time import monotonic, sleep
 
 import psutil
 
-from sim.peers.workload import Failed
+from sim.load.idle import pss_kb
 
 START_S_MAX = 120.0
 STOP_S_MAX = 60.0
 LOOK_S = 0.05
 LOCALHOST = "127.0.0.1"
+
+
+class Failed(Exception):
+    """A peer could not be measured; the message says why."""
 
 
 @contextlib.contextmanager
@@ -98,6 +102,15 @@ def cpu_s(pids: Sequence[int]) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             used += sum(process.cpu_times()[:4])  # user, system, and both of its ended children
     return used
+
+
+def memory_mb(pids: Sequence[int]) -> float:
+    """The memory (PSS) of these processes and their descendants."""
+    kb = 0
+    for process in (member for pid in pids for member in family_of(pid)):
+        with contextlib.suppress(OSError):
+            kb += pss_kb(process.pid)
+    return kb / 1024
 
 
 def listens(port: int) -> bool:

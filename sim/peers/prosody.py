@@ -9,8 +9,7 @@ from pathlib import Path
 
 from heliograph.server.ports import free_ports
 from sim.peers import debian
-from sim.peers.program import LOCALHOST, listens, program
-from sim.peers.workload import Failed
+from sim.peers.program import LOCALHOST, Failed, listens, program
 from sim.peers.xmpp import DOMAIN, Server
 
 PACKAGES = ("prosody",)

@@ -31,6 +31,8 @@ def summary(plan: Plan, found: Sequence[Turns], skipped: Mapping[str, str]) -> d
             turns.peer.name: {
                 "version": turns.version,
                 "keeps": turns.peer.keeps,
+                "start_s": _noise(turns.start_s),
+                "memory_mb": _noise(turns.memory_mb),
                 "loads": {
                     str(load): _of_rounds(load, turns.peer.pairs_max, rounds)
                     for load, rounds in turns.figures.items()
@@ -46,37 +48,45 @@ def summary(plan: Plan, found: Sequence[Turns], skipped: Mapping[str, str]) -> d
 def _of_rounds(load: Load, pairs_max: int, rounds: Sequence[Figures]) -> dict[str, Any]:
     each = [asdict(figures) for figures in rounds]
     of = {name: [figures[name] for figures in each] for name in (*MEASURED, *COUNTED)}
-    spread = {
-        name: {
-            "median": round(median(of[name]), 3),
-            "min": round(min(of[name]), 3),
-            "max": round(max(of[name]), 3),
-        }
-        for name in MEASURED
-    }
+    spread = {name: _noise(of[name]) for name in MEASURED}
     pairs = load.at_most(pairs_max).pairs
     return {"pairs": pairs, "window": load.window, **spread} | {n: sum(of[n]) for n in COUNTED}
 
 
+def _noise(values: Sequence[float]) -> dict[str, float]:
+    """Of none, it is none."""
+    if not values:
+        return {}
+    of = {"median": median(values), "min": min(values), "max": max(values)}
+    return {name: round(value, 3) for name, value in of.items()}
+
+
 def tables(result: Mapping[str, Any]) -> str:
-    """How it was measured, a table in Markdown for each load, and what is not in them."""
+    """A table in Markdown for the peers and for each load, and what is not in them."""
     peers = result["peers"]
     names = dict.fromkeys(name for peer in peers.values() for name in peer["loads"])
-    parts = [_table(Load(*map(int, name.split("x"))), peers) for name in names]
+    parts = [
+        _of_peers(result),
+        *(_table(Load(*map(int, name.split("x"))), peers) for name in names),
+    ]
     lines = [f"skipped: {name}: {why}" for name, why in result["skipped"].items()]
     lines += [f"failed: {name}: {why}" for name, why in result["failed"].items()]
     for name, peer in peers.items():
         for load, figures in peer["loads"].items():
             told = ", ".join(f"{figures[fault]} {fault}" for fault in COUNTED if figures[fault])
             lines += [f"{name}, {load}: {told}"] if told else []
-    return "\n\n".join([_how(result), *parts, *lines])
+    return "\n\n".join([*parts, *lines])
 
 
-def _how(result: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {peer['version']}" for name, peer in result["peers"].items())
+def _of_peers(result: Mapping[str, Any]) -> str:
     rounds, seconds, cores = (result[name] for name in ("rounds", "seconds", "cores"))
     often = f"{rounds} rounds of {seconds:g} s" if rounds > 1 else f"{seconds:g} s"
-    return f"{often} each, {cores} cores; the median, and the least and the most. {versions}."
+    how = f"{often} for each load, {cores} cores; the median, with the least and the most."
+    lines: list[Sequence[str]] = [("peer", "version", "start, s", "memory, MB")]
+    for name, peer in result["peers"].items():
+        both = (_spread(peer[measured]) for measured in ("start_s", "memory_mb"))
+        lines.append([name, peer["version"], *both])
+    return "\n".join([how, "", *_aligned(lines)])
 
 
 def _table(load: Load, peers: Mapping[str, Any]) -> str:
@@ -108,6 +118,8 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _spread(of: Mapping[str, float]) -> str:
+    if not of:
+        return "-"
     middle, least, most = (short(of[name]) for name in ("median", "min", "max"))
     return middle if least == most else f"{middle} ({least}–{most})"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 import httpx2
@@ -15,9 +16,10 @@ import uvloop
 from api.errors import ApiError
 from sim.peers.ejabberd import Ejabberd
 from sim.peers.heliograph import Heliograph
+from sim.peers.program import Failed, memory_mb
 from sim.peers.prosody import Prosody
 from sim.peers.synapse import Synapse
-from sim.peers.workload import Failed, Figures, Load, Running, drive
+from sim.peers.workload import Figures, Load, Running, drive
 
 Say = Callable[[str], None]
 
@@ -63,12 +65,14 @@ class Plan:
 
 @dataclass(slots=True)
 class Turns:
-    """What came of one peer: figures per load, one for each round. `failed`: why it was given up,
-    empty where it was not."""
+    """What came of one peer, one of each for each round: figures per load, the time until it was
+    ready, and its memory after the loads. `failed`: why it was given up, empty where it was not."""
 
     peer: Peer
     version: str
     figures: dict[Load, list[Figures]] = field(default_factory=dict)
+    start_s: list[float] = field(default_factory=list)
+    memory_mb: list[float] = field(default_factory=list)
     failed: str = ""
 
 
@@ -89,9 +93,12 @@ def measure(peers: Sequence[Peer], plan: Plan, folder: Path, home: Path, say: Sa
 
 def _turn(turns: Turns, plan: Plan, folder: Path, home: Path) -> None:
     peer = turns.peer
+    began = monotonic()
     with peer.running(folder / peer.name, home) as running:
+        turns.start_s.append(monotonic() - began)
         fitting = {load: load.at_most(peer.pairs_max) for load in plan.loads}
         uvloop.run(running.register(2 * max(load.pairs for load in fitting.values())))
         for load, fits in fitting.items():
             figures = uvloop.run(drive(running, fits, plan.seconds))
             turns.figures.setdefault(load, []).append(figures)
+        turns.memory_mb.append(memory_mb(running.pids))

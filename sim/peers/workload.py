@@ -13,24 +13,21 @@ import contextlib
 import gc
 import secrets
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, process_time
 from typing import Protocol
 
 from sim.load.meter import percentile
 from sim.load.wire import prefix_of
+from sim.peers.program import Failed, cpu_s
 
 CONNECTS_AT_ONCE = 16
-WARM_UP_SHARE = 0.25
-"""Of the measured time: before it, everything runs as it does in it."""
+WARM_UP_S = 1.0
+"""Before the measured time, everything runs as it does in it."""
 SILENT_S_MAX = 30.0
 """Nothing has arrived for so long: nothing will."""
 LOOK_S = 0.02
-
-
-class Failed(Exception):
-    """A peer could not be measured; the message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +75,9 @@ class Line(Protocol):
 class Running(Protocol):
     """A peer that runs."""
 
-    def cpu_s(self) -> float:
-        """What all its processes have used."""
+    @property
+    def pids(self) -> Sequence[int]:
+        """Its processes, but for their descendants."""
         ...
 
     async def register(self, users: int) -> None:
@@ -165,7 +163,7 @@ async def drive(running: Running, load: Load, seconds: float) -> Figures:
         for there, back in lanes:
             for place in range(load.window):
                 (there, back)[place % 2].send()
-        await meter.quiet(WARM_UP_SHARE * seconds)
+        await meter.quiet(WARM_UP_S)
         figures = await _measure(running, meter, seconds)
         meter.sending = False
         await _drain(lanes, meter)
@@ -215,19 +213,19 @@ async def _measure(running: Running, meter: Meter, seconds: float) -> Callable[[
     gc.freeze()
     gc.disable()
     try:
-        server_s, client_s = running.cpu_s(), process_time()
+        server_s, client_s = cpu_s(running.pids), process_time()
         meter.latencies_s, before = array("d"), meter.received
         began = monotonic()
         await meter.quiet(seconds)
         took_s = monotonic() - began
         count = meter.received - before
         client_s = process_time() - client_s
-        server_s = running.cpu_s() - server_s
+        server_s = cpu_s(running.pids) - server_s
     finally:
         gc.enable()
         gc.unfreeze()
     if not count:
-        raise Failed(f"no message arrived in {seconds:g} s")
+        raise Failed(f"no message arrived in {seconds:g} s: measure for longer")
     latencies_s = sorted(meter.latencies_s[:count])
     return lambda lost: Figures(
         per_s=count / took_s,

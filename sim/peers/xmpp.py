@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from sim.load.wire import PREFIX_CHARS, SEQ_DIGITS, SEQ_END, text_of
-from sim.peers.program import LOCALHOST, cpu_s
-from sim.peers.workload import CONNECTS_AT_ONCE, Failed, Lane
+from sim.peers.program import LOCALHOST, Failed
+from sim.peers.workload import CONNECTS_AT_ONCE, Lane
 
 DOMAIN = "localhost"
 PASSWORD = "peers"
@@ -140,11 +140,8 @@ class Server:
 
     def __init__(self, port: int, pids: Sequence[int], registered: int) -> None:
         self._port = port
-        self._pids = pids
+        self.pids = pids
         self.registered = registered
-
-    def cpu_s(self) -> float:
-        return cpu_s(self._pids)
 
     async def register(self, users: int) -> None:
         at_once = asyncio.Semaphore(CONNECTS_AT_ONCE)

@@ -31,7 +31,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.mark.timeout(2 * HANGS_S)
 def test_what_is_installed(open_folder: Path) -> None:
     command = [str(HELIOGRAPH), "bench", "peers", "--data", str(open_folder), "--json"]
-    command += ["--rounds", "1", "--seconds", "1"]
+    command += ["--rounds", "1", "--seconds", "3"]
     command += [word for load in LOADS for word in ("--load", load)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=2 * HANGS_S, check=False)
     assert done.returncode == 0, done.stderr

@@ -12,9 +12,10 @@ import typer
 
 from heliograph.cli import app
 from sim.peers import debian
+from sim.peers.program import Failed
 from sim.peers.report import faulty, short, summary, tables
 from sim.peers.rounds import Peer, Plan, Turns, everybody, measure
-from sim.peers.workload import Failed, Figures, Load
+from sim.peers.workload import Figures, Load
 
 PROGRAM: Any = typer.main.get_command(app)
 SMALL, LARGE = Load(1, 1), Load(200, 8)
@@ -25,7 +26,7 @@ FIGURES = Figures(1_000.0, 2.0, 9.0, 400.0, 20.0, 0, 0, 0, 0)
 def turns(name: str, factor: float = 1.0, pairs_max: int = 200, **other: Any) -> Turns:
     peer = cast(Peer, SimpleNamespace(name=name, keeps="synced", pairs_max=pairs_max))
     each = [replace(FIGURES, per_s=factor * per_s, **other) for per_s in (900.0, 1_000.0, 1_200.0)]
-    return Turns(peer, "1.0", {SMALL: each, LARGE: each})
+    return Turns(peer, "1.0", {SMALL: each, LARGE: each}, [2.0, 1.0, 1.0], [50.0] * 3)
 
 
 FOUND = [turns("heliograph"), turns("slow", 0.25, pairs_max=20)]
@@ -43,10 +44,22 @@ def test_medians_with_noise() -> None:
 
 def test_a_table_for_each_load() -> None:
     told = tables(summary(PLAN, FOUND, {"absent": "not installed: it"}))
-    assert told.startswith("3 rounds of 5 s each, ")
-    assert "heliograph 1.0, slow 1.0.\n\n**1 pair, window 1**\n\n| peer " in told
+    assert told.startswith("3 rounds of 5 s for each load, ")
+    assert "\n\n**1 pair, window 1**\n\n| peer " in told
     rows = [line for line in told.splitlines() if line.startswith("|")]
     assert len({len(line) for line in rows[:4]}) == 1
+    assert rows[2].split() == [
+        "|",
+        "heliograph",
+        "|",
+        "1.0",
+        "|",
+        "1.00",
+        "(1.00–2.00)",
+        "|",
+        "50.0",
+        "|",
+    ]
     cells = [cell.strip() for cell in rows[-1].strip("|").split("|")]
     assert cells[:4] == ["slow (20 pairs)", "synced", "250 (225–300)", "0.25"]
     assert cells[4:6] == ["2.00", "9.00"]

@@ -9,7 +9,7 @@ import pytest
 
 from sim.peers import debian, ejabberd, postgres, prosody, synapse
 from sim.peers.postgres import Postgres
-from sim.peers.workload import Failed
+from sim.peers.program import Failed
 
 FOLDER = Path("/somewhere/else")
 DATABASE = Postgres(30_001, "secret", 1)

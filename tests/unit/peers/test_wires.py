@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sim.load.wire import PREFIX_CHARS, SEQ_END, TEXT_CHARS, prefix_of, text_of
 from sim.peers import matrix, xmpp
-from sim.peers.workload import Failed
+from sim.peers.program import Failed
 
 PREFIX = prefix_of(0xABCDEF, 3)
 OTHER = prefix_of(0xABCDEF, 2)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
 
 from sim.peers import workload
-from sim.peers.workload import Failed, Figures, Lane, Load, drive
+from sim.peers.program import Failed
+from sim.peers.workload import Figures, Lane, Load, drive
 
 SECONDS = 0.02
 
 
 @pytest.fixture(autouse=True)
-def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workload, "SILENT_S_MAX", 0.1)
+    monkeypatch.setattr(workload, "WARM_UP_S", 0.005)
+    used_s = itertools.count()
+    monkeypatch.setattr(workload, "cpu_s", lambda pids: float(next(used_s)))
 
 
 Deliver = Callable[[Lane, int], None]
@@ -42,11 +47,7 @@ class FakePeer:
     def __init__(self, deliver: Deliver = well) -> None:
         self.deliver = deliver
         self.lines: dict[int, FakeLine] = {}
-        self.used_s = 0.0
-
-    def cpu_s(self) -> float:
-        self.used_s += 1.0
-        return self.used_s
+        self.pids = [1]
 
     async def register(self, users: int) -> None: ...
 
