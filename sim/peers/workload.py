@@ -98,17 +98,17 @@ class Meter:
         self.received = self.duplicated = self.reordered = self.refused = 0
         self.sending = True
         self._why = ""
-        self._trouble = asyncio.Event()
+        self.trouble = asyncio.Event()
 
     def failed(self, why: str) -> None:
         self._why = self._why or why
-        self._trouble.set()
+        self.trouble.set()
 
     async def quiet(self, seconds: float) -> None:
         """Wait; raises Failed as soon as something has failed."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._trouble.wait()
+                await self.trouble.wait()
             raise Failed(self._why)
 
 
