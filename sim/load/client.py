@@ -113,7 +113,7 @@ class Client(Link):
             return
         seq = int(message.text[PREFIX_CHARS:SEQ_END])
         if heard.receipts.caught_up(seq, pts):
-            self._received(heard.sender, seq, message.id)
+            self._received(heard.sender, seq, message.id, monotonic())
 
     async def _close_gap(self) -> None:
         try:
@@ -139,7 +139,7 @@ class Client(Link):
             if heard is not None:
                 seq = int(message.text[PREFIX_CHARS:SEQ_END])
                 if heard.receipts.live(seq, pts, connection):
-                    self._received(heard.sender, seq, message.id)
+                    self._received(heard.sender, seq, message.id, now)
         if not self._ack_planned:
             wait_s = self._acked_at + ACK_INTERVAL_S - now
             if wait_s <= 0.0:
@@ -167,14 +167,14 @@ class Client(Link):
         elif heard.error is not None:
             self.sender.on_error(heard.id, heard.error, now)
 
-    def _received(self, sender: Sender, seq: int, message_id: int) -> None:
+    def _received(self, sender: Sender, seq: int, message_id: int, now: float) -> None:
         file = sender.files.get(seq)
         meter = self.meter
         if self.away:
             clocks = meter.fetched
         else:
             clocks = meter.deliveries if file is None else meter.file_deliveries
-        clocks.add(monotonic(), sender.times[seq], sender.left[seq])
+        clocks.add(now, sender.times[seq], sender.left[seq])
         sender.part_done(seq)
         if file is not None and self.fetch is not None:
             self.fetch(self, file, sender.chat_id, message_id)

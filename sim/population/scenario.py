@@ -86,7 +86,9 @@ KNOWN = (
     "region",
     "rtt_ms",
     "event",
+    "load",
 )
+"""`load` is a table of `heliograph load`."""
 
 
 @dataclass(frozen=True)

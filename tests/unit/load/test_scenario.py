@@ -13,6 +13,8 @@ from api import limits
 from sim.load.options import Given, plan_of
 from sim.load.plan import Backoff, Chats, Churn, File, Plan, Storm, shared_out
 from sim.load.scenario import read_scenario
+from sim.population import scenario as population
+from sim.population.scenario import SHIPPED
 from sim.tables import TableError
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "load.toml"
@@ -72,6 +74,13 @@ def test_a_file_says_what_is_done(tmp_path: Path) -> None:
     assert (plan.users, plan.writers, plan.listeners) == (60, 46, 64)
     assert plan.accounts == 60 + 50 // limits.CONNECTIONS_PER_SESSION_MAX + 1
     assert [plan.rate_of(each) for each in plan.chats] == [75.0, 25.0]
+
+
+def test_the_population_and_the_load_share_a_file(tmp_path: Path) -> None:
+    town = (SHIPPED / "working-day.toml").read_text()
+    path = scenario(tmp_path, f"{town}\n[load]\nidle = 4\n")
+    assert population.load(str(path)).regions
+    assert read_scenario(path).idle == 4
 
 
 def test_the_example_can_be_run() -> None:
