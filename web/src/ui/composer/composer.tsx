@@ -1,13 +1,12 @@
-import { createEffect, createMemo, createSignal, on, onMount, Show, Suspense, untrack } from "solid-js";
+import { createEffect, createSignal, on, onMount, Show, Suspense } from "solid-js";
 import type { Attachment } from "../../bridge/protocol";
 import { t } from "../../i18n";
 import { announce } from "../../state/announce";
 import { ask } from "../../state/bridge";
 import { rowText } from "../../state/preview";
-import { back, openChat, openOverlay, route } from "../../state/route";
+import { back } from "../../state/route";
 import { limit } from "../../state/session";
-import { failed, told } from "../../state/toasts";
-import { keepUnsent, unsent } from "../../state/unsent";
+import { failed } from "../../state/toasts";
 import { confirmed, Icon, IconButton, isComposing } from "../base";
 import { lazy } from "../base/lazy";
 import type { OpenChat } from "../chat/context";
@@ -18,6 +17,7 @@ import type { Entry } from "../chat/rows";
 import { AttachButton } from "./attach_button";
 import { draftOf, sendable } from "./composition";
 import { DropTarget } from "./drop";
+import { createChosen } from "./files";
 import { Recorder } from "./recorder";
 import { lengthOf, split } from "./split";
 import { grow, insertText, replaceText } from "./textarea";
@@ -57,9 +57,7 @@ export function Composer(props: ComposerProps) {
   const { chatId } = chat;
   const { composition, act, edited, giveBack, gone } = createWriting(chat.meId, chatId);
   let field!: HTMLTextAreaElement;
-  const files = () => unsent(chatId).files;
-  const chosen = createMemo(() => files().length > 0);
-  const attaching = createMemo(() => route().overlay?.kind === "attach");
+  const chosen = createChosen(chatId, () => field.focus());
   const [picking, setPicking] = createSignal(false);
   const [recording, setRecording] = createSignal(false);
   const [saving, setSaving] = createSignal(false);
@@ -185,29 +183,13 @@ export function Composer(props: ComposerProps) {
     // Text that comes with a picture of itself is meant as text.
     if (pasted.length === 0 || data?.types.includes("text/plain")) return;
     event.preventDefault();
-    attach(pasted);
-  };
-
-  const attach = (added: readonly File[]) => keepUnsent(chatId, { files: [...files(), ...added] });
-  createEffect(() => chosen() && !untrack(attaching) && openOverlay({ kind: "attach" }));
-  createEffect(on(attaching, (is) => is || leaveFiles(), { defer: true }));
-
-  /** Their dialog is gone, and they are not sent. */
-  const leaveFiles = () => {
-    const left = files();
-    if (left.length === 0) return;
-    keepUnsent(chatId, { files: [] });
-    field.focus();
-    told(t.chat.filesDropped(left.length), () => {
-      keepUnsent(chatId, { files: left });
-      if (route().chatId !== chatId) openChat(chatId);
-    });
+    chosen.add(pasted);
   };
 
   const sendFiles = async (caption: string, attachments: Attachment[]) => {
     const { replyTo } = draftOf(composition());
-    const all = files();
-    keepUnsent(chatId, { files: [] });
+    const all = chosen.files();
+    chosen.clear();
     back();
     act({ type: "sent" });
     sent();
@@ -218,7 +200,7 @@ export function Composer(props: ComposerProps) {
     } catch (why) {
       failed(why);
       giveBack(caption, replyTo);
-      keepUnsent(chatId, { files: [...all, ...files()] });
+      chosen.add(all);
     }
   };
 
@@ -250,7 +232,7 @@ export function Composer(props: ComposerProps) {
       </Show>
       <div class="composer-line">
         <div class="composer-main" hidden={recording()}>
-          <AttachButton onFiles={attach} />
+          <AttachButton onFiles={chosen.add} />
           <div class="composer-field">
             <textarea
               ref={field}
@@ -318,9 +300,9 @@ export function Composer(props: ComposerProps) {
             }}
           />
         </Show>
-        <Show when={chosen() && attaching()}>
+        <Show when={chosen.shown()}>
           <AttachDialog
-            files={files()}
+            files={chosen.files()}
             caption={draftOf(composition()).text}
             onCaption={(text) => act({ type: "told", draft: { ...draftOf(composition()), text } })}
             onClose={back}
@@ -328,7 +310,7 @@ export function Composer(props: ComposerProps) {
           />
         </Show>
       </Suspense>
-      <DropTarget enabled={!chosen()} onFiles={attach} />
+      <DropTarget enabled={!chosen.some()} onFiles={chosen.add} />
     </footer>
   );
 }
