@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from heliograph.failing import Told
 from sim.population.fanout import Frame, Turn
+from sim.population.files import write_whole
 from sim.population.model import Prices
 from sim.population.queueing.parameters import Station
 from sim.population.result import Calibrated
@@ -116,7 +117,5 @@ def read(path: Path = OWN) -> Calibration:
 
 
 def write(calibration: Calibration, path: Path) -> None:
-    """All of it, or nothing. Raises OSError."""
-    made = path.with_name(f".{path.name}.new")
-    made.write_bytes(msgspec.json.format(msgspec.json.encode(calibration)) + b"\n")
-    made.replace(path)
+    """As JSON. Raises Told and OSError."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(calibration)) + b"\n")

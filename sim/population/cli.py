@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heliograph.command_line import App
-from heliograph.failing import Told
+from sim.population.files import writable
 
 if TYPE_CHECKING:
     from sim.population import scenario as scenarios
@@ -62,8 +62,8 @@ def run(
     Ctrl-C ends it with what is known by then.
     """
     for path in (html, out):
-        if path is not None and not path.parent.is_dir():
-            raise Told(f"{path}: there is no folder {path.parent}")
+        if path is not None:
+            writable(path)
     from sim.population import scenario as scenarios
     from sim.population.whole import simulate
 

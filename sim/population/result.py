@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from heliograph.failing import Told
+from sim.population.files import write_whole
 
 VERSION = 1
 
@@ -227,10 +228,8 @@ class Result(Struct):
 
 
 def write(result: Result, path: Path) -> None:
-    """As JSON; all of it, or nothing. Raises OSError."""
-    made = path.with_name(f".{path.name}.new")
-    made.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
-    made.replace(path)
+    """As JSON. Raises Told and OSError."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(result)))
 
 
 def read(path: Path) -> Result:

@@ -178,7 +178,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("sim.world.world.run", lambda *_: RUN)
     monkeypatch.setattr("sim.peers.rounds.measure", lambda *_: [])
     monkeypatch.setattr("sim.population.whole.simulate", lambda *_: result())
-    monkeypatch.setattr("sim.population.plan.plan", lambda *_: Plan([3], 0.5, 100.0, True, []))
+    monkeypatch.setattr(
+        "sim.population.plan.plan",
+        lambda told, *_: Plan([1] * len(told.regions), 0.5, 100.0, True, []),
+    )
 
     def ready(supervisor: Supervisor, announce: Any) -> int:
         announce(supervisor._config)
