@@ -99,9 +99,9 @@ class Traffic:
         assert isinstance(sender.line, Client)
 
         def uploaded(found: Uploaded | None) -> None:
-            if found is not None:
-                sender.send(due, monotonic(), found)
-            else:
+            if found is None:
                 sender.free_later()
+            elif not sender.stopped:
+                sender.send(due, monotonic(), found)
 
         self._files.upload(file, due, sender.line.token, uploaded)
