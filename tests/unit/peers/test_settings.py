@@ -65,3 +65,16 @@ def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debian, "version_of", lambda package: "1" if package == "here" else "")
     assert debian.missing(("here", "there", "nowhere")) == "there, nowhere"
     assert debian.missing(("here",)) == ""
+
+
+def test_nothing_that_is_installed_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = tmp_path / "policy"
+    monkeypatch.setattr(debian, "POLICY", policy)
+    with debian._nothing_starts():
+        assert policy.read_text() == "#!/bin/sh\nexit 101\n"
+        assert policy.stat().st_mode & 0o111
+    assert not policy.exists()
+    policy.write_text("another's")
+    with debian._nothing_starts():
+        assert policy.read_text() == "another's"
+    assert policy.exists()
