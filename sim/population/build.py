@@ -13,7 +13,7 @@ from sim.population.fanout import Frame, Turn
 from sim.population.inputs import Values
 from sim.population.layout import KINDS, Kind, Layout, Node
 from sim.population.load import Load
-from sim.population.minute import Block, minute_of
+from sim.population.minute import Block, Minute
 from sim.population.model import (
     BLOCK,
     Channel,
@@ -76,7 +76,7 @@ def machines_needed(probe: Model, users: int, full: float) -> list[float]:
     layout, minute = probe.layout, busiest(probe)
     load = Load(probe, minute)
     for block in range(len(probe.blocks)):
-        minute_of(probe, Block(probe, block, folder()), minute, load)
+        Minute(probe, Block(probe, block, folder()), minute, load).run()
     times = users / probe.users * max(probe.factors) / probe.factors[0] / MINUTE_NS
     work, presence = load.work_ns.sum(1) * times, int(load.presence.sum()) * times
     prices = probe.prices

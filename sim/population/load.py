@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.population.fanout import Frame, Turn
 from sim.population.model import Model
 from sim.population.partitions import Partitions
-from sim.population.people import MINUTE_US, Ints
+from sim.population.people import MINUTE_US, Floats, Ints
 
+Bools = NDArray[np.bool_]
 BIN_US = 5_000
 BINS = MINUTE_US // BIN_US
 ITEM = 1 << 36
@@ -68,39 +70,55 @@ class Samples:
 
 
 class Work:
-    """Collects what is to be done, and adds it to a load at once."""
+    """Collects what is to be done, and adds it to a load at once. An item is what comes to a
+    process by itself, with all that it causes there at once."""
 
     def __init__(self, model: Model, load: Load) -> None:
         self._model = model
         self._load = load
         self._keys: list[Ints] = []
-        self._costs: list[tuple[int, int]] = []
-        self._media: list[tuple[Ints, Ints]] = []
+        self._costs: list[Floats] = []
 
-    def at(self, station: Ints, at_us: Ints, cost_ns: int) -> None:
-        """An item of work for each element."""
+    def at(self, station: Ints, at_us: Ints, cost_ns: int | Ints) -> None:
+        """An item for each element."""
         self._keys.append(station * BINS + at_us % MINUTE_US // BIN_US)
-        self._costs.append((len(station), cost_ns))
+        self._costs.append(np.broadcast_to(np.asarray(cost_ns, float), station.shape))
 
-    def turn(self, kind: Turn, partition: Partitions, at_us: Ints) -> None:
-        """A turn of an actor in each of these partitions."""
-        layout = self._load.layout
-        host = layout.host_of[partition]
-        cost_ns = self._model.prices.turns[kind]
-        if kind in READS:
-            cost_ns = round(cost_ns * self._load.read_factor)
-        self.at(host, at_us, cost_ns)
-        self._load.turns[:, kind] += np.bincount(host, minlength=len(layout.hosts))
-        if kind < Turn.MESSAGE_OUT:
-            self._load.by_partition += np.bincount(partition, minlength=layout.partitions)
+    def turns(
+        self, kinds: tuple[Turn, ...], partition: Partitions, at_us: Ints, more_ns: int | Ints = 0
+    ) -> None:
+        """In each of these partitions an item with these turns; `more_ns`: what it costs beside."""
+        load, prices = self._load, self._model.prices
+        host = load.layout.host_of[partition]
+        cost_ns = sum(
+            round(prices.turns[kind] * (load.read_factor if kind in READS else 1.0))
+            for kind in kinds
+        )
+        self.at(host, at_us, cost_ns + more_ns)
+        counts = np.bincount(host, minlength=len(load.layout.hosts))
+        load.turns[:, list(kinds)] += counts[:, np.newaxis]
+        found = np.bincount(partition, minlength=load.layout.partitions)
+        load.by_partition += len(kinds) * found
 
-    def message(self, source: Partitions, target: Partitions, at_us: Ints, region: Ints) -> None:
-        """From actors to others: only those to another host cost something by themselves."""
-        host_of = self._load.layout.host_of
-        away = host_of[source] != host_of[target]
-        self.turn(Turn.MESSAGE_OUT, source[away], at_us[away])
-        self.turn(Turn.MESSAGE_IN, target[away], at_us[away])
-        self._load.tell(region[away], "messages_between")
+    def away(self, source: Partitions, target: Partitions, region: Ints) -> Bools:
+        """Which of the messages from actors to others go to another host. That costs the host that
+        sends `out_ns`, and the one that gets it `in_ns`, each."""
+        load = self._load
+        hosts = len(load.layout.hosts)
+        out, to = load.layout.host_of[source], load.layout.host_of[target]
+        found: Bools = out != to
+        load.turns[:, Turn.MESSAGE_OUT] += np.bincount(out[found], minlength=hosts)
+        load.turns[:, Turn.MESSAGE_IN] += np.bincount(to[found], minlength=hosts)
+        load.tell(region[found], "messages_between")
+        return found
+
+    @property
+    def out_ns(self) -> int:
+        return self._model.prices.turns[Turn.MESSAGE_OUT]
+
+    @property
+    def in_ns(self) -> int:
+        return self._model.prices.turns[Turn.MESSAGE_IN]
 
     def edges(self, rng: np.random.Generator, regions: Ints) -> Ints:
         """For people of these regions, the edges they are connected to."""
@@ -114,41 +132,29 @@ class Work:
     def frame(self, kind: Frame, edge: Ints, at_us: Ints) -> None:
         self.at(edge, at_us, self._model.prices.frames[kind])
 
-    def confirmed(self, home: Partitions, edge: Ints, at_us: Ints) -> None:
+    def confirmed(self, home: Partitions, edge: Ints, at_us: Ints, more_ns: int | Ints = 0) -> None:
         """Devices say that they have everything: to these edges, for users who live there."""
         self.frame(Frame.IN, edge, at_us)
-        self.turn(Turn.SESSION_ACK, home, at_us)
-        self.turn(Turn.USER_RECEIVED, home, at_us)
+        self.turns((Turn.SESSION_ACK, Turn.USER_RECEIVED), home, at_us, more_ns)
 
-    def bytes(
-        self,
-        rng: np.random.Generator,
-        send: Ints,
-        size: Ints,
-        regions: Ints,
-        at_us: Ints,
-        ns_per_kb: int,
-    ) -> None:
-        """The files of these sends pass media actors of the region that they were sent from."""
-        layout = self._load.layout
-        for region in range(len(self._model.regions)):
-            actors = np.array(layout.in_region("media", region))
-            here = send[regions[send] == region]
-            if not len(actors) or not len(here):
-                continue
-            key = actors[rng.integers(0, len(actors), len(here))] * BINS + at_us[here] // BIN_US
-            self._media.append((key, size[here] * ns_per_kb // 1_000))
+    def files(self, rng: np.random.Generator, region: Ints, at_us: Ints, cost_ns: Ints) -> None:
+        """Files pass media actors of these regions."""
+        for number in range(len(self._model.regions)):
+            actors = np.array(self._load.layout.in_region("media", number))
+            here = np.flatnonzero(region == number)
+            if len(actors):
+                chosen = actors[rng.integers(0, len(actors), len(here))]
+                self.at(chosen, at_us[here], cost_ns[here])
 
     def add(self) -> None:
         """Put all of it into the load."""
         if not self._keys:
             return
-        lengths, costs = zip(*self._costs, strict=True)
-        keys = np.concatenate([*self._keys, *(key for key, _ in self._media)])
-        paid = [np.repeat(np.array(costs, float), lengths), *(cost for _, cost in self._media)]
         load = self._load
         # One sum for both: numbers in the upper bits of what is exact below 2**53.
-        sums = np.bincount(keys, np.concatenate(paid) + ITEM, load.work_ns.size)
+        costs = np.concatenate(self._costs)
+        costs += ITEM
+        sums = np.bincount(np.concatenate(self._keys), costs, load.work_ns.size)
         items, work = np.divmod(sums.astype(np.int64), ITEM)
         load.work_ns += work.reshape(load.work_ns.shape)
         load.items += items.reshape(load.items.shape)

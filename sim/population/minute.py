@@ -10,12 +10,11 @@ import numpy as np
 from sim.population import chats, partitions
 from sim.population.chats import Order
 from sim.population.fanout import Frame, Turn
-from sim.population.load import BIN_US, Load, Samples, Work
+from sim.population.load import BIN_US, Bools, Load, Samples, Work
 from sim.population.model import File, Model
 from sim.population.partitions import Partitions
 from sim.population.people import (
     DAY_MINUTES,
-    Floats,
     Ints,
     Sends,
     Sessions,
@@ -24,6 +23,7 @@ from sim.population.people import (
     stream,
 )
 
+TYPED_US = 2_000_000
 ACK_US = 300_000
 """A device confirms what it got after a quarter of a second (`heliograph.Timeouts.ack_s`)."""
 SAMPLES = 64
@@ -72,19 +72,237 @@ class Talks:
     members: Ints
 
 
-def minute_of(model: Model, block: Block, minute: int, load: Load) -> None:
-    """Add what a block does in a minute, counted from the beginning of the run."""
-    rng = stream(model.seed, block.block, minute)
-    factor = model.factors[minute // DAY_MINUTES % len(model.factors)]
-    begun = sessions(rng, model.cohorts(block.size), model.habits, minute % DAY_MINUTES, factor)
-    sent = sends(rng, begun, model.habits)
-    talks = _talks(rng, model, block, begun)
-    online = np.array([shares[minute % DAY_MINUTES] for shares in model.connected])
-    work = Work(model, load)
-    _come_and_go(rng, model, block, begun, work, load)
-    come(rng, model, block, returning(rng, model, block, minute, online), work, load)
-    send(rng, model, block, begun, sent, talks, online, work, load)
-    work.add()
+class Minute:
+    """A minute of a block, counted from the beginning of the run, which adds to a load."""
+
+    def __init__(self, model: Model, block: Block, minute: int, load: Load) -> None:
+        self.model = model
+        self.block = block
+        self.load = load
+        self.minute = minute
+        self.rng = stream(model.seed, block.block, minute)
+        self.work = Work(model, load)
+        of_day = minute % DAY_MINUTES
+        self.online = np.array([shares[of_day] for shares in model.connected])
+        """By region, the share of people who are connected."""
+
+    def run(self) -> None:
+        """All that its people do."""
+        model, rng = self.model, self.rng
+        factor = model.factors[self.minute // DAY_MINUTES % len(model.factors)]
+        of_day, cohorts = self.minute % DAY_MINUTES, model.cohorts(self.block.size)
+        begun = sessions(rng, cohorts, model.habits, of_day, factor)
+        sent = sends(rng, begun, model.habits)
+        self.come_and_go(begun)
+        self.come(self.returning())
+        # Who writes nothing needs no chat to write in.
+        writing, session = np.unique(sent.session, return_inverse=True)
+        writers = Sessions(begun.who[writing], begun.at_us[writing])
+        talks = _talks(rng, model, self.block, writers)
+        self.send(writers, Sends(session, sent.at_us), talks)
+        self.read(begun, talks)
+        self.work.add()
+
+    # --- to come and go -----------------------------------------------------------------------
+
+    def come_and_go(self, begun: Sessions) -> None:
+        """People connect and catch up, and are gone after a while."""
+        self.come(begun)
+        stay_s = self.rng.exponential(self.model.habits.session_s, len(begun.who))
+        gone_us = begun.at_us + (stay_s * 1e6).astype(np.int64)
+        home = self.block.homes[begun.who]
+        self.work.turns((Turn.SESSION_DETACH, Turn.USER_OFFLINE), home, gone_us)
+        self.load.show(gone_us, self.model.chats.contacts)
+
+    def come(self, begun: Sessions) -> None:
+        """Devices connect, and ask what they have missed."""
+        home, regions = self.block.homes[begun.who], self.block.regions(begun.who)
+        self.load.tell(regions, "opens")
+        self.work.frame(Frame.OPEN, self.work.edges(self.rng, regions), begun.at_us)
+        self.work.turns((Turn.SESSION_ATTACH, Turn.USER_ONLINE), home, begun.at_us)
+        self.work.turns((Turn.READ_DIFFERENCE,), home, begun.at_us)
+        self.load.show(begun.at_us, self.model.chats.contacts)
+
+    def returning(self) -> Sessions:
+        """Who has lost their connection at the beginning of this minute, and comes back."""
+        shares, wait_s = self.model.coming_back(self.minute), self.model.reconnect_s
+        who = [
+            np.flatnonzero(self.rng.random(len(circle)) < self.online[region] * shares[region])
+            + circle.start
+            for region, circle in enumerate(self.block.circles)
+            if shares[region]
+        ]
+        people = np.concatenate([np.zeros(0, np.int64), *who])
+        wait_us = self.rng.uniform(wait_s / 2, wait_s, len(people)) * 1e6
+        return Sessions(people, wait_us.astype(np.int64))
+
+    # --- to write -----------------------------------------------------------------------------
+
+    def send(self, begun: Sessions, sent: Sends, talks: Talks) -> None:
+        """What is sent, and what becomes of it. `begun`: sessions in which something is."""
+        block, load, work = self.block, self.load, self.work
+        who, at_us = begun.who[sent.session], sent.at_us
+        regions, chat = block.regions(who), talks.partition[sent.session]
+        home, edge = block.homes[who], work.edges(self.rng, regions)
+        load.tell(regions, "sends")
+        in_group = talks.is_group[sent.session] == 1
+        load.tell(regions[in_group], "group_sends")
+        load.tell(regions[~in_group], "private_sends")
+        which, member = _deliveries(talks, sent.session, len(begun.who))
+        to_regions = block.regions(member)
+        load.tell(to_regions, "deliveries")
+        self._text(regions)
+        for file in self.model.files:
+            self._file(file, regions, which, to_regions, at_us)
+
+        own = work.away(chat, home, regions)
+        others = work.away(chat[which], block.homes[member], regions[which])
+        out = np.bincount(which[others], minlength=len(who)) + own
+        work.frame(Frame.IN, edge, at_us)
+        work.frame(Frame.OUT, edge, at_us)
+        work.turns((Turn.CHAT_SEND,), chat, at_us, out * work.out_ns)
+        work.turns((Turn.USER_MESSAGE,), home, at_us, own * work.in_ns)
+        work.turns((Turn.USER_MESSAGE,), block.homes[member], at_us[which], others * work.in_ns)
+        to_edge = self._deliver(chat, which, member, at_us, to_regions)
+        self._told(home, chat, edge, at_us, regions, to_edge >= 0, which)
+        self._type(sent, talks, which, member)
+        self._follow(begun, sent, talks, edge, which, member, to_edge)
+
+    def _deliver(
+        self, chat: Partitions, which: Ints, member: Ints, at_us: Ints, to_regions: Ints
+    ) -> Ints:
+        """To those who are connected, whose devices confirm it. Returns the edge of each, -1 for
+        who is not."""
+        up = np.flatnonzero(self.rng.random(len(which)) < self.online[to_regions])
+        edge = self.work.edges(self.rng, to_regions[up])
+        home, sent_us = self.block.homes[member[up]], at_us[which[up]]
+        self.load.tell(to_regions[up], "pushes")
+        self.work.frame(Frame.OUT, edge, sent_us)
+        away = self.work.away(home, chat[which[up]], to_regions[up])
+        self.work.confirmed(home, edge, sent_us + ACK_US, away * self.work.out_ns)
+        self.work.turns(
+            (Turn.CHAT_DELIVERED,), chat[which[up]], sent_us + ACK_US, away * self.work.in_ns
+        )
+        found = np.full(len(which), -1)
+        found[up] = edge
+        return found
+
+    def _told(
+        self,
+        home: Partitions,
+        chat: Partitions,
+        edge: Ints,
+        at_us: Ints,
+        regions: Ints,
+        up: Bools,
+        which: Ints,
+    ) -> None:
+        """Who has sent something confirms it, is told once that it was delivered, and confirms
+        that."""
+        work = self.work
+        work.confirmed(home, edge, at_us + ACK_US)
+        first = np.unique(which[up])
+        marked_us = at_us[first] + ACK_US
+        away = work.away(chat[first], home[first], regions[first])
+        # (The chat's turn was paid for; this is what it sends on.)
+        work.turns((Turn.USER_MARKS,), home[first], marked_us, away * (work.in_ns + work.out_ns))
+        work.frame(Frame.OUT, edge[first], marked_us)
+        work.confirmed(home[first], edge[first], marked_us + ACK_US)
+
+    def _text(self, regions: Ints) -> None:
+        sigma, mean = self.model.text_sigma, self.model.text_bytes
+        sizes = self.rng.lognormal(np.log(mean) - sigma * sigma / 2, sigma, len(regions))
+        self.load.tell(regions, "text_bytes", sizes.astype(np.int64))
+
+    def _file(self, file: File, regions: Ints, which: Ints, to_regions: Ints, at_us: Ints) -> None:
+        """Which sends have a file of this kind: it is stored by some media actors, and some of
+        those who get it fetch it from one of them."""
+        rng, prices, sigma = self.rng, self.model.prices, file.sigma
+        with_file = np.flatnonzero(rng.random(len(regions)) < file.share)
+        drawn = rng.lognormal(np.log(file.mean_bytes) - sigma * sigma / 2, sigma, len(with_file))
+        size = np.zeros(len(regions), np.int64)
+        size[with_file] = drawn.astype(np.int64)
+        where, when = regions[with_file], at_us[with_file]
+        self.load.tell(where, "media_files")
+        self.load.tell(where, "media_bytes", size[with_file])
+        for _ in range(self.model.layout.copies):
+            cost_ns = size[with_file] * prices.media_in_ns_per_kb // 1_000
+            self.work.files(rng, where, when, cost_ns)
+        fetched = np.flatnonzero((size[which] > 0) & (rng.random(len(which)) < file.fetched))
+        send = which[fetched]
+        self.load.tell(to_regions[fetched], "fetched_bytes", size[send])
+        cost_ns = size[send] * prices.media_out_ns_per_kb // 1_000
+        self.work.files(rng, regions[send], at_us[send], cost_ns)
+
+    def _type(self, sent: Sends, talks: Talks, which: Ints, member: Ints) -> None:
+        """Who writes tells so a moment before, and those who are there see it."""
+        typed = self.rng.random(len(sent.session)) < self.model.chats.typing
+        before_us = sent.at_us - TYPED_US
+        chat = talks.partition[sent.session[typed]]
+        self.work.turns((Turn.CHAT_TYPING,), chat, before_us[typed])
+        seen = np.flatnonzero(typed[which])
+        who, when = member[seen], before_us[which[seen]]
+        regions = self.block.regions(who)
+        self.work.turns((Turn.USER_SHOW,), self.block.homes[who], when)
+        up = self.rng.random(len(seen)) < self.online[regions]
+        self.work.frame(Frame.OUT, self.work.edges(self.rng, regions[up]), when[up])
+
+    def _follow(
+        self,
+        begun: Sessions,
+        sent: Sends,
+        talks: Talks,
+        edge: Ints,
+        which: Ints,
+        member: Ints,
+        to_edge: Ints,
+    ) -> None:
+        """Note some deliveries to people who are connected, at even distances, to be followed."""
+        up = np.flatnonzero(to_edge >= 0)
+        if not len(up):
+            return
+        some = up[np.linspace(0, len(up) - 1, min(SAMPLES, len(up))).astype(np.int64)]
+        send, other = which[some], member[some]
+        who = begun.who[sent.session[send]]
+        host_of = self.load.layout.host_of
+        self.load.samples.append(
+            Samples(
+                sent.at_us[send] // BIN_US,
+                edge[send],
+                host_of[talks.partition[sent.session[send]]],
+                host_of[self.block.homes[who]],
+                host_of[self.block.homes[other]],
+                to_edge[some],
+                self.block.regions(who),
+                self.block.regions(other),
+            )
+        )
+
+    # --- to read ------------------------------------------------------------------------------
+
+    def read(self, begun: Sessions, talks: Talks) -> None:
+        """Chats are looked at: any that people write in, not only by those who write."""
+        rng, block, work = self.rng, self.block, self.work
+        reads = rng.poisson(self.model.chats.opened, len(begun.who))
+        reader = np.repeat(np.arange(len(begun.who)), reads)
+        if not len(reader) or not len(talks.partition):
+            return
+        chat = talks.partition[rng.integers(0, len(talks.partition), len(reader))]
+        home, regions = block.homes[begun.who[reader]], block.regions(begun.who[reader])
+        other = block.homes[rng.integers(0, block.size, len(reader))]
+        spread_us = (rng.random(len(reader)) * self.model.habits.session_s * 1e6).astype(np.int64)
+        at_us = begun.at_us[reader] + spread_us
+        edge = work.edges(rng, regions)
+        for _ in range(2):  # the history, and the mark
+            work.frame(Frame.IN, edge, at_us)
+            work.frame(Frame.OUT, edge, at_us)
+        work.turns((Turn.READ_HISTORY,), chat, at_us)
+        away = [work.away(chat, told, regions) for told in (home, other)]
+        out = away[0].astype(np.int64) + away[1]
+        work.turns((Turn.CHAT_READ,), chat, at_us, out * work.out_ns)
+        for told, apart in zip((home, other), away, strict=True):
+            work.turns((Turn.USER_MARKS,), told, at_us, apart * work.in_ns)
+        work.confirmed(home, edge, at_us + ACK_US)
 
 
 def _talks(rng: np.random.Generator, model: Model, block: Block, begun: Sessions) -> Talks:
@@ -142,101 +360,6 @@ def _group(
     )
 
 
-def _come_and_go(
-    rng: np.random.Generator, model: Model, block: Block, begun: Sessions, work: Work, load: Load
-) -> None:
-    """People connect and catch up, and are gone after a while."""
-    come(rng, model, block, begun, work, load)
-    home, count = block.homes[begun.who], len(begun.who)
-    stay_us = (rng.exponential(model.habits.session_s, count) * 1e6).astype(np.int64)
-    gone_us = begun.at_us + stay_us
-    work.turn(Turn.SESSION_DETACH, home, gone_us)
-    work.turn(Turn.USER_OFFLINE, home, gone_us)
-    load.show(gone_us, model.chats.contacts)
-
-
-def come(
-    rng: np.random.Generator, model: Model, block: Block, begun: Sessions, work: Work, load: Load
-) -> None:
-    """Devices connect, and ask what they have missed."""
-    home, regions = block.homes[begun.who], block.regions(begun.who)
-    load.tell(regions, "opens")
-    work.frame(Frame.OPEN, work.edges(rng, regions), begun.at_us)
-    for kind in (Turn.SESSION_ATTACH, Turn.USER_ONLINE, Turn.READ_DIFFERENCE):
-        work.turn(kind, home, begun.at_us)
-    load.show(begun.at_us, model.chats.contacts)
-
-
-def returning(
-    rng: np.random.Generator, model: Model, block: Block, minute: int, online: Floats
-) -> Sessions:
-    """Who has lost their connection at the beginning of this minute, and comes back."""
-    shares = model.coming_back(minute)
-    who = [
-        np.flatnonzero(rng.random(len(circle)) < online[region] * shares[region]) + circle.start
-        for region, circle in enumerate(block.circles)
-        if shares[region]
-    ]
-    people = np.concatenate([np.zeros(0, np.int64), *who])
-    wait_us = rng.uniform(model.reconnect_s / 2, model.reconnect_s, len(people)) * 1e6
-    return Sessions(people, wait_us.astype(np.int64))
-
-
-def send(
-    rng: np.random.Generator,
-    model: Model,
-    block: Block,
-    begun: Sessions,
-    sent: Sends,
-    talks: Talks,
-    online: Floats,
-    work: Work,
-    load: Load,
-) -> None:
-    """What is sent (`online`: by region, the share of people who are), and what becomes of it."""
-    session, at_us = sent.session, sent.at_us
-    who = begun.who[session]
-    regions, chat, home = block.regions(who), talks.partition[session], block.homes[who]
-    edge = work.edges(rng, regions)
-    load.tell(regions, "sends")
-    load.tell(regions[talks.is_group[session] == 1], "group_sends")
-    load.tell(regions[talks.is_group[session] == 0], "private_sends")
-    work.frame(Frame.IN, edge, at_us)
-    work.frame(Frame.OUT, edge, at_us)
-    work.turn(Turn.CHAT_SEND, chat, at_us)
-    work.turn(Turn.USER_MESSAGE, home, at_us)
-    work.message(chat, home, at_us, regions)
-    _text(rng, model, regions, load)
-
-    which, member = _deliveries(talks, session, len(begun.who))
-    to_regions, to_home, to_us = block.regions(member), block.homes[member], at_us[which]
-    load.tell(to_regions, "deliveries")
-    work.turn(Turn.USER_MESSAGE, to_home, to_us)
-    work.message(chat[which], to_home, to_us, regions[which])
-    for file in model.files:
-        _media(rng, model, file, regions, which, to_regions, at_us, work, load)
-
-    to_edge = work.edges(rng, to_regions)
-    up = np.flatnonzero(rng.random(len(which)) < online[to_regions])
-    load.tell(to_regions[up], "pushes")
-    work.frame(Frame.OUT, to_edge[up], to_us[up])
-    work.confirmed(to_home[up], to_edge[up], to_us[up] + ACK_US)
-    work.turn(Turn.CHAT_DELIVERED, chat[which[up]], to_us[up] + ACK_US)
-    work.message(to_home[up], chat[which[up]], to_us[up] + ACK_US, to_regions[up])
-    # Who sent it confirms it, is told once that it was delivered, and confirms that.
-    work.confirmed(home, edge, at_us + ACK_US)
-    first = np.unique(which[up])
-    marked_us = at_us[first] + ACK_US
-    work.turn(Turn.USER_MARKS, home[first], marked_us)
-    work.message(chat[first], home[first], marked_us, regions[first])
-    work.frame(Frame.OUT, edge[first], marked_us)
-    work.confirmed(home[first], edge[first], marked_us + ACK_US)
-
-    _read(rng, model, block, begun, talks, work)
-    _type(rng, model, block, sent, talks, online, which, member, work)
-    _follow(block, sent, talks, begun, edge, which, member, to_edge, load)
-
-
 def _deliveries(talks: Talks, session: Ints, sessions_count: int) -> tuple[Ints, Ints]:
     """For everybody who gets a send: which one, and who."""
     by_session = np.argsort(talks.which, kind="stable")
@@ -247,113 +370,3 @@ def _deliveries(talks: Talks, session: Ints, sessions_count: int) -> tuple[Ints,
     before = np.cumsum(each) - each
     within = np.arange(len(send)) - before[send]
     return send, talks.members[by_session[begins[session[send]] + within]]
-
-
-def _text(rng: np.random.Generator, model: Model, regions: Ints, load: Load) -> None:
-    sigma = model.text_sigma
-    sizes = rng.lognormal(np.log(model.text_bytes) - sigma * sigma / 2, sigma, len(regions))
-    load.tell(regions, "text_bytes", sizes.astype(np.int64))
-
-
-def _media(
-    rng: np.random.Generator,
-    model: Model,
-    file: File,
-    regions: Ints,
-    send: Ints,
-    to_regions: Ints,
-    at_us: Ints,
-    work: Work,
-    load: Load,
-) -> None:
-    """Which sends have a file of this kind: it is stored by some media actors, and some of those
-    who get it fetch it from one of them."""
-    with_file = np.flatnonzero(rng.random(len(regions)) < file.share)
-    sigma = file.sigma
-    drawn = rng.lognormal(np.log(file.mean_bytes) - sigma * sigma / 2, sigma, len(with_file))
-    size = np.zeros(len(regions), np.int64)
-    size[with_file] = drawn.astype(np.int64)
-    load.tell(regions[with_file], "media_files")
-    load.tell(regions[with_file], "media_bytes", size[with_file])
-    for _ in range(model.layout.copies):
-        work.bytes(rng, with_file, size, regions, at_us, model.prices.media_in_ns_per_kb)
-    fetched = np.flatnonzero((size[send] > 0) & (rng.random(len(send)) < file.fetched))
-    load.tell(to_regions[fetched], "fetched_bytes", size[send[fetched]])
-    work.bytes(rng, send[fetched], size, regions, at_us, model.prices.media_out_ns_per_kb)
-
-
-def _read(
-    rng: np.random.Generator, model: Model, block: Block, begun: Sessions, talks: Talks, work: Work
-) -> None:
-    """Chats are looked at: any that people have, not only those that they write in."""
-    reader = np.repeat(np.arange(len(begun.who)), rng.poisson(model.chats.opened, len(begun.who)))
-    if not len(reader):
-        return
-    chat = talks.partition[rng.integers(0, len(talks.partition), len(reader))]
-    home, regions = block.homes[begun.who[reader]], block.regions(begun.who[reader])
-    other = block.homes[rng.integers(0, block.size, len(reader))]
-    spread_us = (rng.random(len(reader)) * model.habits.session_s * 1e6).astype(np.int64)
-    at_us = begun.at_us[reader] + spread_us
-    edge = work.edges(rng, regions)
-    for turn in (Turn.READ_HISTORY, Turn.CHAT_READ):
-        work.frame(Frame.IN, edge, at_us)
-        work.frame(Frame.OUT, edge, at_us)
-        work.turn(turn, chat, at_us)
-    for told in (home, other):
-        work.turn(Turn.USER_MARKS, told, at_us)
-        work.message(chat, told, at_us, regions)
-    work.confirmed(home, edge, at_us + ACK_US)
-
-
-def _type(
-    rng: np.random.Generator,
-    model: Model,
-    block: Block,
-    sent: Sends,
-    talks: Talks,
-    online: Floats,
-    send: Ints,
-    member: Ints,
-    work: Work,
-) -> None:
-    """Who writes tells so a moment before, and those who are there see it."""
-    typed = rng.random(len(sent.session)) < model.chats.typing
-    before_us = sent.at_us - 2_000_000
-    work.turn(Turn.CHAT_TYPING, talks.partition[sent.session[typed]], before_us[typed])
-    seen = np.flatnonzero(typed[send])
-    regions = block.regions(member[seen])
-    work.turn(Turn.USER_SHOW, block.homes[member[seen]], before_us[send[seen]])
-    up = rng.random(len(seen)) < online[regions]
-    work.frame(Frame.OUT, work.edges(rng, regions[up]), before_us[send[seen[up]]])
-
-
-def _follow(
-    block: Block,
-    sent: Sends,
-    talks: Talks,
-    begun: Sessions,
-    edge: Ints,
-    send: Ints,
-    member: Ints,
-    to_edge: Ints,
-    load: Load,
-) -> None:
-    """Note some deliveries, at even distances, to be followed."""
-    if not len(send):
-        return
-    some = np.linspace(0, len(send) - 1, min(SAMPLES, len(send))).astype(np.int64)
-    which, other = send[some], member[some]
-    who = begun.who[sent.session[which]]
-    host_of = load.layout.host_of
-    load.samples.append(
-        Samples(
-            sent.at_us[which] // BIN_US,
-            edge[which],
-            host_of[talks.partition[sent.session[which]]],
-            host_of[block.homes[who]],
-            host_of[block.homes[other]],
-            to_edge[some],
-            block.regions(who),
-            block.regions(other),
-        )
-    )

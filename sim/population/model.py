@@ -11,6 +11,7 @@ import numpy as np
 from sim.population.chats import Sizes
 from sim.population.layout import Kind, Layout
 from sim.population.people import Cohort, Floats, Habits
+from sim.population.queueing.noise import Noise, noise_of
 from sim.population.queueing.parameters import Station as Queue
 
 BLOCK = 1 << 20
@@ -148,6 +149,11 @@ class Model:
     losses: tuple[Loss, ...] = ()
     cold: Cold | None = None
     channel: Channel | None = None
+
+    @cached_property
+    def noises(self) -> dict[Kind, Noise]:
+        """Of the queues. It takes seconds to work them out; a copy of the model has them, too."""
+        return {kind: noise_of(queue) for kind, queue in self.queues.items()}
 
     def layout_at(self, minute: int) -> Layout:
         """Who does what then."""

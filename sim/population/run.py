@@ -57,6 +57,7 @@ def run(
 ) -> list[Found]:
     """These stretches (first minute, minutes) in their order; after an interruption (Ctrl-C), those
     from the first on without a gap that were done."""
+    assert model.noises  # worked out once, and sent along
     done: dict[int, Found] = {}
     each = _on_ray if ray else partial(_in_processes, workers)
     try:

@@ -17,10 +17,9 @@ import numpy as np
 from sim.population import everybody, histogram
 from sim.population.fanout import Turn
 from sim.population.load import BIN_US, COUNTS, Load
-from sim.population.minute import Block, minute_of
+from sim.population.minute import Block, Minute
 from sim.population.model import Model
 from sim.population.people import Floats, Ints, stream
-from sim.population.queueing.noise import noise_of
 from sim.population.queueing.station import State, Stations, pass_through
 from sim.population.waits import Waits
 
@@ -103,7 +102,7 @@ class Stretch:
         model, minute = self.model, self.first + index
         load = Load(model, minute)
         for block in range(len(model.blocks)):
-            minute_of(model, Block(model, block, self.folder), minute, load)
+            Minute(model, Block(model, block, self.folder), minute, load).run()
         rng = stream(model.seed, EVERYBODY, minute)
         everybody.presence(rng, model, minute, load)
         everybody.channel(rng, model, minute, load)
@@ -130,8 +129,11 @@ class Stretch:
 
     @cached_property
     def _stations(self) -> Stations:
-        queues = [self.model.queues[station.kind] for station in self.model.layout.stations]
-        return Stations.of(queues, [noise_of(queue).batches for queue in queues])
+        kinds = [station.kind for station in self.model.layout.stations]
+        queues, noises = self.model.queues, self.model.noises
+        return Stations.of(
+            [queues[kind] for kind in kinds], [noises[kind].batches for kind in kinds]
+        )
 
 
 def _with_copies(model: Model, load: Load) -> Ints:

@@ -8,7 +8,6 @@ from sim.population import histogram
 from sim.population.load import Load, Samples
 from sim.population.model import Model
 from sim.population.people import Floats, Ints
-from sim.population.queueing.noise import noise_of
 from sim.population.queueing.station import LOAD_BINS, Passed
 
 LOOKS = 2_000
@@ -51,9 +50,9 @@ class Waits:
         found = waited.astype(float)
         load, slow = passed.load[station, bins // LOAD_BINS], self._slow[station, bins]
         share = rng.random(len(station))
-        for kind, queue in self._model.queues.items():
+        for kind, noise in self._model.noises.items():
             mine = self._kinds[station] == kind
-            found[mine] += noise_of(queue).draw(load[mine], waited[mine], share[mine], slow[mine])
+            found[mine] += noise.draw(load[mine], waited[mine], share[mine], slow[mine])
         came = np.maximum(self._load.items[station, bins], 1)
         refused = rng.random(len(station)) * came < passed.fresh_refused[station, bins]
         found[refused] += self._again_s[station[refused]]

@@ -14,9 +14,9 @@ from runtime.refs import partition_of
 from sim.population import minute, partitions
 from sim.population.fanout import ROWS, Turn, rows_between
 from sim.population.layout import Layout, Node
-from sim.population.load import COUNTS, Load, Work
+from sim.population.load import COUNTS, Load
 from sim.population.microcosm import Microcosm
-from sim.population.people import Sends, Sessions, stream
+from sim.population.people import Sends, Sessions
 from tests.unit.population.made import model_of
 
 PARTITIONS = 16
@@ -55,10 +55,10 @@ def sent_in(chat: str, members: int, share_online: float, folder: Path) -> Load:
     )
     begun = Sessions(np.array([0]), np.array([0]))
     sent = Sends(np.array([0]), np.array([0]))
-    work = Work(model, load)
-    online = np.array([share_online])
-    minute.send(stream(1), model, block, begun, sent, talks, online, work, load)
-    work.add()
+    happening = minute.Minute(model, block, 0, load)
+    happening.online = np.array([share_online])
+    happening.send(begun, sent, talks)
+    happening.work.add()
     return load
 
 
