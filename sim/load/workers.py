@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -49,11 +50,12 @@ class Worker:
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_work, args=(theirs, work))
         self._process.start()
+        self._thread = ThreadPoolExecutor(1)
         theirs.close()
 
     async def ready(self) -> list[int]:
         """Wait until it is; the users whose tokens are refused."""
-        found = await asyncio.to_thread(self._hear)
+        found = await self._heard()
         return found if isinstance(found, list) else []
 
     def start(self, at: float) -> None:
@@ -65,7 +67,7 @@ class Worker:
     async def outcome(self, number: int, watch: Watch) -> Outcome:
         """Pass on how it gets on, until it is at its end."""
         while True:
-            found = await asyncio.to_thread(self._hear)
+            found = await self._heard()
             if isinstance(found, Progress):
                 watch.tell(number, found)
                 continue
@@ -73,9 +75,13 @@ class Worker:
             return found
 
     def close(self) -> None:
-        self._pipe.close()
         self._process.terminate()
         self._process.join()
+        self._thread.shutdown()
+        self._pipe.close()
+
+    async def _heard(self) -> object:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._hear)
 
     def _hear(self) -> object:
         try:
