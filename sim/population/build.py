@@ -65,8 +65,9 @@ def build(scenario: Scenario, calibration: Calibration, users: int, days: int, s
 def nodes_needed(probe: Model, users: int, full: float) -> list[int]:
     """So many whole machines each region needs; all together there is one for each copy."""
     found = [max(1, int(np.ceil(each))) for each in machines_needed(probe, users, full)]
-    if sum(found) < probe.layout.copies:
-        found[0] += probe.layout.copies - sum(found)
+    keeping = [number for number, node in enumerate(probe.layout.nodes) if node.hosts]
+    missing = probe.layout.copies - sum(found[number] for number in keeping)
+    found[keeping[0]] += max(0, missing)
     return found
 
 
@@ -87,15 +88,20 @@ def machines_needed(probe: Model, users: int, full: float) -> list[float]:
     )
     hosts = float(work[layout.hosts].sum()) + host
     hosts *= 1.0 + (layout.copies - 1) * prices.copy_share
+    keeping = sum(
+        region.share for region, node in zip(probe.regions, layout.nodes, strict=True) if node.hosts
+    )
     found = []
     for number, region in enumerate(probe.regions):
         node = layout.nodes[number]
         edges = float(work[layout.in_region("edge", number)].sum())
         edges += presence * region.share * prices.frames[Frame.OUT] * max(probe.connected[number])
-        media = float(work[layout.in_region("media", number)].sum())
-        mine = hosts * region.share
-        cores = (mine + edges + media) / probe.cores
-        most = max(mine / node.hosts, edges / node.edges, media / node.media, cores)
+        needs = [(edges, node.edges)]
+        if node.hosts:
+            needs.append((hosts * region.share / keeping, node.hosts))
+            needs.append((float(work[layout.of_node("media", number)].sum()), node.media))
+        cores = sum(work_of for work_of, _ in needs) / probe.cores
+        most = max(cores, *(work_of / processes for work_of, processes in needs))
         found.append(most / full)
     return found
 
@@ -124,9 +130,9 @@ def with_nodes(
             Node(
                 f"{region.name}-{number}",
                 index,
-                values.whole("node.hosts"),
+                0 if region.edges_only else values.whole("node.hosts"),
                 values.whole("node.edges"),
-                values.whole("node.media"),
+                0 if region.edges_only else values.whole("node.media"),
             )
             for index, region in enumerate(scenario.regions)
             for number in range(nodes[index])
@@ -165,6 +171,7 @@ def with_nodes(
         queues=_queues(calibration, values),
         rtt_ms=_rtt_ms(scenario),
         cores=values.whole("node.cores"),
+        cached=values["edge.cache_hits"],
         residents_max=values.whole("cluster.residents"),
         factors=_factors(scenario, days),
         reconnect_s=values["client.reconnect_s"],

@@ -94,6 +94,9 @@ class Layout:
     def _there(self, kind: Kind) -> list[int]:
         return [n for n in self.of_kind(kind) if self.stations[n].region not in self.lost]
 
+    def of_node(self, kind: Kind, node: int) -> list[int]:
+        return [n for n in self.of_kind(kind) if self.stations[n].node == node]
+
     def in_region(self, kind: Kind, region: int) -> list[int]:
         """The stations of a kind that serve a region: its own, or where it has none, all."""
         return self._of_region.get((kind, region)) or self._there(kind)

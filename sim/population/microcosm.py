@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from time import perf_counter_ns as clock_ns
 
 import msgspec
 
@@ -40,6 +40,7 @@ from runtime.turn import Message
 from runtime.wire import PUSH, Request
 from sim.population.fanout import Turn
 from storage.memory import MemoryStore
+from storage.port import Store
 
 FRONT = "front"
 TURNS: dict[type, Turn] = {
@@ -63,50 +64,74 @@ TURNS: dict[type, Turn] = {
 
 
 class Measured(Engine):
-    """An engine that tells what it did: `turns_done` by kind, and the time of each in `took_ns`,
-    which is the handler's with all that the engine does for a turn."""
+    """An engine that tells what it did: `turns_done` by kind, and the time of each in `took_ns`
+    (by the type of the message), which is the handler's with all that the engine does for a turn.
+    `beyond_ns`: what each command, or shipment of another host, took beyond its turns."""
 
     def begin(self) -> None:
         self.turns_done: Counter[Turn] = Counter()
-        self.took_ns: dict[Turn, list[int]] = {}
+        self.took_ns: dict[type, list[int]] = {}
+        self.beyond_ns: list[int] = []
+        self._within_ns = 0
+
+    def command(self, front: str, request: Request) -> None:
+        begun_ns, self._within_ns = clock_ns(), 0
+        super().command(front, request)
+        self.beyond_ns.append(clock_ns() - begun_ns - self._within_ns)
+
+    def receive(self, shipment: wire.Shipment) -> wire.Receipt:
+        begun_ns, self._within_ns = clock_ns(), 0
+        receipt = super().receive(shipment)
+        self.beyond_ns.append(clock_ns() - begun_ns - self._within_ns)
+        return receipt
 
     def _turn(self, message: Message) -> None:
-        begun_ns = time.perf_counter_ns()
+        begun_ns = clock_ns()
         super()._turn(message)
-        self._note(message.content, time.perf_counter_ns() - begun_ns)
+        self._note(type(message.content), begun_ns, clock_ns())
 
     def _read(
         self, ref: ActorRef, message: object, request: Request, reply_to: wire.ReplyTo
     ) -> None:
-        begun_ns = time.perf_counter_ns()
+        begun_ns = clock_ns()
         super()._read(ref, message, request, reply_to)
-        self._note(message, time.perf_counter_ns() - begun_ns)
+        self._note(type(message), begun_ns, clock_ns())
 
-    def _note(self, content: object, ns: int) -> None:
-        turn = TURNS.get(type(content))
+    def _note(self, kind: type, begun_ns: int, ended_ns: int) -> None:
+        turn = TURNS.get(kind)
         if turn is not None:
             self.turns_done[turn] += 1
-            self.took_ns.setdefault(turn, []).append(ns)
+        self.took_ns.setdefault(kind, []).append(ended_ns - begun_ns)
+        self._within_ns += clock_ns() - begun_ns
 
 
 class Microcosm:
-    """So many partitions, each led by a host of its own (1: one host)."""
+    """So many partitions, each led by a host of its own, or by fewer `hosts`. `store`: of a host of
+    this name that leads these partitions."""
 
-    def __init__(self, partitions: int, seed: int = 1) -> None:
-        self.placement = Placement(partitions, partitions)
+    def __init__(
+        self,
+        partitions: int,
+        seed: int = 1,
+        hosts: int | None = None,
+        store: Callable[[str, list[int]], Store] = lambda host, led: MemoryStore(),
+        engine: type[Measured] = Measured,
+    ) -> None:
+        self.placement = Placement(partitions, hosts or partitions)
         self.now_ms = 1_700_000_000_000
-        self.stores = {host: MemoryStore() for host in self.placement.pooled_hosts()}
-        self.engines = {
-            host: Measured(
+        self.stores: dict[str, Store] = {}
+        self.engines: dict[str, Measured] = {}
+        for host in self.placement.pooled_hosts():
+            led = self.placement.led_by(host)
+            self.stores[host] = store(host, led)
+            self.engines[host] = engine(
                 kinds=KINDS,
                 placement=self.placement,
-                led=self.placement.led_by(host),
-                store=store,
+                led=led,
+                store=self.stores[host],
                 clock=lambda: self.now_ms,
                 rng=random.Random(seed),
             )
-            for host, store in self.stores.items()
-        }
         self.rows: Counter[str] = Counter()
         self.pushes: Counter[int] = Counter()
         self.shipped: Counter[str] = Counter()

@@ -120,7 +120,8 @@ class Minute:
         self.load.tell(regions, "opens")
         self.work.frame(Frame.OPEN, self.work.edges(self.rng, regions), begun.at_us)
         self.work.turns((Turn.SESSION_ATTACH, Turn.USER_ONLINE), home, begun.at_us)
-        self.work.turns((Turn.READ_DIFFERENCE,), home, begun.at_us)
+        asked = self.rng.random(len(home)) >= self.model.cached
+        self.work.turns((Turn.READ_DIFFERENCE,), home[asked], begun.at_us[asked])
         self.load.show(begun.at_us, self.model.chats.contacts)
 
     def returning(self) -> Sessions:
@@ -296,7 +297,8 @@ class Minute:
         for _ in range(2):  # the history, and the mark
             work.frame(Frame.IN, edge, at_us)
             work.frame(Frame.OUT, edge, at_us)
-        work.turns((Turn.READ_HISTORY,), chat, at_us)
+        asked = rng.random(len(chat)) >= self.model.cached
+        work.turns((Turn.READ_HISTORY,), chat[asked], at_us[asked])
         away = [work.away(chat, told, regions) for told in (home, other)]
         out = away[0].astype(np.int64) + away[1]
         work.turns((Turn.CHAT_READ,), chat, at_us, out * work.out_ns)

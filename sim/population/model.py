@@ -138,6 +138,8 @@ class Model:
     rtt_ms: tuple[tuple[float, ...], ...]
     cores: int = 4
     """Of each node."""
+    cached: float = 0.0
+    """The share of what is read that an edge knows itself."""
     residents_max: int = 100_000
     """Actors that a host keeps in memory."""
     factors: tuple[float, ...] = (1.0,)

@@ -131,11 +131,12 @@ class Partitions(Struct):
 
 
 class Latency(Struct):
-    """Of people of a region: from sending until it is acknowledged, and until one who is connected
-    has it."""
+    """Of people of a region: from sending until it is acknowledged, until one who is connected has
+    it, and from asking until one sees what one has missed."""
 
     send: Quantiles
     deliver: Quantiles
+    read: Quantiles
 
 
 class Rung(Struct):

@@ -20,13 +20,14 @@ SHARES_OFF_MAX = 1e-6
 @dataclass(frozen=True)
 class Region:
     """`share`: of all people. `work`: of its people, whose day is that of work. `nodes`: 0 for as
-    many as it takes."""
+    many as it takes. `edges_only`: nothing is kept there."""
 
     name: str
     share: float
     utc_offset_h: float
     work: float
     nodes: int
+    edges_only: bool
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class _Reading:
             users=round(self._number(self.table, "users", Field(1, 1e10, "", 1_000_000))),
             days=round(self._number(self.table, "days", Field(1, 366, "", 1))),
             first_weekday=round(self._number(self.table, "first_weekday", Field(0, 6, "", 1))),
-            homes=self._homes(),
+            homes=self._switch(self.table, "homes"),
             values=Values(checked(inputs, f"{self.file}: inputs")),
             regions=regions,
             rtt_ms=self._rtt_ms(names),
@@ -174,10 +175,10 @@ class _Reading:
             raise self.wrong(name, "a text is needed")
         return found
 
-    def _homes(self) -> bool:
-        found = self.table.get("homes", False)
+    def _switch(self, table: Mapping[str, Any], name: str, where: str = "") -> bool:
+        found = table.get(name, False)
         if not isinstance(found, bool):
-            raise self.wrong("homes", "true or false is needed")
+            raise self.wrong(where + name, "true or false is needed")
         return found
 
     def _number(self, table: Mapping[str, Any], name: str, field: Field, where: str = "") -> float:
@@ -205,7 +206,7 @@ class _Reading:
     def _regions(self) -> tuple[Region, ...]:
         found: list[Region] = []
         for table in self._part("region", list):
-            values = self._fields(table, REGION, ("name",), "region")
+            values = self._fields(table, REGION, ("name", "edges_only"), "region")
             name = table.get("name")
             if not isinstance(name, str) or not name or name in [each.name for each in found]:
                 raise self.wrong("region.name", f"another name is needed, not {name!r}")
@@ -216,12 +217,15 @@ class _Reading:
                     utc_offset_h=values["utc_offset_h"],
                     work=values["work"],
                     nodes=round(values["nodes"]),
+                    edges_only=self._switch(table, "edges_only", "region."),
                 )
             )
         if not found:
             raise self.wrong(
                 "region", "one is needed at least: [[region]] with name, share, utc_offset_h"
             )
+        if all(region.edges_only for region in found):
+            raise self.wrong("region.edges_only", "one region at least has to keep something")
         total = sum(region.share for region in found)
         if abs(total - 1.0) > SHARES_OFF_MAX:
             raise self.wrong("region.share", f"all together are {total:.6g}, and have to be 1")

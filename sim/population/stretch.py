@@ -33,8 +33,8 @@ class Found:
     """Of a stretch, from `first` on. Arrays: `counts` (minutes, regions, COUNTS), `busy_ns`,
     `items` and `refused` (minutes, stations), `waited_s`, `retrying` and `given_up` (minutes,),
     `turns` (hosts, Turn), `by_partition` and its busiest minute `peak` (partitions,), `delays`
-    (stations, buckets), `latency` (regions, [send, deliver], buckets), `late` (minutes, buckets):
-    deliveries of all regions."""
+    (stations, buckets), `latency` (regions, [send, deliver, read], buckets), `late` (minutes,
+    buckets): deliveries of all regions."""
 
     first: int
     counts: Ints
@@ -73,7 +73,7 @@ class Found:
             zeros(layout.partitions),
             zeros(layout.partitions),
             zeros(stations, histogram.BUCKETS),
-            zeros(regions, 2, histogram.BUCKETS),
+            zeros(regions, 3, histogram.BUCKETS),
             zeros(minutes, histogram.BUCKETS),
             State.idle(stations),
         )

@@ -238,9 +238,7 @@ class Summary:
 
     def latencies(self) -> dict[str, r.Latency]:
         return {
-            region.name: r.Latency(
-                quantiles(self.latency[number, 0]), quantiles(self.latency[number, 1])
-            )
+            region.name: r.Latency(*(quantiles(self.latency[number, what]) for what in range(3)))
             for number, region in enumerate(self.model.regions)
         }
 
@@ -317,6 +315,8 @@ class Summary:
             found.append("copies: their CPU is a share that was measured once")
         if self.model.channel is not None:
             found.append("channels: as they are designed; the server has none yet")
+        if self.model.cached:
+            found.append("caches of edges: as they are designed; the server has none yet")
         if self.model.layout.homes:
             found.append("homes in regions: as they are designed; the server has none yet")
         return found

@@ -69,7 +69,8 @@ class Waits:
                 delays[station] += histogram.counted(waited, self._load.items[station, some])
 
     def of_deliveries(self, samples: Samples, latency: Ints, late: Ints) -> None:
-        """Count how long it takes until these are acknowledged, and until they are there."""
+        """Count how long it takes until these are acknowledged, until they are there, and until who
+        sends them has read what they missed."""
         edge = self.at(samples.edge, samples.bin)
         chat = self.at(samples.chat, samples.bin)
         sender, other = (
@@ -83,7 +84,12 @@ class Waits:
         there += self._way(samples.other, samples.other_edge)
         there += self.at(samples.other_edge, samples.bin)
         there += self._access_s[samples.other_region] / 2
+        edge_s, host_s = self.at(samples.edge, samples.bin), self.at(samples.sender, samples.bin)
+        asked = self._rng.random(len(edge_s)) >= self._model.cached
+        way_s = 2 * self._way(samples.edge, samples.sender)
+        read = self._access_s[samples.region] + edge_s + asked * (way_s + host_s)
         for region in range(len(latency)):
+            latency[region, 2] += histogram.counted(read[samples.region == region])
             latency[region, 0] += histogram.counted(acked[samples.region == region])
             latency[region, 1] += histogram.counted(there[samples.other_region == region])
         late += histogram.counted(there)
