@@ -78,7 +78,7 @@ def machines_needed(probe: Model, users: int, full: float) -> list[float]:
     load = Load(probe, minute)
     for block in range(len(probe.blocks)):
         Minute(probe, Block(probe, block, folder()), minute, load).run()
-    times = users / probe.users * max(probe.factors) / probe.factors[0] / MINUTE_NS
+    times = users / probe.users / MINUTE_NS
     work, presence = load.work_ns.sum(1) * times, int(load.presence.sum()) * times
     prices = probe.prices
     host = presence * (
@@ -107,11 +107,11 @@ def machines_needed(probe: Model, users: int, full: float) -> list[float]:
 
 
 def busiest(model: Model) -> int:
-    """The minute of the day in which most people open the application."""
+    """The minute of the run in which most people open the application."""
     total = np.zeros(DAY_MINUTES)
     for cohort in model.cohorts(model.users):
         total += np.array(cohort.shape) * (cohort.stop - cohort.first)
-    return int(total.argmax())
+    return int(np.argmax(model.factors)) * DAY_MINUTES + int(total.argmax())
 
 
 def with_nodes(

@@ -69,7 +69,7 @@ def plan(
     probe = probe_of(scenario, calibration, seed)
     nodes = nodes_needed(probe, users, full)
     for _ in range(TRIES):
-        model = with_nodes(scenario, calibration, users, 1, seed, nodes)
+        model = with_nodes(scenario, calibration, users, scenario.days, seed, nodes)
         busy = minute_of(model, aim.share)
         if busy.utilisation > full:
             nodes[busy.region] += 1
@@ -115,7 +115,7 @@ def minute_of(model: Model, share: float) -> Busy:
 def probe_of(scenario: Scenario, calibration: Calibration, seed: int) -> Model:
     """Few people of this kind, with a machine in each region."""
     nodes = [1] * len(scenario.regions)
-    return with_nodes(scenario, calibration, PROBE_USERS, 1, seed, nodes)
+    return with_nodes(scenario, calibration, PROBE_USERS, scenario.days, seed, nodes)
 
 
 def levers_of(
@@ -150,13 +150,14 @@ def capacity_of(
         sum(node.region == region for node in model.layout.nodes)
         for region in range(len(model.regions))
     ]
+
+    def again(users: int, seed: int) -> Model:
+        return with_nodes(scenario, calibration, users, len(model.factors), seed, nodes)
+
     found = []
     for factor in FACTORS:
         users = max(1, round(model.users * factor))
-        runs = [
-            minute_of(with_nodes(scenario, calibration, users, 1, model.seed + extra, nodes), 0.99)
-            for extra in range(SEEDS)
-        ]
+        runs = [minute_of(again(users, model.seed + extra), 0.99) for extra in range(SEEDS)]
         latencies = sorted(each.ms for each in runs)
         utilisation = max(each.utilisation for each in runs)
         found.append(

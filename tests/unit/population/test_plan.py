@@ -42,6 +42,15 @@ def test_doubled_costs_of_hosts_double_the_hosts() -> None:
     assert 1.8 < doubled / once < 2.2
 
 
+def test_a_plan_is_for_the_last_day_of_growth() -> None:
+    grows = replace(scenario.load("growth"), values=talkers().values)
+    stays = replace(grows, events=())
+    first, last = (
+        sum(machines_needed(probe_of(each, CALIBRATED, 1), USERS, 0.6)) for each in (stays, grows)
+    )
+    assert 8 < last / first < 11
+
+
 def test_a_plan_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("people.sends_per_day", "node.disk_gb")
     monkeypatch.setattr("sim.population.plan.INPUTS", {name: INPUTS[name] for name in names})
