@@ -20,9 +20,9 @@ from api import types as t
 from api.errors import ApiError
 from sim.load.endpoint import Endpoint
 from sim.load.ledger import Receipts
-from sim.load.link import ANSWER_S_MAX, Link
 from sim.load.meter import Meter
 from sim.load.plan import Account, Backoff
+from sim.load.reconnecting import ANSWER_S_MAX, Reconnecting
 from sim.load.sender import Sendable, Sender
 from sim.load.wire import CONTROL_ID, PREFIX_CHARS, SEQ_END, Frame, NewMessage
 
@@ -37,7 +37,7 @@ class Heard(NamedTuple):
     receipts: Receipts
 
 
-class Client(Link):
+class Client(Reconnecting):
     """A user with a token. `sender` is set by the run for those who send; those who receive have
     what they hear by the prefix of its texts. `fetch` is called with a file that came, and with
     where it is: in which chat and message."""

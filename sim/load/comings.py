@@ -12,16 +12,16 @@ from random import Random
 from time import monotonic
 
 from sim.load.arrivals import due_times
-from sim.load.link import Link
 from sim.load.plan import Churn, Plan, Storm
+from sim.load.reconnecting import Reconnecting
 from sim.load.schedule import Schedule
 
 
 class Comings:
-    """Churn and storms of a process, among `links`. `storms`: what became of each so far."""
+    """Churn and storms of a process, among `those`. `storms`: what became of each so far."""
 
-    def __init__(self, plan: Plan, links: list[Link], chance: Random) -> None:
-        self.links = links
+    def __init__(self, plan: Plan, those: list[Reconnecting], chance: Random) -> None:
+        self.those = those
         self.storms: list[Broken] = []
         self._plan = plan
         self._chance = chance
@@ -51,14 +51,14 @@ class Comings:
 
     def _one_goes(self, churn: Churn, due: float, now: float) -> None:
         away_s = self._chance.expovariate(1.0) * churn.away_s
-        self._chance.choice(self.links).go_away(away_s)
+        self._chance.choice(self.those).go_away(away_s)
 
     def _break_out(self, storm: Storm) -> None:
         broken = Broken(storm)
         self.storms.append(broken)
-        online = [link for link in self.links if link.online]
-        for link in self._chance.sample(online, min(storm.connections, len(online))):
-            link.go_away(self._chance.random() * storm.spread_s, broken.came_back)
+        online = [one for one in self.those if one.online]
+        for one in self._chance.sample(online, min(storm.connections, len(online))):
+            one.go_away(self._chance.random() * storm.spread_s, broken.came_back)
             broken.connections += 1
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from sim.load.histogram import quantile_ms
-from sim.load.limits import kept_rate, notices
 from sim.load.meter import longest_gap_s, percentile
+from sim.load.notices import kept_rate, notices
 from sim.load.outcome import Latencies, Outcome
 from sim.load.plan import Plan
 

@@ -21,13 +21,13 @@ from sim.load.endpoint import Endpoint
 from sim.load.files import Files
 from sim.load.http import Http
 from sim.load.ledger import Stored, Verdict
-from sim.load.link import Link, TokenRefused
 from sim.load.machine import CpuUsed
 from sim.load.meter import Meter
 from sim.load.outcome import Outcome
 from sim.load.plan import Account, Chats, Plan, Say
+from sim.load.reconnecting import Reconnecting, TokenRefused
 from sim.load.sender import BUDGETS_PER_S, FRAMES_PER_BUDGET, FRAMES_PER_BUDGET_FREE, Sender
-from sim.load.success import OVERDUE_S, Progress
+from sim.load.success import OVERDUE_S, SoFar
 from sim.load.traffic import Traffic
 from sim.load.wire import prefix_of
 
@@ -49,7 +49,7 @@ async def at_once() -> float:
     return monotonic() + 0.01
 
 
-def not_told(progress: Progress) -> None:
+def not_told(so_far: SoFar) -> None:
     """Nobody wants to know how it gets on."""
 
 
@@ -63,7 +63,7 @@ class Run:
         accounts: list[Account],
         say: Say,
         http: Http | None = None,
-        tell: Callable[[Progress], None] = not_told,
+        tell: Callable[[SoFar], None] = not_told,
     ) -> None:
         self.plan = plan
         self.meter = Meter()
@@ -78,9 +78,9 @@ class Run:
         self.clients = [self._client(account) for account in accounts[: plan.users]]
         sessions = accounts[plan.users :]
         idle = [self._client(sessions[n % len(sessions)]) for n in range(plan.idle)]
-        self._links: list[Link] = [*self.clients, *idle]
+        self._all: list[Reconnecting] = [*self.clients, *idle]
         self._files = Files(plan.files, http, self.meter, chance) if plan.files and http else None
-        self._comings = Comings(plan, list[Link](idle), chance)
+        self._comings = Comings(plan, list[Reconnecting](idle), chance)
         self._traffic: Traffic | None = None
         self._chance = chance
         self._keepers: list[asyncio.Task[None]] = []
@@ -112,13 +112,13 @@ class Run:
         return Client(account, self._endpoint, self.meter, self.plan.backoff)
 
     async def _connect(self) -> None:
-        self._say(f"connecting {len(self._links)} users")
+        self._say(f"connecting {len(self._all)} users")
         spawn = self._loop.create_task
-        self._keepers = [spawn(link.stay_connected()) for link in self._links]
-        waits = (link.ready(CONNECT_S_MAX) for link in self._links)
+        self._keepers = [spawn(each.stay_connected()) for each in self._all]
+        waits = (each.ready(CONNECT_S_MAX) for each in self._all)
         found = await asyncio.gather(*waits, return_exceptions=True)
         if any(isinstance(problem, TokenRefused) for problem in found):
-            raise TokensRefused(sorted({link.user_id for link in self._links if link.refused}))
+            raise TokensRefused(sorted({each.user_id for each in self._all if each.refused}))
         for problem in found:
             if isinstance(problem, BaseException):
                 raise ConnectionError(f"could not connect all users: {dict(self.meter.errors)}")
@@ -137,7 +137,7 @@ class Run:
             self.chats.append(await asyncio.gather(*(one(kind, some) for some in members)))
         for client in self.clients:
             if client.sender is None:
-                self._comings.links.append(client)
+                self._comings.those.append(client)
             if self._files is not None:
                 client.fetch = self._files.fetch
         self._traffic = Traffic(self.plan, self.chats, self._files, self.meter, self._chance)
@@ -198,19 +198,19 @@ class Run:
         for client in self.clients:
             client.look_after(now)
         every = limits.HEARTBEAT_S * BUDGETS_PER_S
-        for link in self._links[self._ticks % every :: every]:  # not all at once
-            link.ping()
+        for each in self._all[self._ticks % every :: every]:  # not all at once
+            each.ping()
         for sender in self.senders:
             sender.refill(now)
         if self._ticks % BUDGETS_PER_S == 0:
-            self._tell(self._progress(now))
+            self._tell(self._so_far(now))
         self._ticks += 1
         self._tick_at = self._loop.time() + 1 / BUDGETS_PER_S
         self._ticker = self._loop.call_at(self._tick_at, self._tick)
 
-    def _progress(self, now: float) -> Progress:
+    def _so_far(self, now: float) -> SoFar:
         overdue = sum(sender.overdue(now - OVERDUE_S) for sender in self.senders)
-        return Progress(self.meter.done, self.meter.errors.total(), overdue)
+        return SoFar(self.meter.done, self.meter.errors.total(), overdue)
 
     # --- afterwards -----------------------------------------------------------------------------
 
@@ -269,8 +269,8 @@ class Run:
             self._files.close()
         if self._ticks:
             self._ticker.cancel()
-        for link in self._links:
-            link.close()
+        for each in self._all:
+            each.close()
         for keeper in self._keepers:
             keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -16,7 +16,7 @@ WINDOW_S = 5.0
 OVERDUE_S = 10.0
 
 
-class Progress(Struct):
+class SoFar(Struct):
     """What one process has come to since the beginning: how much was `done`, how often something
     `failed`; and how many messages are overdue now."""
 
@@ -30,11 +30,11 @@ class Success:
 
     def __init__(self, least_percent: float) -> None:
         self._least_percent = least_percent
-        self._latest: dict[int, Progress] = {}
+        self._latest: dict[int, SoFar] = {}
         self._before: deque[tuple[float, int, int]] = deque()
 
-    def tell(self, process: int, now_s: float, progress: Progress) -> None:
-        self._latest[process] = progress
+    def tell(self, process: int, now_s: float, so_far: SoFar) -> None:
+        self._latest[process] = so_far
         done = sum(each.done for each in self._latest.values())
         failed = sum(each.failed for each in self._latest.values())
         self._before.append((now_s, done, failed))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from sim.load.plan import Plan, Say
-from sim.load.success import Progress, Success
+from sim.load.success import SoFar, Success
 
 
 def _nothing() -> None:
@@ -24,10 +24,10 @@ class Watch:
         self._success = Success(plan.abort_below)
         self._began = 0.0
 
-    def tell(self, process: int, progress: Progress) -> None:
+    def tell(self, process: int, so_far: SoFar) -> None:
         now = monotonic()
         self._began = self._began or now
-        self._success.tell(process, now, progress)
+        self._success.tell(process, now, so_far)
         percent = self._success.percent()
         if percent is None:
             return

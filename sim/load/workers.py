@@ -21,7 +21,7 @@ from sim.load.interrupt import on_interrupt
 from sim.load.outcome import Outcome
 from sim.load.plan import Account, Plan, Say, shared_out
 from sim.load.run import Run, TokensRefused
-from sim.load.success import Progress
+from sim.load.success import SoFar
 from sim.load.watch import Watch
 
 START_DELAY_S = 0.1
@@ -68,7 +68,7 @@ class Worker:
         """Pass on how it gets on, until it is at its end."""
         while True:
             found = await self._heard()
-            if isinstance(found, Progress):
+            if isinstance(found, SoFar):
                 watch.tell(number, found)
                 continue
             assert isinstance(found, Outcome)
@@ -105,7 +105,7 @@ async def drive(work: Work, say: Say) -> Outcome:
             work.accounts,
             say,
             http,
-            lambda progress: watch.tell(0, progress),
+            lambda so_far: watch.tell(0, so_far),
         )
         watch.enough = run.end
         with on_interrupt(run.end):
@@ -172,9 +172,9 @@ async def _drive(pipe: Connection, work: Work) -> Outcome:
     async with Http(work.base) as http:
         started = False
 
-        def tell(progress: Progress) -> None:
+        def tell(so_far: SoFar) -> None:
             if started:
-                pipe.send(progress)
+                pipe.send(so_far)
 
         run = Run(work.plan, work.endpoint(http), work.accounts, lambda _: None, http, tell)
 

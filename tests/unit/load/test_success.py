@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.load.success import Progress, Success
+from sim.load.success import SoFar, Success
 
 
 def told(least: float, steps: list[tuple[int, int, int]], processes: int = 1) -> Success:
@@ -12,7 +12,7 @@ def told(least: float, steps: list[tuple[int, int, int]], processes: int = 1) ->
     success = Success(least)
     for second, step in enumerate(steps):
         for process in range(processes):
-            success.tell(process, float(second), Progress(*step))
+            success.tell(process, float(second), SoFar(*step))
     return success
 
 

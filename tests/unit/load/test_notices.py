@@ -6,7 +6,7 @@ import pytest
 
 from sim.load.figures import figures
 from sim.load.histogram import histogram_of
-from sim.load.limits import kept_rate, notices
+from sim.load.notices import kept_rate, notices
 from sim.load.outcome import Outcome, StormOutcome
 from sim.load.plan import Chats, Plan
 

@@ -45,36 +45,36 @@ class TokenRefused(Exception):
 
 
 class Listener(WSListener):  # type: ignore[misc, unused-ignore]
-    """The socket's end of a link; one per connection."""
+    """The socket's end of a connection; each has its own."""
 
-    def __init__(self, link: Link, connection: int) -> None:
-        self.link = link
+    def __init__(self, owner: Reconnecting, connection: int) -> None:
+        self.owner = owner
         self.connection = connection
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        if self.link.listener is not self:  # `ws_connect` goes on when it is cancelled
+        if self.owner.listener is not self:  # `ws_connect` goes on when it is cancelled
             transport.disconnect(graceful=False)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        link = self.link
-        if link.listener is not self:
+        owner = self.owner
+        if owner.listener is not self:
             return
         try:
             heard = decode_frame(frame.get_payload_as_memoryview())
         except msgspec.MsgspecError:
-            link.on_other_frame(frame)
+            owner.on_other_frame(frame)
             return
         update = heard.update
         if update is not None:
-            link.on_update(heard.pts, update.message, self.connection)
+            owner.on_update(heard.pts, update.message, self.connection)
         elif heard.id:
-            link.on_answer(heard, frame)
+            owner.on_answer(heard, frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self.link.on_lost(self)
+        self.owner.on_lost(self)
 
 
-class Link:
+class Reconnecting:
     """See the module. Who inherits from it says what happens with frames and with a connection that
     was opened or opened again."""
 
