@@ -63,6 +63,7 @@ def test_logging_out_in_one_clears_all(people: People) -> None:
     tabs = [device.tab(f"/c/{chat_id}") for _ in range(3)]
     for tab in tabs:
         tab.sees("a secret of ours")
+        tab.is_kept()
     tabs[1].composer.fill("a secret draft")
     tabs[0].until(lambda: "a secret" in inside.kept(tabs[0].page))
     tabs[1].until(lambda: "a secret draft" in inside.kept(tabs[1].page))
@@ -71,6 +72,10 @@ def test_logging_out_in_one_clears_all(people: People) -> None:
         expect(tab.button("Log in")).to_be_visible()
         expect(tab.page.get_by_text("a secret")).to_have_count(0)
     tabs[0].until(lambda: "secret" not in inside.kept(tabs[0].page))
+    for tab in tabs:
+        expect(tab.button("Load it")).to_have_count(
+            0
+        )  # the client has ended, and there is no newer
     tabs[0].log_in(bob.username)
     for tab in tabs:
         expect(tab.row("Alice")).to_be_visible()

@@ -42,12 +42,8 @@ export function keepClient(outdated: () => void, open: (path: string) => void): 
     const path = (event.data as Record<string, unknown> | null)?.[OPEN];
     if (typeof path === "string") open(path);
   });
-  let controlled = navigator.serviceWorker?.controller != null;
-  navigator.serviceWorker?.addEventListener("controllerchange", () => {
-    // By another tab's doing, unless it is the first one, which is of this build.
-    if (controlled) update.found();
-    controlled = true;
-  });
+  // Another tab loaded a newer one, or this is the first; or logging out has ended it.
+  navigator.serviceWorker?.addEventListener("controllerchange", () => void compare());
   // Held as long as the page lives: its build stays in the browser (`shell.ts`).
   void navigator.locks?.request(CACHE + build(), { mode: "shared" }, () => new Promise(() => {}));
   void checkClient();
@@ -114,7 +110,7 @@ function watch(registration: ServiceWorkerRegistration): void {
   });
 }
 
-/** Without a service worker: whether the server's page is of this build. */
+/** Whether the server's page is of this build. */
 async function compare(): Promise<void> {
   const page = await current();
   if (page !== undefined && !page.includes(build())) update.found();
