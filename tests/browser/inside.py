@@ -9,28 +9,6 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-from tests.integration.running import ROOT
-
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-
-
-def axe(page: Page, within: str = "html") -> list[str]:
-    """What axe finds wrong with what is shown now, one line each."""
-    if not page.evaluate("() => 'axe' in window"):
-        page.evaluate(AXE.read_text() + ";0")
-    found = page.evaluate(
-        """([within, values]) => axe.run(within,
-          {runOnly: {type: 'tag', values}, resultTypes: ['violations']})""",
-        [within, list(AXE_TAGS)],
-    )
-    return [
-        f"{violation['id']}: {violation['help']}: {node['target']} {node['html'][:200]}"
-        for violation in found["violations"]
-        for node in violation["nodes"]
-    ]
-
-
 SET_VISIBILITY = """state => {
   Object.defineProperty(document, 'visibilityState', {get: () => state, configurable: true});
   Object.defineProperty(document, 'hidden', {get: () => state === 'hidden', configurable: true});
@@ -221,32 +199,6 @@ def kept(page: Page) -> str:
     return "\n".join(page.evaluate(STORED))
 
 
-HANGING = """() => [...document.querySelectorAll('html, body *')]
-  .filter(each => each.scrollWidth > each.clientWidth + 1
-    && each.checkVisibility({visibilityProperty: true})
-    && (each.localName === 'html' || /auto|scroll/.test(getComputedStyle(each).overflowX)))
-  .map(each => each.className || each.localName)"""
-"""What can be scrolled to the side, which nothing shall be."""
-
-
-def hanging(page: Page) -> list[str]:
-    """In what something hangs out at the side."""
-    found: list[str] = page.evaluate(HANGING)
-    return found
-
-
-ASTRAY = """() => [...document.querySelectorAll(':placeholder-shown')]
-  .filter(each => getComputedStyle(each).direction !== getComputedStyle(document.body).direction
-    && each.getAttribute('dir') !== 'ltr')
-  .map(each => each.getAttribute('aria-label'))"""
-
-
-def astray(page: Page) -> list[str]:
-    """Which empty boxes run against the page."""
-    found: list[str] = page.evaluate(ASTRAY)
-    return found
-
-
 RESTS = """async () => {
   await Promise.all([...document.images].filter(each => each.checkVisibility())
     .map(each => each.decode().catch(() => undefined)));
@@ -264,39 +216,6 @@ RESTS = """async () => {
 def rests(page: Page) -> None:
     """All pictures are there, and nothing moves but what always does."""
     page.evaluate(RESTS)
-
-
-USED = (
-    *(
-        "button",
-        "link",
-        "textbox",
-        "searchbox",
-        "combobox",
-        "checkbox",
-        "radio",
-        "switch",
-        "slider",
-    ),
-    *("menuitem", "menuitemradio", "tab", "option", "Date"),
-)
-
-
-def nameless(page: Page) -> list[str]:
-    """What can be used and is called nothing, as far as the accessibility tree knows."""
-    session = page.context.new_cdp_session(page)
-    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
-    session.detach()
-    return [
-        str(node["role"]["value"])
-        for node in nodes
-        if not node["ignored"]
-        and node["role"]["value"] in USED
-        and any(
-            each["name"] == "focusable" and each["value"]["value"] for each in node["properties"]
-        )
-        and not node.get("name", {}).get("value")
-    ]
 
 
 COUNT_ARTICLES = """log => {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser import inside
+from tests.browser import flaws, inside
 from tests.browser.account import Account
 from tests.browser.conftest import KEPT
 from tests.browser.device import Screen
@@ -72,13 +72,14 @@ class Seen:
         self.page.screenshot(path=KEPT / f"{self._look.name}-{name}.png")
         # What lies over a page makes it inert: then a menu is all that there is.
         within = "[role=menu]" if name == "menu" else "html"
-        if self._look.axe:
-            self.found += [f"{name}: {each}" for each in inside.axe(self.page, within)]
-        self.found += [f"{name}: nameless: {each}" for each in inside.nameless(self.page)]
-        self.found += [
-            f"{name}: hangs out at the side: {each}" for each in inside.hanging(self.page)
-        ]
-        self.found += [f"{name}: runs astray: {each}" for each in inside.astray(self.page)]
+        wrong = {
+            "axe": flaws.axe(self.page, within) if self._look.axe else [],
+            "nameless": flaws.nameless(self.page),
+            "hangs out at the side": flaws.hanging(self.page),
+            "runs astray": flaws.astray(self.page),
+            "cut off": flaws.cut_off(self.page),
+        }
+        self.found += [f"{name}: {how}: {what}" for how, whats in wrong.items() for what in whats]
 
     def at(self, path: str) -> None:
         """Without loading the page anew: the client goes where its history says."""

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import inside
+from tests.browser import flaws
 from tests.browser.device import Device
 
 PAGE = """<!doctype html><html lang="en"><title>Page</title><body><main><h1>One</h1>
@@ -91,11 +91,11 @@ def test_whatever_a_browser_complains_of_is_told(browser: Browser, port: int) ->
 def test_what_is_wrong_with_a_page_is_told(browser: Browser, port: int) -> None:
     device = Device(browser, f"http://127.0.0.1:{port}")
     tab = device.tab()
-    assert ["image-alt" in each for each in inside.axe(tab.page)] == [True]
-    assert inside.hanging(tab.page) == []
+    assert ["image-alt" in each for each in flaws.axe(tab.page)] == [True]
+    assert flaws.hanging(tab.page) == []
     tab.page.set_viewport_size({"width": 300, "height": 300})
     tab.page.evaluate("() => document.querySelector('h1').append('W'.repeat(100))")
-    assert inside.hanging(tab.page) == ["html"]
+    assert flaws.hanging(tab.page) == ["html"]
     device.close()
 
 

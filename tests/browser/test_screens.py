@@ -76,7 +76,7 @@ LOOKS = (
     Look("desktop-dark", DESKTOP, "dark", axe=False),
     Look("phone-light", PHONE, "light", axe=False),
     Look("phone-dark", PHONE, "dark", axe=False, states=True),
-    Look("phone-german", PHONE, "light", "de-DE", axe=False),
+    Look("narrow-german", NARROW, "light", "de-DE", axe=False),
 )
 
 

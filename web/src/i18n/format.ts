@@ -47,7 +47,7 @@ function daysBetween(ms: number, nowMs: number): number {
 }
 
 function relative(value: number, unit: Intl.RelativeTimeFormatUnit): string {
-  return kept("relative", (l) => new Intl.RelativeTimeFormat(l, { numeric: "auto" })).format(value, unit);
+  return kept("relative", (l) => new Intl.RelativeTimeFormat(l, { numeric: "auto", style: "short" })).format(value, unit);
 }
 
 export function formatNumber(n: number): string {
@@ -84,7 +84,7 @@ export function formatDay(ms: number, nowMs: number = Date.now()): string {
   return date(sameYear(ms, nowMs) ? "dayLong" : "dateLong", ms);
 }
 
-/** "just now", "5 minutes ago", "3 hours ago", "yesterday", a date. */
+/** "just now", "5 min. ago", "3 hr. ago", "yesterday", a date: so short that it fits in the head of a chat. */
 export function formatAgo(ms: number, nowMs: number = Date.now()): string {
   const minutes = Math.floor((nowMs - ms) / 60_000);
   if (minutes < 1) return t.shell.justNow;
@@ -92,7 +92,7 @@ export function formatAgo(ms: number, nowMs: number = Date.now()): string {
   const days = daysBetween(ms, nowMs);
   if (days === 0) return relative(-Math.floor(minutes / 60), "hour");
   if (days < 7) return relative(-days, "day");
-  return date(sameYear(ms, nowMs) ? "dayLong" : "dateLong", ms);
+  return date(sameYear(ms, nowMs) ? "day" : "date", ms);
 }
 
 const SIZE_UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;

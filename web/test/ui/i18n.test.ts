@@ -111,11 +111,11 @@ describe("dates", () => {
 
   it("say how long ago", async () => {
     expect(formatAgo(now - 20_000, now)).toBe("just now");
-    expect(formatAgo(now - 5 * 60_000, now)).toBe("5 minutes ago");
-    expect(formatAgo(now - 3 * 3_600_000, now)).toBe("3 hours ago");
+    expect(formatAgo(now - 5 * 60_000, now)).toBe("5 min. ago");
+    expect(formatAgo(now - 3 * 3_600_000, now)).toBe("3 hr. ago");
     expect(formatAgo(at("2026-03-10T23:00:00"), now)).toBe("yesterday");
     await setLanguage("de");
-    expect(formatAgo(now - 5 * 60_000, now)).toBe("vor 5 Minuten");
+    expect(formatAgo(now - 5 * 60_000, now)).toBe("vor 5 Min.");
   });
 });
 

@@ -126,7 +126,7 @@ export const shell: Texts["shell"] = {
   online: "متصل الآن",
   lastSeen: (ago) => `آخر ظهور ${ago}`,
   justNow: "قبل لحظات",
-  lastSeenUnknown: "آخر ظهور منذ وقت طويل",
+  lastSeenUnknown: "آخر ظهور منذ مدة",
   sendMessage: "كتابة رسالة",
   addContact: "إضافة إلى جهات الاتصال",
   removeContact: "إزالة من جهات الاتصال",

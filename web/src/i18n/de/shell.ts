@@ -112,7 +112,7 @@ export const shell: Texts["shell"] = {
   bio: "Über mich",
   bioHint: (most) => `Ein paar Worte über dich, bis ${most} Zeichen`,
   online: "online",
-  lastSeen: (ago) => `zuletzt gesehen ${ago}`,
+  lastSeen: (ago) => `zuletzt ${ago}`,
   justNow: "gerade eben",
   lastSeenUnknown: "lange nicht gesehen",
   sendMessage: "Nachricht schreiben",
