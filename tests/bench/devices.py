@@ -27,12 +27,13 @@ class Device(WSListener):  # type: ignore[misc, unused-ignore]
     """A session's connection."""
 
     def __init__(self) -> None:
+        self._transport: WSTransport | None = None
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._awaited = ""
         self._heard: asyncio.Future[None] | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
+        self._transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type != TEXT:
@@ -48,6 +49,18 @@ class Device(WSListener):  # type: ignore[misc, unused-ignore]
         elif said.id:
             self._answers[said.id].set_result(None)
 
+    async def connect(self, ws_url: str) -> None:
+        await ws_connect(
+            lambda: self,
+            ws_url,
+            read_buffer_init_size=2048,
+            websocket_handshake_timeout=TALK_S_MAX,
+        )
+
+    def hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
     async def hello(self, person: Person) -> None:
         await self._ask(HELLO_ID, "session.hello", token=person.token)
 
@@ -62,8 +75,9 @@ class Device(WSListener):  # type: ignore[misc, unused-ignore]
         return self._heard
 
     async def _ask(self, number: int, method: str, **params: str | int) -> None:
+        assert self._transport is not None
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        self.transport.send(TEXT, request(number, method, params))
+        self._transport.send(TEXT, request(number, method, params))
         await answer
 
 
@@ -77,12 +91,13 @@ class Took(NamedTuple):
 
 
 async def talk(ws_url: str, pair: Pair) -> Took:
-    """Both log in and each reaches the other by a message. Raises TimeoutError, Refused."""
+    """Both log in and each reaches the other by a message. Raises OSError, WSError where a
+    connection is not made, or is lost; Refused."""
     first, second = Device(), Device()
-    async with asyncio.timeout(TALK_S_MAX):
-        for device in (first, second):
-            await ws_connect(lambda device=device: device, ws_url, read_buffer_init_size=2048)
-        try:
+    try:
+        async with asyncio.timeout(TALK_S_MAX):
+            await first.connect(ws_url)
+            await second.connect(ws_url)
             begun = perf_counter()
             await first.hello(pair.a)
             greeted = perf_counter()
@@ -91,9 +106,9 @@ async def talk(ws_url: str, pair: Pair) -> Took:
             await _reach(first, second, pair.chat_id)
             reached = perf_counter()
             await _reach(second, first, pair.chat_id)
-        finally:
-            first.transport.disconnect(graceful=False)
-            second.transport.disconnect(graceful=False)
+    finally:
+        first.hang_up()
+        second.hang_up()
     return Took(greeted - begun, both_greeted - greeted, reached - both_greeted)
 
 

@@ -21,6 +21,7 @@ from time import monotonic
 from typing import Any
 
 import uvloop
+from picows import WSError
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
@@ -30,13 +31,14 @@ from heliograph.server.config import TOKEN_FILE
 from heliograph.server.ports import free_ports
 from tests.bench.accounts import pair, populate
 from tests.bench.bench import Failed, report, server
-from tests.bench.devices import Took, talk
+from tests.bench.devices import Refused, Took, talk
 from tests.bench.waking import quantiles, wake_us
 from tests.bench.weight import Weight, settled
 
 ACTORS_PER_PAIR = 5
 """That two devices who talk wake: two sessions, two users, a chat."""
-TALKS_AT_ONCE = 200
+TALKS_AT_ONCE = 100
+TRIES_MAX = 5
 WARM_PAIRS_MAX = 2_000
 """What a host needs once, it has then."""
 TIMED_PAIRS_MAX = 1_000
@@ -48,6 +50,8 @@ class Bench:
     def __init__(self, console: Console, data: Path, url: str, ws_url: str, pid: int) -> None:
         self.console = console
         self.ws_url = ws_url
+        self.repeated = 0
+        """Talks that were begun again: a device was not let in, or lost its connection."""
         self._pid = pid
         token = metrics_token(read_token(data / TOKEN_FILE))
         self._metrics = urllib.request.Request(
@@ -75,7 +79,7 @@ class Bench:
 
             async def some() -> None:
                 for number in left:
-                    await talk(self.ws_url, pair(number))
+                    await self._patiently(number)
                     if number % 100 == 0:
                         status.update(f"{what}: pair {number:,}")
 
@@ -83,6 +87,16 @@ class Bench:
                 for _ in range(TALKS_AT_ONCE):
                     tasks.create_task(some())
         return monotonic() - begun
+
+    async def _patiently(self, number: int) -> None:
+        for _ in range(TRIES_MAX - 1):
+            try:
+                await talk(self.ws_url, pair(number))
+            except (OSError, WSError, Refused):
+                self.repeated += 1
+            else:
+                return
+        await talk(self.ws_url, pair(number))
 
     async def time(self, numbers: range) -> tuple[list[Took], list[Took]]:
         """Have these pairs talk, each alone and twice: how long it took while they were at rest,
@@ -148,6 +162,7 @@ async def measured(bench: Bench, pairs: int, talking: int, reach: int) -> dict[s
         "resident_actors_at_last": bench.resident(),
         "bytes_per_resident_actor": round(1024 * grown / (resident - at_first)),
         "sessions_reached": 2 * (talking + timed + len(others)),
+        "talks_repeated": bench.repeated,
         "woken_per_s": round((resident - at_first) / waking_s),
         "mb": {
             "at_rest": at_rest.shown(),
