@@ -27,6 +27,7 @@ from heliograph.server.listening import (
     is_loopback,
 )
 from heliograph.server.supervisor import Supervisor
+from media.look.film import Ffmpeg
 from storage.folder import DataFolder
 from storage.port import DataFolderError
 
@@ -159,6 +160,11 @@ def announce(config: ServerConfig, console: Console) -> None:
         console.print(
             "[yellow]Anybody who reaches this machine can reach this server, without TLS: put a "
             "proxy in front (docs/operations.md).[/yellow]"
+        )
+    if Ffmpeg.find() is None:
+        console.print(
+            "[yellow]Without ffmpeg voice messages have no waveform, and videos no picture: "
+            "install it, and start again.[/yellow]"
         )
     url = escape(config.url)  # an address with a zone, in its brackets, looks like markup
     chat = escape(f"{own_command()} chat --url {shlex.quote(config.url)}")

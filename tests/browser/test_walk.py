@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -77,10 +79,10 @@ def test_what_is_taken_back_in_time_is_not_deleted(people: People) -> None:
     assert alice.texts(chat_id) == ["stays after all"]
 
 
-def test_photographs_files_and_voice(people: People, picture: bytes) -> None:
+def test_photographs_and_files(people: People, picture: bytes) -> None:
     alice, bob = people.account("Alice"), people.account("Bob")
     chat_id = alice.private(bob.id)
-    tab = people.tab(alice, f"/c/{chat_id}", permissions=["microphone"])
+    tab = people.tab(alice, f"/c/{chat_id}")
     other = people.tab(bob, f"/c/{chat_id}", screen=PHONE)
 
     tab.attach({"name": "hill.jpg", "mimeType": "image/jpeg", "buffer": picture})
@@ -108,9 +110,17 @@ def test_photographs_files_and_voice(people: People, picture: bytes) -> None:
     tab.send_attached()
     other.sees("tone.wav")
 
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg: apt-get install ffmpeg")
+def test_a_voice_message(people: People) -> None:
+    alice, bob = people.account("Alice"), people.account("Bob")
+    chat_id = alice.private(bob.id)
+    tab = people.tab(alice, f"/c/{chat_id}", permissions=["microphone"])
+    other = people.tab(bob, f"/c/{chat_id}", screen=PHONE)
     tab.record_voice()
-    tab.until(lambda: bob.history(chat_id)[-1].get("media", {}).get("kind") == "voice")
-    voice = bob.history(chat_id)[-1]["media"]
+    tab.until(lambda: len(bob.history(chat_id)) == 1)
+    voice = bob.history(chat_id)[0]["media"]
+    assert voice["kind"] == "voice"
     assert voice["waveform"]
     assert voice["duration_ms"] > 0
     other.button("Play voice message").click()

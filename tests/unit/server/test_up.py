@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import shlex
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -399,9 +400,19 @@ def test_options_that_mean_nothing_are_told_in_one_line(
 def test_the_address_is_told_as_it_is(host: str) -> None:
     """Brackets are no markup."""
     config = msgspec.structs.replace(CONFIG, host=host)
+    told = announced(config)
+    assert f"Open {config.url} in a browser" in told
+    assert f"--url {shlex.quote(config.url)}" in told
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_that_there_is_no_ffmpeg_is_told(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if there else None)
+    assert ("Without ffmpeg" in announced(CONFIG)) is not there
+
+
+def announced(config: ServerConfig) -> str:
     console = Console(width=200, file=io.StringIO())
     up_module.announce(config, console)
     assert isinstance(console.file, io.StringIO)
-    told = console.file.getvalue()
-    assert f"Open {config.url} in a browser" in told
-    assert f"--url {shlex.quote(config.url)}" in told
+    return console.file.getvalue()
