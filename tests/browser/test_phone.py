@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import People
 from tests.browser.device import NARROW, PHONE
-from tests.browser.inside import hanging
+from tests.browser.flaws import hanging
 from tests.browser.made_up import words
 from tests.browser.tab import Tab
 from tests.unit.look.samples import wav

@@ -12,12 +12,10 @@ from playwright.sync_api import Browser, expect
 from tests.browser.account import Account
 from tests.browser.conftest import People
 from tests.browser.tab import Tab
-from tests.browser.upgraded import Rebuilt
+from tests.browser.upgraded import Rebuilt, build_of, is_newer
 from tests.integration.running import RunningServer
 
 pytestmark = [pytest.mark.real, pytest.mark.soak]
-
-BUILD = "document.querySelector('meta[name=build]').content"
 
 
 @pytest.fixture
@@ -41,9 +39,9 @@ def alice(browser: Browser, front: Rebuilt) -> Iterator[tuple[People, Account, A
 
 
 def loaded_newer(tab: Tab) -> None:
-    before = tab.page.evaluate(BUILD)
+    before = build_of(tab.page)
     tab.page.get_by_role("button", name="Load it").click()
-    tab.page.wait_for_function(f"before => {BUILD} !== before", arg=before)
+    is_newer(tab.page, before)
 
 
 def test_the_newer_one_leads_and_the_older_one_says_so(

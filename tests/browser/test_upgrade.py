@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.account import Account
 from tests.browser.conftest import People
 from tests.browser.tab import Tab
-from tests.browser.upgraded import Upgraded
+from tests.browser.upgraded import Upgraded, build_of, is_newer
 from tests.integration.running import RunningServer
 
 pytestmark = pytest.mark.real
 
 DRAFT = "half a sentence"
-BUILD = "document.querySelector('meta[name=build]').content"
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +69,6 @@ def begin(tab: Tab) -> Tab:
     tab.open("Bob")
     tab.composer.fill(DRAFT)
     return tab
-
-
-def build_of(page: Page) -> str:
-    name = page.evaluate(BUILD)
-    assert isinstance(name, str)
-    return name
-
-
-def is_newer(page: Page, before: str) -> None:
-    page.wait_for_function(f"before => {BUILD} !== before", arg=before)
 
 
 def test_an_open_tab_goes_on_and_loads_the_newer_client_when_asked(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
+from playwright.sync_api import Page
 
 from api import types as t
 from api.replies import Reply
@@ -27,7 +28,19 @@ DIST = WEB / "dist"
 NOT_PASSED_ON = {"accept-encoding", "connection", "content-length", "etag", "if-none-match"}
 """What is compressed, or known already, could not be given other names."""
 GONE = "/assets/gone.js"
+BUILD = "document.querySelector('meta[name=build]').content"
 PROTOCOL = re.compile(r"(?<=export const PROTOCOL = )\d+")
+
+
+def build_of(page: Page) -> str:
+    name = page.evaluate(BUILD)
+    assert isinstance(name, str)
+    return name
+
+
+def is_newer(page: Page, before: str) -> None:
+    """It is loaded again, and of another build than it was."""
+    page.wait_for_function(f"before => {BUILD} !== before", arg=before)
 
 
 class Front:
