@@ -14,7 +14,7 @@ arrival until the service is over, waiting included.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import erf, exp, factorial, log, sqrt
 
 import numpy as np
@@ -39,7 +39,7 @@ def constant(mean_s: float) -> Service:
 
 
 def exponential(mean_s: float) -> Service:
-    return hyperexponential(mean_s, 1.0)
+    return replace(hyperexponential(mean_s, 1.0), name="exponential")
 
 
 def hyperexponential(mean_s: float, cv2: float) -> Service:

@@ -189,9 +189,13 @@ class Host:
         batch, first, fixed_s = part
         stop = first + self.station.step_items
         items = batch.items[first:stop]
-        took_s = fixed_s + sum(map(self._work_s.__getitem__, items))
+        took_s = self._takes_s(fixed_s + sum(map(self._work_s.__getitem__, items)))
         self._busy_s += took_s
         self._later(took_s, self._executed, (batch, stop, items))
+
+    def _takes_s(self, work_s: float) -> float:
+        """How long so much work takes from now on."""
+        return work_s
 
     def _executed(self, part: tuple[Batch, int, list[int]]) -> None:
         batch, stop, items = part
@@ -220,6 +224,7 @@ class Host:
         answered_s = self.now_s + self.station.travel_s
         for item in items:
             self._done_s[item] = answered_s
+        self._answer(items)
         self._done += len(items)
         self._waiting -= len(items)
         self._committing = False
@@ -227,6 +232,9 @@ class Host:
             self._soon(self.station.travel_s, self._land, sources)
         if self._open and not self._committing:
             self._commit()
+
+    def _answer(self, items: list[int]) -> None:
+        """These are done."""
 
 
 def poisson(rate_per_s: float, items: int, rng: np.random.Generator) -> Floats:

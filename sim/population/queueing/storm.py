@@ -111,13 +111,13 @@ class Queue:
 
     def pass_bin(self, items: Ints, cost: Ints) -> Ints:
         """These come, and time passes. Returns how many are done: as many as have their part of
-        all work."""
+        all work; where some is left, so is somebody."""
         total = self.left_ns + cost
         self.left_ns = np.maximum(total - self._bin_ns, 0)
         waiting = self.waiting + items
         part = self._part + waiting * (total - self.left_ns) / np.maximum(total, 1)
         part = np.where(self.left_ns > 0, part, waiting)
-        done: Ints = np.minimum(part.astype(np.int64), waiting)
+        done: Ints = np.minimum(part.astype(np.int64), waiting - (self.left_ns > 0))
         self._part = part - done
         self.waiting = waiting - done
         return done
