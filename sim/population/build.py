@@ -11,6 +11,7 @@ from sim.population.calibration import Calibration
 from sim.population.curves import HOUR_MINUTES
 from sim.population.fanout import Frame, Turn
 from sim.population.inputs import Values
+from sim.population.ladder import Machine
 from sim.population.layout import KINDS, Kind, Layout, Node
 from sim.population.load import Load
 from sim.population.minute import Block, Minute
@@ -30,7 +31,6 @@ from sim.population.queueing.parameters import Station
 from sim.population.run import folder
 from sim.population.scenario import Region as People
 from sim.population.scenario import Scenario
-from sim.population.summary import Machine
 
 FULL = 0.6
 """Where a scenario says nothing of machines, there are so many that none is busier than this in the

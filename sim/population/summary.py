@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from sim.population import histogram
 from sim.population import result as r
 from sim.population.calibration import Calibration
 from sim.population.fanout import ROWS, Turn
+from sim.population.ladder import Machine
 from sim.population.load import COUNTS
 from sim.population.model import Model
 from sim.population.people import DAY_MINUTES, Floats, Ints
@@ -19,19 +19,6 @@ from sim.population.stretch import Found
 HOUR_MINUTES = 60
 MINUTE_S = 60.0
 HOTTEST = 20
-BUSY_MAX = 1.0
-"""A process has one core at most."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a node has. `disk_gb` and the others: 0 where it does not matter."""
-
-    cores: int
-    memory_gb: float
-    disk_gb: float
-    disk_mb_per_s: float
-    network_mbit_per_s: float
 
 
 class Summary:
@@ -258,39 +245,6 @@ class Summary:
             rows_per_day=round(kept / days),
             days_until_full=_rounded(room / grows) if room and grows else 0.0,
         )
-
-    def ladder(self, stations: list[r.Station], nodes: list[r.Node]) -> list[r.Rung]:
-        """What fails as load grows, the first one first: each resource where it is tightest."""
-        machine = self.machine
-        tight: list[tuple[str, str, float, float, str]] = []
-        for kind in ("host", "edge", "media"):
-            mine = [each for each in stations if each.kind == kind]
-            if mine:
-                worst = max(mine, key=lambda each: each.peak)
-                tight.append((f"CPU of a {kind}", worst.name, worst.peak, BUSY_MAX, "core"))
-        for what, value, limit, unit in (
-            ("cores of a node", "cpu_peak", 1.0, "of all cores"),
-            ("memory of a node", "memory_gb", machine.memory_gb, "GB"),
-            ("disk bandwidth of a node", "disk_mb_per_s_peak", machine.disk_mb_per_s, "MB/s"),
-            ("network of a node", "network_mbit_per_s_peak", machine.network_mbit_per_s, "Mbit/s"),
-        ):
-            hard = max(nodes, key=lambda each: float(getattr(each, value)))
-            if limit:
-                tight.append((what, hard.name, float(getattr(hard, value)), limit, unit))
-        rungs = [
-            r.Rung(
-                what=what,
-                where=where,
-                now=_rounded(now),
-                limit=limit,
-                unit=unit,
-                factor=_rounded(limit / now),
-                users=round(self.model.users * limit / now),
-            )
-            for what, where, now, limit, unit in tight
-            if now > 0
-        ]
-        return sorted(rungs, key=lambda rung: rung.factor)
 
     def extrapolated(self) -> list[str]:
         """What lies beyond what was measured."""
