@@ -13,10 +13,10 @@ from sim.population.queueing import noise
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Not where the noise itself is looked at."""
-    if Path(request.path).name.startswith(("test_run", "test_stretch", "test_plan", "test_files")):
-        monkeypatch.setattr(noise, "ITEMS", 400)
-        noise.noise_of.cache_clear()
+    if "queueing" in Path(request.path).name:
         yield
-        noise.noise_of.cache_clear()
-    else:
-        yield
+        return
+    monkeypatch.setattr(noise, "ITEMS", 400)
+    noise.noise_of.cache_clear()
+    yield
+    noise.noise_of.cache_clear()
