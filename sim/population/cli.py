@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heliograph.command_line import App
+from heliograph.failing import Told
 from sim.population.files import writable
 
 if TYPE_CHECKING:
@@ -115,6 +116,47 @@ def plan(
         import msgspec
 
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+
+
+@app.command()
+def calibrate(
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="A server of one host and one edge on this machine, started with --flood off.",
+            show_default="one that is started for it",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it.", show_default="for all runs to read")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, max=20.0, help="How long each load on the server lasts.")
+    ] = 5.0,
+) -> None:
+    """Measure on this machine what turns, frames, commits and processes take.
+
+    Let nothing else run meanwhile. Ctrl-C ends it, and then nothing is written.
+    """
+    from api.urls import server_url
+    from sim.population import calibration
+
+    path = out or calibration.OWN
+    writable(path)
+    try:
+        found_url = None if url is None else server_url(url)
+    except ValueError as error:
+        raise Told(f"--url: {error}") from error
+    from sim.population.calibrating.show import show as show_calibration
+    from sim.population.calibrating.whole import measure, put_together
+
+    console = Console(highlight=False, soft_wrap=True)
+    with console.status("a server") as status:
+        found = measure(found_url, seconds, status.update)
+    made = put_together(found)
+    show_calibration(console, found, made)
+    calibration.write(made, path)
+    console.print(f"calibration: {path}", markup=False)
 
 
 @app.command()

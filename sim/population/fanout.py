@@ -55,6 +55,7 @@ ROWS = {
     Turn.CHAT_DELIVERED: 1,
     Turn.USER_MARKS: 3,
     Turn.CHAT_READ: 1,
+    Turn.SESSION_DETACH: 1,
     Turn.USER_OFFLINE: 2,
     Turn.USER_ONLINE: 1,
     Turn.MESSAGE_OUT: 1,

@@ -43,6 +43,7 @@ from storage.memory import MemoryStore
 from storage.port import Store
 
 FRONT = "front"
+TEXT = "words " * 18
 TURNS: dict[type, Turn] = {
     m.SendMessage: Turn.CHAT_SEND,
     NewMessage: Turn.USER_MESSAGE,
@@ -178,7 +179,7 @@ class Microcosm:
             self.call(owner, chat, m.AddMember(chat, user))
         return chat
 
-    def send(self, user: int, chat: str, random_id: int, text: str = "words " * 18) -> None:
+    def send(self, user: int, chat: str, random_id: int, text: str = TEXT) -> None:
         self.call(user, chat, m.SendMessage(chat, text, random_id))
 
     def confirm(self, user: int) -> None:

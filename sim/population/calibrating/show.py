@@ -1,0 +1,97 @@
+"""What a calibration measured, in tables."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from sim.population.calibrating.whole import Found, Loop, in_town_us, loop_of
+from sim.population.calibration import Calibration
+from sim.population.fanout import ROWS
+
+
+def show(console: Console, found: Found, made: Calibration) -> None:
+    console.print(f"{made.machine}; version {made.version}", markup=False)
+    loop = loop_of(found)
+    _turns(console, found, made)
+    _loads(console, found)
+    _sends(console, found)
+    _others(console, found, made)
+    _loop(console, loop)
+
+
+def _turns(console: Console, found: Found, made: Calibration) -> None:
+    table = _table("turn", "us in a town", "rows", "in the model", "us in a server")
+    for turn, us in in_town_us(found).items():
+        table.add_row(
+            turn.name.lower(),
+            f"{us:.1f}",
+            f"{found.turns.rows[turn]:.1f}",
+            str(ROWS.get(turn, 0)),
+            f"{made.turns_us[turn.name.lower()]:.1f}",
+        )
+    console.print(table)
+
+
+def _loads(console: Console, found: Found) -> None:
+    table = _table("load", "messages/s", "frames in/s", "out/s", "batches/s", "turns/s")
+    for kind in ("host", "edge", "rest"):
+        table.add_column(f"{kind}, % of a core", justify="right")
+    for each in (found.server.idle, *found.server.windows):
+        table.add_row(
+            each.name,
+            f"{each.sent_per_s:,.0f}",
+            f"{each.per_s(each.counts.into):,.0f}",
+            f"{each.per_s(each.counts.out):,.0f}",
+            f"{each.per_s(each.batches):,.0f}",
+            f"{each.per_s(each.turns):,.0f}",
+            *(f"{100 * each.per_s(each.cpu_s[kind]):.1f}" for kind in ("host", "edge", "rest")),
+        )
+    console.print(table)
+
+
+def _sends(console: Console, found: Found) -> None:
+    table = _table("a send to members", "us measured", "us by these prices", "off")
+    for members, (measured, priced) in found.turns.sends_us.items():
+        table.add_row(
+            str(members), f"{measured:,.1f}", f"{priced:,.1f}", f"{priced / measured - 1:+.0%}"
+        )
+    console.print(table)
+
+
+def _others(console: Console, found: Found, made: Calibration) -> None:
+    table = _table("other", "measured")
+    rows = found.rows
+    for what, told in (
+        *((f"frame {name}", f"{us:,.1f} us") for name, us in made.frames_us.items()),
+        ("a batch of an edge", f"{made.edge.batch_us:,.0f} us"),
+        ("a batch of a host", f"{made.host.batch_us:,.0f} us, {rows.batch_us:,.0f} of it the log"),
+        ("a commit", f"{rows.commit_us:,.0f} us and {rows.commit_item_us:.2f} for each item"),
+        ("a row", f"{rows.row_us:.2f} us, and {rows.checkpoint_us:.2f} in a checkpoint"),
+        ("sigma of the work of turns", f"{made.host.work_sigma:.2f}"),
+        ("a MB of files in", f"{made.media_in_us_per_mb:,.0f} us"),
+        ("a MB of files out", f"{made.media_out_us_per_mb:,.0f} us"),
+        *((f"memory of {kind}", f"{mb:,.1f} MB") for kind, mb in found.server.memory_mb.items()),
+        ("all processes, idle", f"{100 * made.rest_cores:.1f} % of a core"),
+        ("a connection", f"{made.connection_bytes:,.0f} bytes"),
+        ("an actor", f"{made.actor_bytes:,.0f} bytes"),
+        ("a row on the disk, beside its text", f"{made.row_bytes:,.0f} bytes"),
+    ):
+        table.add_row(what, told)
+    console.print(table)
+
+
+def _loop(console: Console, loop: Loop) -> None:
+    console.print(
+        f"The loop of a host takes {loop.times:.2f} times as long for a turn as it does in a town, "
+        f"and its other threads {loop.beside:.0%} of its CPU beside. At full load a message with "
+        f"all that comes of it ({loop.turns:.1f} turns) takes {loop.message_us:,.0f} us.",
+        markup=False,
+    )
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first)
+    for each in others:
+        table.add_column(each, justify="right")
+    return table
