@@ -1,0 +1,183 @@
+"""What `validate` does."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from rich.console import Console
+
+from api.urls import server_url
+from heliograph.failing import Told
+from sim.population import calibration
+from sim.population.result import Held
+from sim.population.validation import attempts, measure, predict, seen
+from sim.population.validation.attempts import Measured, MeasuredLoad, Predicted
+from sim.population.validation.compare import Compared, compared, middle, noise
+from sim.population.validation.loads import LOADS, ROUNDS, Load
+from sim.population.validation.path import Costs
+from sim.population.validation.show import show_compared, show_predicted
+
+SEEN_ROUNDS = 3
+
+
+def checked(url: str | None) -> str | None:
+    """Raises Told."""
+    try:
+        return None if url is None else server_url(url)
+    except ValueError as error:
+        raise Told(f"--url: {error}") from error
+
+
+def predicted(url: str | None, seconds: float, console: Console) -> Predicted:
+    """Look at the loads of the calibration, predict all, and keep that as a new attempt."""
+    calibrated = calibration.read()
+    if stale := calibrated.stale():
+        raise Told(f"{stale}: calibrate first (heliograph sim population calibrate)")
+    cores = os.cpu_count() or 1
+    with console.status("") as status, measure.running(url, status.update) as server:
+        found = seen.look(server, calibrated, cores, seconds, SEEN_ROUNDS, status.update)
+    with console.status("predicting"):
+        made = _predicted(calibrated, cores, found, seconds)
+    path = attempts.keep_predicted(made)
+    show_predicted(console, made)
+    console.print(f"{path}: commit it, then measure: --measure", markup=False)
+    return made
+
+
+def _predicted(
+    calibrated: calibration.Calibration, cores: int, found: seen.Seen, seconds: float
+) -> Predicted:
+    costs = Costs.of(calibrated, cores, found.client)
+
+    def of(load: Load) -> attempts.PredictedLoad:
+        rate = load.rate(found.capacity_per_s)
+        figures, alone = (
+            predict.figures(load, rate, seconds, calibrated, each)
+            for each in (costs, costs.without_batching())
+        )
+        return attempts.PredictedLoad(load.name, load.text, load.held_out, rate, figures, alone)
+
+    return Predicted(
+        made=_now(),
+        version=version("heliograph"),
+        machine=_machine(),
+        cores=cores,
+        calibration=attempts.calibration_hash(),
+        model=attempts.model_hash(),
+        seconds=seconds,
+        capacity_per_s=found.capacity_per_s,
+        client=found.client,
+        seen=found.figures,
+        loads=[of(load) for load in LOADS],
+    )
+
+
+def measured(
+    url: str | None,
+    chosen: Sequence[Load],
+    seconds: float | None,
+    rounds: int,
+    console: Console,
+    batching: bool,
+) -> list[Compared]:
+    """Measure what was predicted last, load by load and round by round, and compare. Only all of it
+    in full is an attempt, and is kept."""
+    last, commit = attempts.to_be_measured()
+    found: dict[str, MeasuredLoad] = {load.name: MeasuredLoad(load.name, []) for load in chosen}
+    rates = {each.name: each.rate for each in last.predicted.loads}
+    whole = tuple(chosen) == LOADS and rounds >= ROUNDS
+    whole = whole and seconds in (None, last.predicted.seconds)
+    with console.status("") as status, measure.running(url, status.update) as server:
+        for number in range(rounds):
+            for load in _in_turns(chosen, number):
+                status.update(f"round {number + 1} of {rounds}: {load.text}")
+                told = server.load(load, rates[load.name], seconds or last.predicted.seconds)
+                found[load.name].rounds.append(measure.figures(load, told))
+                notices = found[load.name].notices
+                notices += [each for each in told["notices"] if each not in notices]
+    made = Measured(_now(), _machine(), commit, list(found.values()))
+    result = beside(last.predicted, made, batching)
+    show_compared(console, last.number, result, batching)
+    if whole:
+        path = attempts.keep_measured(last.number, made)
+        console.print(f"{path}: commit it, whatever it says", markup=False)
+    else:
+        console.print(
+            "a trial, which is not kept and shows nothing: loads, seconds, or rounds of it"
+        )
+    return result
+
+
+def _in_turns(chosen: Sequence[Load], number: int) -> list[Load]:
+    """Connections first, then messages; these in another order each time, so that none always comes
+    after the same."""
+    idle = [load for load in chosen if load.idle]
+    others = [load for load in chosen if not load.idle]
+    random.Random(number).shuffle(others)
+    return idle + others
+
+
+def beside(predicted: Predicted, measured: Measured, batching: bool = True) -> list[Compared]:
+    """What was predicted of each load, beside what was measured."""
+    rounds = {each.name: each.rounds for each in measured.loads}
+    return [
+        each
+        for load in predicted.loads
+        if load.name in rounds
+        for each in compared(
+            load.name, load.figures if batching else load.without_batching, rounds[load.name]
+        )
+    ]
+
+
+def shown(console: Console, batching: bool) -> list[Compared]:
+    """All attempts that were measured, the last one beside the first. Returns the last one's."""
+    found = attempts.attempts()
+    all_of_them = [
+        (attempt.number, beside(attempt.predicted, measured, batching))
+        for attempt in found
+        for measured in attempt.measured
+    ]
+    for attempt in found:
+        if not attempt.measured:
+            console.print(f"attempt {attempt.number} is predicted, and not measured", markup=False)
+    if not all_of_them:
+        raise Told("nothing is measured yet: heliograph sim population validate --measure")
+    first = all_of_them[0][1]
+    for number, result in all_of_them[:-1]:
+        show_compared(console, number, result, batching)
+    number, result = all_of_them[-1]
+    show_compared(console, number, result, batching, first if len(all_of_them) > 1 else None)
+    return result
+
+
+def held() -> list[Held]:
+    """The last attempt that was measured, for reports."""
+    last = next((each for each in reversed(attempts.attempts()) if each.measured), None)
+    if last is None:
+        return []
+    rounds = {each.name: each.rounds for each in last.measured[-1].loads}
+    return [
+        Held(
+            load.text,
+            load.held_out,
+            load.figures,
+            middle(rounds[load.name]),
+            noise(rounds[load.name]),
+        )
+        for load in last.predicted.loads
+        if load.name in rounds
+    ]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _machine() -> str:
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"

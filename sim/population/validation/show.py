@@ -1,0 +1,56 @@
+"""Predictions and comparisons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from sim.population.validation.attempts import Predicted
+from sim.population.validation.compare import Compared
+
+
+def show_predicted(console: Console, predicted: Predicted) -> None:
+    client = predicted.client
+    console.print(
+        f"capacity {predicted.capacity_per_s:,.0f} messages/s; of the load tool: a frame "
+        f"{client.frame_us:g} µs, a turn of its loop {client.batch_us:g} µs, a connection "
+        f"{client.open_us:g} µs; between edge and host {client.way_us:g} µs",
+        markup=False,
+    )
+    table = Table("load", "held out", "messages/s", "figure", "predicted", "without batching")
+    for load in predicted.loads:
+        for number, (figure, value) in enumerate(load.figures.items()):
+            first = (load.text, "yes" if load.held_out else "", f"{load.rate:,.0f}")
+            shown = first if number == 0 else ("", "", "")
+            without = f"{load.without_batching[figure]:,.4g}"
+            table.add_row(*shown, figure, f"{value:,.4g}", without)
+    console.print(table)
+
+
+def show_compared(
+    console: Console,
+    number: int,
+    found: Sequence[Compared],
+    batching: bool,
+    first: Sequence[Compared] | None = None,
+) -> None:
+    """`first`: the same of the first attempt."""
+    before = {(each.load, each.figure): each for each in first or ()}
+    model = "" if batching else ", the model without batching"
+    columns = ["load", "figure", "predicted", "measured", "noise", "off by", "allowed", ""]
+    table = Table(*columns, *(["first: off by"] if first else []), title=f"attempt {number}{model}")
+    for each in found:
+        words = [each.load, each.figure, f"{each.predicted:,.4g}", f"{each.measured:,.4g}"]
+        words += [f"{each.noise:.0%}", f"{each.error:+.0%}", f"{each.limit:.0%}"]
+        words.append("" if each.within else "MISSED")
+        if first:
+            then = before.get((each.load, each.figure))
+            words.append("" if then is None else f"{then.error:+.0%}")
+        table.add_row(*words)
+    console.print(table)
+    missed = sum(not each.within for each in found)
+    console.print(
+        f"{len(found) - missed} of {len(found)} figures are within what is allowed", markup=False
+    )

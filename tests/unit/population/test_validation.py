@@ -1,0 +1,301 @@
+"""What is predicted, kept, refused and compared when the model is held against a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from heliograph.failing import Told
+from sim.load.scenario import read_scenario
+from sim.population.fanout import Frame, Turn
+from sim.population.queueing.parameters import Station
+from sim.population.validation import attempts, commands
+from sim.population.validation.attempts import Measured, MeasuredLoad, Predicted, PredictedLoad
+from sim.population.validation.compare import LIMITS, Compared, compared, middle, noise
+from sim.population.validation.loads import LOADS, SEEN_STORM, Load, named, scenario, seconds_of
+from sim.population.validation.machine import Machine, Process
+from sim.population.validation.path import Client, Costs, Storm, Talk
+from sim.population.validation.predict import of_messages
+
+CAPACITY = 8_000.0
+SIMULATED_S = 0.3
+COSTS = Costs(
+    host=Station(40e-6, 0.5, batch_s=300e-6, commit_s=350e-6, commit_item_s=1.5e-6),
+    edge=Station(10e-6, 0.5, batch_s=100e-6),
+    client=Station(5e-6, batch_s=30e-6, flying=1),
+    turns=(15e-6,) * len(Turn),
+    frames=(20e-6,) * len(Frame),
+    open_s=400e-6,
+    way_s=200e-6,
+    rest_cores=0.1,
+    cores=2,
+)
+PAIRS = [load for load in LOADS if load.size == 2 and not load.idle]
+HELD_OUT = [load for load in PAIRS if load.held_out and load.share < 1]
+
+
+def told(costs: Costs, loads: list[Load]) -> dict[str, dict[str, float]]:
+    """Figures by name of a load."""
+    return {load.name: of_messages(load, load.rate(CAPACITY), SIMULATED_S, costs) for load in loads}
+
+
+@pytest.fixture(scope="module")
+def batched() -> dict[str, dict[str, float]]:
+    return told(COSTS, HELD_OUT)
+
+
+# --- the model ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cores", "second_s"), [(1, 2e-3), (2, 1e-3)])
+def test_processes_share_cores(cores: int, second_s: float) -> None:
+    machine = Machine(cores, 0.0)
+    done_s: list[float] = []
+    for process in [Process(machine, Station(1e-3, flying=1), seed) for seed in range(2)]:
+        process.take(1e-3, lambda: done_s.append(machine.now_s))
+    machine.run(1.0)
+    assert done_s == pytest.approx([1e-3, second_s])  # the first one began alone
+
+
+def test_everything_that_is_sent_is_answered() -> None:
+    talk = Talk(COSTS, 10, 3, 10.0, 1)
+    passed = talk.run(10.0 - 1e-3)
+    assert (len(passed.answered_s), len(passed.latency_s)) == (100, 180)  # without the beginning
+    assert not any(process.outcome().refusals.any() for process in talk.machine.processes)
+
+
+def test_a_message_takes_what_its_parts_take() -> None:
+    """At hardly any load, without anything random."""
+    costs = Costs(
+        *(Station(s.work_s, 0.0, s.batch_s, s.commit_s, s.commit_item_s, flying=1)
+          for s in (COSTS.host, COSTS.edge, COSTS.client)),
+        COSTS.turns, COSTS.frames, COSTS.open_s, COSTS.way_s, 0.0, 2,
+    )  # fmt: skip
+    passed = Talk(costs, 1, 2, 10.0, 1).run(5.0)
+    host_s = 3 * 15e-6 + 300e-6 + 350e-6 + 1.5e-6
+    # The answer is sent before the other's frame is.
+    edge_s = (100e-6 + 20e-6) + (100e-6 + 20e-6) + (100e-6 + 20e-6)
+    client_s = 2 * (30e-6 + 5e-6)
+    assert min(passed.latency_s) == pytest.approx(host_s + edge_s + client_s + 2 * 200e-6, rel=0.2)
+
+
+def test_more_load_takes_longer(batched: dict[str, dict[str, float]]) -> None:
+    by_share = [batched[load.name] for load in sorted(HELD_OUT, key=lambda load: load.share)]
+    for figure in ("p50_ms", "p99_ms", "throughput_per_s"):
+        values = [each[figure] for each in by_share]
+        assert values == sorted(values), figure
+
+
+def test_more_than_can_be_done_is_not_done() -> None:
+    (over,) = (load for load in PAIRS if load.share > 1)
+    most = of_messages(over, 20_000.0, SIMULATED_S, COSTS)["throughput_per_s"]
+    assert 5_000 < most < 18_000
+
+
+def test_twice_as_many_come_back_in_twice_the_time() -> None:
+    one, two = (Storm(COSTS, 1).run(count) for count in (500, 1_000))
+    assert two == pytest.approx(2 * one, rel=0.1)
+
+
+# --- comparing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("figure", LIMITS)
+def test_a_figure_is_within_its_limit_or_not(figure: str) -> None:
+    for share, within in ((0.0, True), (0.99, True), (1.01, False)):
+        for sign in (-1, 1):
+            predicted = 100.0 * (1 + sign * share * LIMITS[figure])
+            assert Compared("a load", figure, predicted, 100.0, 0.0).within is within
+
+
+def test_the_limits_are_those_that_were_set() -> None:
+    assert LIMITS == {
+        "throughput_per_s": 0.15,
+        "p50_ms": 0.25,
+        "p99_ms": 0.40,
+        "edge_mb": 0.15,
+        "memory_mb": 0.15,
+        "recovery_s": 0.30,
+    }
+
+
+def test_nothing_measured_is_no_hit() -> None:
+    assert not Compared("a load", "p50_ms", 1.0, 0.0, 0.0).within
+
+
+def test_the_median_of_five_with_its_noise() -> None:
+    rounds = [{"p50_ms": value} for value in (2.0, 100.0, 1.0, 4.0, 3.0)]
+    assert middle(rounds) == {"p50_ms": 3.0}
+    assert noise(rounds) == {"p50_ms": 33.0}
+
+
+def test_the_same_model_without_batching_fails(batched: dict[str, dict[str, float]]) -> None:
+    """Where a server does what the model with batching says, and a little else each time."""
+    without = told(COSTS.without_batching(), HELD_OUT[:2])
+    for load in HELD_OUT[:2]:
+        rounds = [
+            {name: value * times for name, value in batched[load.name].items()}
+            for times in (0.95, 1.0, 1.05)
+        ]
+        assert all(each.within for each in compared(load.name, batched[load.name], rounds))
+        found = {each.figure: each for each in compared(load.name, without[load.name], rounds)}
+        assert not found["p50_ms"].within
+        assert not found["p99_ms"].within
+        if load.share > 0.2:
+            assert not found["throughput_per_s"].within
+
+
+# --- loads ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("load", [*LOADS, SEEN_STORM], ids=lambda load: load.name)
+def test_the_load_tool_reads_every_load(load: Load, tmp_path: Path) -> None:
+    path = tmp_path / "load.toml"
+    for rate in (0.0, 123.4):
+        path.write_text(scenario(load, rate, seconds_of(load, 2.0)))
+        read_scenario(path)
+
+
+def test_the_loads_are_those_that_were_asked_for() -> None:
+    held = {load.name for load in LOADS if load.held_out}
+    assert held == {"10", "35", "65", "90", "120", "group", "idle", "storm"}
+    assert {load.name for load in LOADS if not load.held_out} == {"20", "50", "80"}
+
+
+def test_loads_have_names() -> None:
+    assert named("") == LOADS
+    assert [load.name for load in named("35, idle")] == ["35", "idle"]
+    for odd in ("nope", ",", "35,", "35,,10"):
+        with pytest.raises(Told):
+            named(odd)
+
+
+# --- attempts -------------------------------------------------------------------------------------
+
+
+def predicted(**changes: object) -> Predicted:
+    given: dict[str, object] = {
+        "made": "2026-01-01T00:00:00+00:00",
+        "version": "0",
+        "machine": "here",
+        "cores": 2,
+        "calibration": attempts.calibration_hash(),
+        "model": attempts.model_hash(),
+        "seconds": 6.0,
+        "capacity_per_s": 10_000.0,
+        "client": Client(5.0, 30.0, 300.0, 200.0),
+        "seen": {},
+        "loads": [PredictedLoad("35", "35 %", True, 1.0, {"p50_ms": 4.0}, {"p50_ms": 400.0})],
+    }
+    return Predicted(**given | changes)  # type: ignore[arg-type]
+
+
+def measured(p50_ms: float) -> Measured:
+    return Measured("now", "here", "abc", [MeasuredLoad("35", [{"p50_ms": p50_ms}])])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In a repository."""
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "somebody")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "somebody@example.org")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    git(tmp_path, "init", "--quiet")
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "what is predicted")
+
+
+def test_every_attempt_stays(tmp_path: Path) -> None:
+    kept = [attempts.keep_predicted(predicted(seconds=float(n)), tmp_path) for n in (1, 2)]
+    for number, p50_ms in ((1, 4.0), (1, 5.0), (2, 6.0)):
+        kept.append(attempts.keep_measured(number, measured(p50_ms), tmp_path))
+    assert [path.name for path in kept] == [
+        "001-predicted.json",
+        "002-predicted.json",
+        "001-measured.json",
+        "001-measured-2.json",
+        "002-measured.json",
+    ]
+    first, second = attempts.attempts(tmp_path)
+    assert (first.number, first.predicted.seconds, len(first.measured)) == (1, 1.0, 2)
+    assert [each.loads[0].rounds[0]["p50_ms"] for each in first.measured] == [4.0, 5.0]
+    assert (second.number, second.predicted.seconds, len(second.measured)) == (2, 2.0, 1)
+
+
+def test_a_number_is_not_used_again(tmp_path: Path) -> None:
+    attempts.keep_predicted(predicted(), tmp_path).rename(tmp_path / "007-predicted.json")
+    assert attempts.keep_predicted(predicted(), tmp_path).name == "008-predicted.json"
+
+
+def test_nothing_is_measured_that_is_not_predicted(folder: Path) -> None:
+    with pytest.raises(Told, match="nothing is predicted"):
+        attempts.to_be_measured(folder)
+
+
+def test_what_is_predicted_is_committed_before_it_is_measured(folder: Path) -> None:
+    path = attempts.keep_predicted(predicted(), folder)
+    with pytest.raises(Told, match="not committed"):
+        attempts.to_be_measured(folder)
+    git(folder, "add", ".")
+    with pytest.raises(Told, match="not committed"):
+        attempts.to_be_measured(folder)
+    commit(folder)
+    last, found = attempts.to_be_measured(folder)
+    assert last.number == 1
+    assert len(found) == 40
+    path.write_text(path.read_text().replace("4.0", "5.0"))
+    with pytest.raises(Told, match="not committed"):
+        attempts.to_be_measured(folder)
+
+
+def test_what_git_ignores_is_not_committed(folder: Path) -> None:
+    (folder / ".gitignore").write_text("*.json\n")
+    attempts.keep_predicted(predicted(), folder)
+    commit(folder)
+    with pytest.raises(Told, match="not committed"):
+        attempts.to_be_measured(folder)
+
+
+def test_there_may_be_no_repository(tmp_path: Path) -> None:
+    attempts.keep_predicted(predicted(), tmp_path)
+    with pytest.raises(Told, match="not committed"):
+        attempts.to_be_measured(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["calibration", "model"])
+def test_whoever_tunes_predicts_anew(folder: Path, what: str) -> None:
+    attempts.keep_predicted(predicted(**{what: "of another one"}), folder)
+    commit(folder)
+    with pytest.raises(Told, match=f"the {what} is not the one"):
+        attempts.to_be_measured(folder)
+
+
+def test_an_attempt_that_is_broken_is_told(tmp_path: Path) -> None:
+    (tmp_path / "001-predicted.json").write_text("{}")
+    with pytest.raises(Told, match=r"001-predicted\.json"):
+        attempts.attempts(tmp_path)
+
+
+def test_what_was_predicted_beside_what_was_measured() -> None:
+    (one,) = commands.beside(predicted(), measured(5.0))
+    assert (one.predicted, one.measured, one.within) == (4.0, 5.0, True)
+    (other,) = commands.beside(predicted(), measured(5.0), batching=False)
+    assert (other.predicted, other.within) == (400.0, False)
+
+
+def test_the_attempts_that_are_here_can_be_read() -> None:
+    for attempt in attempts.attempts():
+        assert [load.name for load in attempt.predicted.loads] == [load.name for load in LOADS]
+    commands.held()
