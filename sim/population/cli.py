@@ -179,6 +179,62 @@ def inputs() -> None:
     console.print(table)
 
 
+@app.command()
+def validate(
+    url: Annotated[
+        str | None, typer.Option(help="A server on this machine; without it one is started.")
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure what was predicted last, and compare.")
+    ] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show all attempts, the last beside the first.")
+    ] = False,
+    without_batching: Annotated[
+        bool,
+        typer.Option(
+            "--without-batching",
+            help="Compare with what the model says where each request is a batch of its own.",
+        ),
+    ] = False,
+    only: Annotated[
+        str, typer.Option(help="A trial with some loads (20,idle): it is not kept.")
+    ] = "",
+    seconds: Annotated[
+        float | None, typer.Option(min=0.5, max=60.0, help="How long each load takes.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="How often each is measured.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Predict what a real server does under loads that the calibration has not seen; then, when
+    that is committed, measure it and compare.
+
+    Exits with 1 where a figure is further off than is allowed.
+    """
+    from sim.population.validation import commands, loads
+
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    chosen, where = loads.named(only), commands.checked(url)
+    if not measure and not show:
+        made = commands.predicted(where, seconds or loads.SECONDS, console)
+        if as_json:
+            import msgspec
+
+            sys.stdout.write(msgspec.json.encode(made).decode() + "\n")
+        return
+    batching = not without_batching
+    if measure:
+        found = commands.measured(where, chosen, seconds, rounds, console, batching)
+    else:
+        found = commands.shown(console, batching)
+    if as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode([each.figures() for each in found]).decode() + "\n")
+    if not all(each.within for each in found):
+        raise typer.Exit(1)
+
+
 def show_plan(
     console: Console, scenario: scenarios.Scenario, stale: str, users: int, found: Plan, slo: str
 ) -> None:

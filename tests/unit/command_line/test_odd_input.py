@@ -178,6 +178,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("sim.world.world.run", lambda *_: RUN)
     monkeypatch.setattr("sim.peers.rounds.measure", lambda *_: [])
     monkeypatch.setattr("sim.population.whole.simulate", lambda *_: result())
+    validation = "sim.population.validation.commands"
+    monkeypatch.setattr(f"{validation}.predicted", lambda *_: None)
+    monkeypatch.setattr(f"{validation}.measured", lambda *_: [])
     monkeypatch.setattr(
         "sim.population.plan.plan",
         lambda told, *_: Plan([1] * len(told.regions), 0.5, 100.0, True, []),
