@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from heliograph.command_line import App
 from heliograph.failing import Told
@@ -160,6 +161,34 @@ def calibrate(
 
 
 @app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="The result of a run (run --out).")],
+    b: Annotated[Path, typer.Argument(help="That of another.")],
+    html: Annotated[Path | None, typer.Option(help="Write it as a page to look at.")] = None,
+) -> None:
+    """Two runs side by side: what is different, by how much, and what may be chance."""
+    if html is not None:
+        writable(html)
+    from sim.population import compare as compares
+    from sim.population import result as results
+    from sim.population.report import comparison
+
+    found = compares.compare(results.read(a), results.read(b), (a.stem, b.stem))
+    console = Console(highlight=False, soft_wrap=True)
+    for words in (compares.headline(found), *found.others):
+        console.print(words, markup=False)
+    for name, values in found.inputs.items():
+        console.print(f"{name}: {values[0]:,.15g} and {values[1]:,.15g}", markup=False)
+    table = Table("", "A", "B", "change", "of which chance", "so it is")
+    for each in found.figures:
+        table.add_row(Text(each.what), *comparison.told(each))
+    console.print(table)
+    if html is not None:
+        comparison.write(found, html)
+        console.print(f"page: {html}", markup=False)
+
+
+@app.command()
 def inputs() -> None:
     """Every input: what it is, its unit, its default, and where it comes from."""
     from sim.population.inputs import INPUTS
@@ -253,7 +282,7 @@ def show_plan(
         console.print(f"  {region.name}: {nodes}", markup=False)
     met = "" if found.met else ", which is MISSED: ways between regions alone may take longer"
     console.print(
-        f"busiest process {found.utilisation:.0%} in the busiest minute; "
+        f"busiest process or machine {found.utilisation:.0%} in the busiest minute; "
         f"{slo.split('=')[0]} {found.ms:,.0f} ms (sought {slo}){met}",
         markup=False,
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import log2
+
+import numpy as np
 
 from heliograph.failing import Told
 from sim.population import histogram
@@ -24,7 +27,15 @@ from sim.population.result import Capacity, Lever
 from sim.population.run import pass_stretch
 from sim.population.scenario import Scenario
 
-FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+TIMES_MAX = 32
+"""People are doubled up to so many times as many, to see where the machines can do no more."""
+BETWEEN = (0.25, 0.5, 0.75)
+"""Points between what they can do and what they cannot."""
+POINTS_MAX = 2 + int(log2(TIMES_MAX)) + len(BETWEEN)
+OVERLOADED, SLOW = 0.95, 20.0
+"""So busy, or so many times as slow as with few people: they can do no more."""
+MEASURED = 0.8
+"""Services were measured up to so much of what they can do."""
 SEEDS = 3
 """So many runs of a minute make a band."""
 TRIES = 20
@@ -51,8 +62,8 @@ class Aim:
 
 @dataclass(frozen=True)
 class Plan:
-    """`nodes`: machines in each region. `utilisation`: of the busiest process in the busiest
-    minute. `ms`: what was aimed at. `met`: whether it was reached."""
+    """`nodes`: machines in each region. `utilisation`: of the busiest process or machine in the
+    busiest minute. `ms`: what was aimed at. `met`: whether it was reached."""
 
     nodes: list[int]
     utilisation: float
@@ -93,7 +104,7 @@ def _unreachable(model: Model, aim: Aim) -> bool:
 @dataclass(frozen=True)
 class Busy:
     """The busiest minute: a quantile of the time until a message is there, how busy the busiest
-    process is, and in which region it is."""
+    process is, or the busiest machine where that is busier, and in which region it is."""
 
     ms: float
     utilisation: float
@@ -104,11 +115,14 @@ def minute_of(model: Model, share: float) -> Busy:
     """`share`: the quantile."""
     found = pass_stretch(model, busiest(model), 1)
     deliveries = found.latency[:, 1].sum(0)
-    station = int(found.busy_ns[0].argmax())
+    busy, layout = found.busy_ns[0] / MINUTE_NS, model.layout
+    nodes = np.bincount([each.node for each in layout.stations], busy) / model.cores
+    station, node = int(busy.argmax()), int(nodes.argmax())
+    alone = busy[station] > nodes[node]
     return Busy(
         histogram.quantile_s(deliveries, share) * 1e3,
-        float(found.busy_ns[0, station]) / MINUTE_NS,
-        model.layout.stations[station].region,
+        float(max(busy[station], nodes[node])),
+        (layout.stations[station] if alone else layout.nodes[node]).region,
     )
 
 
@@ -118,11 +132,21 @@ def probe_of(scenario: Scenario, calibration: Calibration, seed: int) -> Model:
     return with_nodes(scenario, calibration, PROBE_USERS, scenario.days, seed, nodes)
 
 
+def nothing() -> None:
+    """Nobody wants to know how far it is."""
+
+
 def levers_of(
-    scenario: Scenario, calibration: Calibration, users: int, seed: int, full: float = FULL
+    scenario: Scenario,
+    calibration: Calibration,
+    users: int,
+    seed: int,
+    full: float = FULL,
+    progress: Callable[[], None] = nothing,
 ) -> list[Lever]:
     """How many machines there have to be where one input is at its low and its high, those first on
-    which it depends most; without inputs on which nothing depends."""
+    which it depends most; without inputs on which nothing depends. `progress` is called after
+    each input."""
     found = []
     for name, known in INPUTS.items():
         low, high = (
@@ -132,6 +156,7 @@ def levers_of(
         if low != high:
             unit = "" if known.unit == "1" else known.unit
             found.append(Lever(name, known.low, known.high, unit, low, high))
+        progress()
     return sorted(found, key=lambda each: -abs(each.machines_high - each.machines_low))
 
 
@@ -142,32 +167,48 @@ def _changed(scenario: Scenario, name: str, values: tuple[float, ...]) -> Iterat
 
 
 def capacity_of(
-    scenario: Scenario, calibration: Calibration, model: Model, measured: float
+    scenario: Scenario,
+    calibration: Calibration,
+    model: Model,
+    progress: Callable[[], None] = nothing,
 ) -> list[Capacity]:
-    """How the machines of a model fare with fewer and more people, in the busiest minute.
-    `measured`: up to which utilisation of a host there are measurements."""
+    """How the machines of a model fare with fewer and more people, in the busiest minute, up to
+    where they can do no more. `progress` is called after each point, POINTS_MAX times at most."""
     nodes = [
         sum(node.region == region for node in model.layout.nodes)
         for region in range(len(model.regions))
     ]
 
-    def again(users: int, seed: int) -> Model:
-        return with_nodes(scenario, calibration, users, len(model.factors), seed, nodes)
+    def at(factor: float) -> Capacity:
+        users, days = max(1, round(model.users * factor)), len(model.factors)
+        seeds = range(model.seed, model.seed + SEEDS)
+        models = (with_nodes(scenario, calibration, users, days, seed, nodes) for seed in seeds)
+        runs = [minute_of(each, 0.99) for each in models]
+        progress()
+        return _point(factor, runs)
 
-    found = []
-    for factor in FACTORS:
-        users = max(1, round(model.users * factor))
-        runs = [minute_of(again(users, model.seed + extra), 0.99) for extra in range(SEEDS)]
-        latencies = sorted(each.ms for each in runs)
-        utilisation = max(each.utilisation for each in runs)
-        found.append(
-            Capacity(
-                factor=factor,
-                utilisation=round(utilisation, 4),
-                p99_ms=round(latencies[SEEDS // 2], 2),
-                p99_low_ms=round(latencies[0], 2),
-                p99_high_ms=round(latencies[-1], 2),
-                beyond=utilisation > measured,
-            )
-        )
+    found = [at(0.5), at(1.0)]
+    while not _overloaded(found[-1], found[0]) and found[-1].factor < TIMES_MAX:
+        found.append(at(2 * found[-1].factor))
+    if _overloaded(found[-1], found[0]):
+        low, high = found[-2].factor, found[-1].factor
+        found[-1:-1] = [at(low + (high - low) * part) for part in BETWEEN]
     return found
+
+
+def _overloaded(point: Capacity, few: Capacity) -> bool:
+    return point.utilisation > OVERLOADED or point.p99_ms > SLOW * few.p99_ms
+
+
+def _point(factor: float, runs: list[Busy]) -> Capacity:
+    """Of capacity, from as many runs as there are seeds."""
+    latencies = sorted(each.ms for each in runs)
+    utilisation = max(each.utilisation for each in runs)
+    return Capacity(
+        factor=round(factor, 4),
+        utilisation=round(utilisation, 4),
+        p99_ms=round(latencies[SEEDS // 2], 2),
+        p99_low_ms=round(latencies[0], 2),
+        p99_high_ms=round(latencies[-1], 2),
+        beyond=utilisation > MEASURED,
+    )

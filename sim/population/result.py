@@ -161,8 +161,9 @@ class Stored(Struct):
 
 
 class Capacity(Struct):
-    """What the most loaded part does with so many times the load; `beyond`: it was not measured
-    there."""
+    """With so many times the people: how busy the busiest process or machine is, and how long
+    messages take, at the median of some seeds, and between which bounds. `beyond`: it was not
+    measured there."""
 
     factor: float
     utilisation: float

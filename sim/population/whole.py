@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from sim.population import calibration, result
+from sim.population import calibration, plan, result
 from sim.population.build import build, machine_of
 from sim.population.calibration import Calibration
+from sim.population.inputs import INPUTS
+from sim.population.ladder import ladder
 from sim.population.model import Model
 from sim.population.people import DAY_MINUTES
+from sim.population.queueing.error import LOADS, error_of_bins
 from sim.population.run import run, stretches
 from sim.population.scenario import Scenario
 from sim.population.stretch import Found
 from sim.population.summary import Summary
+
+ERROR_S = 4.0
+"""So much of a host's life is simulated event by event."""
+FIGURES = {"mean_s": "mean", "p50_s": "p50", "p99_s": "p99", "done_per_s": "done/s"}
+"""Of `error_of_bins`, and what they are called in a result."""
 
 
 def simulate(
@@ -43,7 +53,40 @@ def simulate(
         found = run(
             model, stretches(length), workers, lambda done: progress.advance(bar, done), ray
         )
-    return summarised(scenario, model, calibrated, seed, length, found)
+        told = summarised(scenario, model, calibrated, seed, length, found)
+        if told.minutes_done == length * DAY_MINUTES:
+            _look_around(told, scenario, calibrated, model, progress)
+    return told
+
+
+def _look_around(
+    told: result.Result,
+    scenario: Scenario,
+    calibrated: Calibration,
+    model: Model,
+    progress: Progress,
+) -> None:
+    """What would be with other inputs and with more people, and how far off the bins are; after an
+    interruption (Ctrl-C), as much of it as was done."""
+    steps = len(INPUTS) + plan.POINTS_MAX + len(LOADS)
+    bar = progress.add_task("other inputs, more people", total=steps)
+
+    def step() -> None:
+        progress.advance(bar)
+
+    with suppress(KeyboardInterrupt), np.errstate(all="raise", under="ignore"):
+        told.levers = plan.levers_of(scenario, calibrated, model.users, model.seed, progress=step)
+        told.capacity = plan.capacity_of(scenario, calibrated, model, step)
+        progress.update(bar, completed=len(INPUTS) + plan.POINTS_MAX)
+        for load in LOADS:
+            told.queue_error |= _error_of_bins(model, load)
+            step()
+
+
+def _error_of_bins(model: Model, load: float) -> dict[str, float]:
+    """Of a host at this load, by load and figure."""
+    (error,) = error_of_bins(model.queues["host"], ERROR_S, (load,))
+    return {f"{load:.0%} {words}": round(error.error(name), 4) for name, words in FIGURES.items()}
 
 
 def summarised(
@@ -78,7 +121,7 @@ def summarised(
         nodes=nodes,
         partitions=summary.partitions(),
         latency=summary.latencies(),
-        ladder=summary.ladder(stations, nodes),
+        ladder=ladder(model.users, stations, nodes, summary.machine, calibrated, model.layout),
         stored=stored,
         extrapolated=summary.extrapolated(),
     )

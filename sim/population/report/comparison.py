@@ -1,0 +1,77 @@
+"""Two runs side by side, as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sim.population.compare import Comparison, Difference, headline
+from sim.population.files import write_whole
+from sim.population.report.grounds import value
+from sim.population.report.numbers import change, share
+from sim.population.report.numbers import figure as digits
+from sim.population.report.page import Table, card, figure, page, section
+from sim.population.report.svg import WIDTH, Plot, Scale, spanned
+
+MOST = 3.0
+"""Changes beyond +300% stand at the edge."""
+
+
+def write(found: Comparison, path: Path) -> None:
+    """Raises Told and OSError."""
+    write_whole(path, html(found))
+
+
+def html(found: Comparison) -> bytes:
+    title = f"{found.names[0]} and {found.names[1]}"
+    cards = [card("All figures", "B against A.", _all(found), wide=True)]
+    if any(each.told == "different" for each in found.figures):
+        cards.insert(0, _differences(found))
+    cards += _inputs(found)
+    return page(title, headline(found), "", [section("Side by side", found.others, cards)])
+
+
+def told(each: Difference) -> tuple[str, str, str, str, str]:
+    """What is written of it after its name: A, B, change, noise, and what that means."""
+    written = share if each.unit == "share" else digits
+    unit = "" if each.unit == "share" else f" {each.unit}"
+    changed = "" if each.change is None else change(each.change)
+    noise = "" if not each.noise else f"± {share(each.noise)}"
+    return f"{written(each.a)}{unit}", f"{written(each.b)}{unit}", changed, noise, each.told
+
+
+def _all(found: Comparison) -> Table:
+    heads = ("", "A", "B", "change", "of which chance", "so it is")
+    return Table(heads, [(each.what, *told(each)) for each in found.figures], frozenset({5}))
+
+
+def _differences(found: Comparison) -> str:
+    known = [each for each in found.figures if each.told == "different" and each.change is not None]
+    plot = Plot("differences", 70.0 + 34.0 * len(known), top=20, right=20)
+    bounds = [(each.noise or 0.0, abs(each.change or 0.0)) for each in known]
+    most = min(MOST, spanned([0.1, *(max(each) for each in bounds)])[1])
+    x = plot.x(-min(most, 1.0), most)
+    plot.axis_x(x, change, "B against A; the band is chance")
+    plot.path([(x(0), plot.top), (x(0), plot.height - plot.bottom)], "limit")
+    for number, each in enumerate(known):
+        _row(plot, x, each, plot.top + 12 + 34.0 * number)
+    return figure(
+        "What is different",
+        "By more than chance.",
+        plot,
+        "; ".join(f"{each.what}: {change(each.change or 0.0)}" for each in known),
+        Table(("", "A", "B", "change", "of which chance"), [(e.what, *told(e)[:4]) for e in known]),
+    )
+
+
+def _row(plot: Plot, x: Scale, each: Difference, y: float) -> None:
+    noise, changed = each.noise or 0.0, each.change or 0.0
+    plot.box(x(-noise), y + 5, x(noise) - x(-noise), 12, "soft")
+    plot.path([(x(0), y + 11), (x(changed), y + 11)], "line hue0")
+    plot.dot(x(changed), y + 11, "hue0")
+    plot.text(plot.left, y, each.what)
+    plot.text(WIDTH - plot.right, y, change(changed), "end")
+
+
+def _inputs(found: Comparison) -> list[str]:
+    rows = [(name, value(a), value(b)) for name, (a, b) in found.inputs.items()]
+    return [card("Inputs that differ", "", Table(("input", "A", "B"), rows))] if rows else []
