@@ -97,10 +97,12 @@ def machines_needed(probe: Model, users: int, full: float) -> list[float]:
         edges = float(work[layout.in_region("edge", number)].sum())
         edges += presence * region.share * prices.frames[Frame.OUT] * max(probe.connected[number])
         needs = [(edges, node.edges)]
+        cores = edges * probe.cpu("edge") / probe.cores
         if node.hosts:
-            needs.append((hosts * region.share / keeping, node.hosts))
-            needs.append((float(work[layout.of_node("media", number)].sum()), node.media))
-        cores = sum(work_of for work_of, _ in needs) / probe.cores
+            mine = hosts * region.share / keeping
+            media = float(work[layout.of_node("media", number)].sum())
+            needs += [(mine, node.hosts), (media, node.media)]
+            cores += (mine * probe.cpu("host") + media * probe.cpu("media")) / probe.cores
         most = max(cores, *(work_of / processes for work_of, processes in needs))
         found.append(most / full)
     return found
@@ -171,6 +173,7 @@ def with_nodes(
         queues=_queues(calibration, values),
         rtt_ms=_rtt_ms(scenario),
         cores=values.whole("node.cores"),
+        beside={"host": calibration.host.beside, "edge": calibration.edge.beside},
         cached=values["edge.cache_hits"],
         residents_max=values.whole("cluster.residents"),
         factors=_factors(scenario, days),

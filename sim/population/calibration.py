@@ -22,13 +22,15 @@ OWN = Path(__file__).with_name("calibration.json")
 
 class Service(Struct, forbid_unknown_fields=True):
     """A process. Work of items is log-normal about its mean, with this sigma; a batch and a commit
-    cost something by themselves. `memory_mb`: of one that has nothing to do."""
+    cost something by themselves. `memory_mb`: of one that has nothing to do. `beside`: CPU of its
+    other threads, for that of its loop."""
 
     work_sigma: float
     batch_us: float
     memory_mb: float
     commit_us: float = 0.0
     commit_item_us: float = 0.0
+    beside: float = 0.0
 
 
 class Measured(Struct, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -138,6 +138,8 @@ class Model:
     rtt_ms: tuple[tuple[float, ...], ...]
     cores: int = 4
     """Of each node."""
+    beside: dict[Kind, float] = field(default_factory=dict)
+    """By kind of process: CPU of its other threads, for that of its loop."""
     cached: float = 0.0
     """The share of what is read that an edge knows itself."""
     residents_max: int = 100_000
@@ -156,6 +158,10 @@ class Model:
     def noises(self) -> dict[Kind, Noise]:
         """Of the queues. It takes seconds to work them out; a copy of the model has them, too."""
         return {kind: noise_of(queue) for kind, queue in self.queues.items()}
+
+    def cpu(self, kind: Kind) -> float:
+        """Of all threads of such a process, for that of its loop."""
+        return 1.0 + self.beside.get(kind, 0.0)
 
     def layout_at(self, minute: int) -> Layout:
         """Who does what then."""

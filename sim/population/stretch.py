@@ -155,7 +155,8 @@ def _slow(model: Model, work_ns: Ints) -> Floats:
     wanted = np.minimum(work_ns, BIN_NS)
     for node in range(len(model.layout.nodes)):
         here = [n for n, each in enumerate(model.layout.stations) if each.node == node]
-        if len(here) > model.cores:
-            demand = wanted[here].sum(0) / (model.cores * BIN_NS)
+        cpu = np.array([model.cpu(model.layout.stations[n].kind) for n in here])
+        if cpu.sum() > model.cores:
+            demand = cpu @ wanted[here] / (model.cores * BIN_NS)
             slow[here] = np.maximum(1.0, demand)
     return slow

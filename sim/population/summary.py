@@ -164,7 +164,8 @@ class Summary:
         found = []
         for number, node in enumerate(layout.nodes):
             here = np.flatnonzero(self.of_nodes == number)
-            cpu = (self.busy[:, here].sum(1) + calibration.rest_cores) / self.machine.cores
+            threads = np.array([self.model.cpu(layout.stations[each].kind) for each in here])
+            cpu = (self.busy[:, here] @ threads + calibration.rest_cores) / self.machine.cores
             memory_mb = sum(stations[each].memory_mb for each in here) + calibration.rest_mb
             found.append(
                 r.Node(

@@ -66,6 +66,8 @@ def _others(console: Console, found: Found, made: Calibration) -> None:
         *((f"frame {name}", f"{us:,.1f} us") for name, us in made.frames_us.items()),
         ("a batch of an edge", f"{made.edge.batch_us:,.0f} us"),
         ("a batch of a host", f"{made.host.batch_us:,.0f} us, {rows.batch_us:,.0f} of it the log"),
+        ("other threads of a host", f"{made.host.beside:.0%} of the CPU of its loop"),
+        ("other threads of an edge", f"{made.edge.beside:.0%} of the CPU of its loop"),
         ("a commit", f"{rows.commit_us:,.0f} us and {rows.commit_item_us:.2f} for each item"),
         ("a row", f"{rows.row_us:.2f} us, and {rows.checkpoint_us:.2f} in a checkpoint"),
         ("sigma of the work of turns", f"{made.host.work_sigma:.2f}"),
@@ -83,9 +85,9 @@ def _others(console: Console, found: Found, made: Calibration) -> None:
 
 def _loop(console: Console, loop: Loop) -> None:
     console.print(
-        f"The loop of a host takes {loop.times:.2f} times as long for a turn as it does in a town, "
-        f"and its other threads {loop.beside:.0%} of its CPU beside. At full load a message with "
-        f"all that comes of it ({loop.turns:.1f} turns) takes {loop.message_us:,.0f} us.",
+        f"The loop of a host takes {loop.times:.2f} times as long for a turn as it does in a town. "
+        f"At full load a message with all that comes of it ({loop.turns:.1f} turns) takes "
+        f"{loop.message_us:,.0f} us of all threads of a host.",
         markup=False,
     )
 

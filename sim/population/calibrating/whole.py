@@ -45,12 +45,11 @@ class Found:
 @dataclass(frozen=True)
 class Loop:
     """Of the loop of a host: how many times as long turns take there as in a town, and what a batch
-    takes; CPU of its other threads for that of the loop. All of the closed loop: `message_us` of
-    CPU for a message with all that comes of it, and `turns` of it."""
+    takes. Of the closed loop: `message_us` of CPU for a message with all that comes of it, and
+    `turns` of it."""
 
     times: float
     batch_us: float
-    beside: float
     message_us: float
     turns: float
 
@@ -90,8 +89,14 @@ def put_together(found: Found) -> Calibration:
             memory_mb=_rounded(served.memory_mb["host"]),
             commit_us=_rounded(found.rows.commit_us),
             commit_item_us=_rounded(found.rows.commit_item_us),
+            beside=_rounded(beside_of(served, "host")),
         ),
-        edge=Service(EDGE_SIGMA, _rounded(batch_us), _rounded(served.memory_mb["edge"])),
+        edge=Service(
+            work_sigma=EDGE_SIGMA,
+            batch_us=_rounded(batch_us),
+            memory_mb=_rounded(served.memory_mb["edge"]),
+            beside=_rounded(beside_of(served, "edge")),
+        ),
         media=Service(MEDIA_SIGMA, 0.0, _rounded(served.memory_mb["media"])),
         media_in_us_per_mb=_rounded(served.files.in_us_per_mb),
         media_out_us_per_mb=_rounded(served.files.out_us_per_mb),
@@ -126,11 +131,10 @@ def loop_of(found: Found) -> Loop:
     turns_us = [work_us(us, each) for each in windows]
     times, batch_us = combined([turns_us, [each.batches for each in windows]], used_us)
     full = windows[0]
-    total_us = _beyond_us(served.idle.per_s(served.idle.cpu_s["host"]), full, full.cpu_s["host"])
+    total_us = _cpu_us(served, full, "host")
     return Loop(
         times or 1.0,
         max(batch_us, found.rows.batch_us),
-        max(0.0, total_us / used_us[0] - 1.0),
         total_us / max(1, full.counts.sent),
         full.turns / max(1, full.counts.sent),
     )
@@ -161,6 +165,17 @@ def frames_of(served: server.Found) -> tuple[float, float, float]:
         columns, [_loop_us(served, each, "edge") for each in windows]
     )
     return max(LEAST_US, into_us), max(LEAST_US, out_us), batch_us
+
+
+def beside_of(served: server.Found, kind: str) -> float:
+    """CPU of the other threads for that of the loop, at full load."""
+    full = served.windows[0]
+    return max(0.0, _cpu_us(served, full, kind) / _loop_us(served, full, kind) - 1.0)
+
+
+def _cpu_us(served: server.Found, window: Window, kind: str) -> float:
+    """What all threads used beside what they use when there is nothing to do."""
+    return _beyond_us(served.idle.per_s(served.idle.cpu_s[kind]), window, window.cpu_s[kind])
 
 
 def _loop_us(served: server.Found, window: Window, kind: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,11 @@ from sim.population.calibrating.processes import KINDS, behind
 from sim.population.calibrating.talkers import Counts
 from sim.population.calibrating.turns import Rounds
 from sim.population.fanout import ROWS, Frame, Turn
+from sim.population.layout import Layout, Node
+from sim.population.scenario import load
+from sim.population.stretch import Stretch
+from sim.population.whole import summarised
+from tests.unit.population.made import model_of
 
 INTO_US, OUT_US, EDGE_BATCH_US = 12.0, 9.0, 150.0
 TIMES, HOST_BATCH_US, BESIDE = 1.4, 300.0, 0.5
@@ -98,12 +104,24 @@ def test_what_a_server_takes_is_found_in_what_it_used() -> None:
     assert whole.frames_of(found.server) == pytest.approx((INTO_US, OUT_US, EDGE_BATCH_US), 1e-3)
     loop = whole.loop_of(found)
     assert (loop.times, loop.batch_us) == pytest.approx((TIMES, HOST_BATCH_US), 1e-3)
-    assert loop.beside == pytest.approx(BESIDE, 1e-3)
+    assert whole.beside_of(found.server, "host") == pytest.approx(BESIDE, 1e-3)
 
     made = whole.put_together(found)
     assert made.turns_us["session_ack"] == pytest.approx(TIMES * (3.0 + Turn.SESSION_ACK), 1e-3)
     assert made.rest_cores == pytest.approx(len(KINDS) * IDLE_S)
     assert made.measured.messages_per_s == 2_000
+
+
+def test_other_threads_count_for_the_machine_and_not_for_the_loop(tmp_path: Path) -> None:
+    told, made = load("working-day"), model_of(2_000, Layout((Node("n", 0, 2, 1, 1),), 64, 1))
+    found = [Stretch(made, 0, 1, tmp_path).run()]
+    calibrated, threads = calibration.read(), replace(made, beside={"host": 1.0, "edge": 1.0})
+    alone, beside = (summarised(told, each, calibrated, 1, 1, found) for each in (made, threads))
+    assert [each.peak for each in beside.stations] == [each.peak for each in alone.stations]
+    rest = calibrated.rest_cores / beside.nodes[0].cores
+    cpu = alone.nodes[0].cpu_peak - rest
+    assert cpu > 0
+    assert beside.nodes[0].cpu_peak - rest == pytest.approx(2 * cpu, rel=1e-3)
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
