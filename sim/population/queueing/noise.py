@@ -97,7 +97,7 @@ def noise_of(station: Station) -> Noise:
     batches = np.empty(len(LOADS))
     for row, load in enumerate(LOADS):
         items = ITEMS * (MANY if load >= 0.85 else 1)
-        came_s, work_s = arrivals(endless, min(load, 1) if load < 1 else OVER, items, rng)
+        came_s, work_s = arrivals(endless, load if load < 1 else OVER, items, rng)
         outcome = Host(endless, came_s, work_s, SEED).run()
         binned = Binned.of(came_s, work_s)
         passed = pass_through(binned.work_ns, binned.items, Stations.of([endless]))

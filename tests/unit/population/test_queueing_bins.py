@@ -87,7 +87,8 @@ def test_delays_are_those_of_a_host_for_long(station: Station) -> None:
     for found in error.error_of_bins(station, 20.0):
         assert abs(found.error("mean_s")) < 0.1, found
         assert abs(found.error("p50_s")) < 0.15, found
-        assert abs(found.error("p99_s")) < 0.25, found
+        # Among those who come back, the 99th of a hundred may be one refusal further.
+        assert abs(found.error("p99_s")) < (0.25 if found.load < 1 else 0.4), found
         assert abs(found.error("done_per_s")) < 0.01, found
 
 
