@@ -20,6 +20,7 @@ from sim.population.run import run, stretches
 from sim.population.scenario import Scenario
 from sim.population.stretch import Found
 from sim.population.summary import Summary
+from sim.population.validation.held import held
 
 ERROR_S = 4.0
 """So much of a host's life is simulated event by event."""
@@ -124,4 +125,5 @@ def summarised(
         ladder=ladder(model.users, stations, nodes, summary.machine, calibrated, model.layout),
         stored=stored,
         extrapolated=summary.extrapolated(),
+        validation=held(),
     )

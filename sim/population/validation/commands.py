@@ -14,10 +14,9 @@ from rich.console import Console
 from api.urls import server_url
 from heliograph.failing import Told
 from sim.population import calibration
-from sim.population.result import Held
 from sim.population.validation import attempts, measure, predict, seen
 from sim.population.validation.attempts import Measured, MeasuredLoad, Predicted
-from sim.population.validation.compare import Compared, compared, middle, noise
+from sim.population.validation.compare import Compared, compared
 from sim.population.validation.loads import LOADS, ROUNDS, Load
 from sim.population.validation.path import Costs
 from sim.population.validation.show import show_compared, show_predicted
@@ -154,25 +153,6 @@ def shown(console: Console, batching: bool) -> list[Compared]:
     number, result = all_of_them[-1]
     show_compared(console, number, result, batching, first if len(all_of_them) > 1 else None)
     return result
-
-
-def held() -> list[Held]:
-    """The last attempt that was measured, for reports."""
-    last = next((each for each in reversed(attempts.attempts()) if each.measured), None)
-    if last is None:
-        return []
-    rounds = {each.name: each.rounds for each in last.measured[-1].loads}
-    return [
-        Held(
-            load.text,
-            load.held_out,
-            load.figures,
-            middle(rounds[load.name]),
-            noise(rounds[load.name]),
-        )
-        for load in last.predicted.loads
-        if load.name in rounds
-    ]
 
 
 def _now() -> str:

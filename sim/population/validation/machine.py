@@ -34,7 +34,7 @@ class Machine:
 
     def slow(self) -> float:
         """How much longer work takes than on a core of its own."""
-        wanted = self._rest_cores + sum(each.working for each in self.processes)
+        wanted = self._rest_cores + sum(p.cores for p in self.processes if p.working)
         return max(1.0, wanted / self._cores)
 
     def later(self, after_s: float, handle: Callable[[Any], None], what: Any = None) -> None:
@@ -50,10 +50,12 @@ class Machine:
 
 
 class Process(Host):
-    """A station of a machine. Work that it takes is log-normal about what it is said to be."""
+    """A station of a machine. Work that it takes is log-normal about what it is said to be.
+    `cores`: what it uses while it works, with its other threads."""
 
-    def __init__(self, machine: Machine, station: Station, seed: int) -> None:
+    def __init__(self, machine: Machine, station: Station, seed: int, cores: float = 1.0) -> None:
         super().__init__(station, NOBODY, NOBODY, seed)
+        self.cores = cores
         self._machine = machine
         self._came_s.clear()
         self._events, self._order = machine.events, machine.order

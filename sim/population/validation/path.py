@@ -42,7 +42,8 @@ class Client(Struct, frozen=True):
 @dataclass(frozen=True)
 class Costs:
     """What everything takes on this machine, in seconds of a core, and `way_s` from an edge to a
-    host and back, each, beside that."""
+    host and back, each, beside that. `host_cores`, `edge_cores`: what these use while their loops
+    work, with their other threads."""
 
     host: Station
     edge: Station
@@ -53,6 +54,8 @@ class Costs:
     way_s: float
     rest_cores: float
     cores: int
+    host_cores: float = 1.0
+    edge_cores: float = 1.0
 
     @staticmethod
     def of(calibration: Calibration, cores: int, client: Client) -> Costs:
@@ -70,6 +73,8 @@ class Costs:
             client.way_us / 1e6,
             calibration.rest_cores,
             cores,
+            1.0 + calibration.host.beside,
+            1.0 + calibration.edge.beside,
         )
 
     def without_batching(self) -> Costs:
@@ -90,8 +95,8 @@ class Town:
     def __init__(self, costs: Costs, seed: int) -> None:
         self.costs = costs
         self.machine = Machine(costs.cores, costs.rest_cores)
-        self.host = Process(self.machine, costs.host, seed)
-        self.edge = Process(self.machine, costs.edge, seed + 1)
+        self.host = Process(self.machine, costs.host, seed, costs.host_cores)
+        self.edge = Process(self.machine, costs.edge, seed + 1, costs.edge_cores)
         self.client = Process(self.machine, costs.client, seed + 2)
 
     def said(self, then: Then) -> None:

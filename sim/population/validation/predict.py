@@ -28,10 +28,9 @@ def figures(
     """By the names that `compare.LIMITS` has."""
     if not load.idle:
         return of_messages(load, rate, seconds, costs)
-    found = memory(load, calibration)
     if load.storm:
-        found["recovery_s"] = Storm(costs, SEED).run(load.idle)
-    return found
+        return {"recovery_s": round(Storm(costs, SEED).run(load.idle), 3)}
+    return memory(load, calibration)
 
 
 def of_messages(load: Load, rate: float, seconds: float, costs: Costs) -> dict[str, float]:

@@ -15,8 +15,10 @@ from sim.population.queueing.parameters import Station
 from sim.population.validation import attempts, commands
 from sim.population.validation.attempts import Measured, MeasuredLoad, Predicted, PredictedLoad
 from sim.population.validation.compare import LIMITS, Compared, compared, middle, noise
+from sim.population.validation.held import held
 from sim.population.validation.loads import LOADS, SEEN_STORM, Load, named, scenario, seconds_of
 from sim.population.validation.machine import Machine, Process
+from sim.population.validation.measure import NEVER_S, figures
 from sim.population.validation.path import Client, Costs, Storm, Talk
 from sim.population.validation.predict import of_messages
 
@@ -165,6 +167,13 @@ def test_the_loads_are_those_that_were_asked_for() -> None:
     assert {load.name for load in LOADS if not load.held_out} == {"20", "50", "80"}
 
 
+def test_a_storm_of_which_some_never_came_back_has_not_recovered() -> None:
+    storm = next(load for load in LOADS if load.storm)
+    for back, recovery_s in ((2_000, 1.5), (1_999, NEVER_S)):
+        found = {"storms": [{"asked": 2_000, "back": back, "recovered_s": 1.5}]}
+        assert figures(storm, found) == {"recovery_s": recovery_s}
+
+
 def test_loads_have_names() -> None:
     assert named("") == LOADS
     assert [load.name for load in named("35, idle")] == ["35", "idle"]
@@ -298,4 +307,4 @@ def test_what_was_predicted_beside_what_was_measured() -> None:
 def test_the_attempts_that_are_here_can_be_read() -> None:
     for attempt in attempts.attempts():
         assert [load.name for load in attempt.predicted.loads] == [load.name for load in LOADS]
-    commands.held()
+    held()
