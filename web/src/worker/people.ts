@@ -19,6 +19,8 @@ export class People {
   /** Profiles that have been asked for since the connection was made. */
   private readonly fresh = new Set<number>();
   private readonly refreshing = new Set<string>();
+  /** Who was told to be typing, in which chat. */
+  private readonly typing = new Set<string>();
   private online = false;
 
   constructor(
@@ -28,6 +30,7 @@ export class People {
   ) {
     engine.watchers.add((turn) => {
       for (const row of turn.written("dialogs").values()) if (row?.stale) this.refresh(row.chat_id);
+      for (const { chat_id, from_id } of turn.arrived) this.wrote(chat_id, from_id);
     });
   }
 
@@ -45,6 +48,7 @@ export class People {
   disconnected(): void {
     this.online = false;
     this.fresh.clear();
+    this.typing.clear();
     this.engine.presence.clear();
   }
 
@@ -52,12 +56,19 @@ export class People {
     if (event.type === "typing") {
       const seconds = this.engine.known.fact("limits")?.["typing_s"] ?? LIMITS.typing_s;
       const untilMs = this.env.now() + 1_000 * seconds;
+      this.typing.add(`${event.chat_id} ${event.user_id}`);
       this.engine.tell({ notice: { kind: "typing", chatId: event.chat_id, userId: event.user_id, untilMs } });
     } else if (event.type === "presence") {
       this.engine.presence.set(event.user_id, event.status);
       const user = this.engine.known.get("users", event.user_id);
       if (user) this.engine.tell({ notice: { kind: "people", users: [{ ...user, status: event.status }] } });
     }
+  }
+
+  /** Whose message is there types no longer. */
+  private wrote(chatId: string, userId: number): void {
+    if (!this.typing.delete(`${chatId} ${userId}`)) return;
+    this.engine.tell({ notice: { kind: "typing", chatId, userId, untilMs: 0 } });
   }
 
   /** As they are kept, and asked for anew behind that; those that are not kept are waited for. */

@@ -66,6 +66,19 @@ test("typing is told with its end", async () => {
   expect(device.notices).toContainEqual({ kind: "typing", chatId: GROUP, userId: OTHERS[0], untilMs });
 });
 
+test("whose message is there types no longer", async () => {
+  const { server, world, device } = await begun();
+  const event = { type: "typing", chat_id: GROUP, user_id: OTHERS[0] };
+  [...world.sockets][0]!.toClient.push(JSON.stringify({ event }));
+  await world.deliver();
+  server.post(GROUP, OTHERS[1], { text: "somebody else's" });
+  server.post(GROUP, OTHERS[0], { text: "what was typed" });
+  server.post(GROUP, OTHERS[0], { text: "and more" });
+  await world.settle(500);
+  const told = device.notices.filter((one) => one.kind === "typing");
+  expect(told.slice(1)).toEqual([{ kind: "typing", chatId: GROUP, userId: OTHERS[0], untilMs: 0 }]);
+});
+
 test("a new picture of a group is asked for, and told", async () => {
   const { server, world, device } = await begun();
   server.setPhoto(GROUP);
