@@ -9,7 +9,7 @@ import { openList, route } from "../../state/route";
 import { account, connection, keeping, myId, outdated, startSession } from "../../state/session";
 import { failed, offered } from "../../state/toasts";
 import { beforeReload, checkClient, loadClient } from "../../sw/register";
-import { Announcer, Button, ConfirmLayer, covered, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
+import { Announcer, Button, ConfirmLayer, covered, keepDoubleClicks, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
 import { lazy, preload } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
@@ -28,6 +28,7 @@ const Overlays = lazy(() => import("./overlays"));
 /** The whole page: the login, or the list and what is open beside it; and what lies over both. */
 export function App() {
   keepPage();
+  keepDoubleClicks();
   listenForChats();
   listenForPeople();
   const [started, { refetch }] = createResource(async () => {

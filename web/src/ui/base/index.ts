@@ -16,3 +16,4 @@ export { place, type Point } from "./place";
 export { Spinner } from "./spinner";
 export { ToastLayer } from "./toast";
 export { TooltipLayer } from "./tooltip";
+export { keepDoubleClicks } from "./twice";
