@@ -34,6 +34,8 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
   const listeners = new Set<Told>();
   const left = leftover<Left[]>("drafts", accountId);
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Somebody else is logged in here, or nobody. */
+  let over = false;
 
   const tell = (chatId: string) => {
     for (const told of listeners) told(chatId, known.get(chatId));
@@ -47,7 +49,7 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
       return true;
     } catch {
       // Refused (a newer build leads by now), it is written down when the page is left.
-      waiting.add(chatId);
+      if (!over) waiting.add(chatId);
       return false;
     }
   };
@@ -63,6 +65,7 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
   const flush = () => void keep();
 
   const put = (chatId: string, text: string, replyTo: number) => {
+    if (over) return;
     const held = known.get(chatId);
     if ((held?.text ?? "") === text && (held?.replyTo ?? 0) === replyTo) return;
     known.set(chatId, { text, dateMs: now(), ...(replyTo && { replyTo }) });
@@ -98,7 +101,18 @@ export function createDrafts(accountId: number, now: () => number = Date.now): D
     for (const [chatId, draft] of kept) found(chatId, draft, unkept.has(chatId));
   };
 
+  const forget = () => {
+    clearTimeout(timer);
+    waiting.clear();
+    known.clear();
+    left.take();
+  };
+
   const silence = listen((notice) => {
+    if (notice.kind === "account") {
+      over = notice.account?.id !== accountId;
+      if (over) forget();
+    }
     if (notice.kind !== "draft" || waiting.has(notice.chatId)) return;
     const { chatId } = notice;
     const draft = notice.draft ?? undefined;

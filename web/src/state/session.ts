@@ -4,7 +4,7 @@ import { batch, createSignal } from "solid-js";
 import type { Connection, Keeping, Requests } from "../bridge/protocol";
 import { LIMITS, type Config, type User } from "../contract";
 import { ask, listen } from "./bridge";
-import { keepSettings } from "./settings";
+import { keepOnlySettings } from "./settings";
 import { dismissToasts } from "./toasts";
 
 const [account, setAccount] = createSignal<User | null>(null);
@@ -16,10 +16,13 @@ const [limits, setLimits] = createSignal<Readonly<Record<string, number>>>(LIMIT
 const [endedElsewhere, setEndedElsewhere] = createSignal(false);
 const [outdated, setOutdated] = createSignal(false);
 
+/** The page is about to be loaded again, as a new one. */
+const [leaving, setLeaving] = createSignal(false);
+
 /** The server has a newer client than this page is. */
 export const tellOutdated = (): void => void setOutdated(true);
 
-export { account, config, connection, endedElsewhere, keeping, limits, outdated };
+export { account, config, connection, endedElsewhere, keeping, leaving, limits, outdated };
 
 /** One's own id: only where somebody is logged in. */
 export function myId(): number {
@@ -40,12 +43,7 @@ export async function startSession(): Promise<void> {
     if (notice.kind === "connection") setConnection(notice.connection);
     else if (notice.kind === "keeping") setKeeping(notice.keeping);
     else if (notice.kind === "outdated") tellOutdated();
-    else if (notice.kind === "account") {
-      batch(() => {
-        setAccount(notice.account);
-        setEndedElsewhere(notice.ended === "elsewhere");
-      });
-    }
+    else if (notice.kind === "account") changed(notice.account, notice.ended);
   });
   const start = await ask("start", {});
   batch(() => {
@@ -67,6 +65,18 @@ export async function register(params: Requests["register"]["params"]): Promise<
   enter(user);
 }
 
+function changed(to: User | null, ended: "logout" | "elsewhere" | undefined): void {
+  if (to === null) keepOnlySettings();
+  batch(() => {
+    setAccount(to);
+    setEndedElsewhere(ended === "elsewhere");
+    setLeaving(ended === "logout");
+  });
+  // Nothing is left in the page's memory. And with what the browser keeps its service worker has gone,
+  // without which the worker of a tab that did not lead reaches nothing any more (Chromium).
+  if (ended === "logout") location.replace("/");
+}
+
 function enter(user: User): void {
   batch(() => {
     setEndedElsewhere(false);
@@ -74,10 +84,9 @@ function enter(user: User): void {
   });
 }
 
+/** In all tabs; each is told, and begins anew. */
 export async function logOut(): Promise<void> {
   // What can still be undone is done: afterwards nobody may do it.
   await dismissToasts();
   await ask("logout", {});
-  keepSettings();
-  setAccount(null);
 }

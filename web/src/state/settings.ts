@@ -70,13 +70,23 @@ export function setSetting<K extends keyof Settings>(name: K, value: Settings[K]
   keepSettings();
 }
 
-/** Logging out clears what the browser keeps; how it shows things is the person's own: keep it again. */
-export function keepSettings(): void {
+function keepSettings(): void {
   try {
     localStorage.setItem(KEY, JSON.stringify(store));
   } catch {
     // Nothing is lost but the choice: this tab has it.
   }
+}
+
+/** Nothing of an account outlives it here, also where the browser does not clear it (`Clear-Site-Data`);
+ * how things are shown is the person's own. */
+export function keepOnlySettings(): void {
+  try {
+    localStorage.clear();
+  } catch {
+    // Nothing is kept there.
+  }
+  keepSettings();
 }
 
 window.addEventListener("storage", (event) => {

@@ -47,6 +47,29 @@ describe("drafts", () => {
     drafts.end();
   });
 
+  it("of an account that is logged out are not left in the browser", async () => {
+    const refused = new Refused({ code: "unauthorized", detail: "" });
+    bridge = fakeBridge({
+      drafts: () => ({}),
+      draft: () => {
+        throw refused;
+      },
+    });
+    const drafts = createDrafts(1, now);
+    await drafts.loaded;
+    drafts.put("a", "on its way to be kept", 0);
+    drafts.flush();
+    drafts.put("b", "not kept yet", 0);
+    dispatchEvent(new Event("pagehide"));
+    bridge.tell({ kind: "account", account: null, ended: "logout" });
+    drafts.put("b", "still typing", 0);
+    await settled();
+    vi.runAllTimers();
+    dispatchEvent(new Event("pagehide"));
+    expect({ ...localStorage }).toEqual({});
+    drafts.end();
+  });
+
   it("written before they were loaded do not replace what was kept", async () => {
     stored["a"] = { text: "kept", dateMs: 5 };
     const drafts = createDrafts(1, now);

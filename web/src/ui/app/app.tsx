@@ -6,7 +6,7 @@ import { startNotifying } from "../../state/notify";
 import { listenForPeople, startPeople } from "../../state/people";
 import { removalsOf } from "../../state/removal";
 import { openList, route } from "../../state/route";
-import { account, connection, keeping, myId, outdated, startSession } from "../../state/session";
+import { account, connection, keeping, leaving, myId, outdated, startSession } from "../../state/session";
 import { failed, offered } from "../../state/toasts";
 import { beforeReload, checkClient, loadClient } from "../../sw/register";
 import { Announcer, Button, ConfirmLayer, covered, keepDoubleClicks, MenuLayer, Spinner, ToastLayer, TooltipLayer } from "../base";
@@ -51,7 +51,7 @@ export function App() {
           <Match when={started.error !== undefined}>
             <CannotStart error={started.error} again={refetch} />
           </Match>
-          <Match when={started.loading}>
+          <Match when={started.loading || leaving()}>
             <Starting />
           </Match>
           <Match when={account() === null}>
