@@ -4,6 +4,7 @@
  */
 
 import { batch, createSignal, type Accessor, type Setter } from "solid-js";
+import { Refused } from "../bridge/bridge";
 import type { ChatRow, Notice } from "../bridge/protocol";
 import { ask, listen } from "./bridge";
 import { nameOf, person, refreshPeople } from "./people";
@@ -56,12 +57,24 @@ export function privateChatWith(userId: number): ChatRow | undefined {
   return undefined;
 }
 
+/** The chat that was asked for last and is not there, or not for this person. */
+const [absent, setAbsent] = createSignal<string>();
+
+export function isAbsent(chatId: string): boolean {
+  return absent() === chatId && chatRow(chatId) === undefined;
+}
+
+const ABSENT: ReadonlySet<string> = new Set(["chat_not_found", "invalid_params"]);
+
 /** Chats that are open although the list lacks them: nobody has written there yet. */
 const adopted = new Set<string>();
 
 /** For such a chat: a row that the list does not show, so that what is open has a name. */
 export async function adoptChat(chatId: string): Promise<void> {
-  const chat = await ask("chat", { chatId });
+  const chat = await ask("chat", { chatId }).catch((why: unknown) => {
+    if (why instanceof Refused && ABSENT.has(why.code)) setAbsent(chatId);
+    throw why;
+  });
   const userId = chat.kind === "private" ? chat.members.find(({ user_id }) => user_id !== myId())?.user_id : undefined;
   if (userId !== undefined) await refreshPeople([userId]);
   const [get, set] = signalOf<Row>(rows, chatId, undefined);

@@ -1,9 +1,10 @@
 // @vitest-environment jsdom
 import { createEffect, createRoot } from "solid-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Refused } from "../../src/bridge/bridge";
 import type { ChatRow } from "../../src/bridge/protocol";
 import type { Chat } from "../../src/contract";
-import { adoptChat, chatOrder, chatRow, listenForChats, startChats, typing, unreadTotal } from "../../src/state/chats";
+import { adoptChat, chatOrder, chatRow, isAbsent, listenForChats, startChats, typing, unreadTotal } from "../../src/state/chats";
 import { fakeBridge } from "./fake_bridge";
 
 function row(chat_id: string, rest: Partial<ChatRow> = {}): ChatRow {
@@ -158,5 +159,23 @@ describe("who is writing", () => {
     tell({ kind: "typing", chatId: "a", userId: 4, untilMs: Date.now() + 6000 });
     tell({ kind: "typing", chatId: "a", userId: 4, untilMs: 0 });
     expect(typing("a")).toEqual([]);
+  });
+
+  it("knows that a chat is not there, until somebody is taken into it", async () => {
+    const refuse = (code: string) =>
+      fakeBridge({
+        chat: () => {
+          throw new Refused({ code, detail: "" });
+        },
+      });
+    refuse("offline");
+    await expect(adoptChat("g9")).rejects.toThrow();
+    expect(isAbsent("g9")).toBe(false);
+    refuse("chat_not_found");
+    await expect(adoptChat("g9")).rejects.toThrow();
+    expect([isAbsent("g9"), isAbsent("a")]).toEqual([true, false]);
+    tell({ kind: "chats", rows: [row("g9")], order: ["g9", "a", "b", "c"] });
+    paint();
+    expect(isAbsent("g9")).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createResource, createSignal, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
 import { t } from "../../i18n";
 import { refusalText } from "../../i18n/refusal";
-import { adoptChat, chatRow, chatsLoaded, listenForChats, startChats, unreadTotal } from "../../state/chats";
+import { adoptChat, chatRow, chatsLoaded, isAbsent, listenForChats, startChats, unreadTotal } from "../../state/chats";
 import { startNotifying } from "../../state/notify";
 import { listenForPeople, startPeople } from "../../state/people";
 import { removalsOf } from "../../state/removal";
@@ -99,8 +99,8 @@ function Home() {
   createEffect(() => {
     const { chatId } = route();
     const unknown = chatsLoaded() && chatId !== undefined && chatRow(chatId) === undefined;
-    // What is not there, or not for this person, the chat itself tells.
-    if (unknown) adoptChat(chatId).catch(() => undefined);
+    // Again when the connection is there.
+    if (unknown && connection().state !== "connecting") adoptChat(chatId).catch(() => undefined);
   });
   createEffect(() => {
     document.title = t.shell.documentTitle(unreadTotal(), title());
@@ -126,6 +126,9 @@ function Home() {
           </h1>
           <Suspense fallback={<Waiting />}>
             <Switch fallback={<Nothing />}>
+              <Match when={isAbsent(route().chatId ?? "")}>
+                <Absent />
+              </Match>
               <Match when={route().view === "chat" && route().chatId}>
                 {(chatId) => <ChatView chatId={chatId()} {...asked()} />}
               </Match>
@@ -157,6 +160,17 @@ function Nothing() {
     <div class="nothing">
       <Mark />
       <p>{t.shell.chooseChat}</p>
+    </div>
+  );
+}
+
+/** On a telephone it covers the list. */
+function Absent() {
+  return (
+    <div class="nothing">
+      <Mark />
+      <p role="alert">{t.errors.codes.chat_not_found}</p>
+      <Button onClick={openList}>{t.shell.back}</Button>
     </div>
   );
 }
