@@ -38,6 +38,8 @@ describe("a draft below an edit", () => {
   it("is sent only where there is something", () => {
     expect(sendable(EMPTY)).toBe(false);
     expect(sendable({ text: " \n", replyTo: 1 })).toBe(false);
+    for (const text of ["\u200b\u200b", "\u202e", "\u2800", "\u00ad \ufeff"]) expect(sendable({ text, replyTo: 0 })).toBe(false);
+    for (const text of ["\u200bx", "👨‍👩‍👧", "ا", "\u0301"]) expect(sendable({ text, replyTo: 0 })).toBe(true);
     const editing = next(EMPTY, { type: "edit", id: 1, text: "old" });
     expect(sendable(editing)).toBe(false);
     expect(sendable(next(editing, { type: "type", text: "new" }))).toBe(true);

@@ -11,6 +11,7 @@ export const errors: Texts["errors"] = {
       : `Das war zu oft. Bitte versuche es in ${plural(Math.ceil(seconds / 60), { one: "# Minute", other: "# Minuten" })} noch einmal.`,
   codes: {
     offline: "Es gibt keine Verbindung. Bitte versuche es noch einmal, wenn du online bist.",
+    invalid_params: "Das geht hier nicht: Es muss etwas zu sehen sein, ohne verborgene Zeichen, und darf nicht zu lang sein.",
     storage_full: "Dafür ist kein Platz mehr.",
     outdated: "In einem anderen Tab ist eine neuere Version von Heliograph offen. Bitte lade diese Seite neu.",
     unauthorized: "Du bist abgemeldet. Bitte melde dich wieder an.",

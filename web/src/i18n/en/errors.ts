@@ -11,6 +11,7 @@ export const errors = {
   /** By the code of the contract, and those of this browser. */
   codes: {
     offline: "There is no connection. Please try again when you are online.",
+    invalid_params: "This does not work here: it needs something that can be seen, no hidden characters, and must not be too long.",
     storage_full: "There is no room left to store this.",
     outdated: "A newer version of Heliograph is open in another tab. Please load this page again.",
     unauthorized: "You are logged out. Please log in again.",

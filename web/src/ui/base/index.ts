@@ -17,3 +17,4 @@ export { Spinner } from "./spinner";
 export { ToastLayer } from "./toast";
 export { TooltipLayer } from "./tooltip";
 export { keepDoubleClicks } from "./twice";
+export { written } from "./written";

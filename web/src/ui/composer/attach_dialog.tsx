@@ -3,7 +3,7 @@ import type { Attachment } from "../../bridge/protocol";
 import { t } from "../../i18n";
 import { formatSize } from "../../i18n/format";
 import { limit } from "../../state/session";
-import { Button, Dialog, Icon, IconButton, type IconName, isComposing } from "../base";
+import { Button, Dialog, Icon, IconButton, type IconName, isComposing, written } from "../base";
 import { asFile, prepare } from "./prepare";
 import { lengthOf } from "./split";
 import { grow } from "./textarea";
@@ -51,7 +51,7 @@ export default function AttachDialog(props: AttachDialogProps) {
   const tooLarge = () => all().filter(({ blob }) => blob.size > limit("file_bytes_max") || blob.size === 0);
   const left = () => limit("caption_chars_max") - lengthOf(props.caption);
   const ready = () => !prepared.loading && all().length > 0 && tooLarge().length === 0 && left() >= 0;
-  const send = () => ready() && props.onSend(props.caption.trim(), shown());
+  const send = () => ready() && props.onSend(written(props.caption), shown());
   const remove = (at: number) => {
     const files = props.files.filter((file) => !removed().has(file));
     const file = files[at];

@@ -7,7 +7,7 @@ import { rowText } from "../../state/preview";
 import { back } from "../../state/route";
 import { limit } from "../../state/session";
 import { failed } from "../../state/toasts";
-import { confirmed, Icon, IconButton, isComposing } from "../base";
+import { confirmed, Icon, IconButton, isComposing, written } from "../base";
 import { lazy } from "../base/lazy";
 import type { OpenChat } from "../chat/context";
 import { editable } from "../chat/menu";
@@ -109,7 +109,7 @@ export function Composer(props: ComposerProps) {
 
   const sendText = async (text: string, replyTo: number) => {
     const most = limit("text_chars_max");
-    const pieces = split(text, most).map((piece) => piece.trim()).filter(Boolean);
+    const pieces = split(text, most).map(written).filter(Boolean);
     if (pieces.length > 1) {
       const yes = await confirmed({
         title: t.chat.tooLongTitle,
@@ -133,7 +133,7 @@ export function Composer(props: ComposerProps) {
 
   const send = () => {
     const now = composition();
-    const text = now.text.trim();
+    const text = written(now.text);
     if (now.editing) {
       const { id } = now.editing;
       if (lengthOf(text) > most()) return;
@@ -267,7 +267,7 @@ export function Composer(props: ComposerProps) {
         </div>
         <Recorder
           chatId={chatId}
-          hidden={composition().text.trim() !== "" || composition().editing !== undefined}
+          hidden={written(composition().text) !== "" || composition().editing !== undefined}
           takeReply={() => {
             const { replyTo } = composition();
             act({ type: "reply", id: 0 });
@@ -277,7 +277,7 @@ export function Composer(props: ComposerProps) {
           onRecording={setRecording}
           onSent={sent}
         />
-        <Show when={!recording() && (composition().text.trim() !== "" || composition().editing)}>
+        <Show when={!recording() && (written(composition().text) !== "" || composition().editing)}>
           <IconButton
             kind="primary"
             class="composer-send"

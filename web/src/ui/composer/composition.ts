@@ -3,6 +3,8 @@
  * an edit, the draft below is untouched and comes back exactly.
  */
 
+import { written } from "../base/written";
+
 /** `replyTo`: 0 for none. */
 export interface Written {
   text: string;
@@ -34,8 +36,8 @@ export function draftOf(composition: Composition): Written {
 
 /** Whether there is something to be sent or saved. */
 export function sendable(composition: Composition): boolean {
-  const text = composition.text.trim();
-  if (composition.editing) return text !== composition.editing.original.trim();
+  const text = written(composition.text);
+  if (composition.editing) return text !== written(composition.editing.original);
   return text !== "";
 }
 

@@ -8,7 +8,7 @@ import { nameOf } from "../../state/people";
 import { back, openList, openOverlay } from "../../state/route";
 import { limit, myId } from "../../state/session";
 import { failed, told } from "../../state/toasts";
-import { Avatar, Button, confirmed, Dialog, Field, Icon, IconButton, Spinner, TextArea } from "../base";
+import { Avatar, Button, confirmed, Dialog, Field, Icon, IconButton, Spinner, TextArea, written } from "../base";
 import { PictureEditor } from "../people/picture";
 import { useFullChat } from "./full_chat";
 import { MemberItem } from "./member";
@@ -73,14 +73,14 @@ function EditGroup(props: { chat: Chat; onChange: () => void; onDone: () => void
 
   async function save(event: SubmitEvent) {
     event.preventDefault();
-    if (title().trim() === "") {
+    if (written(title()) === "") {
       setWrong(t.shell.wantsGroupName);
       return;
     }
     setBusy(true);
     try {
-      if (title().trim() !== titleOf(props.chat)) await call("chats.rename", { chat_id, title: title().trim() });
-      const description = about().trim();
+      if (written(title()) !== titleOf(props.chat)) await call("chats.rename", { chat_id, title: written(title()) });
+      const description = written(about());
       if (description !== (props.chat.description ?? "")) {
         await call("chats.set_description", { chat_id, description });
       }

@@ -5,7 +5,7 @@ import { call } from "../../state/bridge";
 import { back, openChat } from "../../state/route";
 import { limit } from "../../state/session";
 import { failed } from "../../state/toasts";
-import { Avatar, Button, Dialog, Field, Icon } from "../base";
+import { Avatar, Button, Dialog, Field, Icon, written } from "../base";
 import { PeoplePicker } from "../people/picker";
 import { ChoosePicture, uploadPicture } from "../people/picture";
 
@@ -25,7 +25,7 @@ export function NewGroup() {
     setPeople((all) => (all.includes(userId) ? all.filter((id) => id !== userId) : [...all, userId]));
 
   async function create() {
-    if (title().trim() === "") {
+    if (written(title()) === "") {
       setWrong(t.shell.wantsGroupName);
       box?.querySelector("input")?.focus();
       return;
@@ -34,7 +34,7 @@ export function NewGroup() {
     try {
       await pending;
       const user_ids = [...people()].slice(0, limit("group_invites_per_create_max"));
-      const chat = await call("chats.create_group", { title: title().trim(), random_id: randomId, user_ids });
+      const chat = await call("chats.create_group", { title: written(title()), random_id: randomId, user_ids });
       void addPicture(chat.id);
       openChat(chat.id);
     } catch (error) {

@@ -2,6 +2,7 @@
 
 import { t } from "../../i18n";
 import { limit } from "../../state/session";
+import { written } from "../base/written";
 
 export type Field = "username" | "name" | "password" | "invitation";
 export type Wrong = Partial<Record<Field, string>>;
@@ -28,7 +29,7 @@ export function checkRegistration(entered: Entered, invited: boolean): Wrong {
   if (wrong.username === undefined && !isUsername(entered.username, least, most)) {
     wrong.username = t.shell.usernameForm(least, most);
   }
-  if (entered.name.trim() === "") wrong.name = t.shell.wantsName;
+  if (written(entered.name) === "") wrong.name = t.shell.wantsName;
   const shortest = limit("password_chars_min");
   if (wrong.password === undefined && [...entered.password].length < shortest) {
     wrong.password = t.shell.passwordShort(shortest);

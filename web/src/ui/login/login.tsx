@@ -5,7 +5,7 @@ import { t } from "../../i18n";
 import { refusalText, refusedField } from "../../i18n/refusal";
 import { config, connection, endedElsewhere, limit, logIn, register } from "../../state/session";
 import { focusRoute } from "../app/focus";
-import { Button, Field } from "../base";
+import { Button, Field, written } from "../base";
 import { Mark } from "../base/mark";
 import { ConnectionStatus } from "../list/connection";
 import { checkLogin, checkRegistration, type Entered, type Field as FieldName, type Wrong } from "./checks";
@@ -55,13 +55,13 @@ export function Login() {
   function createAccount() {
     const { username, password, name, invitation } = entered;
     const invite = invited() ? { invitation: invitation.trim() } : {};
-    return register({ username, password, name: name.trim(), ...invite });
+    return register({ username, password, name: written(name), ...invite });
   }
 
   /** At the field that it is about, if it is about one. */
   function tell(error: unknown) {
     const field = fieldOf(error);
-    if (field !== undefined) setWrong({ [field]: fieldText(error) });
+    if (field !== undefined) setWrong({ [field]: refusalText(error) });
     else setRefused(refusalText(error));
     focusWrong();
   }
@@ -177,11 +177,4 @@ function fieldOf(error: unknown): FieldName | undefined {
   const field = refusedField(error);
   const known = (["username", "name", "password", "invitation"] as const).find((name) => name === field);
   return known ?? BY_CODE[error.code];
-}
-
-/** Of parameters that do not fit, the server says what is wrong in a sentence for people. */
-function fieldText(error: unknown): string {
-  return error instanceof Refused && error.code === "invalid_params" && error.refusal.detail
-    ? error.refusal.detail
-    : refusalText(error);
 }

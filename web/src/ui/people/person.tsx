@@ -5,7 +5,7 @@ import { blocked, contacts, isContact, nameOf, person, refreshPeople } from "../
 import { back } from "../../state/route";
 import { limit, myId } from "../../state/session";
 import { failed, told } from "../../state/toasts";
-import { Avatar, Button, copyText, Dialog, Field, IconButton, photoUrl } from "../base";
+import { Avatar, Button, copyText, Dialog, Field, IconButton, photoUrl, written } from "../base";
 import { openPrivate } from "./open";
 import { presenceText } from "./status";
 
@@ -83,8 +83,8 @@ function ContactPart(props: { userId: number }) {
     event.preventDefault();
     setBusy(true);
     try {
-      await add(props.userId, own().trim());
-      told(t.shell.contactAdded(own().trim() || nameOf(props.userId)));
+      await add(props.userId, written(own()));
+      told(t.shell.contactAdded(written(own()) || nameOf(props.userId)));
     } catch (error) {
       failed(error);
     } finally {

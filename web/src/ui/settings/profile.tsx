@@ -5,7 +5,7 @@ import { refusalText, refusedField } from "../../i18n/refusal";
 import { call } from "../../state/bridge";
 import { account, limit, myId } from "../../state/session";
 import { told } from "../../state/toasts";
-import { Button, Field } from "../base";
+import { Button, Field, written } from "../base";
 import { isUsername } from "../login/checks";
 import { PictureEditor } from "../people/picture";
 
@@ -21,7 +21,7 @@ export function Profile() {
   function check(): Record<string, string> {
     const least = limit("username_chars_min");
     const most = limit("username_chars_max");
-    if (name().trim() === "") return { name: t.shell.wantsName };
+    if (written(name()) === "") return { name: t.shell.wantsName };
     return isUsername(username().trim(), least, most) ? {} : { username: t.shell.usernameForm(least, most) };
   }
 
@@ -31,7 +31,7 @@ export function Profile() {
     if (Object.keys(wrong()).length > 0) return;
     setBusy(true);
     try {
-      const wanted = { name: name().trim(), bio: bio().trim() };
+      const wanted = { name: written(name()), bio: written(bio()) };
       await call("users.update_profile", wanted);
       if (username().trim() !== account()?.username) {
         await call("users.set_username", { username: username().trim() });
