@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import pstdev
+from statistics import NormalDist
 
 import numpy as np
 
-KEPT = 0.97
-"""Of times of the same work, so many are looked at: the longest are those of whoever was put off
-the core meanwhile."""
+NORMAL = NormalDist()
 
 
-def trimmed_mean(values: Sequence[float]) -> float:
-    """Without the longest."""
-    kept = sorted(values)[: max(1, math.ceil(len(values) * KEPT))]
+def midmean(values: Sequence[float]) -> float:
+    """Of the half in the middle: of times of the same work, the longest are those of whoever was
+    put off the core meanwhile, which clocks of threads do not always leave out."""
+    ordered = sorted(values)
+    cut = len(ordered) // 4
+    kept = ordered[cut : len(ordered) - cut]
     return sum(kept) / len(kept)
 
 
@@ -25,9 +26,9 @@ def typical(rounds: Sequence[float]) -> float:
 
 
 def log_sigma(values: Sequence[float]) -> float:
-    """Sigma of the logarithm, without the longest."""
-    kept = sorted(values)[: max(1, math.ceil(len(values) * KEPT))]
-    return pstdev([math.log(value) for value in kept if value > 0])
+    """Sigma of the logarithm: half of what is between the quantiles that are two of it apart."""
+    low, high = np.quantile(values, (NORMAL.cdf(-1), NORMAL.cdf(1)))
+    return math.log(high / low) / 2
 
 
 def line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:

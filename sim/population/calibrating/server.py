@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -63,6 +64,7 @@ def server(url: str | None) -> Iterator[str]:
     if url is not None:
         yield url
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it is not left behind
     with tempfile.TemporaryDirectory(prefix="heliograph-calibrate-") as folder:
         data = Path(folder) / "data"
         port, ws_port = free_ports(2)

@@ -16,7 +16,7 @@ import msgspec
 from runtime import wire
 from runtime.front_queues import Fronts
 from runtime.wire import Request
-from sim.population.calibrating.figures import trimmed_mean
+from sim.population.calibrating.figures import midmean
 from sim.population.microcosm import FRONT, Measured, Microcosm
 from storage.engine import LmdbStore
 
@@ -111,13 +111,13 @@ class Town(Microcosm):
                 pass
         finally:
             gc.enable()
-        self.asked_ns[kind].append(trimmed_mean(beyond_ns) + decoded_ns / len(beyond_ns))
+        self.asked_ns[kind].append(midmean(beyond_ns) + decoded_ns / len(beyond_ns))
         self._note()
 
     def _note(self) -> None:
         for engine in self.engines.values():
             for kind, took_ns in engine.took_ns.items():
-                self.took_ns[kind].append(trimmed_mean(took_ns))
+                self.took_ns[kind].append(midmean(took_ns))
                 self.all_ns[kind] += took_ns
 
     def _command(self, request: Request) -> None:
