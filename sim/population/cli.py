@@ -179,7 +179,7 @@ def compare(
         console.print(words, markup=False)
     for name, values in found.inputs.items():
         console.print(f"{name}: {values[0]:,.15g} and {values[1]:,.15g}", markup=False)
-    table = Table("", "A", "B", "change", "of which chance", "so it is")
+    table = Table("", "A", "B", "change", "chance", "told apart")
     for each in found.figures:
         table.add_row(Text(each.what), *comparison.told(each))
     console.print(table)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import exp, log, sqrt
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 
 from sim.population.histogram import RATIO
 from sim.population.report.numbers import whole
@@ -25,6 +25,8 @@ SURE = 3.0
 """So many standard errors are more than chance."""
 BUCKET = RATIO - 1
 """Quantiles are no finer."""
+OF_MEDIAN = 1.4826
+"""Times the median of its amounts, it is the sigma of what is normal about 0."""
 QUANTILES = {"p50_ms": 0.5, "p99_ms": 0.99, "p999_ms": 0.999}
 KINDS = ("host", "edge", "media")
 
@@ -160,7 +162,9 @@ def _peaks(a: Result, b: Result) -> Iterable[Difference]:
         for first, second in zip(a.minutes, b.minutes, strict=False)
         if first.sends > 0 and second.sends > 0
     ]
-    noise = SURE * stdev(ratios) if len(ratios) >= HOURS_MIN else None
+    # Between one minute and the next, days of other shapes hardly differ: what is left is chance.
+    steps = [abs(after - before) for before, after in pairwise(ratios)]
+    noise = SURE * OF_MEDIAN * median(steps) / sqrt(2) if len(steps) >= HOURS_MIN else None
     for kind in KINDS:
         peaks = _most(a, b, partial(_peaks_of, kind))
         yield Difference(f"{kind}: busiest minute", "share", *peaks, noise)

@@ -22,11 +22,12 @@ def write(found: Comparison, path: Path) -> None:
 
 
 def html(found: Comparison) -> bytes:
-    title = f"{found.names[0]} and {found.names[1]}"
-    cards = [card("All figures", "B against A.", _all(found), wide=True)]
-    if any(each.told == "different" for each in found.figures):
-        cards.insert(0, _differences(found))
+    title = f"A: {found.names[0]}, B: {found.names[1]}"
+    cards = [_differences(found)] if any(_shown(each) for each in found.figures) else []
     cards += _inputs(found)
+    cards.append(
+        card("All figures", "B against A, and what chance may do.", _all(found), wide=True)
+    )
     return page(title, headline(found), "", [section("Side by side", found.others, cards)])
 
 
@@ -40,12 +41,16 @@ def told(each: Difference) -> tuple[str, str, str, str, str]:
 
 
 def _all(found: Comparison) -> Table:
-    heads = ("", "A", "B", "change", "of which chance", "so it is")
+    heads = ("", "A", "B", "change", "chance", "told apart")
     return Table(heads, [(each.what, *told(each)) for each in found.figures], frozenset({5}))
 
 
+def _shown(each: Difference) -> bool:
+    return each.told == "different" and each.change is not None
+
+
 def _differences(found: Comparison) -> str:
-    known = [each for each in found.figures if each.told == "different" and each.change is not None]
+    known = [each for each in found.figures if _shown(each)]
     plot = Plot("differences", 70.0 + 34.0 * len(known), top=20, right=20)
     bounds = [(each.noise or 0.0, abs(each.change or 0.0)) for each in known]
     most = min(MOST, spanned([0.1, *(max(each) for each in bounds)])[1])
@@ -59,7 +64,7 @@ def _differences(found: Comparison) -> str:
         "By more than chance.",
         plot,
         "; ".join(f"{each.what}: {change(each.change or 0.0)}" for each in known),
-        Table(("", "A", "B", "change", "of which chance"), [(e.what, *told(e)[:4]) for e in known]),
+        Table(("", "A", "B", "change", "chance"), [(e.what, *told(e)[:4]) for e in known]),
     )
 
 

@@ -72,6 +72,19 @@ def test_more_is_more_whatever_the_seed(short: bytes, times: float) -> None:
     assert change == pytest.approx(times - 1, abs=0.01)
 
 
+def test_a_day_of_another_shape_is_no_chance(short: bytes) -> None:
+    """What is chance in the busiest minute does not grow with it."""
+    a, b = day(short, 1), day(short, 2)
+    b.minutes = [*b.minutes[600:], *b.minutes[:600]]
+    noises = [
+        each.noise
+        for other in (day(short, 2), b)
+        for each in compare(a, other).figures
+        if each.what == "host: busiest minute"
+    ]
+    assert noises[0] == pytest.approx(noises[1], rel=0.5)
+
+
 def test_what_was_changed_is_said(short: bytes) -> None:
     a, b = day(short, 1), day(short, 1)
     b.inputs["people.sends_per_day"] = 41.0
