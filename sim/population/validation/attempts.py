@@ -93,6 +93,7 @@ def keep_predicted(predicted: Predicted, folder: Path = FOLDER) -> Path:
     """As a new attempt."""
     numbers = [int(path.name.partition("-")[0]) for path in folder.glob("*-predicted.json")]
     path = path_of(max(numbers, default=0) + 1, folder)
+    folder.mkdir(exist_ok=True)
     _write(path, predicted)
     return path
 

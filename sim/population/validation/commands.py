@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from rich.console import Console
 
@@ -134,9 +135,9 @@ def beside(predicted: Predicted, measured: Measured, batching: bool = True) -> l
     ]
 
 
-def shown(console: Console, batching: bool) -> list[Compared]:
+def shown(console: Console, batching: bool, folder: Path = attempts.FOLDER) -> list[Compared]:
     """All attempts that were measured, the last one beside the first. Returns the last one's."""
-    found = attempts.attempts()
+    found = attempts.attempts(folder)
     all_of_them = [
         (attempt.number, beside(attempt.predicted, measured, batching))
         for attempt in found

@@ -20,6 +20,8 @@ SIMULATED_S = 3.0
 """Longer shows nothing else, unless more comes than can be done."""
 FITTED_S = 1.0
 WAYS_US = (0.0, 50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 500.0, 700.0, 1_000.0, 1_500.0, 2_000.0)
+FINER = 9
+"""So many between those beside the best one."""
 
 
 def figures(
@@ -71,4 +73,6 @@ def way_us(
             for load, rate, p50_ms in seen
         )
 
-    return min(WAYS_US, key=off)
+    best = WAYS_US.index(min(WAYS_US, key=off))
+    around = WAYS_US[max(0, best - 1)], WAYS_US[min(best + 1, len(WAYS_US) - 1)]
+    return float(min(np.linspace(*around, FINER), key=off))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from heliograph.failing import Told
 from sim.load.scenario import read_scenario
+from sim.population import calibration
 from sim.population.fanout import Frame, Turn
 from sim.population.queueing.parameters import Station
 from sim.population.validation import attempts, commands
@@ -20,7 +23,7 @@ from sim.population.validation.loads import LOADS, SEEN_STORM, Load, named, scen
 from sim.population.validation.machine import Machine, Process
 from sim.population.validation.measure import NEVER_S, figures
 from sim.population.validation.path import Client, Costs, Storm, Talk
-from sim.population.validation.predict import of_messages
+from sim.population.validation.predict import of_messages, way_us
 
 CAPACITY = 8_000.0
 SIMULATED_S = 0.3
@@ -227,6 +230,8 @@ def commit(folder: Path) -> None:
 
 
 def test_every_attempt_stays(tmp_path: Path) -> None:
+    tmp_path /= "attempts"
+    assert attempts.attempts(tmp_path) == []
     kept = [attempts.keep_predicted(predicted(seconds=float(n)), tmp_path) for n in (1, 2)]
     for number, p50_ms in ((1, 4.0), (1, 5.0), (2, 6.0)):
         kept.append(attempts.keep_measured(number, measured(p50_ms), tmp_path))
@@ -302,6 +307,34 @@ def test_what_was_predicted_beside_what_was_measured() -> None:
     assert (one.predicted, one.measured, one.within) == (4.0, 5.0, True)
     (other,) = commands.beside(predicted(), measured(5.0), batching=False)
     assert (other.predicted, other.within) == (400.0, False)
+
+
+def test_the_last_attempt_is_shown_beside_the_first(tmp_path: Path) -> None:
+    console = Console(record=True, width=200, file=io.StringIO())
+    with pytest.raises(Told, match="nothing is measured"):
+        commands.shown(console, True, tmp_path)
+    for p50_ms in (8.0, 5.0, 4.0):
+        attempts.keep_predicted(predicted(), tmp_path)
+        attempts.keep_measured(len(attempts.attempts(tmp_path)), measured(p50_ms), tmp_path)
+    (last,) = commands.shown(console, True, tmp_path)
+    assert (last.measured, last.within) == (4.0, True)
+    text = console.export_text()
+    assert [f"attempt {number}" in text for number in (1, 2, 3)] == [True] * 3
+    first_then_last = text.rpartition("attempt 3")[2]
+    assert "+0%" in first_then_last
+    assert "-50%" in first_then_last
+
+
+def test_the_way_is_found_from_medians_that_have_it() -> None:
+    calibrated = calibration.read()
+    client, load = (
+        Client(5.0, 20.0, 300.0, 240.0),
+        next(each for each in PAIRS if each.share == 0.2),
+    )
+    costs = Costs.of(calibrated, 2, client)
+    p50_ms = of_messages(load, 500.0, SIMULATED_S, costs)["p50_ms"]
+    found = way_us(calibrated, 2, client, [(load, 500.0, p50_ms)])
+    assert found == pytest.approx(240.0, abs=30.0)
 
 
 def test_the_attempts_that_are_here_can_be_read() -> None:
