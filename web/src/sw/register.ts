@@ -8,6 +8,7 @@ import { OPEN, TAKE_OVER } from "./words";
 export type { Unsaved } from "./update";
 
 const MENDED = "heliograph-mended";
+const BUILD = /<meta name="build" content="([^"]+)"/;
 
 let told: () => void = () => undefined;
 
@@ -16,7 +17,7 @@ const update = new Update(
     hidden: () => document.hidden,
     reload: () => location.reload(),
     takeOver,
-    reachable: async () => (await current()) !== undefined,
+    reachable: async () => (await served()) !== undefined,
     mended: {
       get: () => Number(sessionStorage.getItem(MENDED) ?? 0),
       set: (ms) => sessionStorage.setItem(MENDED, String(ms)),
@@ -110,17 +111,17 @@ function watch(registration: ServiceWorkerRegistration): void {
   });
 }
 
-/** Whether the server's page is of this build. */
+/** Whether the server has another build. */
 async function compare(): Promise<void> {
-  const page = await current();
-  if (page !== undefined && !page.includes(build())) update.found();
+  const theirs = await served();
+  if (theirs !== undefined && theirs !== build()) update.found();
 }
 
-/** The page as the server has it now. */
-async function current(): Promise<string | undefined> {
+/** The build of the page that the server has now. A network that asks for a login answers with its own. */
+async function served(): Promise<string | undefined> {
   try {
     const answer = await fetch("/", { cache: "no-cache" });
-    return answer.ok ? await answer.text() : undefined;
+    return answer.ok ? BUILD.exec(await answer.text())?.[1] : undefined;
   } catch {
     return undefined;
   }

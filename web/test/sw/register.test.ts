@@ -11,7 +11,9 @@ beforeAll(() => {
   keepClient(outdated, () => undefined);
 });
 
-/** Another service worker serves this page, or none; the server has this page. */
+const page = (build: string) => `<!doctype html><meta name="build" content="${build}" />`;
+
+/** Another service worker serves this page, or none; the server's address has this page. */
 async function changes(page: string): Promise<void> {
   vi.stubGlobal("fetch", async () => new Response(page));
   workers.dispatchEvent(new Event("controllerchange"));
@@ -19,10 +21,10 @@ async function changes(page: string): Promise<void> {
 }
 
 test("who is served by another service worker is told of a newer build if there is one", async () => {
-  await changes("page of first"); // the first one
-  await changes("page of first"); // none: logging out ended it
-  await changes("page of first"); // again
+  await changes(page("first")); // the first one
+  await changes(page("first")); // none: logging out ended it
+  await changes("<h1>Welcome to our hotel</h1>");
   expect(outdated).not.toHaveBeenCalled();
-  await changes("page of second"); // another tab loaded it
+  await changes(page("second")); // another tab loaded it
   expect(outdated).toHaveBeenCalledOnce();
 });
