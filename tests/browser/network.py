@@ -103,7 +103,9 @@ class Network:
         async def end() -> None:
             self._server.close()
             self._close_all()
-            await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+            # What was just accepted is served by another task.
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.gather(*others)
 
         self._do(end())
         self._call(self._loop.stop)
