@@ -39,10 +39,11 @@ def predicted(url: str | None, seconds: float, console: Console) -> Predicted:
     if stale := calibrated.stale():
         raise Told(f"{stale}: calibrate first (heliograph sim population calibrate)")
     cores = os.cpu_count() or 1
+    machine = _machine()
     with console.status("") as status, measure.running(url, status.update) as server:
         found = seen.look(server, calibrated, cores, seconds, SEEN_ROUNDS, status.update)
     with console.status("predicting"):
-        made = _predicted(calibrated, cores, found, seconds)
+        made = _predicted(calibrated, cores, machine, found, seconds)
     path = attempts.keep_predicted(made)
     show_predicted(console, made)
     console.print(f"{path}: commit it, then measure: --measure", markup=False)
@@ -50,7 +51,11 @@ def predicted(url: str | None, seconds: float, console: Console) -> Predicted:
 
 
 def _predicted(
-    calibrated: calibration.Calibration, cores: int, found: seen.Seen, seconds: float
+    calibrated: calibration.Calibration,
+    cores: int,
+    machine: str,
+    found: seen.Seen,
+    seconds: float,
 ) -> Predicted:
     costs = Costs.of(calibrated, cores, found.client)
 
@@ -65,7 +70,7 @@ def _predicted(
     return Predicted(
         made=_now(),
         version=version("heliograph"),
-        machine=_machine(),
+        machine=machine,
         cores=cores,
         calibration=attempts.calibration_hash(),
         model=attempts.model_hash(),
@@ -92,6 +97,7 @@ def measured(
     rates = {each.name: each.rate for each in last.predicted.loads}
     whole = tuple(chosen) == LOADS and rounds >= ROUNDS
     whole = whole and seconds in (None, last.predicted.seconds)
+    machine = _machine()
     with console.status("") as status, measure.running(url, status.update) as server:
         for number in range(rounds):
             for load in _in_turns(chosen, number):
@@ -100,7 +106,7 @@ def measured(
                 found[load.name].rounds.append(measure.figures(load, told))
                 notices = found[load.name].notices
                 notices += [each for each in told["notices"] if each not in notices]
-    made = Measured(_now(), _machine(), commit, list(found.values()))
+    made = Measured(_now(), machine, commit, list(found.values()))
     result = beside(last.predicted, made, batching)
     show_compared(console, last.number, result, batching)
     if whole:
@@ -161,4 +167,6 @@ def _now() -> str:
 
 
 def _machine() -> str:
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    """With what it had to do before anything was measured."""
+    load = os.getloadavg()[0]
+    return f"{platform.machine()}, {os.cpu_count()} cores, load average {load:.1f} before"

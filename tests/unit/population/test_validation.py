@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from sim.load.scenario import read_scenario
 from sim.population import calibration
 from sim.population.fanout import Frame, Turn
 from sim.population.queueing.parameters import Station
-from sim.population.validation import attempts, commands
+from sim.population.validation import attempts, commands, measure, seen
 from sim.population.validation.attempts import Measured, MeasuredLoad, Predicted, PredictedLoad
 from sim.population.validation.compare import LIMITS, Compared, compared, middle, noise
 from sim.population.validation.held import held
@@ -205,7 +206,7 @@ def predicted(**changes: object) -> Predicted:
     return Predicted(**given | changes)  # type: ignore[arg-type]
 
 
-def measured(p50_ms: float) -> Measured:
+def measured_to_be(p50_ms: float) -> Measured:
     return Measured("now", "here", "abc", [MeasuredLoad("35", [{"p50_ms": p50_ms}])])
 
 
@@ -234,7 +235,7 @@ def test_every_attempt_stays(tmp_path: Path) -> None:
     assert attempts.attempts(tmp_path) == []
     kept = [attempts.keep_predicted(predicted(seconds=float(n)), tmp_path) for n in (1, 2)]
     for number, p50_ms in ((1, 4.0), (1, 5.0), (2, 6.0)):
-        kept.append(attempts.keep_measured(number, measured(p50_ms), tmp_path))
+        kept.append(attempts.keep_measured(number, measured_to_be(p50_ms), tmp_path))
     assert [path.name for path in kept] == [
         "001-predicted.json",
         "002-predicted.json",
@@ -303,9 +304,9 @@ def test_an_attempt_that_is_broken_is_told(tmp_path: Path) -> None:
 
 
 def test_what_was_predicted_beside_what_was_measured() -> None:
-    (one,) = commands.beside(predicted(), measured(5.0))
+    (one,) = commands.beside(predicted(), measured_to_be(5.0))
     assert (one.predicted, one.measured, one.within) == (4.0, 5.0, True)
-    (other,) = commands.beside(predicted(), measured(5.0), batching=False)
+    (other,) = commands.beside(predicted(), measured_to_be(5.0), batching=False)
     assert (other.predicted, other.within) == (400.0, False)
 
 
@@ -315,7 +316,7 @@ def test_the_last_attempt_is_shown_beside_the_first(tmp_path: Path) -> None:
         commands.shown(console, True, tmp_path)
     for p50_ms in (8.0, 5.0, 4.0):
         attempts.keep_predicted(predicted(), tmp_path)
-        attempts.keep_measured(len(attempts.attempts(tmp_path)), measured(p50_ms), tmp_path)
+        attempts.keep_measured(len(attempts.attempts(tmp_path)), measured_to_be(p50_ms), tmp_path)
     (last,) = commands.shown(console, True, tmp_path)
     assert (last.measured, last.within) == (4.0, True)
     text = console.export_text()
@@ -335,6 +336,38 @@ def test_the_way_is_found_from_medians_that_have_it() -> None:
     p50_ms = of_messages(load, 500.0, SIMULATED_S, costs)["p50_ms"]
     found = way_us(calibrated, 2, client, [(load, 500.0, p50_ms)])
     assert found == pytest.approx(240.0, abs=30.0)
+
+
+class Answering(measure.Server):
+    """Answers as a server of 10,000 messages a second does; every third round is another's."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+
+    def load(self, load: Load, rate: float, seconds: float) -> dict[str, Any]:
+        self.rates.append(rate)
+        odd = 10.0 if len(self.rates) % 3 == 0 else 1.0
+        return {
+            "sent_per_s": odd * (rate or 10_000.0),
+            "service_p50_ms": 2.0 * odd,
+            "service_p99_ms": 4.0 * odd,
+            "client_us_per_message": (45.0 if rate == 2_000.0 else 15.0) * odd,
+            "client_cpu_s": 0.2 * odd,
+            "storms": [{"asked": 500, "back": 500, "recovered_s": 0.5 * odd}],
+        }
+
+
+def test_what_the_seen_loads_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(seen, "way_us", lambda *given: asked.append(given[-1]) or 250.0)
+    server = Answering()
+    found = seen.look(server, calibration.read(), 2, 6.0, 3, lambda _: None)
+    assert server.rates == [0.0] * 3 + [2e3] * 3 + [5e3] * 3 + [8e3] * 3 + [0.0] * 3
+    assert found.capacity_per_s == 10_000.0
+    assert found.client == Client(frame_us=5.0, batch_us=10.0, open_us=400.0, way_us=250.0)
+    assert found.figures["20"] == {"throughput_per_s": 2_000.0, "p50_ms": 2.0, "p99_ms": 4.0}
+    assert found.figures["storm of 500"] == {"recovery_s": 0.5}
+    assert [(rate, p50_ms) for _, rate, p50_ms in asked[0]] == [(2e3, 2.0), (5e3, 2.0), (8e3, 2.0)]
 
 
 def test_the_attempts_that_are_here_can_be_read() -> None:
