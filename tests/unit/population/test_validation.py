@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +354,9 @@ class Answering(measure.Server):
             "service_p99_ms": 4.0 * odd,
             "client_us_per_message": (45.0 if rate == 2_000.0 else 15.0) * odd,
             "client_cpu_s": 0.2 * odd,
+            "notices": [],
+            "edge_mb": 150.0,
+            "memory_mb": 800.0,
             "storms": [{"asked": 500, "back": 500, "recovered_s": 0.5 * odd}],
         }
 
@@ -368,6 +372,45 @@ def test_what_the_seen_loads_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.figures["20"] == {"throughput_per_s": 2_000.0, "p50_ms": 2.0, "p99_ms": 4.0}
     assert found.figures["storm of 500"] == {"recovery_s": 0.5}
     assert [(rate, p50_ms) for _, rate, p50_ms in asked[0]] == [(2e3, 2.0), (5e3, 2.0), (8e3, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("loads", "seconds", "rounds", "kept"),
+    [
+        (LOADS, None, 5, True),
+        (LOADS, 6.0, 6, True),
+        (LOADS, None, 4, False),
+        (LOADS, 5.0, 5, False),
+        (LOADS[2:], None, 5, False),
+    ],
+)
+def test_only_all_of_it_is_an_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+    loads: tuple[Load, ...],
+    seconds: float | None,
+    rounds: int,
+    kept: bool,
+) -> None:
+    said = [
+        PredictedLoad(load.name, load.text, load.held_out, load.rate(1e4), {}, {}) for load in LOADS
+    ]
+    attempt = attempts.Attempt(1, predicted(loads=said), [])
+    made: list[Measured] = []
+
+    def keep(number: int, found: Measured) -> Path:
+        made.append(found)
+        return Path("001-measured.json")
+
+    monkeypatch.setattr(attempts, "to_be_measured", lambda: (attempt, "abc"))
+    monkeypatch.setattr(attempts, "keep_measured", keep)
+    monkeypatch.setattr(measure, "running", lambda *_: nullcontext(Answering()))
+    console = Console(file=io.StringIO())
+    assert commands.measured(None, loads, seconds, rounds, console, True) == []
+    assert [each.commit for each in made] == ["abc"] * kept
+    for found in made:
+        assert [(load.name, len(load.rounds)) for load in found.loads] == [
+            (load.name, rounds) for load in LOADS
+        ]
 
 
 def test_the_attempts_that_are_here_can_be_read() -> None:
