@@ -181,7 +181,7 @@ def compare(
         console.print(f"{name}: {values[0]:,.15g} and {values[1]:,.15g}", markup=False)
     table = Table("", "A", "B", "change", "chance", "told apart")
     for each in found.figures:
-        table.add_row(Text(each.what), *comparison.told(each))
+        table.add_row(Text(comparison.named(each)), *comparison.told(each))
     console.print(table)
     if html is not None:
         comparison.write(found, html)

@@ -182,8 +182,8 @@ def _peaks(a: Result, b: Result) -> Iterable[Difference]:
     rungs = {each.what: each.factor for each in b.ladder}
     for rung in a.ladder:
         if rung.what in rungs:
-            words = f"breaks at: {rung.what}"
-            yield Difference(words, "times the load", rung.factor, rungs[rung.what], noise)
+            words = f"{rung.what} breaks at"
+            yield Difference(words, "×", rung.factor, rungs[rung.what], noise)
 
 
 def _peaks_of(kind: str, result: Result) -> list[float]:

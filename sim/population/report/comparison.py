@@ -31,18 +31,22 @@ def html(found: Comparison) -> bytes:
     return page(title, headline(found), "", [section("Side by side", found.others, cards)])
 
 
+def named(each: Difference) -> str:
+    """With its unit; shares are written as such."""
+    return each.what if each.unit == "share" else f"{each.what}, {each.unit}"
+
+
 def told(each: Difference) -> tuple[str, str, str, str, str]:
     """What is written of it after its name: A, B, change, noise, and what that means."""
     written = share if each.unit == "share" else digits
-    unit = "" if each.unit == "share" else f" {each.unit}"
     changed = "" if each.change is None else change(each.change)
     noise = "" if not each.noise else f"± {share(each.noise)}"
-    return f"{written(each.a)}{unit}", f"{written(each.b)}{unit}", changed, noise, each.told
+    return written(each.a), written(each.b), changed, noise, each.told
 
 
 def _all(found: Comparison) -> Table:
     heads = ("", "A", "B", "change", "chance", "told apart")
-    return Table(heads, [(each.what, *told(each)) for each in found.figures], frozenset({5}))
+    return Table(heads, [(named(each), *told(each)) for each in found.figures], frozenset({5}))
 
 
 def _shown(each: Difference) -> bool:
@@ -64,7 +68,7 @@ def _differences(found: Comparison) -> str:
         "By more than chance.",
         plot,
         "; ".join(f"{each.what}: {change(each.change or 0.0)}" for each in known),
-        Table(("", "A", "B", "change", "chance"), [(e.what, *told(e)[:4]) for e in known]),
+        Table(("", "A", "B", "change", "chance"), [(named(e), *told(e)[:4]) for e in known]),
     )
 
 

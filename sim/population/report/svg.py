@@ -110,7 +110,7 @@ class Plot:
         self, scale: Scale, written: Written, title: str, ticks: Sequence[float] | None = None
     ) -> None:
         """Below; its title stands in the middle. Where there is no room, ticks have no words."""
-        base, free = self.height - self.bottom, 0.0
+        base, free = self.height - self.bottom, -LINE
         for tick in scale.ticks() if ticks is None else ticks:
             at, words = scale(tick), written(tick)
             self.path([(at, base), (at, base + 4)], "axis")
