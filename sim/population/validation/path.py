@@ -21,6 +21,7 @@ from sim.load.schedule import TICK_S_MIN
 from sim.load.sender import IN_FLIGHT_MAX
 from sim.population.calibration import Calibration
 from sim.population.fanout import Frame, Turn
+from sim.population.queueing.exact import Batch
 from sim.population.queueing.parameters import Station
 from sim.population.validation.machine import Machine, Process, Then
 
@@ -41,9 +42,9 @@ class Client(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Costs:
-    """What everything takes on this machine, in seconds of a core, and `way_s` from an edge to a
-    host and back, each, beside that. `host_cores`, `edge_cores`: what these use while their loops
-    work, with their other threads."""
+    """What everything takes on this machine, in seconds of a core; `call_s`: a call of a host, of
+    the edge. `host_cores`, `edge_cores`: what these use while their loops work, with their other
+    threads."""
 
     host: Station
     edge: Station
@@ -51,7 +52,7 @@ class Costs:
     turns: tuple[float, ...]
     frames: tuple[float, ...]
     open_s: float
-    way_s: float
+    call_s: float
     rest_cores: float
     cores: int
     host_cores: float = 1.0
@@ -63,14 +64,18 @@ class Costs:
         turns = tuple(ns / 1e9 for ns in prices.turns)
         frames = tuple(ns / 1e9 for ns in prices.frames)
         host_s, edge_s = turns[Turn.USER_MESSAGE], frames[Frame.OUT]
+        edge = calibration.station(calibration.edge, edge_s, 0.0, 1.0)
         return Costs(
-            calibration.station(calibration.host, host_s, 0.0, 1.0),
-            calibration.station(calibration.edge, edge_s, 0.0, 1.0),
+            replace(
+                calibration.station(calibration.host, host_s, 0.0, 1.0),
+                travel_s=client.way_us / 1e6,
+            ),
+            replace(edge, batch_s=0.0),
             Station(client.frame_us / 1e6, batch_s=client.batch_us / 1e6, flying=1),
             turns,
             frames,
             client.open_us / 1e6,
-            client.way_us / 1e6,
+            edge.batch_s,
             calibration.rest_cores,
             cores,
             1.0 + calibration.host.beside,
@@ -89,23 +94,42 @@ class Costs:
         return sum(self.turns[turn] for turn in turns)
 
 
+class Asked(Process):
+    """A host. Each batch of requests is a call, which takes of the edge, too: half of it when it is
+    made, and half when the answer comes."""
+
+    def __init__(self, machine: Machine, costs: Costs, edge: Process, seed: int) -> None:
+        super().__init__(machine, costs.host, seed, costs.host_cores)
+        self._edge = edge
+        self._half_s = costs.call_s / 2
+
+    def _arrive(self, batch: Batch) -> None:
+        self._edge.take(self._half_s, partial(super()._arrive, batch))
+
+    def _answer(self, items: list[int]) -> None:
+        way_s = self.station.travel_s
+        self._machine.later(way_s, lambda _: self._edge.take(self._half_s, nothing))
+        super()._answer(items)
+
+
 class Town:
     """One machine with a host, an edge and the client of all."""
 
     def __init__(self, costs: Costs, seed: int) -> None:
         self.costs = costs
         self.machine = Machine(costs.cores, costs.rest_cores)
-        self.host = Process(self.machine, costs.host, seed, costs.host_cores)
         self.edge = Process(self.machine, costs.edge, seed + 1, costs.edge_cores)
+        self.host = Asked(self.machine, costs, self.edge, seed)
         self.client = Process(self.machine, costs.client, seed + 2)
 
     def said(self, then: Then) -> None:
-        """A frame of a client's reaches the edge, and what is in it is on its way to a host."""
-        handle = partial(self.edge.take, self.costs.frames[Frame.IN], partial(self.way, then))
+        """A frame of a client's reaches the edge, which asks a host."""
+        handle = partial(self.edge.take, self.costs.frames[Frame.IN], then)
         self.client.take(self.costs.client.work_s, handle)
 
     def way(self, then: Then) -> None:
-        self.machine.later(self.costs.way_s, lambda _: then())
+        """What a host answers reaches the edge."""
+        self.machine.later(self.costs.host.travel_s, lambda _: then())
 
     def told(self, then: Then) -> None:
         """A frame is sent by the edge, and read by a client."""
@@ -246,7 +270,7 @@ class Storm(Town):
             first = number % limits.CONNECTIONS_PER_SESSION_MAX == 0
             here = (Turn.SESSION_ATTACH, *((Turn.USER_ONLINE,) if first else ()))
             asked = partial(self.host.take, costs.turn_s(*here), partial(self.way, self._greet))
-            opened = partial(self.edge.take, costs.frames[Frame.OPEN], partial(self.way, asked))
+            opened = partial(self.edge.take, costs.frames[Frame.OPEN], asked)
             self.client.take(costs.open_s / 2, opened)
         self.machine.run(inf)
         return self._back_s

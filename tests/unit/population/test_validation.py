@@ -25,18 +25,18 @@ from sim.population.validation.loads import LOADS, SEEN_STORM, Load, named, scen
 from sim.population.validation.machine import Machine, Process
 from sim.population.validation.measure import NEVER_S, figures
 from sim.population.validation.path import Client, Costs, Storm, Talk
-from sim.population.validation.predict import of_messages, way_us
+from sim.population.validation.predict import FITTED_S, of_messages, way_us
 
 CAPACITY = 8_000.0
 SIMULATED_S = 0.3
 COSTS = Costs(
-    host=Station(40e-6, 0.5, batch_s=300e-6, commit_s=350e-6, commit_item_s=1.5e-6),
-    edge=Station(10e-6, 0.5, batch_s=100e-6),
+    host=Station(40e-6, 0.5, batch_s=300e-6, commit_s=350e-6, commit_item_s=1.5e-6, travel_s=2e-4),
+    edge=Station(10e-6, 0.5),
     client=Station(5e-6, batch_s=30e-6, flying=1),
     turns=(15e-6,) * len(Turn),
     frames=(20e-6,) * len(Frame),
     open_s=400e-6,
-    way_s=200e-6,
+    call_s=100e-6,
     rest_cores=0.1,
     cores=2,
 )
@@ -77,16 +77,15 @@ def test_everything_that_is_sent_is_answered() -> None:
 def test_a_message_takes_what_its_parts_take() -> None:
     """At hardly any load, without anything random."""
     costs = Costs(
-        *(Station(s.work_s, 0.0, s.batch_s, s.commit_s, s.commit_item_s, flying=1)
+        *(Station(s.work_s, 0.0, s.batch_s, s.commit_s, s.commit_item_s, s.travel_s, flying=1)
           for s in (COSTS.host, COSTS.edge, COSTS.client)),
-        COSTS.turns, COSTS.frames, COSTS.open_s, COSTS.way_s, 0.0, 2,
+        COSTS.turns, COSTS.frames, COSTS.open_s, COSTS.call_s, 0.0, 2,
     )  # fmt: skip
     passed = Talk(costs, 1, 2, 10.0, 1).run(5.0)
     host_s = 3 * 15e-6 + 300e-6 + 350e-6 + 1.5e-6
-    # The answer is sent before the other's frame is.
-    edge_s = (100e-6 + 20e-6) + (100e-6 + 20e-6) + (100e-6 + 20e-6)
+    edge_s = 100e-6 + 20e-6 + 2 * 20e-6  # the answer is sent before the other's frame is
     client_s = 2 * (30e-6 + 5e-6)
-    assert min(passed.latency_s) == pytest.approx(host_s + edge_s + client_s + 2 * 200e-6, rel=0.2)
+    assert min(passed.latency_s) == pytest.approx(host_s + edge_s + client_s + 2 * 200e-6, rel=0.1)
 
 
 def test_more_load_takes_longer(batched: dict[str, dict[str, float]]) -> None:
@@ -334,8 +333,8 @@ def test_the_way_is_found_from_medians_that_have_it() -> None:
         next(each for each in PAIRS if each.share == 0.2),
     )
     costs = Costs.of(calibrated, 2, client)
-    p50_ms = of_messages(load, 500.0, SIMULATED_S, costs)["p50_ms"]
-    found = way_us(calibrated, 2, client, [(load, 500.0, p50_ms)])
+    p50_ms = of_messages(load, 100.0, FITTED_S, costs)["p50_ms"]
+    found = way_us(calibrated, 2, client, [(load, 100.0, p50_ms)])
     assert found == pytest.approx(240.0, abs=30.0)
 
 
