@@ -8,7 +8,7 @@ what is known once (a busiest minute, a quantile), the noise comes from how many
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
 from math import exp, log, sqrt
@@ -90,7 +90,15 @@ def compare(a: Result, b: Result, names: tuple[str, str] = ("A", "B")) -> Compar
         )
         if first != second
     ]
-    return Comparison(names, inputs, others, [*_rates(a, b), *_peaks(a, b), *_latencies(a, b)])
+    figures = [*_rates(a, b), *_peaks(a, b), *_latencies(a, b)]
+    if not inputs and all(each.startswith("seed: ") for each in others):
+        figures = [_by_chance(each) for each in figures]
+    return Comparison(names, inputs, others, figures)
+
+
+def _by_chance(each: Difference) -> Difference:
+    """Of runs with nothing else that differs: chance can do at least what it has done."""
+    return replace(each, noise=max(each.noise or 0.0, abs(each.change or 0.0)))
 
 
 def headline(found: Comparison) -> str:
@@ -99,8 +107,11 @@ def headline(found: Comparison) -> str:
     many = f"{different} of {len(found.figures)} figures"
     if not found.inputs and all(each.startswith("seed: ") for each in found.others):
         seeds = "Only the seeds differ" if found.others else "Nothing that was said differs"
-        return f"{seeds}: any difference is chance. {many} differ by more than is usual."
-    return f"{many} differ by more than chance."
+        return f"{seeds}: any difference is chance."
+    words = f"{many} differ by more than chance."
+    if any(each.startswith("seed: ") for each in found.others):
+        return f"{words} The seeds differ, too: compare runs of one seed, for groups are others."
+    return words
 
 
 # --- what is known for each hour -------------------------------------------------------------
