@@ -31,7 +31,7 @@ def make(browser: Browser, report: Path) -> None:
         page.goto(report.resolve().as_uri())
         box = page.locator("section").nth(section).bounding_box()
         assert box is not None
-        top = 0 if section == 0 else box["y"]
+        top = 0 if section == 0 else box["y"] - 16
         bottom = box["y"] + box["height"] + 24
         clip = {"x": 0.0, "y": top, "width": float(WIDTH), "height": bottom - top}
         picture = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip)))  # type: ignore[arg-type]
