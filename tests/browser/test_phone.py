@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import People
 from tests.browser.device import NARROW, PHONE
 from tests.browser.flaws import hanging
+from tests.browser.inside import rests
 from tests.browser.made_up import words
 from tests.browser.tab import Tab
 from tests.unit.look.samples import wav
@@ -50,6 +51,7 @@ def test_the_keyboard_comes_and_goes(people: People, system: str) -> None:
     tab.open("Bob")
     last = tab.message(words(39))
     expect(last).to_be_in_viewport()
+    rests(tab.page)  # the chat slides in
     whole = tab.composer.bounding_box()
     tab.composer.tap()
     keyboard_is(tab, KEYBOARD_PX, system)
