@@ -16,12 +16,9 @@ from pathlib import Path
 
 from sim.population.model import Model
 from sim.population.people import DAY_MINUTES
-from sim.population.queueing.station import State
-from sim.population.stretch import Found, Stretch
+from sim.population.stretch import Found, Left, Stretch
 
 STRETCH_MINUTES = 20
-LITTLE_NS = 50_000_000
-"""So much work may wait at a station without the next stretch being done again."""
 
 Progress = Callable[[int], None]
 """Called with the number of minutes that have been done since the last call."""
@@ -43,7 +40,7 @@ def stretches(days: int) -> list[tuple[int, int]]:
     ]
 
 
-def pass_stretch(model: Model, first: int, minutes: int, start: State | None = None) -> Found:
+def pass_stretch(model: Model, first: int, minutes: int, start: Left | None = None) -> Found:
     """One stretch, in whatever process this is."""
     return Stretch(model, first, minutes, folder()).run(start)
 
@@ -77,7 +74,7 @@ def _carry_over(model: Model, todo: list[tuple[int, int]], done: dict[int, Found
     """Do those again that begin with what the one before has left."""
     for index in range(1, len(todo)):
         left = done[index - 1].end
-        if left.returning or (left.backlog_ns > LITTLE_NS).any():
+        if left.is_much():
             done[index] = pass_stretch(model, *todo[index], left)
 
 

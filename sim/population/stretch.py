@@ -14,18 +14,38 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.population import everybody, histogram
+from sim.population import cores, everybody, histogram
 from sim.population.fanout import Turn
-from sim.population.load import BIN_US, COUNTS, Load
+from sim.population.load import COUNTS, Load
 from sim.population.minute import Block, Minute
 from sim.population.model import Model
 from sim.population.people import Floats, Ints, stream
 from sim.population.queueing.station import State, Stations, pass_through
 from sim.population.waits import Waits
 
-BIN_NS = BIN_US * 1_000
+LITTLE_NS = 50_000_000
+"""So much may be left without the next stretch being done again."""
 EVERYBODY, LOOK = 1 << 20, 1 << 21
 """What random streams are called beside those of blocks."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a stretch leaves to the next: what waits at stations, and by machine how much CPU time
+    is still wanted."""
+
+    queues: State
+    cores_ns: Ints
+
+    @classmethod
+    def nothing(cls, model: Model) -> Left:
+        layout = model.layout
+        return cls(State.idle(len(layout.stations)), np.zeros(len(layout.nodes), np.int64))
+
+    def is_much(self) -> bool:
+        """Whether the next stretch has to be told."""
+        waiting = max(self.queues.backlog_ns.max(), self.cores_ns.max())
+        return bool(self.queues.returning) or waiting > LITTLE_NS
 
 
 @dataclass
@@ -50,7 +70,7 @@ class Found:
     delays: Ints
     latency: Ints
     late: Ints
-    end: State
+    end: Left
 
     @classmethod
     def nothing(cls, model: Model, first: int, minutes: int) -> Found:
@@ -75,7 +95,7 @@ class Found:
             zeros(stations, histogram.BUCKETS),
             zeros(regions, 3, histogram.BUCKETS),
             zeros(minutes, histogram.BUCKETS),
-            State.idle(stations),
+            Left.nothing(model),
         )
 
 
@@ -88,17 +108,17 @@ class Stretch:
         self.minutes = minutes
         self.folder = folder
 
-    def run(self, start: State | None = None, done: Callable[[], None] = lambda: None) -> Found:
+    def run(self, start: Left | None = None, done: Callable[[], None] = lambda: None) -> Found:
         """`start`: what the stretch before has left. `done` is called after each minute."""
         found = Found.nothing(self.model, self.first, self.minutes)
-        state = start or found.end
+        left = start or found.end
         for index in range(self.minutes):
-            state = self._minute(index, state, found)
+            left = self._minute(index, left, found)
             done()
-        found.end = state
+        found.end = left
         return found
 
-    def _minute(self, index: int, state: State, found: Found) -> State:
+    def _minute(self, index: int, left: Left, found: Found) -> Left:
         model, minute = self.model, self.first + index
         load = Load(model, minute)
         for block in range(len(model.blocks)):
@@ -107,13 +127,14 @@ class Stretch:
         everybody.presence(rng, model, minute, load)
         everybody.channel(rng, model, minute, load)
         work_ns = _with_copies(model, load)
-        slow = _slow(model, work_ns)
-        passed = pass_through(work_ns, load.items.astype(np.int32), self._stations, slow, state)
+        shared = cores.share(model, work_ns, left.cores_ns)
+        items = load.items.astype(np.int32)
+        passed = pass_through(work_ns, items, self._stations, shared.slow, left.queues)
         found.counts[index] = load.counts
         found.busy_ns[index] = np.rint(passed.busy_s * 1e9).astype(np.int64)
         found.items[index] = load.items.sum(1)
         found.refused[index] = passed.refused.sum(1)
-        found.waited_s[index] = passed.delay_s.max()
+        found.waited_s[index] = max(passed.delay_s.max(), shared.late_s.max())
         found.retrying[index] = sum(
             passed.end.retrying(station) for station in passed.end.returning
         )
@@ -121,11 +142,11 @@ class Stretch:
         found.turns += load.turns
         found.by_partition += load.by_partition
         found.peak = np.maximum(found.peak, load.by_partition)
-        waits = Waits(model, passed, load, slow, stream(model.seed, LOOK, minute))
+        waits = Waits(model, passed, load, shared, stream(model.seed, LOOK, minute))
         waits.of_stations(found.delays)
         for samples in load.samples:
             waits.of_deliveries(samples, found.latency, found.late[index])
-        return passed.end
+        return Left(passed.end, shared.left_ns)
 
     @cached_property
     def _stations(self) -> Stations:
@@ -147,16 +168,3 @@ def _with_copies(model: Model, load: Load) -> Ints:
     following = np.rint(led.mean(0) * further).astype(np.int64)
     work[:hosts] += np.where(load.items[:hosts] > 0, following, 0)
     return work
-
-
-def _slow(model: Model, work_ns: Ints) -> Floats:
-    """How much longer everything takes where processes want more cores than there are."""
-    slow = np.ones(work_ns.shape)
-    wanted = np.minimum(work_ns, BIN_NS)
-    for node in range(len(model.layout.nodes)):
-        here = [n for n, each in enumerate(model.layout.stations) if each.node == node]
-        cpu = np.array([model.cpu(model.layout.stations[n].kind) for n in here])
-        if cpu.sum() > model.cores:
-            demand = cpu @ wanted[here] / (model.cores * BIN_NS)
-            slow[here] = np.maximum(1.0, demand)
-    return slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.population import histogram
+from sim.population.cores import Shared
 from sim.population.load import Load, Samples
 from sim.population.model import Model
 from sim.population.people import Floats, Ints
@@ -18,15 +19,16 @@ class Waits:
     """Of a minute."""
 
     def __init__(
-        self, model: Model, passed: Passed, load: Load, slow: Floats, rng: np.random.Generator
+        self, model: Model, passed: Passed, load: Load, shared: Shared, rng: np.random.Generator
     ) -> None:
         self._model = model
         self._passed = passed
         self._load = load
-        self._slow = slow
+        self._shared = shared
         self._rng = rng
         stations = model.layout.stations
         self._kinds = np.array([station.kind for station in stations])
+        self._nodes = np.array([station.node for station in stations])
         self._regions = np.array([station.region for station in stations])
         self._rtt_s = np.array(model.rtt_ms) / 1e3
         self._access_s = np.array([region.access_ms for region in model.regions]) / 1e3
@@ -47,8 +49,8 @@ class Waits:
         """Of something that comes to these stations in these bins, until it is done, in seconds."""
         passed, rng = self._passed, self._rng
         waited = passed.delay_s[station, bins]
-        found = waited.astype(float)
-        load, slow = passed.load[station, bins // LOAD_BINS], self._slow[station, bins]
+        found = waited + self._shared.late_s[self._nodes[station], bins]
+        load, slow = passed.load[station, bins // LOAD_BINS], self._shared.slow[station, bins]
         share = rng.random(len(station))
         for kind, noise in self._model.noises.items():
             mine = self._kinds[station] == kind

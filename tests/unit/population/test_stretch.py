@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from sim.population.fanout import Turn
+from sim.population.histogram import mean_s
 from sim.population.layout import Layout, Node
 from sim.population.load import COUNTS
-from sim.population.model import Channel, Cold, File, Loss, Model, Region, Restart
+from sim.population.model import Channel, Cold, File, Loss, Model, Prices, Region, Restart
 from sim.population.stretch import Found, Stretch
 from tests.unit.population.made import EVEN, model_of
 
@@ -107,3 +108,13 @@ def test_people_live_in_their_regions(tmp_path: Path) -> None:
     anywhere = passed(model(), tmp_path)
     assert count(near, "sends") == count(anywhere, "sends")
     assert count(near, "messages_between") < count(anywhere, "messages_between")
+
+
+def test_cores_that_are_too_few_make_all_late(tmp_path: Path) -> None:
+    """No process is busy all the time, but the machine is: what it can't do is done later."""
+    made = replace(model(), prices=Prices((5_000_000,) * 17, (5_000_000,) * 3, 1_000, 500))
+    enough, few = (passed(replace(made, cores=cores), tmp_path) for cores in (8, 1))
+    assert not enough.end.is_much()
+    assert few.end.is_much()
+    assert few.waited_s[1] > few.waited_s[0] > 10 * enough.waited_s[0]
+    assert mean_s(few.latency[0, 1]) > 10 * mean_s(enough.latency[0, 1])
