@@ -10,6 +10,9 @@ from sim.population.calibration import Calibration
 from sim.population.layout import KINDS, Layout
 
 
+CALLED = {"host": "a host", "edge": "an edge", "media": "a media actor"}
+
+
 class Machine(NamedTuple):
     """What a node has."""
 
@@ -67,7 +70,7 @@ def _processes(stations: list[r.Station]) -> Iterator[Use]:
         mine = [each for each in stations if each.kind == kind]
         if mine:
             worst = max(mine, key=lambda each: each.peak)
-            yield Use(f"CPU of a {kind}", worst.name, worst.peak, 0.0, 1.0, "core")
+            yield Use(f"CPU of {CALLED[kind]}", worst.name, worst.peak, 0.0, 1.0, "core")
 
 
 def _machines(
