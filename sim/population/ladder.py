@@ -9,7 +9,6 @@ from sim.population import result as r
 from sim.population.calibration import Calibration
 from sim.population.layout import KINDS, Layout
 
-
 CALLED = {"host": "a host", "edge": "an edge", "media": "a media actor"}
 
 
