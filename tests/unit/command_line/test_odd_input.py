@@ -23,6 +23,7 @@ from heliograph.cli import app
 from heliograph.command_line import TRACEBACKS, Checked
 from heliograph.server.ports import free_ports
 from heliograph.server.supervisor import Supervisor
+from sim.population import calibration
 from sim.population.plan import Plan
 from sim.population.result import Result
 from sim.world.faults import KINDS
@@ -178,6 +179,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("sim.world.world.run", lambda *_: RUN)
     monkeypatch.setattr("sim.peers.rounds.measure", lambda *_: [])
     monkeypatch.setattr("sim.population.whole.simulate", lambda *_: result())
+    monkeypatch.setattr("sim.population.calibrating.whole.measure", lambda *_: None)
+    monkeypatch.setattr(
+        "sim.population.calibrating.whole.put_together", lambda _: calibration.read()
+    )
+    monkeypatch.setattr("sim.population.calibrating.show.show", lambda *_: None)
+    monkeypatch.setattr("sim.population.calibration.OWN", tmp_path / "calibration.json")
     validation = "sim.population.validation.commands"
     monkeypatch.setattr(f"{validation}.predicted", lambda *_: None)
     monkeypatch.setattr(f"{validation}.measured", lambda *_: [])
