@@ -62,6 +62,13 @@ it("a press that comes later, or elsewhere, is one", () => {
   expect(clicked().slice(4)).toEqual(["send down", "send"]);
 });
 
+it("what is typed between two presses makes two of them", () => {
+  press("send");
+  document.querySelector("[aria-label=record]")!.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  press("record");
+  expect(clicked().slice(2)).toEqual(["record down", "record"]);
+});
+
 it("what is there still, or again, is pressed as often as somebody likes", () => {
   press("send");
   press("send");

@@ -47,6 +47,11 @@ export function keepDoubleClicks(): void {
     else last = press;
   };
 
+  /** What is typed between two presses makes two of them. */
+  const typed = () => {
+    last = undefined;
+  };
+
   /** `detail`: 0 for a key, and for what a program clicks. */
   const click = (event: MouseEvent) => {
     if (swallowed && event.detail > 0) swallow(event);
@@ -54,8 +59,10 @@ export function keepDoubleClicks(): void {
 
   addEventListener("pointerdown", down, true);
   addEventListener("click", click, true);
+  addEventListener("input", typed, true);
   onCleanup(() => {
     removeEventListener("pointerdown", down, true);
     removeEventListener("click", click, true);
+    removeEventListener("input", typed, true);
   });
 }
