@@ -98,11 +98,6 @@ async function register(): Promise<void> {
   await registration.update();
 }
 
-/** What could not be kept (a file did not come) is asked for again after this, and then less and less. */
-const AGAIN_MS = 5_000;
-const AGAIN_MAX_MS = 600_000;
-let againMs = AGAIN_MS;
-
 const watched = new WeakSet<ServiceWorkerRegistration>();
 
 function watch(registration: ServiceWorkerRegistration): void {
@@ -110,23 +105,10 @@ function watch(registration: ServiceWorkerRegistration): void {
   const waits = (): void => {
     if (registration.waiting !== null && registration.active !== null) update.found();
   };
-  const installs = (): void => {
-    const worker = registration.installing;
-    let before = worker?.state;
-    worker?.addEventListener("statechange", () => {
-      waits();
-      if (before === "installing" && worker.state === "redundant") again();
-      before = worker.state;
-    });
-  };
   waits();
-  installs();
-  registration.addEventListener("updatefound", installs);
-}
-
-function again(): void {
-  setTimeout(() => void checkClient(), againMs);
-  againMs = Math.min(2 * againMs, AGAIN_MAX_MS);
+  registration.addEventListener("updatefound", () => {
+    registration.installing?.addEventListener("statechange", waits);
+  });
 }
 
 /** Whether the server has another build. */
