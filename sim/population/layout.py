@@ -7,6 +7,7 @@ hash chooses among the partitions that are led in the region of a user's or chat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,14 +102,15 @@ class Layout:
         """The stations of a kind that serve a region: its own, or where it has none, all."""
         return self._of_region.get((kind, region)) or self._there(kind)
 
-    def settle(self, hashed: Partitions, regions: Ints) -> Partitions:
-        """The partitions of users or chats with these hashes, whose homes are in these regions.
-        They stay there when the region is lost, and are led elsewhere."""
+    def settle(self, hashed: Partitions, regions: Callable[[], Ints]) -> Partitions:
+        """The partitions of users or chats with these hashes, whose homes are in these `regions`,
+        which are worked out only where they matter. They stay there when the region is lost, and
+        are led elsewhere."""
         if not self.homes:
             return hashed
-        found = hashed.copy()
+        found, home = hashed.copy(), regions()
         for region, led in self._led_in.items():
             if len(led):
-                mine = regions == region
+                mine = home == region
                 found[mine] = led[hashed[mine] % len(led)]
         return found

@@ -45,7 +45,7 @@ class Block:
         self.circles = model.circles(self.size)
         self.region_starts = np.array([each.start for each in self.circles[1:]], np.int64)
         hashed = partitions.kept(folder, users.start, len(users), model.layout.partitions)
-        self.homes = model.layout.settle(hashed, self.regions(np.arange(self.size)))
+        self.homes = model.layout.settle(hashed, lambda: self.regions(np.arange(self.size)))
 
     def regions(self, who: Ints) -> Ints:
         return np.searchsorted(self.region_starts, who, side="right")
@@ -315,11 +315,11 @@ def _talks(rng: np.random.Generator, model: Model, block: Block, begun: Sessions
     rank = np.searchsorted(habits.ranks, rng.random(count), side="right")
     layer = np.where(in_group, GROUPS + rng.integers(0, habits.group_layers, count), rank) + wide
     partition = np.zeros(count, np.uint16)
-    which: list[Ints] = []
-    members: list[Ints] = []
+    nobody = np.zeros(0, np.int64)
+    which, members = [nobody], [nobody]
     by_layer = np.argsort(layer, kind="stable")
-    layers, firsts = np.unique(layer[by_layer], return_index=True)
-    for number, first, stop in zip(layers, firsts, [*firsts[1:], count], strict=True):
+    layers, firsts, counts = np.unique(layer[by_layer], return_index=True, return_counts=True)
+    for number, first, stop in zip(layers, firsts, firsts + counts, strict=True):
         for order, circle in block.orders(int(number)):
             mine = by_layer[first:stop]
             mine = mine[(begun.who[mine] >= circle.start) & (begun.who[mine] < circle.stop)]
@@ -347,7 +347,7 @@ def _private(model: Model, block: Block, who: Ints, other: Ints) -> Partitions:
     low, high = np.minimum(who, other), np.maximum(who, other)
     ids = block.first_id + low, block.first_id + high
     hashed = partitions.of_private_chats(*ids, model.layout.partitions)
-    return model.layout.settle(hashed, block.regions(low))
+    return model.layout.settle(hashed, lambda: block.regions(low))
 
 
 def _group(
@@ -357,9 +357,8 @@ def _group(
     distinct, back = np.unique(found.number, return_inverse=True)
     ids = ((block.block * 2 * WIDE + layer) * block.size + circle.start + distinct) * 2 + 1
     hashed = partitions.of_groups(ids, model.layout.partitions)[back]
-    return model.layout.settle(
-        hashed, np.full(len(back), block.regions(np.array([circle.start]))[0])
-    )
+    region = block.regions(np.array([circle.start]))
+    return model.layout.settle(hashed, lambda: np.repeat(region, len(back)))
 
 
 def _deliveries(talks: Talks, session: Ints, sessions_count: int) -> tuple[Ints, Ints]:

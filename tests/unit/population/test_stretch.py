@@ -62,6 +62,11 @@ def test_nothing_appears_or_vanishes(tmp_path: Path) -> None:
     assert not found.refused.any()
 
 
+def test_nobody_may_write_for_a_minute(tmp_path: Path) -> None:
+    found = passed(model_of(1, Layout(NODES, 64, 1)), tmp_path, minutes=1)
+    assert count(found, "sends") == 0
+
+
 def test_a_region_is_lost(tmp_path: Path) -> None:
     """Its stations have nothing to do any more, and its people come back elsewhere."""
     found = passed(replace(model(), losses=(Loss(601, 1),)), tmp_path)
