@@ -8,7 +8,6 @@ import numpy as np
 
 from sim.population import curves
 from sim.population.calibration import Calibration
-from sim.population.curves import HOUR_MINUTES
 from sim.population.fanout import Frame, Turn
 from sim.population.inputs import Values
 from sim.population.ladder import Machine
@@ -26,7 +25,7 @@ from sim.population.model import (
     Region,
     Restart,
 )
-from sim.population.people import DAY_MINUTES, Floats, Habits
+from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats, Habits
 from sim.population.queueing.parameters import Station
 from sim.population.run import folder
 from sim.population.scenario import Region as People
@@ -182,9 +181,14 @@ def with_nodes(
     return _with_events(scenario, model)
 
 
+def _work_share(scenario: Scenario, people: People) -> float:
+    """Of a region, whose day is that of work: what the scenario says of it, or else of all."""
+    return scenario.values["curves.work_share"] if people.work < 0 else people.work
+
+
 def _region(scenario: Scenario, people: People) -> Region:
     values = scenario.values
-    work = values["curves.work_share"] if people.work < 0 else people.work
+    work = _work_share(scenario, people)
     shapes = []
     for share, hours, half_hours in (
         (1.0 - work, curves.CONSUMER, 0.0),
@@ -265,10 +269,7 @@ def _rtt_ms(scenario: Scenario) -> tuple[tuple[float, ...], ...]:
 
 def _factors(scenario: Scenario, days: int) -> tuple[float, ...]:
     """By day: of the week, and of growth from the first day to the last."""
-    work = sum(
-        region.share * (scenario.values["curves.work_share"] if region.work < 0 else region.work)
-        for region in scenario.regions
-    )
+    work = sum(region.share * _work_share(scenario, region) for region in scenario.regions)
     found = []
     for day in range(days):
         weekday = (scenario.first_weekday + day) % 7

@@ -15,7 +15,7 @@ from math import gcd
 
 import numpy as np
 
-from sim.population.people import Ints, stream
+from sim.population.people import Ints, each_of, stream
 
 TILE = 4_096
 """So many sizes of groups are drawn; further groups have them again."""
@@ -103,7 +103,5 @@ def groups(order: Order, sizes: Sizes, who: Ints) -> Groups:
 
 def members(order: Order, found: Groups) -> tuple[Ints, Ints]:
     """All members of these groups one after the other: which of the groups (its index), and who."""
-    which = np.repeat(np.arange(len(found.size)), found.size)
-    before = np.cumsum(found.size) - found.size
-    places = np.arange(len(which)) - before[which] + found.begins[which]
-    return which, order.people(places)
+    which, within = each_of(found.size)
+    return which, order.people(found.begins[which] + within)

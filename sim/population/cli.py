@@ -84,9 +84,7 @@ def run(
         write(result, html)
         console.print(f"report: {html}", markup=False)
     if as_json:
-        import msgspec
-
-        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+        print_json(result)
 
 
 @app.command()
@@ -114,9 +112,7 @@ def plan(
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     show_plan(console, told, calibrated.stale(), users or told.users, found, slo)
     if as_json:
-        import msgspec
-
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        print_json(found)
 
 
 @app.command()
@@ -247,9 +243,7 @@ def validate(
     if not measure and not show:
         made = commands.predicted(where, seconds or loads.SECONDS, console)
         if as_json:
-            import msgspec
-
-            sys.stdout.write(msgspec.json.encode(made).decode() + "\n")
+            print_json(made)
         return
     batching = not without_batching
     if measure:
@@ -257,11 +251,16 @@ def validate(
     else:
         found = commands.shown(console, batching)
     if as_json:
-        import msgspec
-
-        sys.stdout.write(msgspec.json.encode([each.figures() for each in found]).decode() + "\n")
+        print_json([each.figures() for each in found])
     if not all(each.within for each in found):
         raise typer.Exit(1)
+
+
+def print_json(value: object) -> None:
+    """As the last line."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
 def show_plan(

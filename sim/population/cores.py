@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.population.load import BIN_US
 from sim.population.model import Model
 from sim.population.people import Floats, Ints
 from sim.population.queueing.lindley import backlog
-
-BIN_NS = BIN_US * 1_000
+from sim.population.queueing.station import BIN_NS
 
 
 @dataclass(frozen=True)

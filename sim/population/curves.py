@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.population.people import DAY_MINUTES, Floats
+from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats
 
-HOUR_MINUTES = 60
 CONSUMER = (
     *(0.55, 0.35, 0.22, 0.15, 0.13, 0.18, 0.40, 0.75, 0.95, 1.00, 1.05, 1.10),
     *(1.25, 1.20, 1.10, 1.10, 1.15, 1.25, 1.40, 1.65, 1.95, 2.00, 1.75, 1.05),

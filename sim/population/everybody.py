@@ -7,9 +7,7 @@ import numpy as np
 from sim.population.fanout import Frame, Turn
 from sim.population.load import BINS, Load
 from sim.population.model import Model
-from sim.population.people import DAY_MINUTES, Floats, Ints
-
-HOUR_MINUTES = 60
+from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats, Ints
 
 
 def presence(rng: np.random.Generator, model: Model, minute: int, load: Load) -> None:

@@ -18,6 +18,8 @@ from sim.population.people import (
     Ints,
     Sends,
     Sessions,
+    each_of,
+    log_normal,
     sends,
     sessions,
     stream,
@@ -211,16 +213,15 @@ class Minute:
         work.confirmed(home[first], edge[first], marked_us + ACK_US)
 
     def _text(self, regions: Ints) -> None:
-        sigma, mean = self.model.text_sigma, self.model.text_bytes
-        sizes = self.rng.lognormal(np.log(mean) - sigma * sigma / 2, sigma, len(regions))
+        sizes = log_normal(self.rng, self.model.text_bytes, self.model.text_sigma, len(regions))
         self.load.tell(regions, "text_bytes", sizes.astype(np.int64))
 
     def _file(self, file: File, regions: Ints, which: Ints, to_regions: Ints, at_us: Ints) -> None:
         """Which sends have a file of this kind: it is stored by some media actors, and some of
         those who get it fetch it from one of them."""
-        rng, prices, sigma = self.rng, self.model.prices, file.sigma
+        rng, prices = self.rng, self.model.prices
         with_file = np.flatnonzero(rng.random(len(regions)) < file.share)
-        drawn = rng.lognormal(np.log(file.mean_bytes) - sigma * sigma / 2, sigma, len(with_file))
+        drawn = log_normal(rng, file.mean_bytes, file.sigma, len(with_file))
         size = np.zeros(len(regions), np.int64)
         size[with_file] = drawn.astype(np.int64)
         where, when = regions[with_file], at_us[with_file]
@@ -285,7 +286,7 @@ class Minute:
         """Chats are looked at: any that people write in, not only by those who write."""
         rng, block, work = self.rng, self.block, self.work
         reads = rng.poisson(self.model.chats.opened, len(begun.who))
-        reader = np.repeat(np.arange(len(begun.who)), reads)
+        reader, _ = each_of(reads)
         if not len(reader) or not len(talks.partition):
             return
         chat = talks.partition[rng.integers(0, len(talks.partition), len(reader))]
@@ -366,8 +367,5 @@ def _deliveries(talks: Talks, session: Ints, sessions_count: int) -> tuple[Ints,
     by_session = np.argsort(talks.which, kind="stable")
     count = np.bincount(talks.which, minlength=sessions_count)
     begins = np.cumsum(count) - count
-    each = count[session]
-    send = np.repeat(np.arange(len(session)), each)
-    before = np.cumsum(each) - each
-    within = np.arange(len(send)) - before[send]
+    send, within = each_of(count[session])
     return send, talks.members[by_session[begins[session[send]] + within]]

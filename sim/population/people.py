@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 MINUTE_US = 60_000_000
+HOUR_MINUTES = 60
 DAY_MINUTES = 1_440
 SENDS_SHAPE = 0.5
 """Of the negative binomial distribution: 1 would be geometric."""
@@ -93,6 +94,19 @@ def normal_cdf(z: Floats) -> Floats:
     return found
 
 
+def log_normal(rng: np.random.Generator, mean: float, sigma: float, count: int) -> Floats:
+    """So many values with this mean; `sigma` is of their logarithms."""
+    return rng.lognormal(np.log(mean) - sigma * sigma / 2, sigma, count)
+
+
+def each_of(counts: Ints) -> tuple[Ints, Ints]:
+    """For things of which there are so many each, one after the other: which it is (its index), and
+    the how many-th of it, from 0."""
+    which = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    return which, np.arange(len(which)) - before[which]
+
+
 def sessions(
     rng: np.random.Generator,
     cohorts: tuple[Cohort, ...],
@@ -117,9 +131,7 @@ def sends(rng: np.random.Generator, begun: Sessions, habits: Habits) -> Sends:
     mean = habits.sends_per_day / habits.sessions_per_day
     counts = rng.negative_binomial(SENDS_SHAPE, SENDS_SHAPE / (SENDS_SHAPE + mean), len(begun.who))
     session = np.repeat(np.arange(len(counts)), counts)
-    sigma = habits.gap_sigma
-    gap_s = habits.session_s / (mean + 1.0)
-    gaps_s = rng.lognormal(np.log(gap_s) - sigma * sigma / 2, sigma, len(session))
+    gaps_s = log_normal(rng, habits.session_s / (mean + 1.0), habits.gap_sigma, len(session))
     passed_us = np.cumsum((gaps_s * 1e6).astype(np.int64))
     before = np.cumsum(counts) - counts  # the number of sends before each session's
     start = np.concatenate(([0], passed_us))[before]

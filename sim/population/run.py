@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import partial
@@ -107,8 +108,6 @@ def _in_processes(
 
 def _deaf() -> None:
     """Ctrl-C is for the one process that knows what to do."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

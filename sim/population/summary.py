@@ -13,10 +13,9 @@ from sim.population.fanout import ROWS, Turn
 from sim.population.ladder import Machine
 from sim.population.load import COUNTS
 from sim.population.model import Model
-from sim.population.people import DAY_MINUTES, Floats, Ints
+from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats, Ints
 from sim.population.stretch import Found
 
-HOUR_MINUTES = 60
 MINUTE_S = 60.0
 HOTTEST = 20
 
