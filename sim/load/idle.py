@@ -26,6 +26,7 @@ from sim.load.http import Http
 from sim.load.machine import raise_file_limit
 from sim.load.plan import Account, Say
 from sim.load.wire import CONTROL_ID, decode_answer, request
+from sim.memory import pss_kb
 
 EDGE_TITLE = "ray::Edge"
 HELLO_S_MAX = 30.0
@@ -69,15 +70,6 @@ def processes_titled(title: str) -> list[int]:
             if (folder / "cmdline").read_bytes().startswith(title.encode()):
                 found.append(int(folder.name))
     return sorted(found)
-
-
-def pss_kb(pid: int) -> int:
-    """Proportional set size: memory of its own, and its share of what it shares."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name == "Pss":
-            return int(rest.split()[0])
-    raise OSError(f"no Pss for process {pid}")
 
 
 async def measure_idle(

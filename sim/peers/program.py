@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 import psutil
 
-from sim.load.idle import pss_kb
+from sim.memory import pss_kb
 
 START_S_MAX = 120.0
 STOP_S_MAX = 60.0

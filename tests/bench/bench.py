@@ -29,7 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from heliograph.server.ports import free_ports
-from sim.load.idle import processes_titled, pss_kb
+from sim.load.idle import processes_titled
+from sim.memory import pss_kb
 
 ROOT = Path(__file__).parents[2]
 MEMORY_BENCH = "tests.bench.memory_bench"

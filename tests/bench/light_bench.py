@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heliograph.server.ports import free_ports
-from sim.load.idle import pss_kb
+from sim.memory import pss_kb
 from tests.bench.bench import report, server
 
 SETTLE_S = 10.0

@@ -32,6 +32,7 @@ from runtime.messages import Internal
 from runtime.placement import Placement
 from runtime.refs import EXEMPT, NOBODY, Caller
 from runtime.wire import Request
+from sim.memory import anonymous_bytes
 from storage.engine import LmdbStore
 
 COMMIT_EVERY = 500
@@ -116,14 +117,6 @@ def activate(folder: Path, known: int, resident: int) -> dict[str, float]:
         "bytes_per_resident_actor": round((after - before) / count),
         "process_mb": round(after / 1e6, 1),
     }
-
-
-def anonymous_bytes() -> int:
-    """Memory of this process that no file backs: LMDB's map is the system's page cache."""
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
-        if line.startswith("Anonymous:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell")
 
 
 def touch(host: Host, known: int, first: int, upto: int) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 import psutil
 
+from sim.memory import sizes_kb
 from tests.bench.light_bench import family, name_of
 
 SETTLED_KB = 1024
@@ -56,14 +56,8 @@ def weight(pid: int) -> Weight:
     mapped = host_anonymous = 0
     for process in family(pid):
         with suppress(psutil.NoSuchProcess, OSError):
-            name, sizes = name_of(process, pid), _sizes(process.pid)
+            name, sizes = name_of(process, pid), sizes_kb(process.pid)
             by_name[name] += sizes["Pss"]
             mapped += sizes["Pss_File"]
             host_anonymous += sizes["Pss_Anon"] if name == "Host" else 0
     return Weight(dict(by_name.most_common()), mapped, host_anonymous)
-
-
-def _sizes(pid: int) -> dict[str, int]:
-    """KiB by name, as the kernel adds them up."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    return {name: int(size.split()[0]) for name, _, size in (line.partition(":") for line in lines)}

@@ -11,6 +11,7 @@ import lmdb
 
 from actors import addresses
 from api import methods as m
+from sim.memory import anonymous_bytes
 from sim.population.calibrating.town import Town
 from sim.population.calibrating.turns import Day
 from sim.population.microcosm import TEXT
@@ -37,9 +38,9 @@ def _woken(folder: str, pairs: int) -> float:
     town = Town(Path(folder))
     few = pairs // 10
     _wake(town, range(few))
-    before, woken = _anonymous_bytes(), _residents(town)
+    before, woken = anonymous_bytes(), _residents(town)
     _wake(town, range(few, pairs))
-    found = (_anonymous_bytes() - before) / (_residents(town) - woken)
+    found = (anonymous_bytes() - before) / (_residents(town) - woken)
     town.close()
     return found
 
@@ -57,15 +58,6 @@ def _wake(town: Town, pairs: range) -> None:
 
 def _residents(town: Town) -> int:
     return sum(len(engine.residents) for engine in town.engines.values())
-
-
-def _anonymous_bytes() -> int:
-    """Memory of this process that no file backs: LMDB's map is the system's page cache."""
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
-        name, _, size = line.partition(":")
-        if name == "Anonymous":
-            return int(size.split()[0]) * 1024
-    raise OSError("this system does not tell how much memory a process has")
 
 
 def row_bytes(pairs: int = 40, few: int = 15, many: int = 45) -> float:

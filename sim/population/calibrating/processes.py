@@ -11,7 +11,7 @@ import msgspec
 import psutil
 
 from heliograph.failing import Told
-from sim.load.idle import pss_kb
+from sim.memory import pss_kb
 from sim.peers.program import family_of
 
 SERVER = "heliograph.server.main"
