@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from sim.files import write_whole
 from sim.load.figures import figures
 from sim.load.histogram import quantile_ms
 from sim.load.measurement import Measured
@@ -87,8 +88,8 @@ def to_be_saved(path: Path, run: SavedRun) -> SavedRun:
 
 def save_run(path: Path, run: SavedRun) -> None:
     """Write both files. Raises OSError."""
-    _write(path, msgspec.json.encode(run))
-    _write(path.with_suffix(LOG_SUFFIX), log_of(run).encode())
+    write_whole(path, msgspec.json.encode(run))
+    write_whole(path.with_suffix(LOG_SUFFIX), log_of(run).encode())
 
 
 def log_of(run: SavedRun) -> str:
@@ -109,12 +110,3 @@ def log_of(run: SavedRun) -> str:
                 longest_ms = quantile_ms(histogram, 100)
                 lines.append(f"Tag={kind}.{clock},{at},{longest_ms:.3f},{histogram}")
     return "\n".join(lines) + "\n"
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

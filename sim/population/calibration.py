@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from heliograph.failing import Told
+from sim.files import write_whole
 from sim.population.fanout import Frame, Turn
-from sim.population.files import write_whole
 from sim.population.model import Prices
 from sim.population.queueing.parameters import Station
 from sim.population.result import Calibrated

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from heliograph.command_line import App
 from heliograph.failing import Told
-from sim.population.files import writable
+from sim.files import writable
 
 if TYPE_CHECKING:
     from sim.population import scenario as scenarios

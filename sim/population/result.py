@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from heliograph.failing import Told
-from sim.population.files import write_whole
+from sim.files import write_whole
 
 VERSION = 1
 

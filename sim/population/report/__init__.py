@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.population.files import write_whole
+from sim.files import write_whole
 from sim.population.report import grounds, machines, times
 from sim.population.report.numbers import counted, short, whole
 from sim.population.report.numbers import times as times_of

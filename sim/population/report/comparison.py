@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sim.files import write_whole
 from sim.population.compare import Comparison, Difference, headline
-from sim.population.files import write_whole
 from sim.population.report.grounds import value
 from sim.population.report.numbers import change, share
 from sim.population.report.numbers import figure as digits

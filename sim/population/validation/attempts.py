@@ -17,8 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from heliograph.failing import Told
+from sim.files import write_whole
 from sim.population import calibration
-from sim.population.files import write_whole
 from sim.population.validation.path import Client
 
 FOLDER = Path(__file__).with_name("attempts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from heliograph.failing import Told
+from sim.files import write_whole
 from sim.population import result
-from sim.population.files import write_whole
 from tests.unit.population.made import a_result
 
 
@@ -23,6 +24,20 @@ def test_no_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         write_whole(Path(name), b"words")
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "pipe"}
     assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
+
+
+def test_what_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "file").write_bytes(b"first")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(tmp_path / "file", b"second")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
 
 
 def test_a_device_stays_one() -> None:

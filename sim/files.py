@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from heliograph.failing import Told
@@ -24,6 +25,9 @@ def write_whole(path: Path, content: bytes) -> None:
     if path.is_char_device():
         path.write_bytes(content)
         return
-    made = path.with_name(f".{path.name}.new")
-    made.write_bytes(content)
-    made.replace(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
