@@ -1,17 +1,13 @@
 import { expect, test } from "vitest";
-import { Device } from "./device";
+import { running } from "./device";
 import { GROUP, ModelServer } from "./server";
-import { World } from "./world";
 
 const DAY_MS = 24 * 3_600_000;
 
 async function begun() {
   const server = new ModelServer();
   server.enter(GROUP);
-  const world = new World(server);
-  const device = new Device(world, server);
-  await device.start();
-  await world.settle(1_000);
+  const { world, device } = await running(server);
   const renewals = () => server.asked.filter((method) => method === "users.me").length;
   const reconnect = async () => {
     [...world.sockets].at(-1)!.cut();

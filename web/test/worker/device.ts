@@ -8,7 +8,7 @@ import { MemoryStore } from "../../src/worker/store/memory";
 import type { Change, Store, TableName, Tables } from "../../src/worker/store/store";
 import type { Told } from "../../src/worker/sync/tells";
 import type { ModelServer } from "./server";
-import type { World } from "./world";
+import { World } from "./world";
 
 /** Answers nothing any more once it has died. */
 class Mortal implements Store {
@@ -96,4 +96,13 @@ export class Device {
 
 export function once(store: Store): () => Promise<Store> {
   return () => Promise.resolve(store);
+}
+
+/** A device of this server, when it has what there is. */
+export async function running(server: ModelServer): Promise<{ world: World; device: Device }> {
+  const world = new World(server);
+  const device = new Device(world, server);
+  await device.start();
+  await world.settle(1_000);
+  return { world, device };
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { Device } from "./device";
+import { running } from "./device";
 import { GROUP, ModelServer, OTHERS, PRIVATE } from "./server";
-import { World } from "./world";
 
 const picture = (name: string) => ({ kind: "photo" as const, file_id: name, size: 1, name, mime: "image/png" });
 
@@ -19,10 +18,7 @@ async function begun(answers = true) {
     return answers ? refused : (new Promise((done) => waiting.push(() => done(refused))) as unknown as Response);
   };
   server.enter(GROUP);
-  const world = new World(server);
-  const device = new Device(world, server);
-  await device.start();
-  await world.settle(1_000);
+  const { world, device } = await running(server);
   const post = async (chatId: string, name: string): Promise<void> => {
     server.post(chatId, OTHERS[0], { media: { ...picture(name), thumb: { ...picture(`${name}-small`), width: 1, height: 1 } } });
     await world.settle(500);

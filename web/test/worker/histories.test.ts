@@ -1,15 +1,11 @@
 import { expect, test } from "vitest";
-import { Device } from "./device";
+import { running } from "./device";
 import { GROUP, ModelServer, OTHERS, PRIVATE } from "./server";
-import { World } from "./world";
 
 async function begun(count = 30) {
   const server = new ModelServer();
   for (let n = 0; n < count; n++) server.post(PRIVATE, OTHERS[0], { text: `text ${n + 1}` });
-  const world = new World(server);
-  const device = new Device(world, server);
-  await device.start();
-  await world.settle(1_000);
+  const { world, device } = await running(server);
   server.asked.length = 0;
   const ask = async <T>(answer: Promise<T>): Promise<T> => {
     answer.catch(() => undefined); // it is awaited below

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Device } from "./device";
+import { Device, running } from "./device";
 import { GROUP, GROUP2, ME, ModelServer, OTHERS, PRIVATE } from "./server";
 import { World } from "./world";
 
@@ -7,10 +7,7 @@ async function begun() {
   const server = new ModelServer();
   server.enter(GROUP);
   server.post(PRIVATE, OTHERS[0], { text: "text" });
-  const world = new World(server);
-  const device = new Device(world, server);
-  await device.start();
-  await world.settle(1_000);
+  const { world, device } = await running(server);
   server.asked.length = device.notices.length = 0;
   return { server, world, device, socket: [...world.sockets][0]! };
 }

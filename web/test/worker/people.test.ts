@@ -3,7 +3,7 @@ import type { ChatRow } from "../../src/bridge/protocol";
 import { answer } from "../../src/worker/requests";
 import { fold } from "../../src/worker/search";
 import { device as nameOfDevice } from "../../src/worker/device";
-import { Device } from "./device";
+import { Device, running } from "./device";
 import { GROUP, ModelServer, OTHERS, PRIVATE } from "./server";
 import { World } from "./world";
 
@@ -11,10 +11,7 @@ async function begun() {
   const server = new ModelServer();
   server.enter(GROUP);
   server.post(PRIVATE, OTHERS[0], { text: "Crème brûlée, bitte" });
-  const world = new World(server);
-  const device = new Device(world, server);
-  await device.start();
-  await world.settle(1_000);
+  const { world, device } = await running(server);
   const ask = async <T = unknown>(name: string, params: unknown = {}): Promise<T> => {
     const asked = answer(device.session, name as never, params, { page: "page", once: 1 }) as Promise<T>;
     asked.catch(() => undefined); // it is awaited below

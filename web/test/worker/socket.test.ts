@@ -1,16 +1,12 @@
 import { expect, test } from "vitest";
 import { TABLES } from "../../src/worker/store/store";
-import { Device } from "./device";
+import { running } from "./device";
 import { GROUP, ModelServer, PRIVATE } from "./server";
-import { World } from "./world";
 
 async function begun() {
   const server = new ModelServer();
   server.enter(GROUP);
-  const world = new World(server);
-  const device = new Device(world, server);
-  await device.start();
-  await world.settle(1_000);
+  const { world, device } = await running(server);
   const states = () => device.notices.flatMap((one) => (one.kind === "connection" ? [one.connection.state] : []));
   return { server, world, device, states, socket: () => [...world.sockets].at(-1)! };
 }
