@@ -105,7 +105,8 @@ class Seen:
 
     def is_kept(self) -> None:
         """The service worker has all parts of the client, also those that are not shown yet."""
-        self.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+        kept = "() => navigator.serviceWorker.controller !== null"
+        self.page.wait_for_function(kept, polling=LOOK_MS)  # a tab behind others has no frames
 
     def is_online(self) -> None:
         expect(self.connection).to_have_text(re.compile("online|connected", re.IGNORECASE))

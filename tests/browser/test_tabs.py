@@ -63,6 +63,7 @@ def test_logging_out_in_one_clears_all(people: People) -> None:
     tabs = [device.tab(f"/c/{chat_id}") for _ in range(3)]
     for tab in tabs:
         tab.sees("a secret of ours")
+        tab.is_kept()
     tabs[1].composer.fill("a secret draft")
     tabs[0].until(lambda: "a secret" in inside.kept(tabs[0].page))
     tabs[1].until(lambda: "a secret draft" in inside.kept(tabs[1].page))

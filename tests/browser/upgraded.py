@@ -21,6 +21,7 @@ from api import types as t
 from api.replies import Reply
 from api.site import Site
 from fronts.pages import Pages, read
+from tests.browser.tab import LOOK_MS
 from tests.integration.running import ROOT
 
 WEB = ROOT / "web"
@@ -40,7 +41,7 @@ def build_of(page: Page) -> str:
 
 def is_newer(page: Page, before: str) -> None:
     """It is loaded again, and of another build than it was."""
-    page.wait_for_function(f"before => {BUILD} !== before", arg=before)
+    page.wait_for_function(f"before => {BUILD} !== before", arg=before, polling=LOOK_MS)
 
 
 class Front:
