@@ -14,6 +14,7 @@ DESCRIPTIONS = {
     "turns_total": "Turns executed: one actor handling one message",
     "refusals_total": "Requests answered with an error",
     "failures_total": "Turns that failed by a defect or a corrupt row",
+    "batches_total": "Batches of requests that came from edges and API replicas",
     "commits_total": "Batches made durable",
     "commit_seconds_total": "Seconds spent making batches durable",
     "commit_seconds_max": "The slowest batch since the start",

@@ -57,6 +57,7 @@ class Pipeline:
         self.incarnation = random_hex(8)
         self.fronts = Fronts()
         self.shipper = Shipper(engine, peers, self._guard)
+        self.batches = 0
         self.commits = 0
         self.commit_s = 0.0
         self.commit_s_max = 0.0
@@ -147,6 +148,7 @@ class Pipeline:
         queue = self.fronts.queue(front, monotonic_s())
         await self._take_turn(queue, stream, number)
         command = self.engine.command
+        self.batches += 1
         self._executing += 1
         self._executed.clear()
         try:

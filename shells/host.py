@@ -97,6 +97,7 @@ def figures(name: str, pipeline: Pipeline, started_s: float) -> dict[str, Any]:
         "turns_total": engine.turns,
         "refusals_total": engine.refusals,
         "failures_total": engine.failures,
+        "batches_total": pipeline.batches,
         "commits_total": pipeline.commits,
         "commit_seconds_total": round(pipeline.commit_s, 6),
         "commit_seconds_max": round(pipeline.commit_s_max, 6),

@@ -87,6 +87,7 @@ class ReplicatedHost:
             "turns_total": sum(engine.turns for engine in engines),
             "refusals_total": sum(engine.refusals for engine in engines),
             "failures_total": sum(engine.failures for engine in engines),
+            "batches_total": sum(pipeline.batches for pipeline in pipelines),
             "commits_total": sum(pipeline.commits for pipeline in pipelines),
             "commit_seconds_total": round(sum(pipeline.commit_s for pipeline in pipelines), 6),
             "commit_seconds_max": max((p.commit_s_max for p in pipelines), default=0.0),

@@ -78,13 +78,10 @@ def machines_needed(probe: Model, users: int, full: float) -> list[float]:
     for block in range(len(probe.blocks)):
         Minute(probe, Block(probe, block, folder()), minute, load).run()
     times = users / probe.users / MINUTE_NS
-    work, presence = load.work_ns.sum(1) * times, int(load.presence.sum()) * times
+    work = load.work_ns(np.arange(len(layout.stations))).sum(1) * times
+    presence = int(load.presence.sum()) * times
     prices = probe.prices
-    host = presence * (
-        prices.turns[Turn.USER_SHOW]
-        + prices.turns[Turn.MESSAGE_IN]
-        + prices.turns[Turn.MESSAGE_OUT]
-    )
+    host = presence * (prices.turns[Turn.USER_SHOW] + prices.turns[Turn.MESSAGE_IN])
     hosts = float(work[layout.hosts].sum()) + host
     hosts *= 1.0 + (layout.copies - 1) * prices.copy_share
     keeping = sum(
@@ -252,8 +249,10 @@ def _queues(calibration: Calibration, values: Values) -> dict[Kind, Station]:
         )
         for kind in KINDS
     }
+    # Half of a call goes with the frames that ask, and half with those that come of it.
+    edge = replace(queues["edge"], batch_s=queues["edge"].batch_s / 2)
     # Parts of files wait in the fronts' connections, and none is refused.
-    return queues | {"media": replace(queues["media"], limit=ENDLESS)}
+    return queues | {"edge": edge, "media": replace(queues["media"], limit=ENDLESS)}
 
 
 def _rtt_ms(scenario: Scenario) -> tuple[tuple[float, ...], ...]:

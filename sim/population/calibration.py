@@ -22,8 +22,8 @@ OWN = Path(__file__).with_name("calibration.json")
 
 class Service(Struct, forbid_unknown_fields=True):
     """A process. Work of items is log-normal about its mean, with this sigma; a batch and a commit
-    cost something by themselves. `memory_mb`: of one that has nothing to do. `beside`: CPU of its
-    other threads, for that of its loop."""
+    cost something by themselves (of an edge, a batch that it sends to a host). `memory_mb`: of one
+    that has nothing to do. `beside`: CPU of its other threads, for that of its loop."""
 
     work_sigma: float
     batch_us: float

@@ -11,6 +11,7 @@ in one group of each layer of groups.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -32,6 +33,7 @@ class Order:
     offset: int
 
     @classmethod
+    @lru_cache(1 << 14)
     def of(cls, seed: int, block: int, layer: int, first: int, size: int) -> Order:
         rng = stream(seed, block, layer, first, size)
         step = int(rng.integers(1, size)) if size > 1 else 1

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from sim.population.fanout import Frame, Turn
-from sim.population.load import BINS, Load
+from sim.population.load import BINS, ITEM, Load
 from sim.population.model import Model
 from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats, Ints
 
 
 def presence(rng: np.random.Generator, model: Model, minute: int, load: Load) -> None:
     """Contacts are shown that somebody comes or goes: a turn of each, and a frame where they are
-    connected."""
+    connected. (What it costs the hosts of those who come and go is theirs.)"""
     layout, prices = load.layout, model.prices
-    led = np.bincount(layout.host_of, minlength=len(layout.hosts))
-    shares = led / led.sum()
-    shown = rng.multinomial(load.presence, shares).T
-    told = rng.multinomial(load.presence, shares).T  # by the hosts of those who come and go
-    away = 1.0 - float((shares**2).sum())
-    hosts = slice(0, len(layout.hosts))
-    in_ns = prices.turns[Turn.USER_SHOW] + round(away * prices.turns[Turn.MESSAGE_IN])
-    load.items[hosts] += shown
-    load.work_ns[hosts] += shown * in_ns
-    load.work_ns[hosts] += told * round(away * prices.turns[Turn.MESSAGE_OUT])
-    load.turns[:, Turn.USER_SHOW] += shown.sum(1)
+    in_ns = prices.turns[Turn.USER_SHOW] + round(layout.away * prices.turns[Turn.MESSAGE_IN])
+    for host, shown in enumerate(_dealt(rng, load.presence, layout.led)):
+        load.cells[host] += shown * (ITEM + in_ns)
+        load.turns[host, Turn.USER_SHOW] += shown.sum()
     _push(rng, model, load, rng.binomial(load.presence, _online(model, minute)))
 
 
@@ -48,15 +43,8 @@ def _online(model: Model, minute: int) -> float:
 
 
 def _push(rng: np.random.Generator, model: Model, load: Load, frames: Ints) -> None:
-    """So many frames in each bin, to connections of all edges."""
-    edges, shares = _edges(model, load)
-    pushed = rng.multinomial(frames, shares).T
-    np.add.at(load.items, edges, pushed)
-    np.add.at(load.work_ns, edges, pushed * model.prices.frames[Frame.OUT])
-
-
-def _edges(model: Model, load: Load) -> tuple[Ints, Floats]:
-    """Stations, and the share of all connections that each has; one may serve several regions."""
+    """So many frames in each bin, to connections of all edges; one may serve several regions."""
+    cell = ITEM + model.prices.frames[Frame.OUT]
     found = [
         (edge, region.share / len(here))
         for number, region in enumerate(model.regions)
@@ -64,4 +52,15 @@ def _edges(model: Model, load: Load) -> tuple[Ints, Floats]:
         for edge in here
     ]
     shares = np.array([share for _, share in found])
-    return np.array([edge for edge, _ in found]), shares / shares.sum()
+    for (edge, _), pushed in zip(found, _dealt(rng, frames, shares), strict=True):
+        load.cells[edge] += pushed * cell
+
+
+def _dealt(rng: np.random.Generator, numbers: Ints, shares: Floats | Ints) -> Iterator[Ints]:
+    """Numbers that are dealt out by these shares (multinomially), one after the other."""
+    left = numbers
+    rest = np.cumsum(shares[::-1])[::-1]
+    for share, whole in zip(shares, rest, strict=True):
+        found = rng.binomial(left, min(1.0, share / whole) if whole else 0.0)
+        yield found
+        left = left - found

@@ -58,11 +58,11 @@ ROWS = {
     Turn.SESSION_DETACH: 1,
     Turn.USER_OFFLINE: 2,
     Turn.USER_ONLINE: 1,
-    Turn.MESSAGE_OUT: 1,
-    Turn.MESSAGE_IN: 1,
+    Turn.MESSAGE_OUT: 3,  # itself, how many there were, and that it arrived
+    Turn.MESSAGE_IN: 1,  # which was the last
 }
-"""Rows that are written by each; by others none. Of messages, without what a batch writes once for
-each pair of partitions (`rows_between`)."""
+"""Rows that are written by each; by others none. Those of messages are of one that is alone in its
+batch: see `rows_between`."""
 
 
 def rows_between(source: Partitions, target: Partitions) -> int:

@@ -72,6 +72,10 @@ class Layout:
             np.array(there)[np.arange(partitions) // len(self.hosts) % len(there)],
         )
         """By partition: the station (hosts come first)."""
+        self.led = np.bincount(self.host_of, minlength=len(self.hosts))
+        """By host: how many partitions."""
+        self.away = 1.0 - float(((self.led / partitions) ** 2).sum())
+        """The share of messages between any two actors that go from one host to another."""
         regions = {node.region for node in nodes} - lost
         self._of_region = {
             (kind, region): [n for n in self._there(kind) if self.stations[n].region == region]

@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.population.fanout import Frame, Turn
+from sim.population.layout import Kind, Layout
 from sim.population.model import Model
 from sim.population.partitions import Partitions
-from sim.population.people import MINUTE_US, Floats, Ints
+from sim.population.people import MINUTE_US, Ints
 
 Bools = NDArray[np.bool_]
 BIN_US = 5_000
 BINS = MINUTE_US // BIN_US
-ITEM = 1 << 36
+ITEM_BITS = 40
+ITEM = 1 << ITEM_BITS
+"""Of an item, in a cell; beside it is room for the work of a quarter of an hour."""
 READS = (Turn.READ_DIFFERENCE, Turn.READ_HISTORY)
 COUNTS = (
     *("sends", "deliveries", "pushes", "opens", "private_sends", "group_sends"),
@@ -26,26 +29,44 @@ COUNTS = (
 )
 
 
+def bins_of(at_us: Ints) -> Ints:
+    """Of the minute, in which these are."""
+    return at_us % MINUTE_US // BIN_US
+
+
+def later(bins: Ints, after_us: int) -> Ints:
+    """So much after these; what is beyond the minute is at its beginning."""
+    return (bins + after_us // BIN_US) % BINS
+
+
 class Load:
-    """What there is to do in a minute. `work_ns` and `items`: by station and bin; `turns`: by host
-    and `Turn`; `by_partition`: turns; `counts`: by region and `COUNTS`; `presence`: by bin, people
-    who are shown that somebody comes or goes, wherever they live."""
+    """What there is to do in a minute. `cells`, by station and bin: items, each `ITEM`, and their
+    work in nanoseconds, in one number; `turns`: by host and `Turn`; `by_partition`: turns;
+    `counts`: by region and `COUNTS`; `presence`: by bin, people who are shown that somebody comes
+    or goes, wherever they live."""
 
     def __init__(self, model: Model, minute: int = 0) -> None:
         self.layout = model.layout_at(minute)
         self.read_factor = model.read_factor(minute)
-        stations = len(self.layout.stations)
-        self.work_ns = np.zeros((stations, BINS), np.int64)
-        self.items = np.zeros((stations, BINS), np.int64)
+        self.cells = np.zeros((len(self.layout.stations), BINS), np.int64)
         self.turns = np.zeros((len(self.layout.hosts), len(Turn)), np.int64)
         self.by_partition = np.zeros(self.layout.partitions, np.int64)
         self.counts = np.zeros((len(model.regions), len(COUNTS)), np.int64)
         self.presence = np.zeros(BINS, np.int64)
         self.samples: list[Samples] = []
 
-    def show(self, at_us: Ints, contacts: int) -> None:
+    def items(self, stations: Ints) -> Ints:
+        """By station and bin."""
+        found: Ints = self.cells[stations] >> ITEM_BITS
+        return found
+
+    def work_ns(self, stations: Ints) -> Ints:
+        """By station and bin."""
+        found: Ints = self.cells[stations] & (ITEM - 1)
+        return found
+
+    def show(self, bins: Ints, contacts: int) -> None:
         """People come or go, which so many others are shown."""
-        bins = at_us % MINUTE_US // BIN_US
         self.presence += contacts * np.bincount(bins, minlength=BINS)
 
     def tell(self, region: Ints, count: str, times: Ints | None = None) -> None:
@@ -69,36 +90,56 @@ class Samples:
     other_region: Ints
 
 
+class Servers:
+    """The stations of a kind that serve each region, to draw from."""
+
+    def __init__(self, layout: Layout, kind: Kind, regions: int) -> None:
+        each = [layout.in_region(kind, region) for region in range(regions)]
+        self.all = np.array([station for here in each for station in here], np.int64)
+        self._count = np.array([len(here) for here in each])
+        self._first = np.cumsum(self._count) - self._count
+
+    def draw(self, rng: np.random.Generator, regions: Ints) -> Ints:
+        """One for each element."""
+        place = (rng.random(len(regions)) * self._count[regions]).astype(np.int64)
+        found: Ints = self.all[self._first[regions] + place]
+        return found
+
+
 class Work:
-    """Collects what is to be done, and adds it to a load at once. An item is what comes to a
-    process by itself, with all that it causes there at once."""
+    """Puts what is to be done into a load. An item is what comes to a process by itself, with all
+    that it causes there at once."""
 
     def __init__(self, model: Model, load: Load) -> None:
-        self._model = model
         self._load = load
-        self._keys: list[Ints] = []
-        self._costs: list[Floats] = []
+        self._prices = model.prices
+        self._cells = load.cells.reshape(-1)
+        self._edges = Servers(load.layout, "edge", len(model.regions))
+        self._media = Servers(load.layout, "media", len(model.regions))
+        self.out_ns = model.prices.turns[Turn.MESSAGE_OUT]
+        self.in_ns = model.prices.turns[Turn.MESSAGE_IN]
+        self.shown_ns = model.chats.contacts * round(load.layout.away * self.out_ns)
+        """What it costs that one who comes or goes is shown to all contacts."""
 
-    def at(self, station: Ints, at_us: Ints, cost_ns: int | Ints) -> None:
-        """An item for each element."""
-        self._keys.append(station * BINS + at_us % MINUTE_US // BIN_US)
-        self._costs.append(np.broadcast_to(np.asarray(cost_ns, float), station.shape))
+    def at(self, station: Ints, bins: Ints, cost_ns: int | Ints, items: int = 1) -> None:
+        """So many items for each element, with this cost together."""
+        np.add.at(self._cells, station * BINS + bins, cost_ns + items * ITEM)
 
     def turns(
-        self, kinds: tuple[Turn, ...], partition: Partitions, at_us: Ints, more_ns: int | Ints = 0
+        self, kinds: tuple[Turn, ...], partition: Partitions, bins: Ints, more_ns: int | Ints = 0
     ) -> None:
         """In each of these partitions an item with these turns; `more_ns`: what it costs beside."""
-        load, prices = self._load, self._model.prices
-        host = load.layout.host_of[partition]
+        load = self._load
         cost_ns = sum(
-            round(prices.turns[kind] * (load.read_factor if kind in READS else 1.0))
+            round(self._prices.turns[kind] * (load.read_factor if kind in READS else 1.0))
             for kind in kinds
         )
-        self.at(host, at_us, cost_ns + more_ns)
-        counts = np.bincount(host, minlength=len(load.layout.hosts))
-        load.turns[:, list(kinds)] += counts[:, np.newaxis]
+        host_of = load.layout.host_of
+        self.at(host_of[partition], bins, cost_ns + more_ns)
         found = np.bincount(partition, minlength=load.layout.partitions)
         load.by_partition += len(kinds) * found
+        counts = np.bincount(host_of, found, len(load.layout.hosts)).astype(np.int64)
+        load.turns[:, list(kinds)] += counts[:, np.newaxis]
 
     def away(self, source: Partitions, target: Partitions, region: Ints) -> Bools:
         """Which of the messages from actors to others go to another host. That costs the host that
@@ -112,49 +153,20 @@ class Work:
         load.tell(region[found], "messages_between")
         return found
 
-    @property
-    def out_ns(self) -> int:
-        return self._model.prices.turns[Turn.MESSAGE_OUT]
-
-    @property
-    def in_ns(self) -> int:
-        return self._model.prices.turns[Turn.MESSAGE_IN]
-
     def edges(self, rng: np.random.Generator, regions: Ints) -> Ints:
         """For people of these regions, the edges they are connected to."""
-        found = np.zeros(len(regions), np.int64)
-        for region in range(len(self._model.regions)):
-            here = np.array(self._load.layout.in_region("edge", region))
-            mine = np.flatnonzero(regions == region)
-            found[mine] = here[rng.integers(0, len(here), len(mine))]
-        return found
+        return self._edges.draw(rng, regions)
 
-    def frame(self, kind: Frame, edge: Ints, at_us: Ints) -> None:
-        self.at(edge, at_us, self._model.prices.frames[kind])
+    def frames(self, kinds: tuple[Frame, ...], edge: Ints, bins: Ints) -> None:
+        """Each of these comes to each of these edges."""
+        self.at(edge, bins, sum(self._prices.frames[kind] for kind in kinds), len(kinds))
 
-    def confirmed(self, home: Partitions, edge: Ints, at_us: Ints, more_ns: int | Ints = 0) -> None:
+    def confirmed(self, home: Partitions, edge: Ints, bins: Ints, more_ns: int | Ints = 0) -> None:
         """Devices say that they have everything: to these edges, for users who live there."""
-        self.frame(Frame.IN, edge, at_us)
-        self.turns((Turn.SESSION_ACK, Turn.USER_RECEIVED), home, at_us, more_ns)
+        self.frames((Frame.IN,), edge, bins)
+        self.turns((Turn.SESSION_ACK, Turn.USER_RECEIVED), home, bins, more_ns)
 
-    def files(self, rng: np.random.Generator, region: Ints, at_us: Ints, cost_ns: Ints) -> None:
+    def files(self, rng: np.random.Generator, region: Ints, bins: Ints, cost_ns: Ints) -> None:
         """Files pass media actors of these regions."""
-        for number in range(len(self._model.regions)):
-            actors = np.array(self._load.layout.in_region("media", number))
-            here = np.flatnonzero(region == number)
-            if len(actors):
-                chosen = actors[rng.integers(0, len(actors), len(here))]
-                self.at(chosen, at_us[here], cost_ns[here])
-
-    def add(self) -> None:
-        """Put all of it into the load."""
-        if not self._keys:
-            return
-        load = self._load
-        # One sum for both: numbers in the upper bits of what is exact below 2**53.
-        costs = np.concatenate(self._costs)
-        costs += ITEM
-        sums = np.bincount(np.concatenate(self._keys), costs, load.work_ns.size)
-        items, work = np.divmod(sums.astype(np.int64), ITEM)
-        load.work_ns += work.reshape(load.work_ns.shape)
-        load.items += items.reshape(load.items.shape)
+        if len(self._media.all):
+            self.at(self._media.draw(rng, region), bins, cost_ns)

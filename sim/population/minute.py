@@ -10,7 +10,7 @@ import numpy as np
 from sim.population import chats, partitions
 from sim.population.chats import Order
 from sim.population.fanout import Frame, Turn
-from sim.population.load import BIN_US, Bools, Load, Samples, Work
+from sim.population.load import Bools, Load, Samples, Work, bins_of, later
 from sim.population.model import File, Model
 from sim.population.partitions import Partitions
 from sim.population.people import (
@@ -103,7 +103,6 @@ class Minute:
         talks = _talks(rng, model, self.block, writers)
         self.send(writers, Sends(session, sent.at_us), talks)
         self.read(begun, talks)
-        self.work.add()
 
     # --- to come and go -----------------------------------------------------------------------
 
@@ -111,20 +110,21 @@ class Minute:
         """People connect and catch up, and are gone after a while."""
         self.come(begun)
         stay_s = self.rng.exponential(self.model.habits.session_s, len(begun.who))
-        gone_us = begun.at_us + (stay_s * 1e6).astype(np.int64)
-        home = self.block.homes[begun.who]
-        self.work.turns((Turn.SESSION_DETACH, Turn.USER_OFFLINE), home, gone_us)
-        self.load.show(gone_us, self.model.chats.contacts)
+        gone = bins_of(begun.at_us + (stay_s * 1e6).astype(np.int64))
+        home, work = self.block.homes[begun.who], self.work
+        work.turns((Turn.SESSION_DETACH, Turn.USER_OFFLINE), home, gone, work.shown_ns)
+        self.load.show(gone, self.model.chats.contacts)
 
     def come(self, begun: Sessions) -> None:
         """Devices connect, and ask what they have missed."""
         home, regions = self.block.homes[begun.who], self.block.regions(begun.who)
+        bins, work = bins_of(begun.at_us), self.work
         self.load.tell(regions, "opens")
-        self.work.frame(Frame.OPEN, self.work.edges(self.rng, regions), begun.at_us)
-        self.work.turns((Turn.SESSION_ATTACH, Turn.USER_ONLINE), home, begun.at_us)
+        work.frames((Frame.OPEN,), work.edges(self.rng, regions), bins)
+        work.turns((Turn.SESSION_ATTACH, Turn.USER_ONLINE), home, bins, work.shown_ns)
         asked = self.rng.random(len(home)) >= self.model.cached
-        self.work.turns((Turn.READ_DIFFERENCE,), home[asked], begun.at_us[asked])
-        self.load.show(begun.at_us, self.model.chats.contacts)
+        work.turns((Turn.READ_DIFFERENCE,), home[asked], bins[asked])
+        self.load.show(bins, self.model.chats.contacts)
 
     def returning(self) -> Sessions:
         """Who has lost their connection at the beginning of this minute, and comes back."""
@@ -144,7 +144,7 @@ class Minute:
     def send(self, begun: Sessions, sent: Sends, talks: Talks) -> None:
         """What is sent, and what becomes of it. `begun`: sessions in which something is."""
         block, load, work = self.block, self.load, self.work
-        who, at_us = begun.who[sent.session], sent.at_us
+        who, bins = begun.who[sent.session], bins_of(sent.at_us)
         regions, chat = block.regions(who), talks.partition[sent.session]
         home, edge = block.homes[who], work.edges(self.rng, regions)
         load.tell(regions, "sends")
@@ -156,36 +156,36 @@ class Minute:
         load.tell(to_regions, "deliveries")
         self._text(regions)
         for file in self.model.files:
-            self._file(file, regions, which, to_regions, at_us)
+            self._file(file, regions, which, to_regions, bins)
 
+        to_home = block.homes[member]
         own = work.away(chat, home, regions)
-        others = work.away(chat[which], block.homes[member], regions[which])
+        others = work.away(chat[which], to_home, regions[which])
         out = np.bincount(which[others], minlength=len(who)) + own
-        work.frame(Frame.IN, edge, at_us)
-        work.frame(Frame.OUT, edge, at_us)
-        work.turns((Turn.CHAT_SEND,), chat, at_us, out * work.out_ns)
-        work.turns((Turn.USER_MESSAGE,), home, at_us, own * work.in_ns)
-        work.turns((Turn.USER_MESSAGE,), block.homes[member], at_us[which], others * work.in_ns)
-        to_edge = self._deliver(chat, which, member, at_us, to_regions)
-        self._told(home, chat, edge, at_us, regions, to_edge >= 0, which)
-        self._type(sent, talks, which, member)
+        work.frames((Frame.IN, Frame.OUT), edge, bins)
+        work.turns((Turn.CHAT_SEND,), chat, bins, out * work.out_ns)
+        work.turns((Turn.USER_MESSAGE,), home, bins, own * work.in_ns)
+        work.turns((Turn.USER_MESSAGE,), to_home, bins[which], others * work.in_ns)
+        to_edge = self._deliver(chat, which, to_home, bins, to_regions)
+        self._told(home, chat, edge, bins, regions, to_edge >= 0, which)
+        self._type(chat, which, to_home, bins, to_regions)
         self._follow(begun, sent, talks, edge, which, member, to_edge)
 
     def _deliver(
-        self, chat: Partitions, which: Ints, member: Ints, at_us: Ints, to_regions: Ints
+        self, chat: Partitions, which: Ints, to_home: Partitions, bins: Ints, to_regions: Ints
     ) -> Ints:
         """To those who are connected, whose devices confirm it. Returns the edge of each, -1 for
         who is not."""
         up = np.flatnonzero(self.rng.random(len(which)) < self.online[to_regions])
         edge = self.work.edges(self.rng, to_regions[up])
-        home, sent_us = self.block.homes[member[up]], at_us[which[up]]
+        send, home, work = which[up], to_home[up], self.work
+        sent, to_chat = bins[send], chat[send]
+        acked = later(sent, ACK_US)
         self.load.tell(to_regions[up], "pushes")
-        self.work.frame(Frame.OUT, edge, sent_us)
-        away = self.work.away(home, chat[which[up]], to_regions[up])
-        self.work.confirmed(home, edge, sent_us + ACK_US, away * self.work.out_ns)
-        self.work.turns(
-            (Turn.CHAT_DELIVERED,), chat[which[up]], sent_us + ACK_US, away * self.work.in_ns
-        )
+        work.frames((Frame.OUT,), edge, sent)
+        away = work.away(home, to_chat, to_regions[up])
+        work.confirmed(home, edge, acked, away * work.out_ns)
+        work.turns((Turn.CHAT_DELIVERED,), to_chat, acked, away * work.in_ns)
         found = np.full(len(which), -1)
         found[up] = edge
         return found
@@ -195,7 +195,7 @@ class Minute:
         home: Partitions,
         chat: Partitions,
         edge: Ints,
-        at_us: Ints,
+        bins: Ints,
         regions: Ints,
         up: Bools,
         which: Ints,
@@ -203,20 +203,23 @@ class Minute:
         """Who has sent something confirms it, is told once that it was delivered, and confirms
         that."""
         work = self.work
-        work.confirmed(home, edge, at_us + ACK_US)
-        first = np.unique(which[up])
-        marked_us = at_us[first] + ACK_US
+        acked = later(bins, ACK_US)
+        work.confirmed(home, edge, acked)
+        reached = np.zeros(len(bins), bool)
+        reached[which[up]] = True
+        first = np.flatnonzero(reached)
+        marked = acked[first]
         away = work.away(chat[first], home[first], regions[first])
         # (The chat's turn was paid for; this is what it sends on.)
-        work.turns((Turn.USER_MARKS,), home[first], marked_us, away * (work.in_ns + work.out_ns))
-        work.frame(Frame.OUT, edge[first], marked_us)
-        work.confirmed(home[first], edge[first], marked_us + ACK_US)
+        work.turns((Turn.USER_MARKS,), home[first], marked, away * (work.in_ns + work.out_ns))
+        work.frames((Frame.OUT,), edge[first], marked)
+        work.confirmed(home[first], edge[first], later(marked, ACK_US))
 
     def _text(self, regions: Ints) -> None:
         sizes = log_normal(self.rng, self.model.text_bytes, self.model.text_sigma, len(regions))
         self.load.tell(regions, "text_bytes", sizes.astype(np.int64))
 
-    def _file(self, file: File, regions: Ints, which: Ints, to_regions: Ints, at_us: Ints) -> None:
+    def _file(self, file: File, regions: Ints, which: Ints, to_regions: Ints, bins: Ints) -> None:
         """Which sends have a file of this kind: it is stored by some media actors, and some of
         those who get it fetch it from one of them."""
         rng, prices = self.rng, self.model.prices
@@ -224,7 +227,7 @@ class Minute:
         drawn = log_normal(rng, file.mean_bytes, file.sigma, len(with_file))
         size = np.zeros(len(regions), np.int64)
         size[with_file] = drawn.astype(np.int64)
-        where, when = regions[with_file], at_us[with_file]
+        where, when = regions[with_file], bins[with_file]
         self.load.tell(where, "media_files")
         self.load.tell(where, "media_bytes", size[with_file])
         for _ in range(self.model.layout.copies):
@@ -234,20 +237,20 @@ class Minute:
         send = which[fetched]
         self.load.tell(to_regions[fetched], "fetched_bytes", size[send])
         cost_ns = size[send] * prices.media_out_ns_per_kb // 1_000
-        self.work.files(rng, regions[send], at_us[send], cost_ns)
+        self.work.files(rng, regions[send], bins[send], cost_ns)
 
-    def _type(self, sent: Sends, talks: Talks, which: Ints, member: Ints) -> None:
+    def _type(
+        self, chat: Partitions, which: Ints, to_home: Partitions, bins: Ints, to_regions: Ints
+    ) -> None:
         """Who writes tells so a moment before, and those who are there see it."""
-        typed = self.rng.random(len(sent.session)) < self.model.chats.typing
-        before_us = sent.at_us - TYPED_US
-        chat = talks.partition[sent.session[typed]]
-        self.work.turns((Turn.CHAT_TYPING,), chat, before_us[typed])
+        typed = self.rng.random(len(chat)) < self.model.chats.typing
+        before, work = later(bins, -TYPED_US), self.work
+        work.turns((Turn.CHAT_TYPING,), chat[typed], before[typed])
         seen = np.flatnonzero(typed[which])
-        who, when = member[seen], before_us[which[seen]]
-        regions = self.block.regions(who)
-        self.work.turns((Turn.USER_SHOW,), self.block.homes[who], when)
+        when, regions = before[which[seen]], to_regions[seen]
+        work.turns((Turn.USER_SHOW,), to_home[seen], when)
         up = self.rng.random(len(seen)) < self.online[regions]
-        self.work.frame(Frame.OUT, self.work.edges(self.rng, regions[up]), when[up])
+        work.frames((Frame.OUT,), work.edges(self.rng, regions[up]), when[up])
 
     def _follow(
         self,
@@ -269,7 +272,7 @@ class Minute:
         host_of = self.load.layout.host_of
         self.load.samples.append(
             Samples(
-                sent.at_us[send] // BIN_US,
+                bins_of(sent.at_us[send]),
                 edge[send],
                 host_of[talks.partition[sent.session[send]]],
                 host_of[self.block.homes[who]],
@@ -293,19 +296,17 @@ class Minute:
         home, regions = block.homes[begun.who[reader]], block.regions(begun.who[reader])
         other = block.homes[rng.integers(0, block.size, len(reader))]
         spread_us = (rng.random(len(reader)) * self.model.habits.session_s * 1e6).astype(np.int64)
-        at_us = begun.at_us[reader] + spread_us
+        bins = bins_of(begun.at_us[reader] + spread_us)
         edge = work.edges(rng, regions)
-        for _ in range(2):  # the history, and the mark
-            work.frame(Frame.IN, edge, at_us)
-            work.frame(Frame.OUT, edge, at_us)
+        work.frames((Frame.IN, Frame.OUT) * 2, edge, bins)  # the history, and the mark
         asked = rng.random(len(chat)) >= self.model.cached
-        work.turns((Turn.READ_HISTORY,), chat[asked], at_us[asked])
+        work.turns((Turn.READ_HISTORY,), chat[asked], bins[asked])
         away = [work.away(chat, told, regions) for told in (home, other)]
         out = away[0].astype(np.int64) + away[1]
-        work.turns((Turn.CHAT_READ,), chat, at_us, out * work.out_ns)
+        work.turns((Turn.CHAT_READ,), chat, bins, out * work.out_ns)
         for told, apart in zip((home, other), away, strict=True):
-            work.turns((Turn.USER_MARKS,), told, at_us, apart * work.in_ns)
-        work.confirmed(home, edge, at_us + ACK_US)
+            work.turns((Turn.USER_MARKS,), told, bins, apart * work.in_ns)
+        work.confirmed(home, edge, later(bins, ACK_US))
 
 
 def _talks(rng: np.random.Generator, model: Model, block: Block, begun: Sessions) -> Talks:

@@ -52,31 +52,30 @@ def run(
     workers: int,
     progress: Progress = lambda _: None,
     ray: bool = False,
-) -> list[Found]:
-    """These stretches (first minute, minutes) in their order; after an interruption (Ctrl-C), those
-    from the first on without a gap that were done."""
+) -> Found:
+    """These stretches (first minute, minutes) together; after an interruption (Ctrl-C), those from
+    the first on without a gap that were done."""
     assert model.noises  # worked out once, and sent along
-    done: dict[int, Found] = {}
     each = _on_ray if ray else partial(_in_processes, workers)
+    whole: Found | None = None
+    early: dict[int, Found] = {}
+    following = iter(range(len(todo)))
+    index = next(following)
     try:
-        for index, found in each(model, todo):
-            done[index] = found
-            progress(todo[index][1])
-        _carry_over(model, todo, done)
+        for number, stretch in each(model, todo):
+            early[number] = stretch
+            progress(todo[number][1])
+            while (found := early.pop(index, None)) is not None:
+                if whole is not None and whole.end.is_much():
+                    # It did not know what the one before has left.
+                    found = pass_stretch(model, *todo[index], whole.end)
+                whole = found if whole is None else whole.then(found)
+                index = next(following, len(todo))
     except KeyboardInterrupt:
-        whole = next((n for n in range(len(todo)) if n not in done), len(todo))
-        done = {index: done[index] for index in range(whole)}
-        if not done:
+        if whole is None:
             raise
-    return [done[index] for index in sorted(done)]
-
-
-def _carry_over(model: Model, todo: list[tuple[int, int]], done: dict[int, Found]) -> None:
-    """Do those again that begin with what the one before has left."""
-    for index in range(1, len(todo)):
-        left = done[index - 1].end
-        if left.is_much():
-            done[index] = pass_stretch(model, *todo[index], left)
+    assert whole is not None
+    return whole
 
 
 def _in_processes(

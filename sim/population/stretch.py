@@ -2,20 +2,24 @@
 stations, and what is waited is counted.
 
 Whether one process does all stretches or many do, the numbers are the same. A stretch begins with
-idle stations, or with what the one before has left where that was not little (`run`).
+idle stations, or with what the one before has left where that was not little (`run`). Machines are
+looked at one after the other, so that what is kept of a minute is little, however many there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sim.population import cores, everybody, histogram
 from sim.population.fanout import Turn
+from sim.population.followed import Followed
+from sim.population.layout import Kind
 from sim.population.load import COUNTS, Load
 from sim.population.minute import Block, Minute
 from sim.population.model import Model
@@ -31,30 +35,26 @@ EVERYBODY, LOOK = 1 << 20, 1 << 21
 
 @dataclass(frozen=True)
 class Left:
-    """What a stretch leaves to the next: what waits at stations, and by machine how much CPU time
-    is still wanted."""
+    """What a stretch leaves to the next, by machine: what waits at its stations, and how much CPU
+    time is still wanted."""
 
-    queues: State
-    cores_ns: Ints
-
-    @classmethod
-    def nothing(cls, model: Model) -> Left:
-        layout = model.layout
-        return cls(State.idle(len(layout.stations)), np.zeros(len(layout.nodes), np.int64))
+    queues: tuple[State, ...]
+    cores_ns: tuple[int, ...]
 
     def is_much(self) -> bool:
         """Whether the next stretch has to be told."""
-        waiting = max(self.queues.backlog_ns.max(), self.cores_ns.max())
-        return bool(self.queues.returning) or waiting > LITTLE_NS
+        waiting = max(int(each.backlog_ns.max(initial=0)) for each in self.queues)
+        returning = any(each.returning for each in self.queues)
+        return returning or max(waiting, *self.cores_ns) > LITTLE_NS
 
 
 @dataclass
 class Found:
-    """Of a stretch, from `first` on. Arrays: `counts` (minutes, regions, COUNTS), `busy_ns`,
-    `items` and `refused` (minutes, stations), `waited_s`, `retrying` and `given_up` (minutes,),
-    `turns` (hosts, Turn), `by_partition` and its busiest minute `peak` (partitions,), `delays`
-    (stations, buckets), `latency` (regions, [send, deliver, read], buckets), `late` (minutes,
-    buckets): deliveries of all regions."""
+    """Of minutes from `first` on. Arrays: `counts` (minutes, regions, COUNTS), `busy_ns`, `items`
+    and `refused` (minutes, stations), `waited_s`, `retrying` and `given_up` (minutes,), `late`
+    (minutes, buckets): deliveries of all regions. Of all minutes together: `turns` (hosts, Turn),
+    `by_partition` and its busiest minute `peak` (partitions,), `delays` (stations, buckets),
+    `latency` (regions, [send, deliver, read], buckets)."""
 
     first: int
     counts: Ints
@@ -64,16 +64,16 @@ class Found:
     waited_s: Floats
     retrying: Ints
     given_up: Ints
+    late: Ints
     turns: Ints
     by_partition: Ints
     peak: Ints
     delays: Ints
     latency: Ints
-    late: Ints
     end: Left
 
     @classmethod
-    def nothing(cls, model: Model, first: int, minutes: int) -> Found:
+    def nothing(cls, model: Model, first: int, minutes: int, end: Left) -> Found:
         layout, regions = model.layout, len(model.regions)
         stations = len(layout.stations)
 
@@ -89,14 +89,39 @@ class Found:
             np.zeros(minutes),
             zeros(minutes),
             zeros(minutes),
+            zeros(minutes, histogram.BUCKETS),
             zeros(len(layout.hosts), len(Turn)),
             zeros(layout.partitions),
             zeros(layout.partitions),
             zeros(stations, histogram.BUCKETS),
             zeros(regions, 3, histogram.BUCKETS),
-            zeros(minutes, histogram.BUCKETS),
-            Left.nothing(model),
+            end,
         )
+
+    def then(self, other: Found) -> Found:
+        """With the minutes that follow."""
+        appended: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in BY_MINUTE
+        }
+        added: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
+        peak = np.maximum(self.peak, other.peak)
+        return replace(other, first=self.first, peak=peak, **appended, **added)
+
+
+BY_MINUTE = ("counts", "busy_ns", "items", "refused", "waited_s", "retrying", "given_up", "late")
+SUMS = ("turns", "by_partition", "delays", "latency")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Of a node: its stations (indices, of which the first are `hosts`), their kinds, and the CPU
+    of all threads of each for that of its loop."""
+
+    stations: Ints
+    hosts: int
+    kinds: list[Kind]
+    queues: Stations
+    cpu: Floats
 
 
 class Stretch:
@@ -110,61 +135,100 @@ class Stretch:
 
     def run(self, start: Left | None = None, done: Callable[[], None] = lambda: None) -> Found:
         """`start`: what the stretch before has left. `done` is called after each minute."""
-        found = Found.nothing(self.model, self.first, self.minutes)
-        left = start or found.end
+        left = start or self._idle()
+        found = Found.nothing(self.model, self.first, self.minutes, left)
         for index in range(self.minutes):
             left = self._minute(index, left, found)
             done()
         found.end = left
         return found
 
+    def _idle(self) -> Left:
+        machines = self._machines
+        return Left(
+            tuple(State.idle(len(each.stations)) for each in machines), (0,) * len(machines)
+        )
+
     def _minute(self, index: int, left: Left, found: Found) -> Left:
-        model, minute = self.model, self.first + index
-        load = Load(model, minute)
+        load = self._load(self.first + index)
+        found.counts[index] = load.counts
+        found.turns += load.turns
+        found.by_partition += load.by_partition
+        found.peak = np.maximum(found.peak, load.by_partition)
+        rng = stream(self.model.seed, LOOK, self.first + index)
+        followed = Followed(self.model, load.samples, rng)
+        following_ns = _of_copies(self.model, load)
+        ends = [
+            self._pass(machine, index, load, following_ns, left_of, followed, rng, found)
+            for machine, left_of in zip(
+                self._machines, zip(left.queues, left.cores_ns, strict=True), strict=True
+            )
+        ]
+        followed.count(found.latency, found.late[index])
+        return Left(tuple(queues for queues, _ in ends), tuple(ns for _, ns in ends))
+
+    def _load(self, minute: int) -> Load:
+        """What there is to do."""
+        model, load = self.model, Load(self.model, minute)
         for block in range(len(model.blocks)):
             Minute(model, Block(model, block, self.folder), minute, load).run()
         rng = stream(model.seed, EVERYBODY, minute)
         everybody.presence(rng, model, minute, load)
         everybody.channel(rng, model, minute, load)
-        work_ns = _with_copies(model, load)
-        shared = cores.share(model, work_ns, left.cores_ns)
-        items = load.items.astype(np.int32)
-        passed = pass_through(work_ns, items, self._stations, shared.slow, left.queues)
-        found.counts[index] = load.counts
-        found.busy_ns[index] = np.rint(passed.busy_s * 1e9).astype(np.int64)
-        found.items[index] = load.items.sum(1)
-        found.refused[index] = passed.refused.sum(1)
-        found.waited_s[index] = max(passed.delay_s.max(), shared.late_s.max())
-        found.retrying[index] = sum(
-            passed.end.retrying(station) for station in passed.end.returning
-        )
-        found.given_up[index] = passed.given_up.sum()
-        found.turns += load.turns
-        found.by_partition += load.by_partition
-        found.peak = np.maximum(found.peak, load.by_partition)
-        waits = Waits(model, passed, load, shared, stream(model.seed, LOOK, minute))
-        waits.of_stations(found.delays)
-        for samples in load.samples:
-            waits.of_deliveries(samples, found.latency, found.late[index])
-        return Left(passed.end, shared.left_ns)
+        return load
+
+    def _pass(
+        self,
+        machine: Machine,
+        index: int,
+        load: Load,
+        following_ns: Ints,
+        left: tuple[State, int],
+        followed: Followed,
+        rng: np.random.Generator,
+        found: Found,
+    ) -> tuple[State, int]:
+        """Through a machine. Returns what is left there."""
+        model, here = self.model, machine.stations
+        items, work_ns = load.items(here), load.work_ns(here)
+        hosts = slice(0, machine.hosts)
+        work_ns[hosts] += np.where(items[hosts] > 0, following_ns, 0)
+        shared = cores.share(model.cores, machine.cpu, work_ns, left[1])
+        passed = pass_through(work_ns, items.astype(np.int32), machine.queues, shared.slow, left[0])
+        found.busy_ns[index, here] = np.rint(passed.busy_s * 1e9).astype(np.int64)
+        found.items[index, here] = items.sum(1)
+        found.refused[index, here] = passed.refused.sum(1)
+        longest_s = max(passed.delay_s.max(initial=0.0), shared.late_s.max())
+        found.waited_s[index] = max(found.waited_s[index], longest_s)
+        found.retrying[index] += sum(map(passed.end.retrying, passed.end.returning))
+        found.given_up[index] += passed.given_up.sum()
+        waits = Waits(machine.kinds, model.queues, model.noises, items, passed, shared, rng)
+        for process, station in enumerate(here):
+            found.delays[station] += waits.delays(process)
+        followed.pass_machine(here, waits)
+        return passed.end, shared.left_ns
 
     @cached_property
-    def _stations(self) -> Stations:
-        kinds = [station.kind for station in self.model.layout.stations]
-        queues, noises = self.model.queues, self.model.noises
-        return Stations.of(
-            [queues[kind] for kind in kinds], [noises[kind].batches for kind in kinds]
-        )
+    def _machines(self) -> list[Machine]:
+        model, layout = self.model, self.model.layout
+        found = []
+        for node in range(len(layout.nodes)):
+            here = [n for n, station in enumerate(layout.stations) if station.node == node]
+            kinds = [layout.stations[n].kind for n in here]
+            queues = Stations.of(
+                [model.queues[kind] for kind in kinds],
+                [model.noises[kind].batches for kind in kinds],
+            )
+            cpu = np.array([model.cpu(kind) for kind in kinds])
+            found.append(Machine(np.array(here), kinds.count("host"), kinds, queues, cpu))
+        return found
 
 
-def _with_copies(model: Model, load: Load) -> Ints:
-    """The work of all, with what hosts do for the copies that they have of others' partitions."""
-    further = (model.layout.copies - 1) * model.prices.copy_share
-    if not further:
-        return load.work_ns
+def _of_copies(model: Model, load: Load) -> Ints:
+    """What a host that has something to do does for the copies that it has of others' partitions,
+    by bin."""
     hosts = len(load.layout.hosts)
-    work = load.work_ns.copy()
-    led = work[:hosts]
-    following = np.rint(led.mean(0) * further).astype(np.int64)
-    work[:hosts] += np.where(load.items[:hosts] > 0, following, 0)
-    return work
+    led_ns = sum(load.work_ns(np.array([host]))[0] for host in range(hosts)) / hosts
+    further = (model.layout.copies - 1) * model.prices.copy_share
+    found: Ints = np.rint(led_ns * further).astype(np.int64)
+    return found

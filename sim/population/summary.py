@@ -21,38 +21,25 @@ HOTTEST = 20
 
 
 class Summary:
-    """`found`: all stretches that are done, in order."""
+    """`found`: all minutes that are done."""
 
     def __init__(
-        self, model: Model, calibration: Calibration, machine: Machine, found: list[Found]
+        self, model: Model, calibration: Calibration, machine: Machine, found: Found
     ) -> None:
         self.model = model
         self.calibration = calibration
         self.machine = machine
         layout = model.layout
-        self.counts = np.concatenate([each.counts for each in found])
-        self.minutes = len(self.counts)
-        self.busy = np.concatenate([each.busy_ns for each in found]) / (MINUTE_S * 1e9)
-        self.items = np.concatenate([each.items for each in found])
-        self.refused = np.concatenate([each.refused for each in found])
-        self.waited_s = np.concatenate([each.waited_s for each in found])
-        self.retrying = np.concatenate([each.retrying for each in found])
-        self.given_up = np.concatenate([each.given_up for each in found])
-        self.late = np.concatenate([each.late for each in found])
-        self.turns: Ints = sum((each.turns for each in found), np.zeros_like(found[0].turns))
-        self.delays: Ints = sum((each.delays for each in found), np.zeros_like(found[0].delays))
-        self.latency: Ints = sum((each.latency for each in found), np.zeros_like(found[0].latency))
-        self.by_partition: Ints = sum(
-            (each.by_partition for each in found), np.zeros_like(found[0].by_partition)
-        )
-        self.peak_by_partition = np.max([each.peak for each in found], axis=0)
+        self.found = found
+        self.minutes = len(found.counts)
+        self.busy = found.busy_ns / (MINUTE_S * 1e9)
         self.connected = self._connected()
         self.days = self.minutes / DAY_MINUTES
         self.of_nodes = np.array([station.node for station in layout.stations])
 
     def count(self, name: str) -> Ints:
         """By minute and region."""
-        found: Ints = self.counts[:, :, COUNTS.index(name)]
+        found: Ints = self.found.counts[:, :, COUNTS.index(name)]
         return found
 
     def _connected(self) -> Ints:
@@ -66,14 +53,14 @@ class Summary:
 
     def totals(self) -> r.Totals:
         found = {name: int(self.count(name).sum()) for name in COUNTS}
-        turns = self.turns.sum(0)
+        turns = self.found.turns.sum(0)
         rows = sum(int(turns[turn]) * each for turn, each in ROWS.items())
         return r.Totals(
             **found,
             turns=int(turns[: Turn.MESSAGE_OUT].sum()),
             rows=rows,
-            refused=int(self.refused.sum()),
-            given_up=int(self.given_up.sum()),
+            refused=int(self.found.refused.sum()),
+            given_up=int(self.found.given_up.sum()),
         )
 
     def hours(self) -> list[r.Hour]:
@@ -81,7 +68,7 @@ class Summary:
         found = []
         for hour in range(math.ceil(self.minutes / HOUR_MINUTES)):
             part = slice(hour * HOUR_MINUTES, (hour + 1) * HOUR_MINUTES)
-            sums = self.counts[part].sum(0)
+            sums = self.found.counts[part].sum(0)
             regions = {
                 name: r.RegionHour(
                     sends=int(sums[number, COUNTS.index("sends")]),
@@ -100,11 +87,11 @@ class Summary:
             r.Minute(
                 minute=minute,
                 sends=int(sends[minute]),
-                backlog_s=_rounded(self.waited_s[minute]),
-                refused=int(self.refused[minute].sum()),
-                retrying=int(self.retrying[minute]),
+                backlog_s=_rounded(self.found.waited_s[minute]),
+                refused=int(self.found.refused[minute].sum()),
+                retrying=int(self.found.retrying[minute]),
                 connected=int(self.connected[minute].sum()),
-                p99_ms=_rounded(histogram.quantile_s(self.late[minute], 0.99) * 1e3),
+                p99_ms=_rounded(histogram.quantile_s(self.found.late[minute], 0.99) * 1e3),
             )
             for minute in range(self.minutes)
         ]
@@ -124,9 +111,9 @@ class Summary:
                     utilisation=_rounded(busy.mean()),
                     peak=_rounded(busy.max()),
                     by_hour=[_rounded(each) for each in by_hour(busy)],
-                    delay=quantiles(self.delays[number]),
-                    items=int(self.items[:, number].sum()),
-                    refused=int(self.refused[:, number].sum()),
+                    delay=quantiles(self.found.delays[number]),
+                    items=int(self.found.items[:, number].sum()),
+                    refused=int(self.found.refused[:, number].sum()),
                     memory_mb=_rounded(self._memory_mb(number, connections)),
                     connections=connections,
                 )
@@ -203,17 +190,19 @@ class Summary:
 
     def partitions(self) -> r.Partitions:
         layout = self.model.layout
-        mean = max(1.0, float(self.by_partition.mean()))
-        shares = self.by_partition / mean
-        hottest = np.argsort(-self.by_partition, kind="stable")[:HOTTEST]
+        mean = max(1.0, float(self.found.by_partition.mean()))
+        shares = self.found.by_partition / mean
+        hottest = np.argsort(-self.found.by_partition, kind="stable")[:HOTTEST]
         return r.Partitions(
             count=layout.partitions,
             hottest=[
                 r.Partition(
                     partition=int(number),
                     host=layout.stations[int(layout.host_of[number])].name,
-                    turns_per_s=_rounded(self.by_partition[number] / (self.minutes * MINUTE_S)),
-                    peak_per_s=_rounded(self.peak_by_partition[number] / MINUTE_S),
+                    turns_per_s=_rounded(
+                        self.found.by_partition[number] / (self.minutes * MINUTE_S)
+                    ),
+                    peak_per_s=_rounded(self.found.peak[number] / MINUTE_S),
                     share=_rounded(shares[number]),
                 )
                 for number in hottest
@@ -225,14 +214,16 @@ class Summary:
 
     def latencies(self) -> dict[str, r.Latency]:
         return {
-            region.name: r.Latency(*(quantiles(self.latency[number, what]) for what in range(3)))
+            region.name: r.Latency(
+                *(quantiles(self.found.latency[number, what]) for what in range(3))
+            )
             for number, region in enumerate(self.model.regions)
         }
 
     def stored(self) -> r.Stored:
         copies, days = self.model.layout.copies, max(self.days, 1 / DAY_MINUTES)
         kept = sum(
-            int(self.turns[:, turn].sum()) * rows
+            int(self.found.turns[:, turn].sum()) * rows
             for turn, rows in ((Turn.CHAT_SEND, 2), (Turn.USER_MESSAGE, 1))
         )
         text = (int(self.count("text_bytes").sum()) + kept * self._row_bytes()) * copies / days

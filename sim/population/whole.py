@@ -96,9 +96,9 @@ def summarised(
     calibrated: Calibration,
     seed: int,
     days: int,
-    found: list[Found],
+    found: Found,
 ) -> result.Result:
-    """What all stretches together tell."""
+    """What was found tells."""
     summary = Summary(model, calibrated, machine_of(scenario.values), found)
     stations, stored = summary.stations(), summary.stored()
     nodes = summary.nodes(stations, stored)

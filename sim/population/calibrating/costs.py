@@ -28,7 +28,7 @@ from sim.population.calibrating.turns import (
     live,
     town_of,
 )
-from sim.population.fanout import Turn
+from sim.population.fanout import ROWS, Turn
 
 ASKED = (
     *(Turn.CHAT_SEND, Turn.SESSION_ACK, Turn.CHAT_READ, Turn.SESSION_ATTACH, Turn.SESSION_DETACH),
@@ -36,9 +36,6 @@ ASKED = (
 )
 """What devices ask for; all others come of it."""
 READS = (Turn.READ_DIFFERENCE, Turn.READ_HISTORY)
-OUT_ROWS, IN_ROWS = 3, 1
-"""Of a message to another host: itself, how many there were, that it arrived; and there, which was
-the last."""
 FEW_CONTACTS = 2
 WARM = 3
 TURNS_IN_GROUPS = 800
@@ -100,7 +97,7 @@ def costs(rounds: Rounds, pairs: int = PAIRS) -> Costs:
     posted = max(0.0, two.turn_us(Turn.CHAT_SEND) - one.turn_us(Turn.CHAT_SEND)) / away
     us[Turn.MESSAGE_OUT] = posted + two.part_us[SHIP]
     us[Turn.MESSAGE_IN] = two.part_us[RECEIVE]
-    rows |= {Turn.MESSAGE_OUT: OUT_ROWS, Turn.MESSAGE_IN: IN_ROWS}
+    rows |= {turn: ROWS[turn] for turn in (Turn.MESSAGE_OUT, Turn.MESSAGE_IN)}
     _show_for_itself(us, one, few)
     return Costs(us, rows, sigma, _by_members(us, rounds, one, outs))
 

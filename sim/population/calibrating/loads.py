@@ -14,6 +14,9 @@ from heliograph.admin import live
 from sim.population.calibrating.processes import KINDS, Processes
 from sim.population.calibrating.talkers import Counts, Talker, steadily
 
+TOLD = ("turns", "batches", "commits", "commit_seconds")
+"""What hosts count: turns, batches of requests that came from fronts, those that were made durable,
+and how long that took."""
 WARM_S = 1.0
 WINDOW = 8
 """Messages of each talker that are under way in the closed loop."""
@@ -25,26 +28,24 @@ ENDLESS_S = 3600.0
 @dataclass(frozen=True)
 class Window:
     """What happened in so many seconds: frames of the edge, messages that were answered, seconds of
-    CPU by kind of process, and of the busiest thread of each kind (its loop), commits and turns of
-    hosts. `members`: of each chat."""
+    CPU by kind of process, and of the busiest thread of each kind (its loop), and what hosts tell:
+    see `TOLD`. `members`: of each chat."""
 
     name: str
     seconds: float
     counts: Counts
     cpu_s: dict[str, float]
     loop_s: dict[str, float]
-    commits: float
-    turns: float
+    told: dict[str, float]
     members: int = 2
 
     def per_s(self, value: float) -> float:
         return value / self.seconds
 
     @property
-    def batches(self) -> float:
-        """That went to hosts: one for each commit, and where nothing had to be committed, one for
-        each time at which frames were given."""
-        return max(self.commits, self.counts.steps)
+    def requests(self) -> int:
+        """That write something, each of which is an item to a host."""
+        return self.counts.sent + self.counts.acks
 
     @property
     def sent_per_s(self) -> float:
@@ -74,7 +75,8 @@ class Watched:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-        span_s, told_s = after.at_s - before.at_s, after.told_s - before.told_s
+        span_s = after.at_s - before.at_s
+        rate = span_s / (after.told_at_s - before.told_at_s)
         cpu_s, loop_s = used(self.processes, before.threads_s, after.threads_s)
         return Window(
             name,
@@ -82,8 +84,7 @@ class Watched:
             after.counts.since(before.counts),
             cpu_s,
             loop_s,
-            (after.commits - before.commits) * span_s / told_s,
-            (after.turns - before.turns) * span_s / told_s,
+            {name: (after.told[name] - before.told[name]) * rate for name in TOLD},
             members,
         )
 
@@ -96,8 +97,7 @@ class Watched:
             counts,
             threads_s,
             monotonic(),
-            sum(each["commits_total"] for each in hosts),
-            sum(each["turns_total"] for each in hosts),
+            {name: sum(each[f"{name}_total"] for each in hosts) for name in TOLD},
         )
 
 
@@ -108,9 +108,8 @@ class Look:
     at_s: float
     counts: Counts
     threads_s: dict[tuple[int, int], float]
-    told_s: float
-    commits: float
-    turns: float
+    told_at_s: float
+    told: dict[str, float]
 
 
 def used(
@@ -156,20 +155,19 @@ async def group_of(talkers: list[Talker]) -> None:
 async def all_loads(watched: Watched, talkers: list[Talker], seconds: float) -> list[Window]:
     """A closed loop, what is a part of what it reached, confirmations alone, and a group of which
     none confirms anything."""
-    counts = watched.counts
     await pairs_of(talkers)
     found = [await watched.during("as fast as it can", _closed(talkers), seconds)]
     most = found[0].sent_per_s
     for share in SHARES:
-        work = _open(counts, talkers, most * share)
+        work = _open(talkers, most * share)
         found.append(await watched.during(f"{share:.0%} of that", work, seconds))
     for per_s in ACKS_PER_S:
         name = f"{per_s:,} confirmations a second"
-        found.append(await watched.during(name, _acks(counts, talkers, per_s), seconds))
+        found.append(await watched.during(name, _acks(talkers, per_s), seconds))
     await group_of(talkers)
     for talker in talkers:
         talker.confirms = False
-    work = _open(counts, talkers[:1], most / len(talkers))
+    work = _open(talkers[:1], most / len(talkers))
     name = f"a group of {len(talkers)}"
     found.append(await watched.during(name, work, seconds, len(talkers)))
     return found
@@ -188,9 +186,9 @@ async def _closed(talkers: list[Talker]) -> None:
             talker.answered = None
 
 
-async def _open(counts: Counts, talkers: list[Talker], per_s: float) -> None:
-    await steadily(counts, lambda n: talkers[n % len(talkers)].send(), per_s)
+async def _open(talkers: list[Talker], per_s: float) -> None:
+    await steadily(lambda n: talkers[n % len(talkers)].send(), per_s)
 
 
-async def _acks(counts: Counts, talkers: list[Talker], per_s: float) -> None:
-    await steadily(counts, lambda n: talkers[n % len(talkers)].acknowledge(), per_s)
+async def _acks(talkers: list[Talker], per_s: float) -> None:
+    await steadily(lambda n: talkers[n % len(talkers)].acknowledge(), per_s)

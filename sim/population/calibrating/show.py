@@ -34,7 +34,9 @@ def _turns(console: Console, found: Found, made: Calibration) -> None:
 
 
 def _loads(console: Console, found: Found) -> None:
-    table = _table("load", "messages/s", "frames in/s", "out/s", "batches/s", "turns/s")
+    table = _table("load", "messages/s", "frames in/s", "out/s")
+    for name in ("batches/s", "commits/s", "turns/s"):
+        table.add_column(name, justify="right")
     for kind in ("host", "edge", "rest"):
         table.add_column(f"{kind}, % of a core", justify="right")
     for each in (found.server.idle, *found.server.windows):
@@ -43,8 +45,7 @@ def _loads(console: Console, found: Found) -> None:
             f"{each.sent_per_s:,.0f}",
             f"{each.per_s(each.counts.into):,.0f}",
             f"{each.per_s(each.counts.out):,.0f}",
-            f"{each.per_s(each.batches):,.0f}",
-            f"{each.per_s(each.turns):,.0f}",
+            *(f"{each.per_s(each.told[name]):,.0f}" for name in ("batches", "commits", "turns")),
             *(f"{100 * each.per_s(each.cpu_s[kind]):.1f}" for kind in ("host", "edge", "rest")),
         )
     console.print(table)
@@ -68,7 +69,11 @@ def _others(console: Console, found: Found, made: Calibration) -> None:
         ("a batch of a host", f"{made.host.batch_us:,.0f} us, {rows.batch_us:,.0f} of it the log"),
         ("other threads of a host", f"{made.host.beside:.0%} of the CPU of its loop"),
         ("other threads of an edge", f"{made.edge.beside:.0%} of the CPU of its loop"),
-        ("a commit", f"{rows.commit_us:,.0f} us and {rows.commit_item_us:.2f} for each item"),
+        (
+            "a commit",
+            f"{made.host.commit_us:,.0f} us and {made.host.commit_item_us:.2f} for each item",
+        ),
+        ("of the log alone", f"{rows.commit_us:,.0f} us and {rows.commit_item_us:.2f}"),
         ("a row", f"{rows.row_us:.2f} us, and {rows.checkpoint_us:.2f} in a checkpoint"),
         ("sigma of the work of turns", f"{made.host.work_sigma:.2f}"),
         ("a MB of files in", f"{made.media_in_us_per_mb:,.0f} us"),

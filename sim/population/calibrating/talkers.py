@@ -30,13 +30,12 @@ R = TypeVar("R")
 @dataclass
 class Counts:
     """Frames that all talkers gave (`into` the edge) and got (`out` of it); of these, answers to
-    sends; of those, confirmations; and how often some were given together."""
+    sends; of those, confirmations."""
 
     into: int = 0
     out: int = 0
     sent: int = 0
     acks: int = 0
-    steps: int = 0
 
     def since(self, before: Counts) -> Counts:
         return Counts(*(now - vars(before)[name] for name, now in vars(self).items()))
@@ -141,7 +140,7 @@ async def opened(ws_url: str, accounts: list[Account], counts: Counts) -> list[T
     return list(await asyncio.gather(*map(one, accounts)))
 
 
-async def steadily(counts: Counts, act: Callable[[int], None], per_s: float) -> None:
+async def steadily(act: Callable[[int], None], per_s: float) -> None:
     """Do something so often until it is cancelled: as often in each step. What is late is left out,
     so that no step becomes a long one."""
     each = max(1, round(per_s * STEP_S))
@@ -149,5 +148,4 @@ async def steadily(counts: Counts, act: Callable[[int], None], per_s: float) -> 
         next_s = monotonic() + each / per_s
         for number in range(first, first + each):
             act(number)
-        counts.steps += 1
         await asyncio.sleep(max(0.0, next_s - monotonic()))

@@ -45,11 +45,13 @@ class Found:
 @dataclass(frozen=True)
 class Loop:
     """Of the loop of a host: how many times as long turns take there as in a town, and what a batch
-    takes. Of the closed loop: `message_us` of CPU for a message with all that comes of it, and
-    `turns` of it."""
+    takes; how long a commit takes, and what an item adds. Of the closed loop: `message_us` of CPU
+    for a message with all that comes of it, and `turns` of it."""
 
     times: float
     batch_us: float
+    commit_us: float
+    commit_item_us: float
     message_us: float
     turns: float
 
@@ -87,8 +89,8 @@ def put_together(found: Found) -> Calibration:
             work_sigma=_rounded(found.turns.sigma),
             batch_us=_rounded(loop.batch_us),
             memory_mb=_rounded(served.memory_mb["host"]),
-            commit_us=_rounded(found.rows.commit_us),
-            commit_item_us=_rounded(found.rows.commit_item_us),
+            commit_us=_rounded(loop.commit_us),
+            commit_item_us=_rounded(loop.commit_item_us),
             beside=_rounded(beside_of(served, "host")),
         ),
         edge=Service(
@@ -129,21 +131,27 @@ def loop_of(found: Found) -> Loop:
     windows = served.windows
     used_us = [_loop_us(served, each, "host") for each in windows]
     turns_us = [work_us(us, each) for each in windows]
-    times, batch_us = combined([turns_us, [each.batches for each in windows]], used_us)
+    times, batch_us = combined([turns_us, [each.told["batches"] for each in windows]], used_us)
+    commit_us, commit_item_us = combined(
+        [[each.told["commits"] for each in windows], [each.requests for each in windows]],
+        [each.told["commit_seconds"] * 1e6 for each in windows],
+    )
     full = windows[0]
     total_us = _cpu_us(served, full, "host")
     return Loop(
         times or 1.0,
         max(batch_us, found.rows.batch_us),
+        commit_us or found.rows.commit_us,
+        commit_item_us,
         total_us / max(1, full.counts.sent),
-        full.turns / max(1, full.counts.sent),
+        full.told["turns"] / max(1, full.counts.sent),
     )
 
 
 def work_us(us: dict[Turn, float], window: Window) -> float:
     """What the turns of a window would have taken in a town."""
     sends, acks, members = window.counts.sent, window.counts.acks, window.members
-    told = max(0.0, window.turns - sends * (1 + members) - 2 * acks)
+    told = max(0.0, window.told["turns"] - sends * (1 + members) - 2 * acks)
     delivered = min(acks, told / 2)
     return (
         sends * (us[Turn.CHAT_SEND] + members * us[Turn.USER_MESSAGE])
@@ -159,7 +167,7 @@ def frames_of(served: server.Found) -> tuple[float, float, float]:
     columns = (
         [each.counts.into for each in windows],
         [each.counts.out for each in windows],
-        [each.batches for each in windows],
+        [each.told["batches"] for each in windows],
     )
     into_us, out_us, batch_us = combined(
         columns, [_loop_us(served, each, "edge") for each in windows]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from sim.population import calibration
+from sim.population.calibration import Calibration, Service
+from sim.population.fanout import Frame, Turn
 from sim.population.layout import KINDS, Layout, Node
 from sim.population.model import ChatHabits, File, Model, Prices, Region, Restart
 from sim.population.people import DAY_MINUTES, Habits
@@ -15,6 +19,18 @@ from sim.population.stretch import Stretch
 from sim.population.whole import summarised
 
 EVEN = (1.0,) * DAY_MINUTES
+
+
+def calibration_of() -> Calibration:
+    """Of no machine: turns and frames of 10 us, batches and commits of 300."""
+    return replace(
+        calibration.read(),
+        turns_us={turn.name.lower(): 10.0 for turn in Turn},
+        frames_us={frame.name.lower(): 10.0 for frame in Frame},
+        host=Service(0.6, 300.0, 35.0, 300.0, 1.5, 0.5),
+        edge=Service(0.5, 100.0, 35.0, beside=0.4),
+        rest_cores=0.08,
+    )
 
 
 def model_of(
@@ -57,4 +73,4 @@ def a_result(folder: Path, users: int = 3_000, minutes: int = 2) -> Result:
     files = (File("photo", 0.2, 100_000, 1.0, 0.5),)
     made = model_of(users, Layout(nodes, 64, 3), regions=regions, files=files)
     found = Stretch(made, 0, minutes, folder).run()
-    return summarised(told, made, calibration.read(), made.seed, 1, [found])
+    return summarised(told, made, calibration.read(), made.seed, 1, found)

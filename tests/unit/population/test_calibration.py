@@ -13,7 +13,7 @@ from heliograph.failing import Told
 from sim.population import calibration
 from sim.population.calibrating import costs, memory, rows, server, whole
 from sim.population.calibrating.figures import combined, line, log_sigma, midmean, typical
-from sim.population.calibrating.loads import Window
+from sim.population.calibrating.loads import TOLD, Window
 from sim.population.calibrating.processes import KINDS, behind
 from sim.population.calibrating.talkers import Counts
 from sim.population.calibrating.turns import Rounds
@@ -26,6 +26,7 @@ from tests.unit.population.made import model_of
 
 INTO_US, OUT_US, EDGE_BATCH_US = 12.0, 9.0, 150.0
 TIMES, HOST_BATCH_US, BESIDE = 1.4, 300.0, 0.5
+COMMIT_US, COMMIT_ITEM_US = 700.0, 4.0
 IDLE_S = 0.01
 """Of each process, a second."""
 
@@ -65,22 +66,28 @@ def test_who_was_put_off_the_core_does_not_count() -> None:
 def made_window(name: str, sends: int, acks: int, members: int, batches: int) -> Window:
     """A window of a server in which everything takes what it takes."""
     found = made_found([])
-    counts = Counts(sends + acks, sends * members, sends, acks, batches)
-    turns = sends * (1 + members) + 2 * acks
+    counts = Counts(sends + acks, sends * members, sends, acks)
     empty = dict.fromkeys(KINDS, 0.0)
-    window = Window(name, 10.0, counts, empty, empty, batches / 2, turns, members)
+    commits = batches / 2
+    told = {
+        "turns": sends * (1 + members) + 2 * acks,
+        "batches": batches,
+        "commits": commits,
+        "commit_seconds": (COMMIT_US * commits + COMMIT_ITEM_US * (sends + acks)) / 1e6,
+    }
+    window = Window(name, 10.0, counts, empty, empty, told, members)
     host_us = TIMES * whole.work_us(whole.in_town_us(found), window) + HOST_BATCH_US * batches
     edge_us = INTO_US * counts.into + OUT_US * counts.out + EDGE_BATCH_US * batches
     loop_s = dict.fromkeys(KINDS, 10 * IDLE_S)
     loop_s["host"] += host_us / 1e6
     loop_s["edge"] += edge_us / 1e6
     cpu_s = loop_s | {"host": 10 * IDLE_S + host_us * (1 + BESIDE) / 1e6}
-    return Window(name, 10.0, counts, cpu_s, loop_s, batches / 2, turns, members)
+    return replace(window, cpu_s=cpu_s, loop_s=loop_s)
 
 
 def made_found(windows: list[Window]) -> whole.Found:
     idle_s = dict.fromkeys(KINDS, 5 * IDLE_S)
-    idle = Window("nothing", 5.0, Counts(), idle_s, idle_s, 0.0, 0.0)
+    idle = Window("nothing", 5.0, Counts(), idle_s, idle_s, dict.fromkeys(TOLD, 0.0))
     return whole.Found(
         costs.Costs(
             {turn: 3.0 + turn for turn in Turn}, {t: ROWS.get(t, 0.0) for t in Turn}, 0.7, {}
@@ -106,6 +113,8 @@ def test_what_a_server_takes_is_found_in_what_it_used() -> None:
     assert whole.frames_of(found.server) == pytest.approx((INTO_US, OUT_US, EDGE_BATCH_US), 1e-3)
     loop = whole.loop_of(found)
     assert (loop.times, loop.batch_us) == pytest.approx((TIMES, HOST_BATCH_US), 1e-3)
+    commit_us = loop.commit_us, loop.commit_item_us
+    assert commit_us == pytest.approx((COMMIT_US, COMMIT_ITEM_US), 1e-3)
     assert whole.beside_of(found.server, "host") == pytest.approx(BESIDE, 1e-3)
 
     made = whole.put_together(found)
@@ -116,7 +125,7 @@ def test_what_a_server_takes_is_found_in_what_it_used() -> None:
 
 def test_other_threads_count_for_the_machine_and_not_for_the_loop(tmp_path: Path) -> None:
     told, made = load("working-day"), model_of(2_000, Layout((Node("n", 0, 2, 1, 1),), 64, 1))
-    found = [Stretch(made, 0, 1, tmp_path).run()]
+    found = Stretch(made, 0, 1, tmp_path).run()
     calibrated, threads = calibration.read(), replace(made, beside={"host": 1.0, "edge": 1.0})
     alone, beside = (summarised(told, each, calibrated, 1, 1, found) for each in (made, threads))
     assert [each.peak for each in beside.stations] == [each.peak for each in alone.stations]

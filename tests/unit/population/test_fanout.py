@@ -58,7 +58,6 @@ def sent_in(chat: str, members: int, share_online: float, folder: Path) -> Load:
     happening = minute.Minute(model, block, 0, load)
     happening.online = np.array([share_online])
     happening.send(begun, sent, talks)
-    happening.work.add()
     return load
 
 

@@ -14,7 +14,6 @@ from rich.console import Console
 
 from heliograph.failing import Told
 from sim.load.scenario import read_scenario
-from sim.population import calibration
 from sim.population.fanout import Frame, Turn
 from sim.population.queueing.parameters import Station
 from sim.population.validation import attempts, commands, measure, seen
@@ -26,6 +25,7 @@ from sim.population.validation.machine import Machine, Process
 from sim.population.validation.measure import NEVER_S, figures
 from sim.population.validation.path import Client, Costs, Storm, Talk
 from sim.population.validation.predict import FITTED_S, of_messages, way_us
+from tests.unit.population.made import calibration_of
 
 CAPACITY = 8_000.0
 SIMULATED_S = 0.3
@@ -327,7 +327,7 @@ def test_the_last_attempt_is_shown_beside_the_first(tmp_path: Path) -> None:
 
 
 def test_the_way_is_found_from_medians_that_have_it() -> None:
-    calibrated = calibration.read()
+    calibrated = calibration_of()
     client, load = (
         Client(5.0, 20.0, 300.0, 240.0),
         next(each for each in PAIRS if each.share == 0.2),
@@ -364,7 +364,7 @@ def test_what_the_seen_loads_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(seen, "way_us", lambda *given: asked.append(given[-1]) or 250.0)
     server = Answering()
-    found = seen.look(server, calibration.read(), 2, 6.0, 3, lambda _: None)
+    found = seen.look(server, calibration_of(), 2, 6.0, 3, lambda _: None)
     assert server.rates == [0.0] * 3 + [2e3] * 3 + [5e3] * 3 + [8e3] * 3 + [0.0] * 3
     assert found.capacity_per_s == 10_000.0
     assert found.client == Client(frame_us=5.0, batch_us=10.0, open_us=400.0, way_us=250.0)
