@@ -23,7 +23,8 @@ OWN = Path(__file__).with_name("calibration.json")
 class Service(Struct, forbid_unknown_fields=True):
     """A process. Work of items is log-normal about its mean, with this sigma; a batch and a commit
     cost something by themselves (of an edge, a batch that it sends to a host). `memory_mb`: of one
-    that has nothing to do. `beside`: CPU of its other threads, for that of its loop."""
+    that has nothing to do. `beside`: CPU of its other threads, for that of its loop on items;
+    `beside_batch_us`: and for a batch."""
 
     work_sigma: float
     batch_us: float
@@ -31,6 +32,7 @@ class Service(Struct, forbid_unknown_fields=True):
     commit_us: float = 0.0
     commit_item_us: float = 0.0
     beside: float = 0.0
+    beside_batch_us: float = 0.0
 
 
 class Measured(Struct, forbid_unknown_fields=True):

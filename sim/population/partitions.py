@@ -14,6 +14,8 @@ from sim.population.people import Ints
 
 Partitions = NDArray[np.uint16]
 PARTITIONS_MAX = 1 << 16
+AT_ONCE = 1 << 16
+"""Names of so many users are in memory at once."""
 
 
 def hashed(homes: Iterable[bytes], partitions: int) -> Partitions:
@@ -45,7 +47,9 @@ def kept(folder: Path, first_id: int, size: int, partitions: int) -> Partitions:
     path = folder / f"users-{first_id}-{size}-{partitions}.u2"
     if path.exists():
         return np.fromfile(path, dtype=np.uint16)
-    found = of_users(np.arange(first_id, first_id + size), partitions)
+    ids = np.arange(first_id, first_id + size)
+    parts = range(0, size, AT_ONCE)
+    found = np.concatenate([of_users(ids[n : n + AT_ONCE], partitions) for n in parts])
     made = path.with_suffix(f".{np.random.SeedSequence().entropy:x}")  # two workers may do the same
     found.tofile(made)
     made.replace(path)

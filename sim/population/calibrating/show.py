@@ -67,8 +67,14 @@ def _others(console: Console, found: Found, made: Calibration) -> None:
         *((f"frame {name}", f"{us:,.1f} us") for name, us in made.frames_us.items()),
         ("a batch of an edge", f"{made.edge.batch_us:,.0f} us"),
         ("a batch of a host", f"{made.host.batch_us:,.0f} us, {rows.batch_us:,.0f} of it the log"),
-        ("other threads of a host", f"{made.host.beside:.0%} of the CPU of its loop"),
-        ("other threads of an edge", f"{made.edge.beside:.0%} of the CPU of its loop"),
+        *(
+            (
+                f"other threads of {name}",
+                f"{each.beside:.0%} of the CPU of its loop on items, "
+                f"{each.beside_batch_us:,.0f} us for a batch",
+            )
+            for name, each in (("a host", made.host), ("an edge", made.edge))
+        ),
         (
             "a commit",
             f"{made.host.commit_us:,.0f} us and {made.host.commit_item_us:.2f} for each item",

@@ -71,9 +71,13 @@ def measure(url: str | None, seconds: float, say: Say) -> Found:
 
 
 def put_together(found: Found) -> Calibration:
-    turns_us, loop = in_town_us(found), loop_of(found)
-    into_us, out_us, batch_us = frames_of(found.server)
-    served = found.server
+    turns_us, loop, served = in_town_us(found), loop_of(found), found.server
+    into_us, out_us, batch_us = frames_of(served)
+    turned_us = [loop.times * work_us(turns_us, each) for each in served.windows]
+    framed_us = [into_us * w.counts.into + out_us * w.counts.out for w in served.windows]
+    host_beside, edge_beside = (
+        beside_of(served, kind, work) for kind, work in (("host", turned_us), ("edge", framed_us))
+    )
     return Calibration(
         version=version("heliograph"),
         machine=machine(),
@@ -91,13 +95,15 @@ def put_together(found: Found) -> Calibration:
             memory_mb=_rounded(served.memory_mb["host"]),
             commit_us=_rounded(loop.commit_us),
             commit_item_us=_rounded(loop.commit_item_us),
-            beside=_rounded(beside_of(served, "host")),
+            beside=_rounded(host_beside[0]),
+            beside_batch_us=_rounded(host_beside[1]),
         ),
         edge=Service(
             work_sigma=EDGE_SIGMA,
             batch_us=_rounded(batch_us),
             memory_mb=_rounded(served.memory_mb["edge"]),
-            beside=_rounded(beside_of(served, "edge")),
+            beside=_rounded(edge_beside[0]),
+            beside_batch_us=_rounded(edge_beside[1]),
         ),
         media=Service(MEDIA_SIGMA, 0.0, _rounded(served.memory_mb["media"])),
         media_in_us_per_mb=_rounded(served.files.in_us_per_mb),
@@ -132,9 +138,10 @@ def loop_of(found: Found) -> Loop:
     used_us = [_loop_us(served, each, "host") for each in windows]
     turns_us = [work_us(us, each) for each in windows]
     times, batch_us = combined([turns_us, [each.told["batches"] for each in windows]], used_us)
+    durable = [each for each in windows if each.told["commits"]]
     commit_us, commit_item_us = combined(
-        [[each.told["commits"] for each in windows], [each.requests for each in windows]],
-        [each.told["commit_seconds"] * 1e6 for each in windows],
+        [[each.told["commits"] for each in durable], [each.requests for each in durable]],
+        [each.told["commit_seconds"] * 1e6 for each in durable],
     )
     full = windows[0]
     total_us = _cpu_us(served, full, "host")
@@ -175,10 +182,15 @@ def frames_of(served: server.Found) -> tuple[float, float, float]:
     return max(LEAST_US, into_us), max(LEAST_US, out_us), batch_us
 
 
-def beside_of(served: server.Found, kind: str) -> float:
-    """CPU of the other threads for that of the loop, at full load."""
-    full = served.windows[0]
-    return max(0.0, _cpu_us(served, full, kind) / _loop_us(served, full, kind) - 1.0)
+def beside_of(served: server.Found, kind: str, work_us: list[float]) -> tuple[float, float]:
+    """CPU of the other threads, for that of the loop on items (`work_us`, in each window), and, in
+    microseconds, for a batch."""
+    windows = served.windows
+    others_us = [
+        max(1.0, _cpu_us(served, each, kind) - _loop_us(served, each, kind)) for each in windows
+    ]
+    share, batch_us = combined([work_us, [each.told["batches"] for each in windows]], others_us)
+    return share, batch_us
 
 
 def _cpu_us(served: server.Found, window: Window, kind: str) -> float:

@@ -8,6 +8,7 @@ told when the first one has. What each takes comes from the calibration.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import cycle
@@ -25,6 +26,8 @@ from sim.population.queueing.exact import Batch
 from sim.population.queueing.parameters import Station
 from sim.population.validation.machine import Machine, Process, Then
 
+THREAD_S = 1e-5
+"""What Python does not do is about so much at a time."""
 CONFIRMED: tuple[Turn, ...] = (Turn.SESSION_ACK, Turn.USER_RECEIVED, Turn.CHAT_DELIVERED)
 WARM_SHARE = 0.1
 """So much of the beginning is not counted."""
@@ -43,8 +46,8 @@ class Client(Struct, frozen=True):
 @dataclass(frozen=True)
 class Costs:
     """What everything takes on this machine, in seconds of a core; `call_s`: a call of a host, of
-    the edge. `host_cores`, `edge_cores`: what these use while their loops work, with their other
-    threads."""
+    the loop of the edge; `host_call_s`, `edge_call_s`: of the other threads of these. `host_cores`,
+    `edge_cores`: what these use while their loops work, with their other threads."""
 
     host: Station
     edge: Station
@@ -53,6 +56,8 @@ class Costs:
     frames: tuple[float, ...]
     open_s: float
     call_s: float
+    host_call_s: float
+    edge_call_s: float
     rest_cores: float
     cores: int
     host_cores: float = 1.0
@@ -76,6 +81,8 @@ class Costs:
             frames,
             client.open_us / 1e6,
             edge.batch_s,
+            calibration.host.beside_batch_us / 1e6,
+            calibration.edge.beside_batch_us / 1e6,
             calibration.rest_cores,
             cores,
             1.0 + calibration.host.beside,
@@ -95,21 +102,45 @@ class Costs:
 
 
 class Asked(Process):
-    """A host. Each batch of requests is a call, which takes of the edge, too: half of it when it is
-    made, and half when the answer comes."""
+    """A host. Each batch of requests is a call, which takes of other threads and of the edge, too:
+    half of it when it is made, and half when the answer comes. What comes of it reaches the edge
+    with the answer."""
 
     def __init__(self, machine: Machine, costs: Costs, edge: Process, seed: int) -> None:
         super().__init__(machine, costs.host, seed, costs.host_cores)
         self._edge = edge
         self._half_s = costs.call_s / 2
+        self._ways = [
+            (Process(machine, Station(THREAD_S), seed + place), call_s / 2)
+            for place, call_s in ((3, costs.edge_call_s), (4, costs.host_call_s))
+        ]
+        self._durable: list[int] = []
 
     def _arrive(self, batch: Batch) -> None:
-        self._edge.take(self._half_s, partial(super()._arrive, batch))
+        arrive = partial(super()._arrive, batch)
+        self._edge.take(self._half_s, partial(passing, self._ways, arrive))
 
     def _answer(self, items: list[int]) -> None:
         way_s = self.station.travel_s
-        self._machine.later(way_s, lambda _: self._edge.take(self._half_s, nothing))
+        passing(self._ways[::-1], lambda: self._machine.later(way_s, self._answered, items))
+
+    def _land(self, sources: list[int]) -> None:
+        self._durable += sources
+
+    def _answered(self, items: list[int]) -> None:
+        self._edge.take(self._half_s, nothing)
         super()._answer(items)
+        durable, self._durable = self._durable, []
+        super()._land(durable)
+
+
+def passing(ways: Sequence[tuple[Process, float]], then: Then) -> None:
+    """Through threads one after the other, each of which takes so much work."""
+    if not ways:
+        then()
+        return
+    (thread, work_s), *others = ways
+    thread.take(work_s, partial(passing, others, then))
 
 
 class Town:
@@ -126,10 +157,6 @@ class Town:
         """A frame of a client's reaches the edge, which asks a host."""
         handle = partial(self.edge.take, self.costs.frames[Frame.IN], then)
         self.client.take(self.costs.client.work_s, handle)
-
-    def way(self, then: Then) -> None:
-        """What a host answers reaches the edge."""
-        self.machine.later(self.costs.host.travel_s, lambda _: then())
 
     def told(self, then: Then) -> None:
         """A frame is sent by the edge, and read by a client."""
@@ -210,9 +237,6 @@ class Talk(Town):
         self.said(partial(self.host.take, self._send_s, partial(self._sent, sender, left_s)))
 
     def _sent(self, sender: Member, left_s: float) -> None:
-        self.way(partial(self._fan_out, sender, left_s))
-
-    def _fan_out(self, sender: Member, left_s: float) -> None:
         sender.chat.sent += 1
         self.told(partial(self._answered, sender))
         for member in sender.chat.members:
@@ -250,7 +274,7 @@ class Talk(Town):
     def _mark(self, member: Member) -> None:
         """Who wrote it is told that it has reached somebody."""
         first = next(each for each in member.chat.members if each is not member)
-        self.way(partial(self.told, partial(self._confirm_soon, first)))
+        self.told(partial(self._confirm_soon, first))
 
 
 def nothing() -> None:
@@ -269,7 +293,7 @@ class Storm(Town):
             self.host.take(gone_s, nothing)
             first = number % limits.CONNECTIONS_PER_SESSION_MAX == 0
             here = (Turn.SESSION_ATTACH, *((Turn.USER_ONLINE,) if first else ()))
-            asked = partial(self.host.take, costs.turn_s(*here), partial(self.way, self._greet))
+            asked = partial(self.host.take, costs.turn_s(*here), self._greet)
             opened = partial(self.edge.take, costs.frames[Frame.OPEN], asked)
             self.client.take(costs.open_s / 2, opened)
         self.machine.run(inf)

@@ -25,7 +25,7 @@ from sim.population.whole import summarised
 from tests.unit.population.made import model_of
 
 INTO_US, OUT_US, EDGE_BATCH_US = 12.0, 9.0, 150.0
-TIMES, HOST_BATCH_US, BESIDE = 1.4, 300.0, 0.5
+TIMES, HOST_BATCH_US, BESIDE, BESIDE_BATCH_US = 1.4, 300.0, 0.5, 900.0
 COMMIT_US, COMMIT_ITEM_US = 700.0, 4.0
 IDLE_S = 0.01
 """Of each process, a second."""
@@ -76,12 +76,14 @@ def made_window(name: str, sends: int, acks: int, members: int, batches: int) ->
         "commit_seconds": (COMMIT_US * commits + COMMIT_ITEM_US * (sends + acks)) / 1e6,
     }
     window = Window(name, 10.0, counts, empty, empty, told, members)
-    host_us = TIMES * whole.work_us(whole.in_town_us(found), window) + HOST_BATCH_US * batches
+    work_us = TIMES * whole.work_us(whole.in_town_us(found), window)
+    host_us = work_us + HOST_BATCH_US * batches
     edge_us = INTO_US * counts.into + OUT_US * counts.out + EDGE_BATCH_US * batches
     loop_s = dict.fromkeys(KINDS, 10 * IDLE_S)
     loop_s["host"] += host_us / 1e6
     loop_s["edge"] += edge_us / 1e6
-    cpu_s = loop_s | {"host": 10 * IDLE_S + host_us * (1 + BESIDE) / 1e6}
+    others_us = work_us * BESIDE + BESIDE_BATCH_US * batches
+    cpu_s = loop_s | {"host": 10 * IDLE_S + (host_us + others_us) / 1e6}
     return replace(window, cpu_s=cpu_s, loop_s=loop_s)
 
 
@@ -115,9 +117,10 @@ def test_what_a_server_takes_is_found_in_what_it_used() -> None:
     assert (loop.times, loop.batch_us) == pytest.approx((TIMES, HOST_BATCH_US), 1e-3)
     commit_us = loop.commit_us, loop.commit_item_us
     assert commit_us == pytest.approx((COMMIT_US, COMMIT_ITEM_US), 1e-3)
-    assert whole.beside_of(found.server, "host") == pytest.approx(BESIDE, 1e-3)
 
     made = whole.put_together(found)
+    beside = made.host.beside, made.host.beside_batch_us
+    assert beside == pytest.approx((BESIDE, BESIDE_BATCH_US), 1e-2)
     assert made.turns_us["session_ack"] == pytest.approx(TIMES * (3.0 + Turn.SESSION_ACK), 1e-3)
     assert made.rest_cores == pytest.approx(len(KINDS) * IDLE_S)
     assert made.measured.messages_per_s == 2_000

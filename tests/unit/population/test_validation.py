@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ COSTS = Costs(
     frames=(20e-6,) * len(Frame),
     open_s=400e-6,
     call_s=100e-6,
+    host_call_s=60e-6,
+    edge_call_s=40e-6,
     rest_cores=0.1,
     cores=2,
 )
@@ -76,16 +79,17 @@ def test_everything_that_is_sent_is_answered() -> None:
 
 def test_a_message_takes_what_its_parts_take() -> None:
     """At hardly any load, without anything random."""
-    costs = Costs(
-        *(Station(s.work_s, 0.0, s.batch_s, s.commit_s, s.commit_item_s, s.travel_s, flying=1)
-          for s in (COSTS.host, COSTS.edge, COSTS.client)),
-        COSTS.turns, COSTS.frames, COSTS.open_s, COSTS.call_s, 0.0, 2,
-    )  # fmt: skip
+    fixed = {
+        name: replace(getattr(COSTS, name), work_sigma=0.0, flying=1)
+        for name in ("host", "edge", "client")
+    }
+    costs = replace(COSTS, **fixed)
     passed = Talk(costs, 1, 2, 10.0, 1).run(5.0)
     host_s = 3 * 15e-6 + 300e-6 + 350e-6 + 1.5e-6
     edge_s = 100e-6 + 20e-6 + 2 * 20e-6  # the answer is sent before the other's frame is
     client_s = 2 * (30e-6 + 5e-6)
-    assert min(passed.latency_s) == pytest.approx(host_s + edge_s + client_s + 2 * 200e-6, rel=0.1)
+    ways_s = 60e-6 + 40e-6 + 2 * 200e-6
+    assert min(passed.latency_s) == pytest.approx(host_s + edge_s + client_s + ways_s, rel=0.1)
 
 
 def test_more_load_takes_longer(batched: dict[str, dict[str, float]]) -> None:
