@@ -24,7 +24,8 @@ class Service(Struct, forbid_unknown_fields=True):
     """A process. Work of items is log-normal about its mean, with this sigma; a batch and a commit
     cost something by themselves (of an edge, a batch that it sends to a host). `memory_mb`: of one
     that has nothing to do. `beside`: CPU of its other threads, for that of its loop on items;
-    `beside_batch_us`: and for a batch."""
+    `beside_batch_us`: and for a batch (populations do without: the more there is to do, the fewer
+    batches it is done in)."""
 
     work_sigma: float
     batch_us: float

@@ -223,7 +223,7 @@ def validate(
         ),
     ] = False,
     only: Annotated[
-        str, typer.Option(help="A trial with some loads (20,idle): it is not kept.")
+        str, typer.Option(help="A trial with loads that were seen (20,50): it is not kept.")
     ] = "",
     seconds: Annotated[
         float | None, typer.Option(min=0.5, max=60.0, help="How long each load takes.")

@@ -116,7 +116,8 @@ def minute_of(model: Model, share: float) -> Busy:
     found = pass_stretch(model, busiest(model), 1)
     deliveries = found.latency[:, 1].sum(0)
     busy, layout = found.busy_ns[0] / MINUTE_NS, model.layout
-    nodes = np.bincount([each.node for each in layout.stations], busy) / model.cores
+    cpu = busy * [model.cpu(each.kind) for each in layout.stations]
+    nodes = np.bincount([each.node for each in layout.stations], cpu) / model.cores
     station, node = int(busy.argmax()), int(nodes.argmax())
     alone = busy[station] > nodes[node]
     return Busy(

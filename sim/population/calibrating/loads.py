@@ -162,7 +162,7 @@ async def all_loads(watched: Watched, talkers: list[Talker], seconds: float) -> 
         work = _open(talkers, most * share)
         found.append(await watched.during(f"{share:.0%} of that", work, seconds))
     for per_s in ACKS_PER_S:
-        name = f"{per_s:,} confirmations a second"
+        name = f"{per_s:,} confirmations/s"
         found.append(await watched.during(name, _acks(talkers, per_s), seconds))
     await group_of(talkers)
     for talker in talkers:

@@ -34,21 +34,19 @@ def _turns(console: Console, found: Found, made: Calibration) -> None:
 
 
 def _loads(console: Console, found: Found) -> None:
-    table = _table("load", "messages/s", "frames in/s", "out/s")
-    for name in ("batches/s", "commits/s", "turns/s"):
-        table.add_column(name, justify="right")
-    for kind in ("host", "edge", "rest"):
-        table.add_column(f"{kind}, % of a core", justify="right")
-    for each in (found.server.idle, *found.server.windows):
-        table.add_row(
-            each.name,
-            f"{each.sent_per_s:,.0f}",
-            f"{each.per_s(each.counts.into):,.0f}",
-            f"{each.per_s(each.counts.out):,.0f}",
-            *(f"{each.per_s(each.told[name]):,.0f}" for name in ("batches", "commits", "turns")),
-            *(f"{100 * each.per_s(each.cpu_s[kind]):.1f}" for kind in ("host", "edge", "rest")),
-        )
-    console.print(table)
+    windows = (found.server.idle, *found.server.windows)
+    did = _table("a second", "sends", "frames in", "out", "batches", "commits", "turns")
+    took = _table("% of a core", "host's loop", "others", "edge's loop", "others", "rest")
+    for each in windows:
+        numbers = each.counts.sent, each.counts.into, each.counts.out
+        told = (each.told[name] for name in ("batches", "commits", "turns"))
+        did.add_row(each.name, *(f"{each.per_s(number):,.0f}" for number in (*numbers, *told)))
+        loops = [(each.loop_s[kind], each.cpu_s[kind]) for kind in ("host", "edge")]
+        cpu_s = [s for loop_s, all_s in loops for s in (loop_s, all_s - loop_s)]
+        shares = (each.per_s(used_s) for used_s in (*cpu_s, each.cpu_s["rest"]))
+        took.add_row(each.name, *(f"{100 * share:.1f}" for share in shares))
+    console.print(did)
+    console.print(took)
 
 
 def _sends(console: Console, found: Found) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from sim.population import calibration
 from sim.population.validation import attempts, measure, predict, seen
 from sim.population.validation.attempts import Measured, MeasuredLoad, Predicted
 from sim.population.validation.compare import Compared, compared
-from sim.population.validation.loads import LOADS, ROUNDS, Load
+from sim.population.validation.loads import LOADS, ROUNDS, SEEN, Load
 from sim.population.validation.path import Costs
 from sim.population.validation.show import show_compared, show_predicted
 
@@ -91,21 +91,24 @@ def measured(
     batching: bool,
 ) -> list[Compared]:
     """Measure what was predicted last, load by load and round by round, and compare. Only all of it
-    in full is an attempt, and is kept."""
+    in full is an attempt, and is kept; trials are of loads that the calibration has seen. Raises
+    Told."""
     last, commit = attempts.to_be_measured()
-    found: dict[str, MeasuredLoad] = {load.name: MeasuredLoad(load.name, []) for load in chosen}
-    rates = {each.name: each.rate for each in last.predicted.loads}
     whole = tuple(chosen) == LOADS and rounds >= ROUNDS
     whole = whole and seconds in (None, last.predicted.seconds)
+    if not whole and any(load.held_out for load in chosen):
+        seen_ones = ",".join(load.name for load in SEEN)
+        raise Told(f"a trial is of loads that the calibration has seen: --only {seen_ones}")
+    found: dict[str, MeasuredLoad] = {load.name: MeasuredLoad(load.name, []) for load in chosen}
+    rates = {each.name: each.rate for each in last.predicted.loads}
     machine = _machine()
     with console.status("") as status, measure.running(url, status.update) as server:
-        for number in range(rounds):
-            for load in _in_turns(chosen, number):
-                status.update(f"round {number + 1} of {rounds}: {load.text}")
-                told = server.load(load, rates[load.name], seconds or last.predicted.seconds)
-                found[load.name].rounds.append(measure.figures(load, told))
-                notices = found[load.name].notices
-                notices += [each for each in told["notices"] if each not in notices]
+        for number, load in _in_turns(chosen, rounds):
+            status.update(f"round {number + 1} of {rounds}: {load.text}")
+            told = server.load(load, rates[load.name], seconds or last.predicted.seconds)
+            found[load.name].rounds.append(measure.figures(load, told))
+            notices = found[load.name].notices
+            notices += [each for each in told["notices"] if each not in notices]
     made = Measured(_now(), machine, commit, list(found.values()))
     result = beside(last.predicted, made, batching)
     show_compared(console, last.number, result, batching)
@@ -119,13 +122,16 @@ def measured(
     return result
 
 
-def _in_turns(chosen: Sequence[Load], number: int) -> list[Load]:
-    """Connections first, then messages; these in another order each time, so that none always comes
-    after the same."""
+def _in_turns(chosen: Sequence[Load], rounds: int) -> Iterator[tuple[int, Load]]:
+    """All rounds with connections come first, for messages leave something in memory; then those
+    with messages, in another order each time, so that none always comes after the same."""
     idle = [load for load in chosen if load.idle]
     others = [load for load in chosen if not load.idle]
-    random.Random(number).shuffle(others)
-    return idle + others
+    for number in range(rounds):
+        yield from ((number, load) for load in idle)
+    for number in range(rounds):
+        random.Random(number).shuffle(others)
+        yield from ((number, load) for load in others)
 
 
 def beside(predicted: Predicted, measured: Measured, batching: bool = True) -> list[Compared]:

@@ -34,13 +34,16 @@ WARM_SHARE = 0.1
 
 
 class Client(Struct, frozen=True):
-    """What the load tool takes for a frame, a turn of its loop, and a connection; and the way
-    between edge and host, in one direction. In microseconds."""
+    """What the load tool takes for a frame, a turn of its loop, and a connection, and the way
+    between edge and host, in one direction, in microseconds; `late` and `stall_ms`: see
+    `machine.Machine`."""
 
     frame_us: float
     batch_us: float
     open_us: float
     way_us: float
+    late: float = 1.0
+    stall_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Costs:
     cores: int
     host_cores: float = 1.0
     edge_cores: float = 1.0
+    late: float = 1.0
+    stall_s: float = 0.0
 
     @staticmethod
     def of(calibration: Calibration, cores: int, client: Client) -> Costs:
@@ -87,6 +92,8 @@ class Costs:
             cores,
             1.0 + calibration.host.beside,
             1.0 + calibration.edge.beside,
+            client.late,
+            client.stall_ms / 1e3,
         )
 
     def without_batching(self) -> Costs:
@@ -148,7 +155,7 @@ class Town:
 
     def __init__(self, costs: Costs, seed: int) -> None:
         self.costs = costs
-        self.machine = Machine(costs.cores, costs.rest_cores)
+        self.machine = Machine(costs.cores, costs.rest_cores, costs.late, costs.stall_s)
         self.edge = Process(self.machine, costs.edge, seed + 1, costs.edge_cores)
         self.host = Asked(self.machine, costs, self.edge, seed)
         self.client = Process(self.machine, costs.client, seed + 2)

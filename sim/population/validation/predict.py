@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
 from math import log
 
 import numpy as np
@@ -16,11 +18,13 @@ from sim.population.validation.path import Client, Costs, Storm, Talk
 SEED = 1
 MIB = 1 << 20
 ACTORS_OF_A_SESSION = 2
-SIMULATED_S = 3.0
+SIMULATED_S = 6.0
 """Longer shows nothing else, unless more comes than can be done."""
 FITTED_S = 1.0
-WAYS_US = (0.0, 50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 500.0, 700.0, 1_000.0, 1_500.0, 2_000.0)
-FINER = 9
+WAYS_US = (0.0, 100.0, 200.0, 400.0, 700.0, 1_000.0, 1_500.0, 2_000.0, 3_000.0)
+LATES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
+STALLS_MS = (0.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 80.0, 120.0)
+FINER = 5
 """So many between those beside the best one."""
 
 
@@ -57,22 +61,40 @@ def memory(load: Load, calibration: Calibration) -> dict[str, float]:
     return {"edge_mb": round(edge_mb, 1), "memory_mb": round(edge_mb + others_mb + actors_mb, 1)}
 
 
-def way_us(
-    calibration: Calibration,
-    cores: int,
-    client: Client,
-    seen: Sequence[tuple[Load, float, float]],
-) -> float:
-    """The way between edge and host with which the medians of these loads (with their rates) are
-    nearest to what was seen (ms)."""
+@dataclass(frozen=True)
+class Seen:
+    """A load at this rate, and what was measured."""
 
-    def off(way: float) -> float:
-        costs = Costs.of(calibration, cores, replace(client, way_us=way))
+    load: Load
+    rate: float
+    p50_ms: float
+    p99_ms: float
+
+
+def fitted(calibration: Calibration, cores: int, client: Client, seen: Sequence[Seen]) -> Client:
+    """With the way between edge and host and the lateness of work with which the medians of these
+    loads are nearest to what was seen, and the stalls with which their tails are."""
+
+    def off(figure: str, seconds: float, **tried: float) -> float:
+        costs = Costs.of(calibration, cores, replace(client, **tried))
         return sum(
-            abs(log(of_messages(load, rate, FITTED_S, costs)["p50_ms"] / p50_ms))
-            for load, rate, p50_ms in seen
+            abs(log(of_messages(e.load, e.rate, seconds, costs)[figure] / getattr(e, figure)))
+            for e in seen
         )
 
-    best = WAYS_US.index(min(WAYS_US, key=off))
-    around = WAYS_US[max(0, best - 1)], WAYS_US[min(best + 1, len(WAYS_US) - 1)]
-    return float(min(np.linspace(*around, FINER), key=off))
+    def medians(way_and_late: tuple[float, float]) -> float:
+        return off("p50_ms", FITTED_S, way_us=way_and_late[0], late=way_and_late[1])
+
+    way_us, late = min(product(WAYS_US, LATES), key=medians)
+    around = product(_around(way_us, WAYS_US), _around(late, LATES))
+    way_us, late = min(around, key=medians)
+    client = replace(client, way_us=round(way_us, 1), late=round(late, 3))
+    stall_ms = min(STALLS_MS, key=lambda ms: off("p99_ms", SIMULATED_S, stall_ms=ms))
+    return replace(client, stall_ms=stall_ms)
+
+
+def _around(best: float, tried: Sequence[float]) -> list[float]:
+    """Finer, between those beside the best one."""
+    at = tried.index(best)
+    low, high = tried[max(0, at - 1)], tried[min(at + 1, len(tried) - 1)]
+    return [float(each) for each in np.linspace(low, high, FINER)]

@@ -1,5 +1,6 @@
 """What the loads of the calibration are on this machine with the load tool: how much it can do,
-what the tool itself takes, and the way between edge and host, on which no process works."""
+what the tool itself takes, and what fits what was seen: the way between edge and host, on which no
+process works, and how late and how still the machine is at times."""
 
 from __future__ import annotations
 
@@ -7,14 +8,13 @@ from statistics import median
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from sim.population.calibration import Calibration
+from sim.population.validation import predict
 from sim.population.validation.compare import middle
 from sim.population.validation.loads import SEEN, SEEN_STORM
 from sim.population.validation.measure import Say, Server, figures
 from sim.population.validation.path import Client
-from sim.population.validation.predict import way_us
 
 FRAMES_OF_A_MESSAGE = 3
 """It is sent, answered, and received."""
@@ -53,9 +53,16 @@ def look(
         load.name: middle(figures(load, each) for each in found[load.name])
         for load in (*SEEN, SEEN_STORM)
     }
-    known = [(e, e.rate(capacity_per_s), medians[e.name]["p50_ms"]) for e in SEEN]
-    client = replace(client, way_us=way_us(calibration, cores, client, known))
-    return Seen(capacity_per_s, client, medians)
+    known = [
+        predict.Seen(
+            each,
+            each.rate(capacity_per_s),
+            medians[each.name]["p50_ms"],
+            medians[each.name]["p99_ms"],
+        )
+        for each in SEEN
+    ]
+    return Seen(capacity_per_s, predict.fitted(calibration, cores, client, known), medians)
 
 
 def _of(rounds: list[dict[str, Any]], name: str) -> float:

@@ -16,7 +16,9 @@ def show_predicted(console: Console, predicted: Predicted) -> None:
     console.print(
         f"capacity {predicted.capacity_per_s:,.0f} messages/s; of the load tool: a frame "
         f"{client.frame_us:g} µs, a turn of its loop {client.batch_us:g} µs, a connection "
-        f"{client.open_us:g} µs; between edge and host {client.way_us:g} µs",
+        f"{client.open_us:g} µs; between edge and host {client.way_us:g} µs; work takes "
+        f"{client.late:g} times its CPU, and once a second all stands still for "
+        f"{client.stall_ms:g} ms",
         markup=False,
     )
     table = Table("load", "held out", "messages/s", "figure", "predicted", "without batching")

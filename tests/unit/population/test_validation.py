@@ -17,15 +17,23 @@ from heliograph.failing import Told
 from sim.load.scenario import read_scenario
 from sim.population.fanout import Frame, Turn
 from sim.population.queueing.parameters import Station
-from sim.population.validation import attempts, commands, measure, seen
+from sim.population.validation import attempts, commands, measure, predict, seen
 from sim.population.validation.attempts import Measured, MeasuredLoad, Predicted, PredictedLoad
 from sim.population.validation.compare import LIMITS, Compared, compared, middle, noise
 from sim.population.validation.held import held
-from sim.population.validation.loads import LOADS, SEEN_STORM, Load, named, scenario, seconds_of
+from sim.population.validation.loads import (
+    LOADS,
+    SEEN,
+    SEEN_STORM,
+    Load,
+    named,
+    scenario,
+    seconds_of,
+)
 from sim.population.validation.machine import Machine, Process
 from sim.population.validation.measure import NEVER_S, figures
 from sim.population.validation.path import Client, Costs, Storm, Talk
-from sim.population.validation.predict import FITTED_S, of_messages, way_us
+from sim.population.validation.predict import FITTED_S, Seen, fitted, of_messages
 from tests.unit.population.made import calibration_of
 
 CAPACITY = 8_000.0
@@ -68,6 +76,23 @@ def test_processes_share_cores(cores: int, second_s: float) -> None:
         process.take(1e-3, lambda: done_s.append(machine.now_s))
     machine.run(1.0)
     assert done_s == pytest.approx([1e-3, second_s])  # the first one began alone
+
+
+def works_for(seconds: float, machine: Machine) -> float:
+    """How long one process takes for so many seconds of work."""
+    done_s: list[float] = []
+    process = Process(machine, Station(1e-2, flying=1), 1)
+    for _ in range(round(seconds * 100)):
+        process.take(1e-2, lambda: done_s.append(machine.now_s))
+    machine.run(1e3)
+    return done_s[-1]
+
+
+def test_a_machine_is_late_and_stands_still() -> None:
+    assert works_for(10.0, Machine(1, 0.0)) == pytest.approx(10.0)
+    assert works_for(10.0, Machine(1, 0.0, late=1.5)) == pytest.approx(15.0)
+    stalled_s = works_for(100.0, Machine(1, 0.0, stall_s=0.1)) - 100.0  # a hundred times
+    assert stalled_s == pytest.approx(100 * 0.1, rel=0.3)
 
 
 def test_everything_that_is_sent_is_answered() -> None:
@@ -330,16 +355,22 @@ def test_the_last_attempt_is_shown_beside_the_first(tmp_path: Path) -> None:
     assert "-50%" in first_then_last
 
 
-def test_the_way_is_found_from_medians_that_have_it() -> None:
-    calibrated = calibration_of()
-    client, load = (
-        Client(5.0, 20.0, 300.0, 240.0),
-        next(each for each in PAIRS if each.share == 0.2),
-    )
-    costs = Costs.of(calibrated, 2, client)
-    p50_ms = of_messages(load, 100.0, FITTED_S, costs)["p50_ms"]
-    found = way_us(calibrated, 2, client, [(load, 100.0, p50_ms)])
-    assert found == pytest.approx(240.0, abs=30.0)
+def test_what_fits_is_found_from_loads_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "WAYS_US", (0.0, 200.0, 400.0))
+    monkeypatch.setattr(predict, "LATES", (1.0, 2.0))
+    monkeypatch.setattr(predict, "STALLS_MS", (0.0, 60.0))
+    monkeypatch.setattr(predict, "SIMULATED_S", 2.0)
+    made = Client(5.0, 20.0, 300.0, 200.0, 1.5, 60.0)
+    costs, (load, *_) = Costs.of(calibration_of(), 2, made), PAIRS
+    known = []
+    for rate in (100.0, 800.0):
+        p50_ms = of_messages(load, rate, FITTED_S, costs)["p50_ms"]
+        p99_ms = of_messages(load, rate, 2.0, costs)["p99_ms"]
+        known.append(Seen(load, rate, p50_ms, p99_ms))
+    found = fitted(calibration_of(), 2, Client(5.0, 20.0, 300.0, 0.0), known)
+    assert found.way_us == pytest.approx(200.0, abs=100.0)
+    assert found.late == pytest.approx(1.5, abs=0.25)
+    assert found.stall_ms == 60.0
 
 
 class Answering(measure.Server):
@@ -366,15 +397,15 @@ class Answering(measure.Server):
 
 def test_what_the_seen_loads_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(seen, "way_us", lambda *given: asked.append(given[-1]) or 250.0)
+    monkeypatch.setattr(predict, "fitted", lambda *given: asked.extend(given[-1]) or given[2])
     server = Answering()
     found = seen.look(server, calibration_of(), 2, 6.0, 3, lambda _: None)
     assert server.rates == [0.0] * 3 + [2e3] * 3 + [5e3] * 3 + [8e3] * 3 + [0.0] * 3
     assert found.capacity_per_s == 10_000.0
-    assert found.client == Client(frame_us=5.0, batch_us=10.0, open_us=400.0, way_us=250.0)
+    assert found.client == Client(frame_us=5.0, batch_us=10.0, open_us=400.0, way_us=0.0)
     assert found.figures["20"] == {"throughput_per_s": 2_000.0, "p50_ms": 2.0, "p99_ms": 4.0}
     assert found.figures["storm of 500"] == {"recovery_s": 0.5}
-    assert [(rate, p50_ms) for _, rate, p50_ms in asked[0]] == [(2e3, 2.0), (5e3, 2.0), (8e3, 2.0)]
+    assert [(each.rate, each.p50_ms) for each in asked] == [(2e3, 2.0), (5e3, 2.0), (8e3, 2.0)]
 
 
 @pytest.mark.parametrize(
@@ -382,9 +413,8 @@ def test_what_the_seen_loads_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (LOADS, None, 5, True),
         (LOADS, 6.0, 6, True),
-        (LOADS, None, 4, False),
-        (LOADS, 5.0, 5, False),
-        (LOADS[2:], None, 5, False),
+        (SEEN, None, 5, False),
+        (SEEN[:1], 1.0, 1, False),
     ],
 )
 def test_only_all_of_it_is_an_attempt(
@@ -414,6 +444,18 @@ def test_only_all_of_it_is_an_attempt(
         assert [(load.name, len(load.rounds)) for load in found.loads] == [
             (load.name, rounds) for load in LOADS
         ]
+
+
+@pytest.mark.parametrize(
+    ("loads", "seconds", "rounds"), [(LOADS, None, 4), (LOADS, 5.0, 5), (LOADS[2:], None, 5)]
+)
+def test_a_trial_is_of_loads_that_were_seen(
+    monkeypatch: pytest.MonkeyPatch, loads: tuple[Load, ...], seconds: float | None, rounds: int
+) -> None:
+    attempt = attempts.Attempt(1, predicted(), [])
+    monkeypatch.setattr(attempts, "to_be_measured", lambda: (attempt, "abc"))
+    with pytest.raises(Told, match="--only 20,50,80"):
+        commands.measured(None, loads, seconds, rounds, Console(file=io.StringIO()), True)
 
 
 def test_the_attempts_that_are_here_can_be_read() -> None:
