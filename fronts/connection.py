@@ -64,6 +64,22 @@ class Socket(Protocol):
         """Bytes that wait to be sent."""
 
 
+class Gone:
+    """A socket that is not there any more."""
+
+    def send(self, frame: bytes) -> None:
+        """Nobody gets it."""
+
+    def close(self, code: int, reason: str) -> None:
+        """It is closed."""
+
+    def buffered(self) -> int:
+        return 0
+
+
+GONE = Gone()
+
+
 class Connection:
     """One live connection. `received` takes a text message, `heard` notes any other frame; `lost`
     says that the socket is gone; `tick` is called when it has said that something is due.
@@ -142,8 +158,9 @@ class Connection:
             self.close(Close.BAD_FRAME, "a frame holds id and method, or ack, or ping")
 
     def lost(self) -> None:
-        """The socket is gone."""
+        """The socket is gone, and holds this connection: it is not held in turn."""
         self.closed = True
+        self._socket = GONE
         if self._session is not None:
             self._gateway.connections.remove(self._number)
             gone = Detach(self._gateway.front, self._number)

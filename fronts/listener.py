@@ -110,6 +110,7 @@ class PicowsSocket(WSListener):
         self.connection.lost()
         if self._timer is not None:
             self._timer.cancel()
+        self._timer = self._transport = None
 
     def pause_writing(self) -> None:
         """Bounds are kept by `Connection.push`."""

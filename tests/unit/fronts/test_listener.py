@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
@@ -17,6 +19,8 @@ from api.addresses import NO_PROXIES, Callers
 from api.frames import Close
 from api.site import Site
 from fronts import listener as module
+from fronts.connection import Connection
+from fronts.counted import Door
 from fronts.listener import Listener
 from tests.unit.fronts.kit import Person, Server
 from tests.unit.fronts.raw_client import (
@@ -467,3 +471,35 @@ def test_draining_asks_everybody_to_come_back_and_takes_nobody_new(
             await edge.connect()
 
     on_edge(test)
+
+
+def test_nothing_is_left_of_connections_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in them is in a cycle, which the collector would look for after hours only."""
+
+    def left() -> Counter[str]:
+        kinds = (module.PicowsSocket, Connection, Door)
+        return Counter(type(each).__name__ for each in gc.get_objects() if type(each) in kinds)
+
+    async def test(edge: Edge) -> None:
+        alice = await edge.server.register("alice")
+        clients = [await edge.hello(alice), await edge.connect()]
+        for client in clients:
+            client.send(client_frame(TEXT, b'{"ping":1}'))
+        clients += [await edge.hello(alice) for _ in range(2)]
+        clients[-1].send(client_frame(CLOSE))
+        assert await clients[-1].end()
+        assert left()["Door"]
+        for client in clients:
+            client.hang_up()
+        while edge.listener.doors.open:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        await edge.server.call(alice, m.GetMe())  # what was still said is done
+        assert not left()
+
+    monkeypatch.setattr(module, "CLOSE_S", 0.0)
+    gc.collect()
+    gc.disable()
+    try:
+        on_edge(test)
+    finally:
+        gc.enable()
