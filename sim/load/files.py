@@ -74,7 +74,7 @@ class Files:
             content = secrets.token_bytes(UNIQUE_BYTES) + self._filler[UNIQUE_BYTES : kind.bytes]
             async with self._at_once:
                 begun = monotonic()
-                found = await self._insist("upload", lambda: self._put(content, token))
+                found = await self._insist("upload", lambda: put(self._http, content, token))
                 if found is not None:
                     self._meter.uploads.add(monotonic(), due, begun)
                     self._meter.moved_bytes += kind.bytes
@@ -133,26 +133,27 @@ class Files:
             await asyncio.sleep(wait_s)
         return None
 
-    async def _put(self, content: bytes, token: str) -> t.Finished:
-        parts = _parts(content)
-        hashes = [files.chunk_hash(part) for part in parts]
-        asked: dict[str, str | list[str]] = {
-            "hash": files.text_of(files.file_id(hashes)),
-            "name": "load",
-            "kind": "file",
-        }
-        http = self._http
-        if len(parts) == 1:
-            return await http.put("POST", "/media/upload", asked, parts, t.Finished, token)
-        number = secrets.randbelow(limits.JSON_INT_MAX) + 1
-        begin = {"upload_id": number, "size": len(content)}
-        await http.call("media.begin", begin, t.Upload, token)
-        for first in range(0, len(parts), limits.PARTS_PER_REQUEST_MAX):
-            some = slice(first, first + limits.PARTS_PER_REQUEST_MAX)
-            names: dict[str, str | list[str]] = {"hash": list(map(files.text_of, hashes[some]))}
-            path = f"/media/upload/{number}/{first}"
-            await http.put("PUT", path, names, parts[some], t.Ok, token)
-        return await http.call("media.finish", {"upload_id": number, **asked}, t.Finished, token)
+
+async def put(http: Http, content: bytes, token: str) -> t.Finished:
+    """Upload a file, in as many requests as its size takes. Raises ApiError, httpx2.HTTPError."""
+    parts = _parts(content)
+    hashes = [files.chunk_hash(part) for part in parts]
+    asked: dict[str, str | list[str]] = {
+        "hash": files.text_of(files.file_id(hashes)),
+        "name": "load",
+        "kind": "file",
+    }
+    if len(parts) == 1:
+        return await http.put("POST", "/media/upload", asked, parts, t.Finished, token)
+    number = secrets.randbelow(limits.JSON_INT_MAX) + 1
+    begin = {"upload_id": number, "size": len(content)}
+    await http.call("media.begin", begin, t.Upload, token)
+    for first in range(0, len(parts), limits.PARTS_PER_REQUEST_MAX):
+        some = slice(first, first + limits.PARTS_PER_REQUEST_MAX)
+        names: dict[str, str | list[str]] = {"hash": list(map(files.text_of, hashes[some]))}
+        path = f"/media/upload/{number}/{first}"
+        await http.put("PUT", path, names, parts[some], t.Ok, token)
+    return await http.call("media.finish", {"upload_id": number, **asked}, t.Finished, token)
 
 
 def _parts(content: bytes) -> list[bytes]:

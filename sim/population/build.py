@@ -233,12 +233,12 @@ def _connected(regions: tuple[Region, ...], values: Values) -> tuple[tuple[float
 
 
 def _queues(calibration: Calibration, values: Values) -> dict[Kind, Station]:
-    """Work of an item: of a turn, a frame, a megabyte."""
-    speed = values["node.speed"]
+    """Work of an item: of a turn, a frame, a picture."""
+    speed, photo_mb = values["node.speed"], values["media.photo_bytes"] / 1e6
     mean_us: dict[Kind, float] = {
         "host": calibration.turns_us["user_message"],
         "edge": calibration.frames_us["out"],
-        "media": calibration.media_in_us_per_mb,
+        "media": calibration.media_in_us + photo_mb * calibration.media_in_us_per_mb,
     }
     queues = {
         kind: calibration.station(

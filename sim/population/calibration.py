@@ -22,10 +22,12 @@ OWN = Path(__file__).with_name("calibration.json")
 
 class Service(Struct, forbid_unknown_fields=True):
     """A process. Work of items is log-normal about its mean, with this sigma; a batch and a commit
-    cost something by themselves (of an edge, a batch that it sends to a host). `memory_mb`: of one
-    that has nothing to do. `beside`: CPU of its other threads, for that of its loop on items;
-    `beside_batch_us`: and for a batch (populations do without: the more there is to do, the fewer
-    batches it is done in)."""
+    cost something by themselves (of an edge, a batch that it sends to a host). `commit_item_us`: of
+    the log; `commit_wait_us`: how much longer it takes for each item while the loop is busy, for
+    its thread waits for the interpreter. `memory_mb`: of one that has nothing to do. `beside`: CPU
+    of its other threads, for that of its loop on items; `beside_batch_us`: and for a batch.
+    Populations do without `commit_wait_us`, for who waits takes nothing, and without
+    `beside_batch_us`, for the more there is to do, the fewer batches it is done in."""
 
     work_sigma: float
     batch_us: float
@@ -34,6 +36,7 @@ class Service(Struct, forbid_unknown_fields=True):
     commit_item_us: float = 0.0
     beside: float = 0.0
     beside_batch_us: float = 0.0
+    commit_wait_us: float = 0.0
 
 
 class Measured(Struct, forbid_unknown_fields=True):
@@ -46,9 +49,9 @@ class Measured(Struct, forbid_unknown_fields=True):
 
 class Calibration(Struct, forbid_unknown_fields=True):
     """`turns_us` by name of `fanout.Turn`, `frames_us` of `fanout.Frame`: CPU time of one. Of
-    media, CPU time for a MB. `copy_share`: of a host's work, what a further copy costs the host
-    that has it. `rest_mb`, `rest_cores`: all other processes of a node (Ray, front, HAProxy).
-    `row_bytes`: on the disk."""
+    media, CPU time for a file, and for a MB. `copy_share`: of a host's work, what a further copy
+    costs the host that has it. `rest_mb`, `rest_cores`: all other processes of a node (Ray, front,
+    HAProxy). `row_bytes`: on the disk."""
 
     version: str
     machine: str
@@ -58,7 +61,9 @@ class Calibration(Struct, forbid_unknown_fields=True):
     host: Service
     edge: Service
     media: Service
+    media_in_us: float
     media_in_us_per_mb: float
+    media_out_us: float
     media_out_us_per_mb: float
     copy_share: float
     rest_mb: float
@@ -73,7 +78,9 @@ class Calibration(Struct, forbid_unknown_fields=True):
         return Prices(
             tuple(round(self.turns_us[turn.name.lower()] * 1e3 / speed) for turn in Turn),
             tuple(round(self.frames_us[frame.name.lower()] * 1e3 / speed) for frame in Frame),
+            round(self.media_in_us * 1e3 / speed),
             round(self.media_in_us_per_mb / speed),
+            round(self.media_out_us * 1e3 / speed),
             round(self.media_out_us_per_mb / speed),
             self.copy_share,
         )

@@ -231,12 +231,12 @@ class Minute:
         self.load.tell(where, "media_files")
         self.load.tell(where, "media_bytes", size[with_file])
         for _ in range(self.model.layout.copies):
-            cost_ns = size[with_file] * prices.media_in_ns_per_kb // 1_000
+            cost_ns = prices.media_in_ns + size[with_file] * prices.media_in_ns_per_kb // 1_000
             self.work.files(rng, where, when, cost_ns)
         fetched = np.flatnonzero((size[which] > 0) & (rng.random(len(which)) < file.fetched))
         send = which[fetched]
         self.load.tell(to_regions[fetched], "fetched_bytes", size[send])
-        cost_ns = size[send] * prices.media_out_ns_per_kb // 1_000
+        cost_ns = prices.media_out_ns + size[send] * prices.media_out_ns_per_kb // 1_000
         self.work.files(rng, regions[send], bins[send], cost_ns)
 
     def _type(

@@ -72,11 +72,14 @@ class File:
 @dataclass(frozen=True)
 class Prices:
     """What things cost, in nanoseconds of a core. `turns` by `fanout.Turn`, `frames` by
-    `fanout.Frame`; of media, for each byte taken in (by each copy) and given out."""
+    `fanout.Frame`; of media, for each file and each 1,000 bytes taken in (by each copy) and given
+    out."""
 
     turns: tuple[int, ...]
     frames: tuple[int, ...]
+    media_in_ns: int
     media_in_ns_per_kb: int
+    media_out_ns: int
     media_out_ns_per_kb: int
     copy_share: float = 0.27
     """Of a host's work for what it leads, what each further copy costs another host."""

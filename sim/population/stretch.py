@@ -27,8 +27,9 @@ from sim.population.people import Floats, Ints, stream
 from sim.population.queueing.station import State, Stations, pass_through
 from sim.population.waits import Waits
 
-LITTLE_NS = 50_000_000
-"""So much may be left without the next stretch being done again."""
+LITTLE_NS = 1_000_000_000
+"""So much may be left without the next stretch being done again: less than a second of twenty
+minutes."""
 EVERYBODY, LOOK = 1 << 20, 1 << 21
 """What random streams are called beside those of blocks."""
 

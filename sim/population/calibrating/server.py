@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api import files, limits
+from api import limits
 from api import types as t
 from heliograph.failing import Told
 from heliograph.server.ports import free_ports
 from sim.load.accounts import Accounts
+from sim.load.files import put
 from sim.load.http import Http
 from sim.load.machine import raise_file_limit
 from sim.load.plan import Account
 from sim.peers.program import LOCALHOST, Failed, program
+from sim.population.calibrating.figures import line
 from sim.population.calibrating.loads import Watched, Window, all_loads, used
 from sim.population.calibrating.processes import KINDS, Processes, behind
 from sim.population.calibrating.talkers import Counts, opened
@@ -32,16 +35,19 @@ CONNECTIONS = 1_000
 IDLE_S = 6.0
 SETTLE_S = 2.0
 MIB = 1 << 20
-FILES = 150
+FILES = {round(INPUTS["media.photo_bytes"].default): 120, 4_000_000: 20}
+"""How many of each size."""
 FILES_AT_ONCE = 4
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Files:
-    """CPU of all media actors, in microseconds for a megabyte."""
+    """CPU of all media actors, in microseconds for a file, and for a megabyte."""
 
+    in_us: float
     in_us_per_mb: float
+    out_us: float
     out_us_per_mb: float
 
 
@@ -142,40 +148,36 @@ async def _connections(
 
 
 async def _files(processes: Processes, http: Http, accounts: list[Account]) -> Files:
-    """Files as large as pictures go up, and come down again."""
+    """Files as large as pictures and as videos go up, and come down again."""
     account = accounts[0]
     params = {"user_id": account.user_id}
     chat = await http.call("chats.open_private", params, t.Chat, account.token)
-    size = round(INPUTS["media.photo_bytes"].default)
-    at_once, tickets = asyncio.Semaphore(FILES_AT_ONCE), list[str]()
+    at_once = asyncio.Semaphore(FILES_AT_ONCE)
 
-    async def up() -> None:
+    async def up(size: int, tickets: list[str]) -> None:
         content = secrets.token_bytes(size)
-        asked: dict[str, str | list[str]] = {
-            "hash": files.text_of(files.file_id([files.chunk_hash(content)])),
-            "name": "calibration",
-            "kind": "file",
-        }
         async with at_once:
-            path = "/media/upload"
-            done = await http.put("POST", path, asked, [content], t.Finished, account.token)
-            tickets.append(done.ticket)
+            tickets.append((await put(http, content, account.token)).ticket)
 
     async def down(message_id: int) -> None:
         async with at_once:
             await http.get(f"/media/file/{chat.id}/{message_id}", account.token)
 
-    async def used_us(work: Iterable[Coroutine[Any, Any, None]]) -> float:
+    async def used_us(work: list[Coroutine[Any, Any, None]]) -> float:
         before_s = processes.threads_s()
         await asyncio.gather(*work)
         total_s, _ = used(processes, before_s, processes.threads_s())
-        return total_s["media"] * 1e6 / (FILES * size / 1e6)
+        return total_s["media"] * 1e6 / len(work)
 
-    await up()
-    in_us = await used_us(up() for _ in range(FILES))
-    ids = []
-    for number, ticket in enumerate(tickets, 1):
-        sent = {"chat_id": chat.id, "text": "", "random_id": number, "media": ticket}
-        ids.append((await http.call("messages.send", sent, t.Sent, account.token)).id)
-    out_us = await used_us(down(each) for each in ids[:FILES])
-    return Files(in_us, out_us)
+    await up(1_000, [])
+    in_us, out_us, random_ids = [], [], itertools.count(1)
+    for size, number in FILES.items():
+        tickets: list[str] = []
+        in_us.append(await used_us([up(size, tickets) for _ in range(number)]))
+        ids = []
+        for ticket in tickets:
+            sent = {"chat_id": chat.id, "text": "", "random_id": next(random_ids), "media": ticket}
+            ids.append((await http.call("messages.send", sent, t.Sent, account.token)).id)
+        out_us.append(await used_us([down(each) for each in ids]))
+    mb = [size / 1e6 for size in FILES]
+    return Files(*line(mb, in_us), *line(mb, out_us))

@@ -75,13 +75,17 @@ def _others(console: Console, found: Found, made: Calibration) -> None:
         ),
         (
             "a commit",
-            f"{made.host.commit_us:,.0f} us and {made.host.commit_item_us:.2f} for each item",
+            f"{made.host.commit_us:,.0f} us, and for each item "
+            f"{made.host.commit_item_us + made.host.commit_wait_us:.2f}",
         ),
         ("of the log alone", f"{rows.commit_us:,.0f} us and {rows.commit_item_us:.2f}"),
         ("a row", f"{rows.row_us:.2f} us, and {rows.checkpoint_us:.2f} in a checkpoint"),
         ("sigma of the work of turns", f"{made.host.work_sigma:.2f}"),
-        ("a MB of files in", f"{made.media_in_us_per_mb:,.0f} us"),
-        ("a MB of files out", f"{made.media_out_us_per_mb:,.0f} us"),
+        ("a file in", f"{made.media_in_us:,.0f} us, and {made.media_in_us_per_mb:,.0f} for a MB"),
+        (
+            "a file out",
+            f"{made.media_out_us:,.0f} us, and {made.media_out_us_per_mb:,.0f} for a MB",
+        ),
         *((f"memory of {kind}", f"{mb:,.1f} MB") for kind, mb in found.server.memory_mb.items()),
         ("all processes, idle", f"{100 * made.rest_cores:.1f} % of a core"),
         ("a connection", f"{made.connection_bytes:,.0f} bytes"),

@@ -75,9 +75,12 @@ class Costs:
         frames = tuple(ns / 1e9 for ns in prices.frames)
         host_s, edge_s = turns[Turn.USER_MESSAGE], frames[Frame.OUT]
         edge = calibration.station(calibration.edge, edge_s, 0.0, 1.0)
+        host = calibration.station(calibration.host, host_s, 0.0, 1.0)
+        wait_s = calibration.host.commit_wait_us / 1e6
         return Costs(
             replace(
-                calibration.station(calibration.host, host_s, 0.0, 1.0),
+                host,
+                commit_item_s=host.commit_item_s + wait_s,
                 travel_s=client.way_us / 1e6,
             ),
             replace(edge, batch_s=0.0),

@@ -57,7 +57,7 @@ def model_of(
         text_bytes=110.0,
         text_sigma=1.0,
         connected=((0.28,) * DAY_MINUTES,) * len(regions),
-        prices=Prices((work_ns,) * 17, (work_ns,) * 3, 1_000, 500),
+        prices=Prices((work_ns,) * 17, (work_ns,) * 3, 0, 1_000, 0, 500),
         layout=layout,
         queues={kind: Station(work_s=work_s, commit_s=1e-4, limit=10**9) for kind in KINDS},
         restarts=restarts,

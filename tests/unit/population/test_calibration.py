@@ -98,7 +98,12 @@ def made_found(windows: list[Window]) -> whole.Found:
         140.0,
         1_400.0,
         server.Found(
-            dict.fromkeys(KINDS, 35.0), idle, windows, 11_000.0, 400.0, server.Files(2_500.0, 700.0)
+            dict.fromkeys(KINDS, 35.0),
+            idle,
+            windows,
+            11_000.0,
+            400.0,
+            server.Files(900.0, 2_500.0, 300.0, 700.0),
         ),
     )
 

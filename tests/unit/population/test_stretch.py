@@ -118,7 +118,7 @@ def test_people_live_in_their_regions(tmp_path: Path) -> None:
 def test_cores_that_are_too_few_make_all_late(tmp_path: Path) -> None:
     """No process is busy all the time, but the machine is: what it can't do is done later."""
     turns = (*(5_000_000,) * 15, 0, 0)  # messages between hosts cost nothing
-    made = replace(model(), prices=Prices(turns, (5_000_000,) * 3, 1_000, 500))
+    made = replace(model(), prices=Prices(turns, (5_000_000,) * 3, 0, 1_000, 0, 500))
     enough, few = (passed(replace(made, cores=cores), tmp_path) for cores in (8, 1))
     assert not enough.end.is_much()
     assert few.end.is_much()
