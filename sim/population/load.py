@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.failing import Told
 from sim.population.fanout import Frame, Turn
 from sim.population.layout import Kind, Layout
 from sim.population.model import Model
@@ -21,7 +22,8 @@ BIN_US = 5_000
 BINS = MINUTE_US // BIN_US
 ITEM_BITS = 40
 ITEM = 1 << ITEM_BITS
-"""Of an item, in a cell; beside it is room for the work of a quarter of an hour."""
+"""Of an item, in a cell; beside it is room for the work of a quarter of an hour, and for eight
+million items."""
 READS = (Turn.READ_DIFFERENCE, Turn.READ_HISTORY)
 COUNTS = (
     *("sends", "deliveries", "pushes", "opens", "private_sends", "group_sends"),
@@ -64,6 +66,16 @@ class Load:
         """By station and bin."""
         found: Ints = self.cells[stations] & (ITEM - 1)
         return found
+
+    def check(self) -> None:
+        """Raises Told where more came than a cell can hold."""
+        least = self.cells.min(axis=1)
+        if least.min() < 0:
+            name = self.layout.stations[int(least.argmin())].name
+            raise Told(
+                f"{name} would get more than {2 ** (63 - ITEM_BITS):,} things within "
+                f"{BIN_US / 1e3:g} ms: give the scenario more machines (nodes)"
+            )
 
     def show(self, bins: Ints, contacts: int) -> None:
         """People come or go, which so many others are shown."""

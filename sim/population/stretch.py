@@ -176,6 +176,7 @@ class Stretch:
         rng = stream(model.seed, EVERYBODY, minute)
         everybody.presence(rng, model, minute, load)
         everybody.channel(rng, model, minute, load)
+        load.check()
         return load
 
     def _pass(
@@ -205,7 +206,7 @@ class Stretch:
         found.given_up[index] += passed.given_up.sum()
         waits = Waits(machine.kinds, model.queues, model.noises, items, passed, shared, rng)
         for process, station in enumerate(here):
-            found.delays[station] += waits.delays(process)
+            found.delays[station] += waits.delays(process, len(found.delays))
         followed.pass_machine(here, waits)
         return passed.end, shared.left_ns
 

@@ -16,8 +16,10 @@ from sim.population.queueing.noise import Noise
 from sim.population.queueing.parameters import Station as Queue
 from sim.population.queueing.station import LOAD_BINS, Passed
 
-LOOKS = 2_000
-"""So many bins of each minute are looked at for the delays of each process."""
+LOOKS = 100_000
+"""So many bins of each minute are looked at for the delays of all processes."""
+LOOKS_LEAST, LOOKS_MOST = 100, 2_000
+"""For the delays of one."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,13 @@ class Waits:
         result: Floats = np.maximum(found, 0.0)
         return result
 
-    def delays(self, process: int) -> Ints:
-        """Of items that came to a process: how many were in each bucket of `histogram`."""
+    def delays(self, process: int, of_all: int) -> Ints:
+        """Of items that came to a process, which is one of so many of the cluster: how many were in
+        each bucket of `histogram`."""
         items = self.items[process]
         bins = np.flatnonzero(items)
         if not len(bins):
             return np.zeros(histogram.BUCKETS, np.int64)
-        some = bins[np.linspace(0, len(bins) - 1, min(LOOKS, len(bins))).astype(np.int64)]
+        looks = min(len(bins), LOOKS_MOST, max(LOOKS_LEAST, LOOKS // of_all))
+        some = bins[np.linspace(0, len(bins) - 1, looks).astype(np.int64)]
         return histogram.counted(self.at(np.full(len(some), process), some), items[some])

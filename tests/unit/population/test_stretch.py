@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from heliograph.failing import Told
 from sim.population.fanout import Turn
 from sim.population.histogram import mean_s
 from sim.population.layout import Layout, Node
-from sim.population.load import COUNTS
+from sim.population.load import COUNTS, ITEM, ITEM_BITS, Load
 from sim.population.model import Channel, Cold, File, Loss, Model, Prices, Region, Restart
 from sim.population.stretch import Found, Stretch
 from tests.unit.population.made import EVEN, model_of
@@ -65,6 +67,15 @@ def test_nothing_appears_or_vanishes(tmp_path: Path) -> None:
 def test_nobody_may_write_for_a_minute(tmp_path: Path) -> None:
     found = passed(model_of(1, Layout(NODES, 64, 1)), tmp_path, minutes=1)
     assert count(found, "sends") == 0
+
+
+def test_more_than_can_be_counted_is_told() -> None:
+    load = Load(model())
+    load.cells[1, 7] += ITEM << (62 - ITEM_BITS)
+    load.check()
+    load.cells[1, 7] += ITEM << (62 - ITEM_BITS)
+    with pytest.raises(Told, match=r"a-0/host-1 .* 8,388,608 things within 5 ms"):
+        load.check()
 
 
 def test_a_region_is_lost(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import { scriptAddress } from "../trusted";
 import { CACHE } from "./shell";
 import { type Unsaved, Update } from "./update";
-import { OPEN, TAKE_OVER } from "./words";
+import { CLAIM, OPEN, TAKE_OVER } from "./words";
 
 export type { Unsaved } from "./update";
 
@@ -45,6 +45,10 @@ export function keepClient(outdated: () => void, open: (path: string) => void): 
   });
   // Another tab loaded a newer one, or this is the first; or logging out has ended it.
   navigator.serviceWorker?.addEventListener("controllerchange", () => void compare());
+  // A page that was still loading when the first service worker became active is not among those it took.
+  void navigator.serviceWorker?.ready.then(({ active }) => {
+    if (navigator.serviceWorker.controller === null) active?.postMessage(CLAIM);
+  });
   // Held as long as the page lives: its build stays in the browser (`shell.ts`).
   void navigator.locks?.request(CACHE + build(), { mode: "shared" }, () => new Promise(() => {}));
   void checkClient();

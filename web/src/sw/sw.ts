@@ -2,7 +2,7 @@
 
 import { isPage } from "./paths";
 import { type Build, Shell } from "./shell";
-import { OPEN, TAKE_OVER } from "./words";
+import { CLAIM, OPEN, TAKE_OVER } from "./words";
 
 declare const self: ServiceWorkerGlobalScope;
 /** Put in by the build. */
@@ -31,6 +31,7 @@ self.addEventListener("fetch", (event) => {
 
 self.addEventListener("message", (event) => {
   if (event.data === TAKE_OVER) event.waitUntil(self.skipWaiting());
+  if (event.data === CLAIM) event.waitUntil(self.clients.claim());
 });
 
 self.addEventListener("notificationclick", (event) => {

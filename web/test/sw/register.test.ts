@@ -3,7 +3,7 @@ import { beforeAll, expect, test, vi } from "vitest";
 import { keepClient } from "../../src/sw/register";
 
 const outdated = vi.fn();
-const workers = new EventTarget();
+const workers = Object.assign(new EventTarget(), { ready: new Promise(() => undefined) });
 
 beforeAll(() => {
   vi.stubGlobal("navigator", { serviceWorker: workers });

@@ -124,7 +124,8 @@ export const shell: Texts["shell"] = {
   bio: "نبذة",
   bioHint: (most) => `كلمات قليلة عنك، حتى ${most} حرفاً`,
   online: "متصل الآن",
-  lastSeen: (ago) => `آخر ظهور ${ago}`,
+  // "One minute ago" is "a minute ago": with the number it is too long for the narrowest page.
+  lastSeen: (ago) => `آخر ظهور ${ago.replace(/ واحدة?$/u, "")}`,
   justNow: "قبل لحظات",
   lastSeenUnknown: "آخر ظهور منذ مدة",
   sendMessage: "كتابة رسالة",
