@@ -103,6 +103,8 @@ class Reconnecting:
         self._ready = asyncio.Event()
         self._hurry = asyncio.Event()
         self._closed = False
+        self._given_up = False
+        """Of the connection that is being opened: nobody wants it any more."""
 
     @abstractmethod
     async def _greeted(self, hello: t.Hello, first: bool) -> None:
@@ -133,9 +135,10 @@ class Reconnecting:
                 self._failed()
                 self.refused = error.code == "unauthorized"
             except (OSError, WSError, TimeoutError) as problem:
-                self.meter.errors[connect_error(problem)] += 1
-                self.endpoint.failed()
-                self._failed()
+                if not self._given_up:
+                    self.meter.errors[connect_error(problem)] += 1
+                    self.endpoint.failed()
+                    self._failed()
             finally:
                 self._drop()
             if self.refused:
@@ -169,6 +172,7 @@ class Reconnecting:
 
     def reconnect(self) -> None:
         """Drop the connection; `stay_connected` opens the next one."""
+        self._given_up = True
         self._drop()
         self.away = False
         self._hurry.set()
@@ -185,7 +189,7 @@ class Reconnecting:
         return True
 
     def close(self) -> None:
-        self._closed = True
+        self._closed = self._given_up = True
         self._drop()
 
     def write(self, frame: bytes) -> None:
@@ -224,6 +228,7 @@ class Reconnecting:
 
     async def _connect(self) -> None:
         self._lost.clear()
+        self._given_up = False
         self._connections += 1
         listener = Listener(self, self._connections)
         self.listener = listener

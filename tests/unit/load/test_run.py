@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from api import types as t
 from api.errors import ApiError
 from sim.load.accounts import Accounts
+from sim.load.client import Client
 from sim.load.endpoint import Endpoint
 from sim.load.figures import figures
 from sim.load.histogram import count_of
 from sim.load.http import Http
 from sim.load.measurement import Target, measure
+from sim.load.meter import Meter
 from sim.load.outcome import Outcome
 from sim.load.plan import Account, Chats, Churn, File, Plan, Storm
 from sim.load.run import Run, TokensRefused
@@ -230,6 +233,31 @@ def test_what_is_received_is_acknowledged() -> None:
     (server,) = servers
     for user in server.users.values():
         assert server.acks[user.user_id] > len(user.mailbox) // 4
+
+
+class Impatient(Client):
+    """Connects anew while it still fetches what it missed: once."""
+
+    async def _greeted(self, hello: t.Hello, first: bool) -> None:
+        if first:
+            self.reconnect()
+            await self.call("users.me", {}, t.User)
+        await super()._greeted(hello, first)
+
+
+def test_who_gives_up_a_connection_has_not_failed_to_get_one() -> None:
+    async def run() -> None:
+        async with FakeServer() as server, asyncio.timeout(LONG_S):
+            account = Account(server.add_user("token").user_id, "token")
+            meter = Meter()
+            client = Impatient(account, Endpoint(server.ws_url), meter, PLAN.backoff)
+            keeper = asyncio.create_task(client.stay_connected())
+            await client.ready(LONG_S)
+            client.close()
+            await keeper
+            assert not meter.errors
+
+    asyncio.run(run())
 
 
 def test_refused_tokens_are_named() -> None:
