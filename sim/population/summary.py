@@ -29,13 +29,12 @@ class Summary:
         self.model = model
         self.calibration = calibration
         self.machine = machine
-        layout = model.layout
         self.found = found
         self.minutes = len(found.counts)
         self.busy = found.busy_ns / (MINUTE_S * 1e9)
         self.connected = self._connected()
         self.days = self.minutes / DAY_MINUTES
-        self.of_nodes = np.array([station.node for station in layout.stations])
+        self.of_nodes = np.array([station.node for station in model.layout.stations])
 
     def count(self, name: str) -> Ints:
         """By minute and region."""

@@ -474,7 +474,7 @@ def test_draining_asks_everybody_to_come_back_and_takes_nobody_new(
 
 
 def test_nothing_is_left_of_connections_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing in them is in a cycle, which the collector would look for after hours only."""
+    """Nothing in them is in a cycle, which the collector looks for seldom."""
 
     def left() -> Counter[str]:
         kinds = (module.PicowsSocket, Connection, Door)
