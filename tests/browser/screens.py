@@ -146,7 +146,7 @@ class Screens(Seen):
             "player": self._player,
             "recording": self._recording,
             "refused": self._refused,
-            "empty": partial(self.at, f"/c/{self._scene.empty}"),
+            "empty": self._empty,
             "offline": self._offline,
         }
 
@@ -224,6 +224,10 @@ class Screens(Seen):
         self.shows(".composer textarea").fill("Are you there?")
         self.press("Control+Enter")
         self.shows(".failure")
+
+    def _empty(self) -> None:
+        self.at(f"/c/{self._scene.empty}")
+        self.shows(".chat-who h2")
 
     def _offline(self) -> None:
         self.tab.device.cut()

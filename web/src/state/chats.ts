@@ -6,6 +6,7 @@
 import { batch, createSignal, type Accessor, type Setter } from "solid-js";
 import { Refused } from "../bridge/bridge";
 import type { ChatRow, Notice } from "../bridge/protocol";
+import { t } from "../i18n";
 import { ask, listen } from "./bridge";
 import { nameOf, person, refreshPeople } from "./people";
 import { myId } from "./session";
@@ -41,6 +42,11 @@ function signalOf<T>(
 /** The row of a chat; undefined while it is not in the list. */
 export function chatRow(chatId: string): ChatRow | undefined {
   return signalOf<Row>(rows, chatId, undefined)[0]();
+}
+
+/** What the page calls a chat: its own name, or "somebody" while it is not told who that is. */
+export function rowName(row: ChatRow): string {
+  return row.kind === "saved" ? t.shell.saved : row.name || t.shell.unknownPerson;
 }
 
 /** User ids of those who are writing there. */

@@ -7,7 +7,7 @@ import { createEffect, createRoot } from "solid-js";
 import type { Notice } from "../bridge/protocol";
 import { t } from "../i18n";
 import { listen } from "./bridge";
-import { chatRow } from "./chats";
+import { chatRow, rowName } from "./chats";
 import { nameOf } from "./people";
 import { chatPath, openChat, route } from "./route";
 import { settings } from "./settings";
@@ -55,7 +55,7 @@ async function notify(arrived: Arrived, shown: Map<string, Shown>): Promise<void
   before?.close();
   const count = (before?.count ?? 0) + arrived.messages.length;
   const row = chatRow(chatId);
-  const title = row?.name ?? nameOf(last.from_id);
+  const title = row === undefined ? nameOf(last.from_id) : rowName(row);
   const said = row?.kind === "group" ? t.shell.from(nameOf(last.from_id), rowText(last)) : rowText(last);
   const body = settings.notifyPreview && count === 1 ? said : t.shell.newMessages(count);
   const close = await show(title, body, chatId, last.id);

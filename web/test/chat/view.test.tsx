@@ -54,6 +54,18 @@ it("a group is there before the server has told of its members", async () => {
   expect(document.body.textContent).not.toContain("waiting");
 });
 
+it("nothing is without a name before it is known whose chat it is", async () => {
+  end();
+  openChat("fresh");
+  end = render(() => <ChatView chatId="fresh" />, document.body);
+  await until(() => expect(document.querySelector(".chat-bar button")).not.toBeNull());
+  const nameless = [...document.querySelectorAll(".chat-bar :is(button, h2)")].filter(
+    (one) => !one.textContent?.trim() && !one.getAttribute("aria-label"),
+  );
+  expect(nameless).toEqual([]);
+  expect(document.querySelector(".chat-who")?.textContent).toBe("Loading");
+});
+
 it("also the first message of a chat is said", async () => {
   await until(() => expect(document.body.textContent).toContain("Nothing here yet"));
   const first = { chat_id: "g", id: 1, from_id: 7, date_ms: 1, text: "the first" };

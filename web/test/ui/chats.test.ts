@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Refused } from "../../src/bridge/bridge";
 import type { ChatRow } from "../../src/bridge/protocol";
 import type { Chat } from "../../src/contract";
-import { adoptChat, chatOrder, chatRow, isAbsent, listenForChats, startChats, typing, unreadTotal } from "../../src/state/chats";
+import { adoptChat, chatOrder, chatRow, isAbsent, listenForChats, rowName, startChats, typing, unreadTotal } from "../../src/state/chats";
 import { fakeBridge } from "./fake_bridge";
 
 function row(chat_id: string, rest: Partial<ChatRow> = {}): ChatRow {
@@ -97,6 +97,12 @@ describe("the list of chats", () => {
     tell({ kind: "chats", rows: [], order: ["a", "b", "c"] });
     paint();
     expect(chatRow("n")).toBeUndefined();
+  });
+
+  it("calls a chat by its name, and has a word for one whose name was not told yet", () => {
+    expect(rowName(row("a"))).toBe("a");
+    expect(rowName(row("a", { name: "" }))).toBe("Somebody");
+    expect(rowName(row("a", { kind: "saved", name: "" }))).toBe("Saved messages");
   });
 
   it("changes nothing of a row that nothing was told of", () => {

@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createResource, createSignal, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
 import { t } from "../../i18n";
 import { refusalText } from "../../i18n/refusal";
-import { adoptChat, chatRow, chatsLoaded, isAbsent, listenForChats, startChats, unreadTotal } from "../../state/chats";
+import { adoptChat, chatRow, chatsLoaded, isAbsent, listenForChats, rowName, startChats, unreadTotal } from "../../state/chats";
 import { startNotifying } from "../../state/notify";
 import { listenForPeople, startPeople } from "../../state/people";
 import { removalsOf } from "../../state/removal";
@@ -13,7 +13,6 @@ import { Announcer, Button, ConfirmLayer, covered, keepDoubleClicks, MenuLayer, 
 import { lazy, preload } from "../base/lazy";
 import { Mark } from "../base/mark";
 import { ChatList } from "../list/list";
-import { rowName } from "../list/row";
 import { Login } from "../login/login";
 import { MiniPlayer } from "../media/mini_player";
 import { keepPage } from "./drops";

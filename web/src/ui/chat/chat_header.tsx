@@ -3,7 +3,7 @@ import type { Message } from "../../contract";
 import { t } from "../../i18n";
 import { formatShort } from "../../i18n/format";
 import { ask } from "../../state/bridge";
-import { typing } from "../../state/chats";
+import { rowName, typing } from "../../state/chats";
 import { nameOf, person } from "../../state/people";
 import { back, openOverlay } from "../../state/route";
 import { Avatar, IconButton, isComposing, keepFocus, MenuButton, type MenuItem } from "../base";
@@ -37,36 +37,46 @@ export function ChatHeader(props: { scroll: Scroll; members: number | undefined;
     else if (userId) openOverlay({ kind: "person", userId });
   };
 
-  const name = () => (saved() ? t.shell.saved : (row()?.name ?? ""));
+  const name = () => (row() ? rowName(row()!) : "");
   return (
     <header class="bar chat-bar">
       <IconButton icon="back" label={t.shell.back} class="chat-back" onClick={back} />
-      <button type="button" class="chat-who" disabled={saved()} onClick={openInfo}>
-        <Avatar
-          name={name()}
-          ownerId={row()?.userId ?? chat.chatId}
-          photo={row()?.photo}
-          saved={saved()}
-          online={other()?.status?.online}
-        />
-        <span class="chat-words">
-          <h2 class="ellipsis" dir="auto">
-            {name()}
-          </h2>
-          {/* Of a group it comes: there is room for it already. */}
-          <Show when={chat.isGroup() || status()}>
-            <span class="chat-status ellipsis" classList={{ active: typing(chat.chatId).length > 0 }}>
-              {status()}
-            </span>
-          </Show>
-        </span>
-      </button>
+      {/* Whose chat it is, may still have to be asked. */}
+      <Show
+        when={row()}
+        fallback={
+          <div class="chat-who" aria-busy="true">
+            <span class="visually-hidden">{t.shell.loading}</span>
+          </div>
+        }
+      >
+        <button type="button" class="chat-who" disabled={saved()} onClick={openInfo}>
+          <Avatar
+            name={name()}
+            ownerId={row()?.userId ?? chat.chatId}
+            photo={row()?.photo}
+            saved={saved()}
+            online={other()?.status?.online}
+          />
+          <span class="chat-words">
+            <h2 class="ellipsis" dir="auto">
+              {name()}
+            </h2>
+            {/* Of a group it comes: there is room for it already. */}
+            <Show when={chat.isGroup() || status()}>
+              <span class="chat-status ellipsis" classList={{ active: typing(chat.chatId).length > 0 }}>
+                {status()}
+              </span>
+            </Show>
+          </span>
+        </button>
+      </Show>
       <IconButton icon="search" label={t.chat.searchHere} onClick={props.onSearch} />
       <MenuButton
         label={t.chat.chatMenu}
         items={() => {
           const items: MenuItem[] = [];
-          if (!saved()) items.push({ label: chat.isGroup() ? t.chat.groupInfo : t.chat.personInfo, icon: "info", act: openInfo });
+          if (row() && !saved()) items.push({ label: chat.isGroup() ? t.chat.groupInfo : t.chat.personInfo, icon: "info", act: openInfo });
           items.push({ label: t.chat.toDate, icon: "clock", act: () => pickDate(props.scroll) });
           items.push({ label: t.chat.toBeginning, icon: "up", act: () => chat.jump(1) });
           return items;

@@ -1,7 +1,7 @@
 import { createMemo, createSignal, For } from "solid-js";
 import { t } from "../../i18n";
 import { ask } from "../../state/bridge";
-import { chatOrder, chatRow } from "../../state/chats";
+import { chatOrder, chatRow, rowName } from "../../state/chats";
 import { openChat } from "../../state/route";
 import { failed, offered } from "../../state/toasts";
 import { Avatar, Dialog, isComposing } from "../base";
@@ -13,7 +13,7 @@ export default function ForwardDialog(props: { chatId: string; ids: readonly num
   const [text, setText] = createSignal("");
   const nameOf = (chatId: string) => {
     const row = chatRow(chatId);
-    return row?.kind === "saved" ? t.shell.saved : (row?.name ?? "");
+    return row === undefined ? "" : rowName(row);
   };
   const shown = createMemo(() => {
     const wanted = text().trim().toLocaleLowerCase();

@@ -2,16 +2,11 @@ import { createMemo, Match, Show, Switch } from "solid-js";
 import type { ChatRow } from "../../bridge/protocol";
 import { formatFull, formatNumber, formatShort, language, t } from "../../i18n";
 import { minute } from "../../state/clock";
-import { typing } from "../../state/chats";
+import { rowName, typing } from "../../state/chats";
 import { nameOf, person } from "../../state/people";
 import { fileText, rowText } from "../../state/preview";
 import { myId } from "../../state/session";
 import { Avatar, Icon, type IconName } from "../base";
-
-/** How a row calls its chat. */
-export function rowName(row: ChatRow): string {
-  return row.kind === "saved" ? t.shell.saved : row.name;
-}
 
 /** What a row says of its chat, in the order in which one wants to hear it; the style places it. */
 export function RowContent(props: { row: ChatRow; open: boolean }) {
@@ -43,7 +38,7 @@ export function RowContent(props: { row: ChatRow; open: boolean }) {
         </Show>
       </span>
       <Avatar
-        name={row().name}
+        name={rowName(row())}
         ownerId={row().userId ?? row().chat_id}
         photo={row().photo}
         saved={row().kind === "saved"}

@@ -1,12 +1,12 @@
 import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show } from "solid-js";
 import { t } from "../../i18n";
 import { ask } from "../../state/bridge";
-import { chatOrder, chatRow } from "../../state/chats";
+import { chatOrder, chatRow, rowName } from "../../state/chats";
 import { chatPath, isPlainClick, openChat, openOverlay, route } from "../../state/route";
 import { settings } from "../../state/settings";
 import { failed } from "../../state/toasts";
 import { openMenu, type MenuItem, type Point } from "../base";
-import { RowContent, rowName } from "./row";
+import { RowContent } from "./row";
 import { shownIds, visibleRows } from "./window";
 
 /** All chats; of thousands, elements only for those that are near what one sees. */

@@ -3,14 +3,14 @@ import type { ChatRow } from "../../bridge/protocol";
 import type { Message, User } from "../../contract";
 import { formatShort, t } from "../../i18n";
 import { ask } from "../../state/bridge";
-import { chatRow } from "../../state/chats";
+import { chatRow, rowName } from "../../state/chats";
 import { nameOf } from "../../state/people";
 import { rowText } from "../../state/preview";
 import { chatPath, isPlainClick, openChat } from "../../state/route";
 import { failed } from "../../state/toasts";
 import { Avatar } from "../base";
 import { openPrivate, resolveUsername } from "../people/open";
-import { RowContent, rowName } from "./row";
+import { RowContent } from "./row";
 import { snippet } from "./snippet";
 
 const WAIT_MS = 120;
