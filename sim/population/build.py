@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from sim.population import curves
+from sim.population.arrays import Floats
 from sim.population.calibration import Calibration
+from sim.population.doing import Block, Doing
 from sim.population.fanout import Frame, Turn
 from sim.population.inputs import Values
 from sim.population.ladder import Machine
 from sim.population.layout import KINDS, Kind, Layout, Node
 from sim.population.load import Load
-from sim.population.minute import Block, Minute
 from sim.population.model import (
-    BLOCK,
     Channel,
     ChatHabits,
     Cold,
@@ -25,18 +25,19 @@ from sim.population.model import (
     Region,
     Restart,
 )
-from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats, Habits
+from sim.population.people import Habits
 from sim.population.queueing.parameters import Station
 from sim.population.run import folder
 from sim.population.scenario import Region as People
 from sim.population.scenario import Scenario
+from sim.population.slot import DAY_MINUTES, HOUR_MINUTES, Slot
 
 FULL = 0.6
 """Where a scenario says nothing of machines, there are so many that none is busier than this in the
 busiest minute."""
 MINUTE_NS = 60e9
 ENDLESS = 10**9
-PROBE_USERS = BLOCK // 4
+PROBE_USERS = 1 << 18
 """So many people tell what a minute costs."""
 
 
@@ -74,9 +75,9 @@ def machines_needed(probe: Model, users: int, full: float) -> list[float]:
     """How many machines each region needs so that nothing is busier than `full` in the minute in
     which most is done. `probe`: fewer people of the same kind, with a node in each region."""
     layout, minute = probe.layout, busiest(probe)
-    load = Load(probe, minute)
+    load = Load(probe, Slot(minute))
     for block in range(len(probe.blocks)):
-        Minute(probe, Block(probe, block, folder()), minute, load).run()
+        Doing(probe, Block(probe, block, folder()), load).run()
     times = users / probe.users / MINUTE_NS
     work = load.work_ns(np.arange(len(layout.stations))).sum(1) * times
     presence = int(load.presence.sum()) * times

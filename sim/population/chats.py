@@ -16,7 +16,8 @@ from math import gcd
 
 import numpy as np
 
-from sim.population.people import Ints, each_of, stream
+from sim.population.arrays import Ints
+from sim.population.people import each_of, stream
 
 TILE = 4_096
 """So many sizes of groups are drawn; further groups have them again."""

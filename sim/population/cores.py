@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.population.people import Floats, Ints
+from sim.population.arrays import Floats, Ints
 from sim.population.queueing.lindley import backlog
 from sim.population.queueing.station import BIN_NS
 

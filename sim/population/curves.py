@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats
+from sim.population.arrays import Floats
+from sim.population.slot import DAY_MINUTES, HOUR_MINUTES
 
 CONSUMER = (
     *(0.55, 0.35, 0.22, 0.15, 0.13, 0.18, 0.40, 0.75, 0.95, 1.00, 1.05, 1.10),

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sim.population.arrays import Floats, Ints
 from sim.population.fanout import Frame, Turn
-from sim.population.load import BINS, ITEM, Load
+from sim.population.load import ITEM, Load
 from sim.population.model import Model
-from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats, Ints
+from sim.population.slot import HOUR_MINUTES
 
 
-def presence(rng: np.random.Generator, model: Model, minute: int, load: Load) -> None:
+def presence(rng: np.random.Generator, model: Model, load: Load) -> None:
     """Contacts are shown that somebody comes or goes: a turn of each, and a frame where they are
     connected. (What it costs the hosts of those who come and go is theirs.)"""
     layout, prices = load.layout, model.prices
@@ -20,24 +21,25 @@ def presence(rng: np.random.Generator, model: Model, minute: int, load: Load) ->
     for host, shown in enumerate(_dealt(rng, load.presence, layout.led)):
         load.cells[host] += shown * (ITEM + in_ns)
         load.turns[host, Turn.USER_SHOW] += shown.sum()
-    _push(rng, model, load, rng.binomial(load.presence, _online(model, minute)))
+    _push(rng, model, load, rng.binomial(load.presence, _online(model, load)))
 
 
-def channel(rng: np.random.Generator, model: Model, minute: int, load: Load) -> None:
+def channel(rng: np.random.Generator, model: Model, load: Load) -> None:
     """A post in the one huge channel: edges are told once, and tell all connections."""
     if model.channel is None:
         return
-    posts = rng.poisson(model.channel.posts_per_hour / HOUR_MINUTES)
-    here = round(model.users * model.channel.members * _online(model, minute))
-    frames = np.bincount(rng.integers(0, BINS, posts), minlength=BINS) * here
+    bins = load.slot.bins
+    posts = rng.poisson(model.channel.posts_per_hour / HOUR_MINUTES / load.slot.slots)
+    here = round(model.users * model.channel.members * _online(model, load))
+    frames = np.bincount(rng.integers(0, bins, posts), minlength=bins) * here
     load.tell(np.zeros(1, np.int64), "pushes", frames.sum(keepdims=True))
     _push(rng, model, load, frames)
 
 
-def _online(model: Model, minute: int) -> float:
+def _online(model: Model, load: Load) -> float:
     """Which share of all people is connected."""
     return sum(
-        region.share * shares[minute % DAY_MINUTES]
+        region.share * shares[load.slot.of_day]
         for region, shares in zip(model.regions, model.connected, strict=True)
     )
 

@@ -8,9 +8,9 @@ from dataclasses import fields
 import numpy as np
 
 from sim.population import histogram
+from sim.population.arrays import Floats, Ints
 from sim.population.load import Samples
 from sim.population.model import Model
-from sim.population.people import Floats, Ints
 from sim.population.waits import Waits
 
 

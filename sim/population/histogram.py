@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.population.people import Floats, Ints
+from sim.population.arrays import Floats, Ints
 
 LEAST_S, MOST_S, RATIO = 1e-5, 1e4, 1.025
 BOUNDS_S = LEAST_S * RATIO ** np.arange(int(np.log(MOST_S / LEAST_S) / np.log(RATIO)) + 1)

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from sim.population.arrays import Ints
 from sim.population.partitions import Partitions
-from sim.population.people import Ints
 
 Kind = Literal["host", "edge", "media"]
 KINDS: tuple[Kind, ...] = ("host", "edge", "media")

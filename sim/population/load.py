@@ -1,4 +1,4 @@
-"""What there is to do in a minute: the work of each station in bins of 5 ms.
+"""What there is to do in a slot: the work of each station in bins of 5 ms.
 
 Everything is counted in whole numbers, so that sums are the same in any order.
 """
@@ -8,18 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from heliograph.failing import Told
+from sim.population.arrays import Bools, Ints
 from sim.population.fanout import Frame, Turn
 from sim.population.layout import Kind, Layout
 from sim.population.model import Model
 from sim.population.partitions import Partitions
-from sim.population.people import MINUTE_US, Ints
+from sim.population.slot import BIN_US, Slot
 
-Bools = NDArray[np.bool_]
-BIN_US = 5_000
-BINS = MINUTE_US // BIN_US
 ITEM_BITS = 40
 ITEM = 1 << ITEM_BITS
 """Of an item, in a cell; beside it is room for the work of a quarter of an hour, and for eight
@@ -31,31 +28,24 @@ COUNTS = (
 )
 
 
-def bins_of(at_us: Ints) -> Ints:
-    """Of the minute, in which these are."""
-    return at_us % MINUTE_US // BIN_US
-
-
-def later(bins: Ints, after_us: int) -> Ints:
-    """So much after these; what is beyond the minute is at its beginning."""
-    return (bins + after_us // BIN_US) % BINS
-
-
 class Load:
-    """What there is to do in a minute. `cells`, by station and bin: items, each `ITEM`, and their
+    """What there is to do in a slot. `cells`, by station and bin: items, each `ITEM`, and their
     work in nanoseconds, in one number; `turns`: by host and `Turn`; `by_partition`: turns;
     `counts`: by region and `COUNTS`; `presence`: by bin, people who are shown that somebody comes
     or goes, wherever they live."""
 
-    def __init__(self, model: Model, minute: int = 0) -> None:
-        self.layout = model.layout_at(minute)
-        self.read_factor = model.read_factor(minute)
-        self.cells = np.zeros((len(self.layout.stations), BINS), np.int64)
+    def __init__(self, model: Model, slot: Slot) -> None:
+        self.slot = slot
+        self.layout = model.layout_at(slot.minute)
+        self.read_factor = model.read_factor(slot.minute)
+        self.cells = np.zeros((len(self.layout.stations), slot.bins), np.int64)
         self.turns = np.zeros((len(self.layout.hosts), len(Turn)), np.int64)
         self.by_partition = np.zeros(self.layout.partitions, np.int64)
         self.counts = np.zeros((len(model.regions), len(COUNTS)), np.int64)
-        self.presence = np.zeros(BINS, np.int64)
+        self.presence = np.zeros(slot.bins, np.int64)
         self.samples: list[Samples] = []
+        self.edges = Servers(self.layout, "edge", len(model.regions))
+        self.media = Servers(self.layout, "media", len(model.regions))
 
     def items(self, stations: Ints) -> Ints:
         """By station and bin."""
@@ -79,7 +69,7 @@ class Load:
 
     def show(self, bins: Ints, contacts: int) -> None:
         """People come or go, which so many others are shown."""
-        self.presence += contacts * np.bincount(bins, minlength=BINS)
+        self.presence += contacts * np.bincount(bins, minlength=self.slot.bins)
 
     def tell(self, region: Ints, count: str, times: Ints | None = None) -> None:
         """Count something by region."""
@@ -126,8 +116,7 @@ class Work:
         self._load = load
         self._prices = model.prices
         self._cells = load.cells.reshape(-1)
-        self._edges = Servers(load.layout, "edge", len(model.regions))
-        self._media = Servers(load.layout, "media", len(model.regions))
+        self._bins = load.slot.bins
         self.out_ns = model.prices.turns[Turn.MESSAGE_OUT]
         self.in_ns = model.prices.turns[Turn.MESSAGE_IN]
         self.shown_ns = model.chats.contacts * round(load.layout.away * self.out_ns)
@@ -135,7 +124,7 @@ class Work:
 
     def at(self, station: Ints, bins: Ints, cost_ns: int | Ints, items: int = 1) -> None:
         """So many items for each element, with this cost together."""
-        np.add.at(self._cells, station * BINS + bins, cost_ns + items * ITEM)
+        np.add.at(self._cells, station * self._bins + bins, cost_ns + items * ITEM)
 
     def turns(
         self, kinds: tuple[Turn, ...], partition: Partitions, bins: Ints, more_ns: int | Ints = 0
@@ -167,7 +156,7 @@ class Work:
 
     def edges(self, rng: np.random.Generator, regions: Ints) -> Ints:
         """For people of these regions, the edges they are connected to."""
-        return self._edges.draw(rng, regions)
+        return self._load.edges.draw(rng, regions)
 
     def frames(self, kinds: tuple[Frame, ...], edge: Ints, bins: Ints) -> None:
         """Each of these comes to each of these edges."""
@@ -180,5 +169,5 @@ class Work:
 
     def files(self, rng: np.random.Generator, region: Ints, bins: Ints, cost_ns: Ints) -> None:
         """Files pass media actors of these regions."""
-        if len(self._media.all):
-            self.at(self._media.draw(rng, region), bins, cost_ns)
+        if len(self._load.media.all):
+            self.at(self._load.media.draw(rng, region), bins, cost_ns)

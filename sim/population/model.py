@@ -8,14 +8,18 @@ from itertools import pairwise
 
 import numpy as np
 
+from sim.population.arrays import Floats
 from sim.population.chats import Sizes
 from sim.population.layout import Kind, Layout
-from sim.population.people import Cohort, Floats, Habits
+from sim.population.people import Cohort, Habits
 from sim.population.queueing.noise import Noise, noise_of
 from sim.population.queueing.parameters import Station as Queue
+from sim.population.slot import MINUTE_BINS, SLOTS, Slot
 
-BLOCK = 1 << 20
+BLOCK = 1 << 22
 """At most so many people are in a block."""
+CELLS_MAX = 2_000_000
+"""A minute is cut into slots where there would be more bins of all stations."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +170,26 @@ class Model:
         """Of all threads of such a process, for that of its loop."""
         return 1.0 + self.beside.get(kind, 0.0)
 
+    @cached_property
+    def slots(self) -> int:
+        """Into so many a minute is cut."""
+        needed = len(self.layout.stations) * MINUTE_BINS / CELLS_MAX
+        return next((number for number in SLOTS if number >= needed), SLOTS[-1])
+
+    def slots_of(self, minute: int) -> list[Slot]:
+        return [Slot(minute, number, self.slots) for number in range(self.slots)]
+
     def layout_at(self, minute: int) -> Layout:
         """Who does what then."""
-        found = self.layout
-        for loss in self.losses:
-            if minute >= loss.minute:
-                found = found.without(loss.region)
+        return self._layouts[frozenset(x.region for x in self.losses if x.minute <= minute)]
+
+    @cached_property
+    def _layouts(self) -> dict[frozenset[int], Layout]:
+        """By the regions that are down."""
+        found, down = {frozenset[int](): self.layout}, frozenset[int]()
+        for loss in sorted(self.losses, key=lambda loss: loss.minute):
+            before, down = found[down], down | {loss.region}
+            found[down] = before.without(loss.region)
         return found
 
     def read_factor(self, minute: int) -> float:
@@ -183,16 +201,18 @@ class Model:
             1.0 + (cold.factor - 1.0) * 0.5 ** ((minute - cold.minute) / cold.half_minutes)
         )
 
-    def coming_back(self, minute: int) -> tuple[float, ...]:
-        """By region: which share of the connections is lost at the beginning of this minute."""
-        shares = [0.0] * len(self.regions)
-        lost = [Restart(each.minute, each.region) for each in self.losses]
-        for restart in (*self.restarts, *lost):
-            if restart.minute == minute:
-                for region in range(len(shares)):
-                    if restart.region in (None, region):
-                        shares[region] = max(shares[region], restart.share)
-        return tuple(shares)
+    @cached_property
+    def broken(self) -> dict[int, Floats]:
+        """By minute: which share of the connections of each region is lost at its beginning."""
+        found: dict[int, Floats] = {}
+        for restart in (
+            *self.restarts,
+            *(Restart(loss.minute, loss.region) for loss in self.losses),
+        ):
+            shares = found.setdefault(restart.minute, np.zeros(len(self.regions)))
+            hit = slice(None) if restart.region is None else restart.region
+            shares[hit] = np.maximum(shares[hit], restart.share)
+        return found
 
     @cached_property
     def blocks(self) -> tuple[range, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.population.people import Ints
+from sim.population.arrays import Ints
 
 Partitions = NDArray[np.uint16]
 PARTITIONS_MAX = 1 << 16

@@ -7,8 +7,8 @@ square of sigma), and its quantile is the person's place. Each opening is a sess
 sends: their number is negative-binomial (some send nothing, a few very much), the gaps between them
 are log-normal ("Share and Multiply", IEEE Access 2023).
 
-A session that goes on beyond its minute goes on at the beginning of the same minute: no send
-appears or vanishes, and what happens within seconds is as it was.
+A session that goes on beyond its slot goes on at the beginning of the same slot: no send appears
+or vanishes, and what happens within seconds is as it was.
 """
 
 from __future__ import annotations
@@ -18,14 +18,10 @@ from functools import cache
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from sim.population.arrays import Floats, Ints
+from sim.population.slot import DAY_MINUTES, Slot
 
-MINUTE_US = 60_000_000
-HOUR_MINUTES = 60
-DAY_MINUTES = 1_440
 SENDS_SHAPE = 0.5
 """Of the negative binomial distribution: 1 would be geometric."""
 QUANTILES = 1 << 14
@@ -59,7 +55,7 @@ class Habits:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Of one block and minute, one element each: who, and when it begins (us of the minute)."""
+    """Of one block and slot, one element each: who, and when it begins (us of the slot)."""
 
     who: Ints
     at_us: Ints
@@ -68,7 +64,7 @@ class Sessions:
 @dataclass(frozen=True)
 class Sends:
     """One element each: the session it belongs to (an index of `Sessions`), and when it is sent
-    (us of the minute)."""
+    (us of the slot)."""
 
     session: Ints
     at_us: Ints
@@ -111,22 +107,21 @@ def sessions(
     rng: np.random.Generator,
     cohorts: tuple[Cohort, ...],
     habits: Habits,
-    minute: int,
+    slot: Slot,
     factor: float = 1.0,
 ) -> Sessions:
-    """Those that begin in this minute of the day, which is UTC's; `factor`: how much livelier than
-    others the day is."""
-    per_day = habits.sessions_per_day * factor
-    counts = rng.poisson([each.sessions(per_day, minute) for each in cohorts])
+    """Those that begin in this slot; `factor`: how much livelier than others the day is."""
+    per_day = habits.sessions_per_day * factor / slot.slots
+    counts = rng.poisson([each.sessions(per_day, slot.of_day) for each in cohorts])
     total = int(counts.sum())
     place = normal_cdf(rng.normal(habits.activity_sigma, 1.0, total))
     first = np.repeat([each.first for each in cohorts], counts)
     size = np.repeat([each.stop - each.first for each in cohorts], counts)
     who = first + np.minimum((place * size).astype(np.int64), size - 1)
-    return Sessions(who, rng.integers(0, MINUTE_US, total))
+    return Sessions(who, rng.integers(0, slot.us, total))
 
 
-def sends(rng: np.random.Generator, begun: Sessions, habits: Habits) -> Sends:
+def sends(rng: np.random.Generator, begun: Sessions, habits: Habits, slot: Slot) -> Sends:
     """What is sent in these sessions."""
     mean = habits.sends_per_day / habits.sessions_per_day
     counts = rng.negative_binomial(SENDS_SHAPE, SENDS_SHAPE / (SENDS_SHAPE + mean), len(begun.who))
@@ -136,4 +131,4 @@ def sends(rng: np.random.Generator, begun: Sessions, habits: Habits) -> Sends:
     before = np.cumsum(counts) - counts  # the number of sends before each session's
     start = np.concatenate(([0], passed_us))[before]
     at_us = begun.at_us[session] + passed_us - start[session]
-    return Sends(session, at_us % MINUTE_US)
+    return Sends(session, at_us % slot.us)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from sim.population.model import Model
-from sim.population.people import DAY_MINUTES
+from sim.population.slot import DAY_MINUTES
 from sim.population.stretch import Found, Left, Stretch
 
 STRETCH_MINUTES = 20

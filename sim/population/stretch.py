@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 
 from sim.population import cores, everybody, histogram
+from sim.population.arrays import Floats, Ints
+from sim.population.doing import Block, Doing
 from sim.population.fanout import Turn
 from sim.population.followed import Followed
 from sim.population.layout import Kind
 from sim.population.load import COUNTS, Load
-from sim.population.minute import Block, Minute
 from sim.population.model import Model
-from sim.population.people import Floats, Ints, stream
+from sim.population.people import stream
 from sim.population.queueing.station import State, Stations, pass_through
+from sim.population.slot import Slot
 from sim.population.waits import Waits
 
 LITTLE_NS = 1_000_000_000
@@ -151,14 +153,35 @@ class Stretch:
         )
 
     def _minute(self, index: int, left: Left, found: Found) -> Left:
-        load = self._load(self.first + index)
-        found.counts[index] = load.counts
-        found.turns += load.turns
-        found.by_partition += load.by_partition
-        found.peak = np.maximum(found.peak, load.by_partition)
-        rng = stream(self.model.seed, LOOK, self.first + index)
+        turned = np.zeros_like(found.peak)
+        for slot in self.model.slots_of(self.first + index):
+            load = self._load(slot)
+            found.counts[index] += load.counts
+            found.turns += load.turns
+            turned += load.by_partition
+            left = self._work_off(index, load, left, found)
+        found.by_partition += turned
+        found.peak = np.maximum(found.peak, turned)
+        return left
+
+    def _load(self, slot: Slot) -> Load:
+        """What there is to do."""
+        model, load = self.model, Load(self.model, slot)
+        for block in range(len(model.blocks)):
+            Doing(model, Block(model, block, self.folder), load).run()
+        rng = stream(model.seed, EVERYBODY, slot.minute, slot.number)
+        everybody.presence(rng, model, load)
+        everybody.channel(rng, model, load)
+        load.check()
+        return load
+
+    def _work_off(self, index: int, load: Load, left: Left, found: Found) -> Left:
+        """By all machines. Returns what is left there."""
+        slot = load.slot
+        rng = stream(self.model.seed, LOOK, slot.minute, slot.number)
         followed = Followed(self.model, load.samples, rng)
         following_ns = _of_copies(self.model, load)
+        found.retrying[index] = 0
         ends = [
             self._pass(machine, index, load, following_ns, left_of, followed, rng, found)
             for machine, left_of in zip(
@@ -167,17 +190,6 @@ class Stretch:
         ]
         followed.count(found.latency, found.late[index])
         return Left(tuple(queues for queues, _ in ends), tuple(ns for _, ns in ends))
-
-    def _load(self, minute: int) -> Load:
-        """What there is to do."""
-        model, load = self.model, Load(self.model, minute)
-        for block in range(len(model.blocks)):
-            Minute(model, Block(model, block, self.folder), minute, load).run()
-        rng = stream(model.seed, EVERYBODY, minute)
-        everybody.presence(rng, model, minute, load)
-        everybody.channel(rng, model, minute, load)
-        load.check()
-        return load
 
     def _pass(
         self,
@@ -191,22 +203,23 @@ class Stretch:
         found: Found,
     ) -> tuple[State, int]:
         """Through a machine. Returns what is left there."""
-        model, here = self.model, machine.stations
+        model, here, slot = self.model, machine.stations, load.slot
         items, work_ns = load.items(here), load.work_ns(here)
         hosts = slice(0, machine.hosts)
         work_ns[hosts] += np.where(items[hosts] > 0, following_ns, 0)
         shared = cores.share(model.cores, machine.cpu, work_ns, left[1])
         passed = pass_through(work_ns, items.astype(np.int32), machine.queues, shared.slow, left[0])
-        found.busy_ns[index, here] = np.rint(passed.busy_s * 1e9).astype(np.int64)
-        found.items[index, here] = items.sum(1)
-        found.refused[index, here] = passed.refused.sum(1)
+        found.busy_ns[index, here] += np.rint(passed.busy_s * 1e9).astype(np.int64)
+        found.items[index, here] += items.sum(1)
+        found.refused[index, here] += passed.refused.sum(1)
         longest_s = max(passed.delay_s.max(initial=0.0), shared.late_s.max())
         found.waited_s[index] = max(found.waited_s[index], longest_s)
         found.retrying[index] += sum(map(passed.end.retrying, passed.end.returning))
         found.given_up[index] += passed.given_up.sum()
         waits = Waits(machine.kinds, model.queues, model.noises, items, passed, shared, rng)
         for process, station in enumerate(here):
-            found.delays[station] += waits.delays(process, len(found.delays))
+            if station % slot.slots == slot.number:  # each in one slot of a minute
+                found.delays[station] += waits.delays(process, len(found.delays))
         followed.pass_machine(here, waits)
         return passed.end, shared.left_ns
 

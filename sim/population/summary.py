@@ -8,12 +8,13 @@ import numpy as np
 
 from sim.population import histogram
 from sim.population import result as r
+from sim.population.arrays import Floats, Ints
 from sim.population.calibration import Calibration
 from sim.population.fanout import ROWS, Turn
 from sim.population.ladder import Machine
 from sim.population.load import COUNTS
 from sim.population.model import Model
-from sim.population.people import DAY_MINUTES, HOUR_MINUTES, Floats, Ints
+from sim.population.slot import DAY_MINUTES, HOUR_MINUTES
 from sim.population.stretch import Found
 
 MINUTE_S = 60.0

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from sim.population import histogram
+from sim.population.arrays import Floats, Ints
 from sim.population.cores import Shared
 from sim.population.layout import Kind
-from sim.population.people import Floats, Ints
 from sim.population.queueing.noise import Noise
 from sim.population.queueing.parameters import Station as Queue
 from sim.population.queueing.station import LOAD_BINS, Passed

@@ -14,10 +14,10 @@ from sim.population.calibration import Calibration
 from sim.population.inputs import INPUTS
 from sim.population.ladder import ladder
 from sim.population.model import Model
-from sim.population.people import DAY_MINUTES
 from sim.population.queueing.error import LOADS, error_of_bins
 from sim.population.run import run, stretches
 from sim.population.scenario import Scenario
+from sim.population.slot import DAY_MINUTES
 from sim.population.stretch import Found
 from sim.population.summary import Summary
 from sim.population.validation.held import held

@@ -18,8 +18,8 @@ from rich.table import Table
 
 from sim.population import calibration, scenario
 from sim.population.build import build
-from sim.population.people import DAY_MINUTES, HOUR_MINUTES
 from sim.population.run import folder
+from sim.population.slot import DAY_MINUTES, HOUR_MINUTES
 from sim.population.stretch import Stretch
 
 HOURS = (2, 8, 14, 20)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from sim.population.arrays import Floats
+
 MOMENTS = 64
 """So many places within a service an arrival is looked at."""
 

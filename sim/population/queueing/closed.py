@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from math import erf, exp, factorial, log, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from sim.population.arrays import Floats
+
 POINTS = 1 << 17
 
 

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.population.arrays import Floats, Ints
 from sim.population.queueing.exact import Host
 from sim.population.queueing.noise import Binned, arrivals, noise_of
 from sim.population.queueing.parameters import Station
 from sim.population.queueing.station import BIN_S, LOAD_BINS, Passed, Stations, pass_through
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 LOADS = (0.3, 0.6, 0.8, 0.9, 0.95, 1.2)
 
 

@@ -16,11 +16,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.population.arrays import Floats, Ints
 from sim.population.queueing.parameters import Station
-
-Floats = NDArray[np.float64]
 
 
 class Batch(NamedTuple):
@@ -51,7 +49,7 @@ class Outcome:
 
     came_s: Floats
     done_s: Floats
-    refusals: NDArray[np.int64]
+    refusals: Ints
     batches: int
     busy_s: float
     given_up: int

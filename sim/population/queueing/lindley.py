@@ -12,6 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.population.arrays import Floats
+
 Number = TypeVar("Number", np.int64, np.float64)
 
 
@@ -26,9 +28,7 @@ def backlog(change: NDArray[Number], start: NDArray[Number] | Number) -> NDArray
     return total
 
 
-def fifo(
-    gaps_s: NDArray[np.float64], work_s: NDArray[np.float64], start_s: float = 0.0
-) -> tuple[NDArray[np.float64], float]:
+def fifo(gaps_s: Floats, work_s: Floats, start_s: float = 0.0) -> tuple[Floats, float]:
     """The delay of each customer (n,) from its arrival until its work is done, one after another.
     `gaps_s[i]` is the time from customer i to the next one. Also what the next one finds waiting:
     begin with it to go on."""

@@ -19,12 +19,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.population.arrays import Floats, Ints
 from sim.population.queueing.exact import Host, poisson, works
 from sim.population.queueing.parameters import Station
 from sim.population.queueing.station import BIN_S, Stations, pass_through
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 ATOMS = 1_024

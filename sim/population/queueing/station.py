@@ -20,13 +20,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.population.arrays import Floats, Ints
 from sim.population.queueing.lindley import backlog
 from sim.population.queueing.parameters import Station
 from sim.population.queueing.storm import Queue, Returning, admit
 
-Ints = NDArray[np.int64]
 Counts = NDArray[np.int32]
-Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 BIN_S = 0.005

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.population.arrays import Ints
 from sim.population.queueing.parameters import Station
 
-Ints = NDArray[np.int64]
 PARTS = 4
 PHASES = 16
 """After so many bins the quantiles are the same again."""

@@ -11,10 +11,11 @@ from sim.population.calibration import Calibration, Service
 from sim.population.fanout import Frame, Turn
 from sim.population.layout import KINDS, Layout, Node
 from sim.population.model import ChatHabits, File, Model, Prices, Region, Restart
-from sim.population.people import DAY_MINUTES, Habits
+from sim.population.people import Habits
 from sim.population.queueing.parameters import Station
 from sim.population.result import Result
 from sim.population.scenario import load
+from sim.population.slot import DAY_MINUTES
 from sim.population.stretch import Stretch
 from sim.population.whole import summarised
 

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from heliograph.failing import Told
+from sim.population import model as models
 from sim.population.fanout import Turn
 from sim.population.histogram import mean_s
 from sim.population.layout import Layout, Node
 from sim.population.load import COUNTS, ITEM, ITEM_BITS, Load
 from sim.population.model import Channel, Cold, File, Loss, Model, Prices, Region, Restart
+from sim.population.slot import MINUTE_BINS, Slot
 from sim.population.stretch import Found, Stretch
 from tests.unit.population.made import EVEN, model_of
 
@@ -45,7 +47,12 @@ def test_it_is_the_same_each_time_and_other_from_another_seed(tmp_path: Path) ->
     assert np.isclose(count(other, "sends"), count(first, "sends"), rtol=0.15)
 
 
-def test_nothing_appears_or_vanishes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slots", [1, 12])
+def test_nothing_appears_or_vanishes(
+    slots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "CELLS_MAX", 8 * MINUTE_BINS // slots)
+    assert model().slots == slots
     found = passed(model(), tmp_path)
     turns = found.turns.sum(0)
     sends, deliveries = count(found, "sends"), count(found, "deliveries")
@@ -64,13 +71,30 @@ def test_nothing_appears_or_vanishes(tmp_path: Path) -> None:
     assert not found.refused.any()
 
 
+def test_a_minute_in_slots_is_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much is done by each, as long is waited, and as much is left to the next minute, as if it
+    were done at once."""
+    storm = replace(model(), users=20 * PEOPLE, restarts=(Restart(601, 0),))
+    whole = passed(storm, tmp_path, minutes=3)
+    monkeypatch.setattr(models, "CELLS_MAX", 1)
+    found = passed(replace(storm), tmp_path, minutes=3)
+    assert np.allclose(found.counts.sum(1)[:, 0], whole.counts.sum(1)[:, 0], rtol=0.1)
+    assert np.allclose(found.items, whole.items, rtol=0.15)
+    steady = slice(0, -len(NODES))  # without media actors, for files are few and of any size
+    assert np.allclose(found.busy_ns[:, steady], whole.busy_ns[:, steady], rtol=0.1)
+    assert np.isclose(found.latency.sum(), whole.latency.sum(), rtol=0.15)
+    assert np.isclose(mean_s(found.latency[:, 1].sum(0)), mean_s(whole.latency[:, 1].sum(0)), 0.15)
+    assert (found.delays.sum(1) > 0).all()
+    assert found.peak.max() < 2 * whole.peak.max()
+
+
 def test_nobody_may_write_for_a_minute(tmp_path: Path) -> None:
     found = passed(model_of(1, Layout(NODES, 64, 1)), tmp_path, minutes=1)
     assert count(found, "sends") == 0
 
 
 def test_more_than_can_be_counted_is_told() -> None:
-    load = Load(model())
+    load = Load(model(), Slot(0))
     many = np.array([ITEM << (62 - ITEM_BITS)])
     np.add.at(load.cells[1], [7], many)
     load.check()
@@ -96,6 +120,21 @@ def test_connections_come_back(tmp_path: Path) -> None:
     more = found.counts[1, :, COUNTS.index("opens")] - quiet.counts[1, :, COUNTS.index("opens")]
     assert np.isclose(more[0], PEOPLE * 0.6 * 0.28 * 0.5, rtol=0.15)
     assert more[1] == 0
+
+
+@pytest.mark.parametrize("cells", [models.CELLS_MAX, 1])
+def test_who_waits_for_minutes_comes_back_minutes_later(
+    cells: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one and a half to three minutes: a third within two, two thirds within three."""
+    monkeypatch.setattr(models, "CELLS_MAX", cells)
+    waits = replace(model(), reconnect_s=180.0)
+    quiet = passed(waits, tmp_path, 601, 4).counts[:, 0, COUNTS.index("opens")]
+    found = passed(replace(waits, restarts=(Restart(601, 0),)), tmp_path, 601, 4)
+    more = found.counts[:, 0, COUNTS.index("opens")] - quiet
+    lost = PEOPLE * 0.6 * 0.28
+    assert more[[0, 3]].tolist() == [0, 0]
+    assert np.allclose(more[[1, 2]] / lost, [1 / 3, 2 / 3], atol=0.05)
 
 
 def test_cold_reads_cost_more(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A minute of a block of people: from what they do to what each station has to do."""
+"""A slot of a block of people: from what they do to what each station has to do."""
 
 from __future__ import annotations
 
@@ -8,27 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from sim.population import chats, partitions
+from sim.population.arrays import Bools, Ints
 from sim.population.chats import Order
 from sim.population.fanout import Frame, Turn
-from sim.population.load import Bools, Load, Samples, Work, bins_of, later
+from sim.population.load import Load, Samples, Work
 from sim.population.model import File, Model
 from sim.population.partitions import Partitions
-from sim.population.people import (
-    DAY_MINUTES,
-    Ints,
-    Sends,
-    Sessions,
-    each_of,
-    log_normal,
-    sends,
-    sessions,
-    stream,
-)
+from sim.population.people import Sends, Sessions, each_of, log_normal, sends, sessions, stream
+from sim.population.slot import DAY_MINUTES
 
 TYPED_US = 2_000_000
 ACK_US = 300_000
 """A device confirms what it got after a quarter of a second (`heliograph.Timeouts.ack_s`)."""
-SAMPLES = 64
+SAMPLES = 256
 """So many deliveries of a block and minute are followed for their latency."""
 WIDE = 1_000
 """Layers of contacts and groups over regions are numbered from here."""
@@ -74,27 +66,26 @@ class Talks:
     members: Ints
 
 
-class Minute:
-    """A minute of a block, counted from the beginning of the run, which adds to a load."""
+class Doing:
+    """What a block's people do in a slot, which adds to a load."""
 
-    def __init__(self, model: Model, block: Block, minute: int, load: Load) -> None:
+    def __init__(self, model: Model, block: Block, load: Load) -> None:
         self.model = model
         self.block = block
         self.load = load
-        self.minute = minute
-        self.rng = stream(model.seed, block.block, minute)
+        self.slot = slot = load.slot
+        self.rng = stream(model.seed, block.block, slot.minute, slot.number)
         self.work = Work(model, load)
-        of_day = minute % DAY_MINUTES
-        self.online = np.array([shares[of_day] for shares in model.connected])
+        self.online = np.array([shares[slot.of_day] for shares in model.connected])
         """By region, the share of people who are connected."""
 
     def run(self) -> None:
         """All that its people do."""
         model, rng = self.model, self.rng
-        factor = model.factors[self.minute // DAY_MINUTES % len(model.factors)]
-        of_day, cohorts = self.minute % DAY_MINUTES, model.cohorts(self.block.size)
-        begun = sessions(rng, cohorts, model.habits, of_day, factor)
-        sent = sends(rng, begun, model.habits)
+        factor = model.factors[self.slot.minute // DAY_MINUTES % len(model.factors)]
+        cohorts = model.cohorts(self.block.size)
+        begun = sessions(rng, cohorts, model.habits, self.slot, factor)
+        sent = sends(rng, begun, model.habits, self.slot)
         self.come_and_go(begun)
         self.come(self.returning())
         # Who writes nothing needs no chat to write in.
@@ -110,7 +101,7 @@ class Minute:
         """People connect and catch up, and are gone after a while."""
         self.come(begun)
         stay_s = self.rng.exponential(self.model.habits.session_s, len(begun.who))
-        gone = bins_of(begun.at_us + (stay_s * 1e6).astype(np.int64))
+        gone = self.slot.bins_of(begun.at_us + (stay_s * 1e6).astype(np.int64))
         home, work = self.block.homes[begun.who], self.work
         work.turns((Turn.SESSION_DETACH, Turn.USER_OFFLINE), home, gone, work.shown_ns)
         self.load.show(gone, self.model.chats.contacts)
@@ -118,7 +109,7 @@ class Minute:
     def come(self, begun: Sessions) -> None:
         """Devices connect, and ask what they have missed."""
         home, regions = self.block.homes[begun.who], self.block.regions(begun.who)
-        bins, work = bins_of(begun.at_us), self.work
+        bins, work = self.slot.bins_of(begun.at_us), self.work
         self.load.tell(regions, "opens")
         work.frames((Frame.OPEN,), work.edges(self.rng, regions), bins)
         work.turns((Turn.SESSION_ATTACH, Turn.USER_ONLINE), home, bins, work.shown_ns)
@@ -127,24 +118,27 @@ class Minute:
         self.load.show(bins, self.model.chats.contacts)
 
     def returning(self) -> Sessions:
-        """Who has lost their connection at the beginning of this minute, and comes back."""
-        shares, wait_s = self.model.coming_back(self.minute), self.model.reconnect_s
-        who = [
-            np.flatnonzero(self.rng.random(len(circle)) < self.online[region] * shares[region])
-            + circle.start
-            for region, circle in enumerate(self.block.circles)
-            if shares[region]
-        ]
-        people = np.concatenate([np.zeros(0, np.int64), *who])
-        wait_us = self.rng.uniform(wait_s / 2, wait_s, len(people)) * 1e6
-        return Sessions(people, wait_us.astype(np.int64))
+        """Who has lost their connection at the beginning of a minute, and comes back now."""
+        rng, wait_us = self.rng, self.model.reconnect_s * 1e6
+        nobody = np.zeros(0, np.int64)
+        who, at_us = [nobody], [nobody]
+        for minute, shares in self.model.broken.items():
+            begin_us, end_us = self.slot.part_of(minute, wait_us / 2, wait_us)
+            if end_us <= begin_us:
+                continue
+            back = self.online * shares * (end_us - begin_us) / (wait_us / 2)
+            for circle, share in zip(self.block.circles, back, strict=True):
+                found = np.flatnonzero(rng.random(len(circle)) < share) + circle.start
+                who.append(found)
+                at_us.append(rng.uniform(begin_us, end_us, len(found)).astype(np.int64))
+        return Sessions(np.concatenate(who), np.concatenate(at_us))
 
     # --- to write -----------------------------------------------------------------------------
 
     def send(self, begun: Sessions, sent: Sends, talks: Talks) -> None:
         """What is sent, and what becomes of it. `begun`: sessions in which something is."""
         block, load, work = self.block, self.load, self.work
-        who, bins = begun.who[sent.session], bins_of(sent.at_us)
+        who, bins = begun.who[sent.session], self.slot.bins_of(sent.at_us)
         regions, chat = block.regions(who), talks.partition[sent.session]
         home, edge = block.homes[who], work.edges(self.rng, regions)
         load.tell(regions, "sends")
@@ -180,7 +174,7 @@ class Minute:
         edge = self.work.edges(self.rng, to_regions[up])
         send, home, work = which[up], to_home[up], self.work
         sent, to_chat = bins[send], chat[send]
-        acked = later(sent, ACK_US)
+        acked = self.slot.later(sent, ACK_US)
         self.load.tell(to_regions[up], "pushes")
         work.frames((Frame.OUT,), edge, sent)
         away = work.away(home, to_chat, to_regions[up])
@@ -203,7 +197,7 @@ class Minute:
         """Who has sent something confirms it, is told once that it was delivered, and confirms
         that."""
         work = self.work
-        acked = later(bins, ACK_US)
+        acked = self.slot.later(bins, ACK_US)
         work.confirmed(home, edge, acked)
         reached = np.zeros(len(bins), bool)
         reached[which[up]] = True
@@ -213,7 +207,7 @@ class Minute:
         # (The chat's turn was paid for; this is what it sends on.)
         work.turns((Turn.USER_MARKS,), home[first], marked, away * (work.in_ns + work.out_ns))
         work.frames((Frame.OUT,), edge[first], marked)
-        work.confirmed(home[first], edge[first], later(marked, ACK_US))
+        work.confirmed(home[first], edge[first], self.slot.later(marked, ACK_US))
 
     def _text(self, regions: Ints) -> None:
         sizes = log_normal(self.rng, self.model.text_bytes, self.model.text_sigma, len(regions))
@@ -233,7 +227,10 @@ class Minute:
         for _ in range(self.model.layout.copies):
             cost_ns = prices.media_in_ns + size[with_file] * prices.media_in_ns_per_kb // 1_000
             self.work.files(rng, where, when, cost_ns)
-        fetched = np.flatnonzero((size[which] > 0) & (rng.random(len(which)) < file.fetched))
+        has_file = np.zeros(len(regions), bool)
+        has_file[with_file] = True
+        got = np.flatnonzero(has_file[which])
+        fetched = got[rng.random(len(got)) < file.fetched]
         send = which[fetched]
         self.load.tell(to_regions[fetched], "fetched_bytes", size[send])
         cost_ns = prices.media_out_ns + size[send] * prices.media_out_ns_per_kb // 1_000
@@ -244,7 +241,7 @@ class Minute:
     ) -> None:
         """Who writes tells so a moment before, and those who are there see it."""
         typed = self.rng.random(len(chat)) < self.model.chats.typing
-        before, work = later(bins, -TYPED_US), self.work
+        before, work = self.slot.later(bins, -TYPED_US), self.work
         work.turns((Turn.CHAT_TYPING,), chat[typed], before[typed])
         seen = np.flatnonzero(typed[which])
         when, regions = before[which[seen]], to_regions[seen]
@@ -266,13 +263,15 @@ class Minute:
         up = np.flatnonzero(to_edge >= 0)
         if not len(up):
             return
-        some = up[np.linspace(0, len(up) - 1, min(SAMPLES, len(up))).astype(np.int64)]
+        some = up[
+            np.linspace(0, len(up) - 1, min(SAMPLES // self.slot.slots, len(up))).astype(np.int64)
+        ]
         send, other = which[some], member[some]
         who = begun.who[sent.session[send]]
         host_of = self.load.layout.host_of
         self.load.samples.append(
             Samples(
-                bins_of(sent.at_us[send]),
+                self.slot.bins_of(sent.at_us[send]),
                 edge[send],
                 host_of[talks.partition[sent.session[send]]],
                 host_of[self.block.homes[who]],
@@ -296,7 +295,7 @@ class Minute:
         home, regions = block.homes[begun.who[reader]], block.regions(begun.who[reader])
         other = block.homes[rng.integers(0, block.size, len(reader))]
         spread_us = (rng.random(len(reader)) * self.model.habits.session_s * 1e6).astype(np.int64)
-        bins = bins_of(begun.at_us[reader] + spread_us)
+        bins = self.slot.bins_of(begun.at_us[reader] + spread_us)
         edge = work.edges(rng, regions)
         work.frames((Frame.IN, Frame.OUT) * 2, edge, bins)  # the history, and the mark
         asked = rng.random(len(chat)) >= self.model.cached
@@ -306,7 +305,7 @@ class Minute:
         work.turns((Turn.CHAT_READ,), chat, bins, out * work.out_ns)
         for told, apart in zip((home, other), away, strict=True):
             work.turns((Turn.USER_MARKS,), told, bins, apart * work.in_ns)
-        work.confirmed(home, edge, later(bins, ACK_US))
+        work.confirmed(home, edge, self.slot.later(bins, ACK_US))
 
 
 def _talks(rng: np.random.Generator, model: Model, block: Block, begun: Sessions) -> Talks:
