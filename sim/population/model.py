@@ -16,8 +16,11 @@ from sim.population.queueing.noise import Noise, noise_of
 from sim.population.queueing.parameters import Station as Queue
 from sim.population.slot import MINUTE_BINS, SLOTS, Slot
 
-BLOCK = 1 << 22
-"""At most so many people are in a block."""
+BLOCK = 1 << 21
+"""At most so many people are in a block, and more where a minute is cut into slots, so that about
+as much is done at once."""
+LARGER = 4
+"""But at most so many times as many."""
 CELLS_MAX = 2_000_000
 """A minute is cut into slots where there would be more bins of all stations."""
 
@@ -217,7 +220,7 @@ class Model:
     @cached_property
     def blocks(self) -> tuple[range, ...]:
         """The numbers of the users of each, from 1."""
-        count = -(-self.users // BLOCK)
+        count = -(-self.users // (BLOCK * min(self.slots, LARGER)))
         edges = [1 + self.users * n // count for n in range(count + 1)]
         return tuple(range(first, stop) for first, stop in pairwise(edges))
 

@@ -16,7 +16,7 @@ from sim.population.queueing.noise import Noise
 from sim.population.queueing.parameters import Station as Queue
 from sim.population.queueing.station import LOAD_BINS, Passed
 
-LOOKS = 100_000
+LOOKS = 50_000
 """So many bins of each minute are looked at for the delays of all processes."""
 LOOKS_LEAST, LOOKS_MOST = 100, 2_000
 """For the delays of one."""

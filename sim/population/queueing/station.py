@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,6 +161,7 @@ def _waits(before: Ints, cost: Ints, after: Ints) -> Singles:
     return np.where(after > 0, long, short) * np.float32(1e-9)
 
 
+@cache
 def _windows(bins: int) -> tuple[Ints, Ints]:
     """Where windows of load begin, and their lengths in ns."""
     starts = np.arange(0, bins, LOAD_BINS)
