@@ -53,29 +53,29 @@ def run(
     progress: Progress = lambda _: None,
     ray: bool = False,
 ) -> Found:
-    """These stretches (first minute, minutes) together; after an interruption (Ctrl-C), those from
-    the first on without a gap that were done."""
+    """These stretches (first minute, minutes), one after the other, together; after an interruption
+    (Ctrl-C), those from the first on without a gap that were done."""
     assert model.noises  # worked out once, and sent along
     each = _on_ray if ray else partial(_in_processes, workers)
-    whole: Found | None = None
+    minutes = sum(length for _, length in todo)
+    whole = Found.nothing(model, todo[0][0], minutes, Left.idle(model))
     early: dict[int, Found] = {}
-    following = iter(range(len(todo)))
-    index = next(following)
+    put = done = 0
     try:
         for number, stretch in each(model, todo):
             early[number] = stretch
             progress(todo[number][1])
-            while (found := early.pop(index, None)) is not None:
-                if whole is not None and whole.end.is_much():
+            while (found := early.pop(put, None)) is not None:
+                if whole.end.is_much():
                     # It did not know what the one before has left.
-                    found = pass_stretch(model, *todo[index], whole.end)
-                whole = found if whole is None else whole.then(found)
-                index = next(following, len(todo))
+                    found = pass_stretch(model, *todo[put], whole.end)
+                whole.add(found)
+                done += todo[put][1]
+                put += 1
     except KeyboardInterrupt:
-        if whole is None:
+        if not done:
             raise
-    assert whole is not None
-    return whole
+    return whole.until(done)
 
 
 def _in_processes(

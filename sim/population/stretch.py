@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -43,6 +42,13 @@ class Left:
 
     queues: tuple[State, ...]
     cores_ns: tuple[int, ...]
+
+    @classmethod
+    def idle(cls, model: Model) -> Left:
+        """Nothing."""
+        layout = model.layout
+        counts = np.bincount([each.node for each in layout.stations], minlength=len(layout.nodes))
+        return cls(tuple(State.idle(int(count)) for count in counts), (0,) * len(counts))
 
     def is_much(self) -> bool:
         """Whether the next stretch has to be told."""
@@ -80,15 +86,15 @@ class Found:
         layout, regions = model.layout, len(model.regions)
         stations = len(layout.stations)
 
-        def zeros(*shape: int) -> Ints:
-            return np.zeros(shape, np.int64)
+        def zeros(*shape: int, dtype: type = np.int64) -> Ints:
+            return np.zeros(shape, dtype)
 
         return cls(
             first,
             zeros(minutes, regions, len(COUNTS)),
             zeros(minutes, stations),
-            zeros(minutes, stations),
-            zeros(minutes, stations),
+            zeros(minutes, stations, dtype=np.int32),
+            zeros(minutes, stations, dtype=np.int32),
             np.zeros(minutes),
             zeros(minutes),
             zeros(minutes),
@@ -101,14 +107,19 @@ class Found:
             end,
         )
 
-    def then(self, other: Found) -> Found:
-        """With the minutes that follow."""
-        appended: dict[str, Any] = {
-            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in BY_MINUTE
-        }
-        added: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
-        peak = np.maximum(self.peak, other.peak)
-        return replace(other, first=self.first, peak=peak, **appended, **added)
+    def add(self, other: Found) -> None:
+        """Put in what was found of some of these minutes, the last until now."""
+        begin = other.first - self.first
+        for name in BY_MINUTE:
+            getattr(self, name)[begin : begin + len(other.counts)] = getattr(other, name)
+        for name in SUMS:
+            getattr(self, name).__iadd__(getattr(other, name))
+        np.maximum(self.peak, other.peak, out=self.peak)
+        self.end = other.end
+
+    def until(self, minutes: int) -> Found:
+        """Of these first minutes, which are all that something was put in of."""
+        return replace(self, **{name: getattr(self, name)[:minutes] for name in BY_MINUTE})
 
 
 BY_MINUTE = ("counts", "busy_ns", "items", "refused", "waited_s", "retrying", "given_up", "late")
@@ -138,19 +149,13 @@ class Stretch:
 
     def run(self, start: Left | None = None, done: Callable[[], None] = lambda: None) -> Found:
         """`start`: what the stretch before has left. `done` is called after each minute."""
-        left = start or self._idle()
+        left = start or Left.idle(self.model)
         found = Found.nothing(self.model, self.first, self.minutes, left)
         for index in range(self.minutes):
             left = self._minute(index, left, found)
             done()
         found.end = left
         return found
-
-    def _idle(self) -> Left:
-        machines = self._machines
-        return Left(
-            tuple(State.idle(len(each.stations)) for each in machines), (0,) * len(machines)
-        )
 
     def _minute(self, index: int, left: Left, found: Found) -> Left:
         turned = np.zeros_like(found.peak)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from sim.population.validation.attempts import Predicted
 from sim.population.validation.compare import Compared
+
+FIGURES = {
+    "throughput_per_s": "messages/s",
+    "p50_ms": "p50, ms",
+    "p99_ms": "p99, ms",
+    "edge_mb": "edge, MB",
+    "memory_mb": "memory, MB",
+    "recovery_s": "recovery, s",
+}
+"""What they are called where they are shown."""
 
 
 def show_predicted(console: Console, predicted: Predicted) -> None:
@@ -21,13 +32,13 @@ def show_predicted(console: Console, predicted: Predicted) -> None:
         f"{client.stall_ms:g} ms",
         markup=False,
     )
-    table = Table("load", "held out", "messages/s", "figure", "predicted", "without batching")
+    table = _table("load", "held out", "rate", "figure", "predicted", "without batching")
     for load in predicted.loads:
         for number, (figure, value) in enumerate(load.figures.items()):
-            first = (load.text, "yes" if load.held_out else "", f"{load.rate:,.0f}")
+            first = (_called(load.name), "yes" if load.held_out else "", f"{load.rate:,.0f}")
             shown = first if number == 0 else ("", "", "")
             without = f"{load.without_batching[figure]:,.4g}"
-            table.add_row(*shown, figure, f"{value:,.4g}", without)
+            table.add_row(*shown, FIGURES[figure], f"{value:,.4g}", without)
     console.print(table)
 
 
@@ -42,11 +53,14 @@ def show_compared(
     before = {(each.load, each.figure): each for each in first or ()}
     model = "" if batching else ", the model without batching"
     columns = ["load", "figure", "predicted", "measured", "noise", "off by", "allowed", ""]
-    table = Table(*columns, *(["first: off by"] if first else []), title=f"attempt {number}{model}")
+    table = _table(*columns, *(["first off"] if first else []))
+    table.title = f"attempt {number}{model}"
+    shown = ""
     for each in found:
-        words = [each.load, each.figure, f"{each.predicted:,.4g}", f"{each.measured:,.4g}"]
+        load, shown = "" if each.load == shown else _called(each.load), each.load
+        words = [load, FIGURES[each.figure], f"{each.predicted:,.4g}", f"{each.measured:,.4g}"]
         words += [f"{each.noise:.0%}", f"{each.error:+.0%}", f"{each.limit:.0%}"]
-        words.append("" if each.within else "MISSED")
+        words.append("" if each.within else "missed")
         if first:
             then = before.get((each.load, each.figure))
             words.append("" if then is None else f"{then.error:+.0%}")
@@ -56,3 +70,16 @@ def show_compared(
     console.print(
         f"{len(found) - missed} of {len(found)} figures are within what is allowed", markup=False
     )
+
+
+def _called(load: str) -> str:
+    return f"{load} %" if load.isdecimal() else load
+
+
+def _table(*columns: str) -> Table:
+    """That fits a terminal of 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    for column in columns:
+        words = column in ("load", "figure", "held out")
+        table.add_column(column, justify="left" if words else "right", no_wrap=True)
+    return table

@@ -63,7 +63,10 @@ def test_what_is_left_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.end.is_much()
     assert found.waited_s[1] > idle.waited_s[0]
     second = runs.pass_stretch(storm, *TODO[1], first.end)
-    assert told_by(found) == told_by(first.then(second))
+    both = Found.nothing(storm, 600, 2, second.end)
+    both.add(first)
+    both.add(second)
+    assert told_by(found) == told_by(both)
 
 
 def test_interrupted_it_tells_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
