@@ -16,6 +16,8 @@ Partitions = NDArray[np.uint16]
 PARTITIONS_MAX = 1 << 16
 AT_ONCE = 1 << 16
 """Names of so many users are in memory at once."""
+FILED = 1 << 17
+"""Users whose partitions are in one file."""
 
 
 def hashed(homes: Iterable[bytes], partitions: int) -> Partitions:
@@ -43,14 +45,25 @@ def of_groups(numbers: Ints, partitions: int) -> Partitions:
 
 
 def kept(folder: Path, first_id: int, size: int, partitions: int) -> Partitions:
-    """Where the users of a block live: worked out once, and kept in a file of this folder."""
-    path = folder / f"users-{first_id}-{size}-{partitions}.u2"
-    if path.exists():
-        return np.fromfile(path, dtype=np.uint16)
-    ids = np.arange(first_id, first_id + size)
-    parts = range(0, size, AT_ONCE)
-    found = np.concatenate([of_users(ids[n : n + AT_ONCE], partitions) for n in parts])
-    made = path.with_suffix(f".{np.random.SeedSequence().entropy:x}")  # two workers may do the same
-    found.tofile(made)
-    made.replace(path)
+    """Where these users live: worked out once, and kept in files of this folder, each of `FILED`
+    ids."""
+    found, at = np.empty(size, np.uint16), first_id
+    while at < first_id + size:
+        number, offset = divmod(at, FILED)
+        count = min(FILED - offset, first_id + size - at)
+        path = _filed(folder, number, partitions)
+        part = np.fromfile(path, np.uint16, count, offset=offset * found.itemsize)
+        found[at - first_id : at - first_id + count] = part
+        at += count
     return found
+
+
+def _filed(folder: Path, number: int, partitions: int) -> Path:
+    path = folder / f"users-{partitions}-{number}.u2"
+    if not path.exists():
+        begins = range(number * FILED, (number + 1) * FILED, AT_ONCE)
+        parts = [of_users(np.arange(each, each + AT_ONCE), partitions) for each in begins]
+        made = path.with_suffix(f".{np.random.SeedSequence().entropy:x}")  # two may do the same
+        np.concatenate(parts).tofile(made)
+        made.replace(path)
+    return path

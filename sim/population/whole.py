@@ -36,8 +36,10 @@ def simulate(
     workers: int,
     ray: bool,
     console: Console,
+    around: bool = True,
 ) -> result.Result:
-    """With a bar of how far it is. Users and days are the scenario's where they are not said."""
+    """With a bar of how far it is. Users and days are the scenario's where they are not said.
+    `around`: also look at fewer and more people, and at other inputs."""
     people, length = users or scenario.users, days or scenario.days
     calibrated = calibration.read()
     with np.errstate(all="raise", under="ignore"):
@@ -55,7 +57,7 @@ def simulate(
             model, stretches(length), workers, lambda done: progress.advance(bar, done), ray
         )
         told = summarised(scenario, model, calibrated, seed, length, found)
-        if told.minutes_done == length * DAY_MINUTES:
+        if around and told.minutes_done == length * DAY_MINUTES:
             _look_around(told, scenario, calibrated, model, progress)
     return told
 

@@ -29,7 +29,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     for name in SCENARIOS:
-        found = simulate(load(name), given.users, 1, 1, given.workers, False, Console(stderr=True))
+        console = Console(stderr=True)
+        found = simulate(load(name), given.users, 1, 1, given.workers, False, console, around=False)
         shown = f"`{name}`"
         for region, latency in found.latency.items():
             cells = (latency.send, latency.deliver, latency.read)

@@ -78,7 +78,7 @@ def _called(load: str) -> str:
 
 def _table(*columns: str) -> Table:
     """That fits a terminal of 80 columns."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, padding=0, title_justify="left")
     for column in columns:
         words = column in ("load", "figure", "held out")
         table.add_column(column, justify="left" if words else "right", no_wrap=True)

@@ -39,10 +39,17 @@ def test_sessions_live_with_their_users() -> None:
     assert found == [partition_of(addresses.session(user, 7), 64) for user in users]
 
 
-def test_they_are_kept(tmp_path: Path) -> None:
-    made = partitions.kept(tmp_path, 1_001, 500, 64)
-    assert made.tolist() == partitions.of_users(np.arange(1_001, 1_501), 64).tolist()
-    (file,) = tmp_path.iterdir()
-    np.zeros(500, np.uint16).tofile(file)
+def test_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever blocks people are in, theirs are worked out once."""
+    monkeypatch.setattr(partitions, "FILED", 200)
+    monkeypatch.setattr(partitions, "AT_ONCE", 50)
+    users = partitions.of_users(np.arange(2_001), 64)
+    for first, size in ((1_001, 500), (1, 2_000), (199, 1), (200, 200), (399, 3)):
+        made = partitions.kept(tmp_path, first, size, 64)
+        assert made.tolist() == users[first : first + size].tolist()
+    files = list(tmp_path.iterdir())
+    assert len(files) == 11
+    for file in files:
+        np.zeros(200, np.uint16).tofile(file)
     assert not partitions.kept(tmp_path, 1_001, 500, 64).any()
     assert partitions.kept(tmp_path, 1_001, 500, 65).any()
