@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from heliograph.admin import showing
 from heliograph.command_line import App
 from heliograph.failing import Told
 from sim.files import writable
@@ -108,8 +109,9 @@ def plan(
     aim = plans.Aim.of(slo)
     told = scenarios.load(scenario)
     calibrated = calibration.read()
-    found = plans.plan(told, calibrated, users or told.users, seed, aim, max_util)
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    with console.status("planning"):
+        found = plans.plan(told, calibrated, users or told.users, seed, aim, max_util)
     show_plan(console, told, calibrated.stale(), users or told.users, found, slo)
     if as_json:
         print_json(found)
@@ -189,19 +191,19 @@ def inputs() -> None:
     """Every input: what it is, its unit, its default, and where it comes from."""
     from sim.population.inputs import INPUTS
 
-    console = Console(highlight=False)
-    table = Table("input", "default", "unit", "swept", "allowed", "confidence", "source")
+    table = Table("input", "default", "unit", "swept", "allowed", "confidence", "source", "what")
     for each in INPUTS.values():
         table.add_row(
-            f"{each.name}\n[dim]{each.text}[/]",
+            each.name,
             f"{each.default:,.15g}",
             "" if each.unit == "1" else each.unit,
             f"{each.low:,.15g} to {each.high:,.15g}",
             f"{each.least:,.15g} to {each.most:,.15g}",
             each.confidence,
-            each.source,
+            Text(each.source),
+            Text(each.text),
         )
-    console.print(table)
+    showing.show(table)
 
 
 @app.command()
@@ -279,18 +281,43 @@ def show_plan(
     )
     for region, nodes in zip(scenario.regions, found.nodes, strict=True):
         console.print(f"  {region.name}: {nodes}", markup=False)
-    met = "" if found.met else ", which is MISSED: ways between regions alone may take longer"
+    if found.people > 1.5 * users:
+        console.print(
+            f"They grow: it is for the busiest day, on which {found.people:,} people are there.",
+            markup=False,
+        )
+    met = "" if found.met else ", which is MISSED (ways between regions alone may take longer)"
     console.print(
         f"busiest process or machine {found.utilisation:.0%} in the busiest minute; "
         f"{slo.split('=')[0]} {found.ms:,.0f} ms (sought {slo}){met}",
         markup=False,
     )
-    table = Table("it depends most on", "low", "high", "machines at low", "at high")
+    per_day = (
+        f"{found.gb_per_day:,.0f} GB"
+        if found.gb_per_day < 1e4
+        else (f"{found.gb_per_day / 1e3:,.0f} TB")
+    )
+    console.print(
+        f"DISKS: {per_day} are stored a day, with {values.whole('cluster.copies')} copies of each: "
+        f"these are full after {found.days_until_full:,.1f} days",
+        markup=False,
+    )
+    if found.price:
+        console.print(f"they cost {found.price:,.0f} a year (node.price)", markup=False)
+    table = Table(
+        Column("it depends most on", no_wrap=True),
+        "low",
+        "high",
+        "at low",
+        "at high",
+        caption=f"machines, before they are rounded up by region; now {found.machines:,.2f}",
+        caption_justify="left",
+    )
     for lever in found.levers[:8]:
         table.add_row(
             lever.input,
-            f"{lever.low:,.6g} {lever.unit}".strip(),
-            f"{lever.high:,.6g} {lever.unit}".strip(),
+            f"{lever.low:,.15g} {lever.unit}".strip(),
+            f"{lever.high:,.15g} {lever.unit}".strip(),
             f"{lever.machines_low:,.2f}",
             f"{lever.machines_high:,.2f}",
         )

@@ -41,6 +41,10 @@ def _read() -> dict[str, Input]:
 INPUTS: Mapping[str, Input] = _read()
 
 
+OF_CORES = ("node.hosts", "node.edges", "node.media")
+"""Of a machine with more cores there are as many times more, unless they are said."""
+
+
 class Values:
     """What inputs are; those that are not `changed` have their defaults."""
 
@@ -48,7 +52,11 @@ class Values:
         self.changed = dict(changed or {})
 
     def __getitem__(self, name: str) -> float:
-        return self.changed.get(name, INPUTS[name].default)
+        default = INPUTS[name].default
+        if name in OF_CORES:
+            cores = self["node.cores"] / INPUTS["node.cores"].default
+            default = min(max(1, round(default * cores)), INPUTS[name].most)
+        return self.changed.get(name, default)
 
     def whole(self, name: str) -> int:
         return round(self[name])

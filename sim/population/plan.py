@@ -16,6 +16,7 @@ from sim.population.build import (
     MINUTE_NS,
     PROBE_USERS,
     busiest,
+    machine_of,
     machines_needed,
     nodes_needed,
     with_nodes,
@@ -26,6 +27,9 @@ from sim.population.model import Model
 from sim.population.result import Capacity, Lever
 from sim.population.run import pass_stretch
 from sim.population.scenario import Scenario
+from sim.population.slot import DAY_MINUTES
+from sim.population.stretch import Found
+from sim.population.summary import Summary
 
 TIMES_MAX = 32
 """People are doubled up to so many times as many, to see where the machines can do no more."""
@@ -41,7 +45,7 @@ SEEDS = 3
 TRIES = 20
 GROWTH = 1.15
 """Where the aim is missed, there are so many times the machines at the next try."""
-QUANTILE = re.compile(r"p(50|99|99\.9)=(\d+(?:\.\d+)?)ms")
+QUANTILE = re.compile(r"p(50|99|99\.9)=(\d+(?:\.\d+)?)(ms|s)")
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,30 @@ class Aim:
         """Of `p99=500ms`. Raises Told."""
         found = QUANTILE.fullmatch(words.strip())
         if found is None or float(found[2]) == 0:
-            raise Told(f"--slo {words!r}: p50, p99 or p99.9 and milliseconds, as in p99=500ms")
-        return cls(float(found[1]) / 100, float(found[2]))
+            raise Told(f"--slo {words!r}: p50, p99 or p99.9 and a time, as in p99=500ms")
+        ms = float(found[2]) * (1e3 if found[3] == "s" else 1.0)
+        return cls(float(found[1]) / 100, ms)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`nodes`: machines in each region. `utilisation`: of the busiest process or machine in the
-    busiest minute. `ms`: what was aimed at. `met`: whether it was reached."""
+    """`people`: who on an ordinary day are as active as these on the busiest. `nodes`: machines in
+    each region. `utilisation`: of the busiest process or machine in the busiest minute. `ms`: what
+    was aimed at. `met`: whether both were reached. `machines`: before they are rounded up in each
+    region, as `levers` tells them. `gb_per_day`: what is stored on the busiest day, with all
+    copies; after so many days all disks are full (0: never). `price`: of all machines, in what
+    `node.price` is in."""
 
+    people: int
     nodes: list[int]
     utilisation: float
     ms: float
     met: bool
+    machines: float
     levers: list[Lever]
+    gb_per_day: float
+    days_until_full: float
+    price: float
 
 
 def plan(
@@ -88,8 +102,31 @@ def plan(
             nodes = [max(each + 1, round(each * GROWTH)) for each in nodes]
         else:
             break
-    levers = levers_of(scenario, calibration, users, seed, full)
-    return Plan(nodes, busy.utilisation, busy.ms, busy.ms <= aim.ms, levers)
+    stored_gb = _stored_gb_per_day(scenario, calibration, model, busy)
+    disks_gb = sum(nodes) * scenario.values["node.disk_gb"]
+    return Plan(
+        people=round(users * max(model.factors)),
+        nodes=nodes,
+        utilisation=busy.utilisation,
+        ms=busy.ms,
+        met=busy.ms <= aim.ms and busy.utilisation <= full,
+        machines=round(sum(machines_needed(probe, users, full)), 3),
+        levers=levers_of(scenario, calibration, users, seed, full),
+        gb_per_day=round(stored_gb, 3),
+        days_until_full=round(disks_gb / stored_gb, 1) if stored_gb else 0.0,
+        price=sum(nodes) * scenario.values["node.price"],
+    )
+
+
+def _stored_gb_per_day(
+    scenario: Scenario, calibration: Calibration, model: Model, busy: Busy
+) -> float:
+    """As in the busiest minute, but with the messages of a day."""
+    summary = Summary(model, calibration, machine_of(scenario.values), busy.found)
+    stored = summary.stored()
+    at_once = int(summary.count("sends").sum()) * DAY_MINUTES
+    sends = model.users * model.habits.sends_per_day * max(model.factors)
+    return (stored.text_gb_per_day + stored.media_gb_per_day) * sends / max(1, at_once)
 
 
 def _unreachable(model: Model, aim: Aim) -> bool:
@@ -109,6 +146,7 @@ class Busy:
     ms: float
     utilisation: float
     region: int
+    found: Found
 
 
 def minute_of(model: Model, share: float) -> Busy:
@@ -124,6 +162,7 @@ def minute_of(model: Model, share: float) -> Busy:
         histogram.quantile_s(deliveries, share) * 1e3,
         float(max(busy[station], nodes[node])),
         (layout.stations[station] if alone else layout.nodes[node]).region,
+        found,
     )
 
 

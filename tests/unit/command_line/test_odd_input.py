@@ -190,7 +190,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(f"{validation}.measured", lambda *_: [])
     monkeypatch.setattr(
         "sim.population.plan.plan",
-        lambda told, *_: Plan([1] * len(told.regions), 0.5, 100.0, True, []),
+        lambda told, *_: Plan(
+            1, [1] * len(told.regions), 0.5, 100.0, True, 1.0, [], 1.0, 1.0, price=0.0
+        ),
     )
 
     def ready(supervisor: Supervisor, announce: Any) -> int:

@@ -61,6 +61,45 @@ def test_a_plan_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.levers[0].machines_low < found.levers[0].machines_high
 
 
+def test_what_is_stored_and_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan says what a whole day stores, although it looks at a minute, and how long disks do."""
+    monkeypatch.setattr("sim.population.plan.INPUTS", {})
+    photos = {"media.photo_share": 0.5, "media.video_share": 0.0, "media.voice_share": 0.0}
+    changed = {**photos, "media.photo_bytes": 100_000.0, "node.price": 900.0, "node.disk_gb": 500}
+    told = replace(scenario.load("consumer-day"), values=Values(changed))
+    found = plan(told, CALIBRATED, 20_000, 1, Aim.of("p99=500ms"), 0.6)
+    assert found.price == 900 * sum(found.nodes)
+    files_gb = 20_000 * 40 * 0.5 * 1e5 * 3 / 1e9
+    assert found.gb_per_day == pytest.approx(files_gb, rel=0.3)
+    days = 500 * sum(found.nodes) / found.gb_per_day
+    assert found.days_until_full == pytest.approx(days, abs=0.06)
+    grows = replace(scenario.load("growth"), values=told.values)
+    later = plan(grows, CALIBRATED, 20_000, 1, Aim.of("p99=500ms"), 0.6)
+    assert later.people == 200_000
+    assert later.gb_per_day == pytest.approx(10 * files_gb, rel=0.3)
+
+
+def test_processes_follow_the_cores_of_a_machine() -> None:
+    names = ("node.hosts", "node.edges", "node.media")
+    assert [Values().whole(name) for name in names] == [4, 2, 2]
+    assert [Values({"node.cores": 16}).whole(name) for name in names] == [8, 4, 4]
+    assert [Values({"node.cores": 1}).whole(name) for name in names] == [1, 1, 1]
+    assert Values({"node.cores": 16, "node.hosts": 3}).whole("node.hosts") == 3
+
+
+def test_where_it_is_too_busy_the_aim_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.population.plan.INPUTS", {})
+    monkeypatch.setattr("sim.population.plan.TRIES", 1)
+    one_is_too_few = {"node.speed": 0.05}
+    found = plan(talkers(**one_is_too_few), CALIBRATED, 300_000, 1, Aim.of("p50=1000s"), 0.1)
+    assert found.utilisation > 0.1
+    assert not found.met
+
+
+def test_an_aim_in_seconds() -> None:
+    assert Aim.of("p99=0.5s") == Aim.of("p99=500ms") == Aim(0.99, 500.0)
+
+
 def test_what_no_machine_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.population.plan.INPUTS", {})
     slow = talkers(**{"network.access_ms": 800.0})
@@ -69,7 +108,7 @@ def test_what_no_machine_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(found.nodes) == 3
 
 
-@pytest.mark.parametrize("words", ["", "p99", "p98=5ms", "p99=-1ms", "p99=0ms", "p99=5s", "p99=5"])
+@pytest.mark.parametrize("words", ["", "p99", "p98=5ms", "p99=-1ms", "p99=0ms", "p99=5m", "p99=5"])
 def test_an_aim_that_is_none(words: str) -> None:
     with pytest.raises(Told, match="--slo"):
         Aim.of(words)
