@@ -20,6 +20,8 @@ export interface Around {
   fetch(request: RequestInfo, init?: RequestInit): Promise<Response>;
   /** Names of the locks that pages hold. */
   held(): Promise<string[]>;
+  /** Whether another build is being kept, or waits to take over: no page holds its lock yet. */
+  isFollowed(): boolean;
 }
 
 export const CACHE = "heliograph-build-";
@@ -75,6 +77,7 @@ export class Shell {
 
   /** Removes builds that no page uses any more. */
   async clean(): Promise<void> {
+    if (this.around.isFollowed()) return;
     const held = new Set(await this.around.held());
     for (const name of await this.around.caches.keys()) {
       if (name.startsWith(CACHE) && name !== this.#cache && !held.has(name)) {

@@ -12,6 +12,7 @@ const shell = new Shell(BUILD, {
   caches,
   fetch: (request, init) => fetch(request, init),
   held: async () => ((await navigator.locks.query()).held ?? []).map((lock) => lock.name ?? ""),
+  isFollowed: () => self.registration.installing !== null || self.registration.waiting !== null,
 });
 
 self.addEventListener("install", (event) => event.waitUntil(shell.install()));

@@ -24,8 +24,13 @@ export interface Page {
 }
 
 const HIDDEN_MS = 60_000;
-/** How long saving, and then taking over, may take: a page that hangs helps nobody. */
-const WAIT_MS_MAX = 2_000;
+/** How long saving may take: a page that hangs helps nobody. */
+const SAVE_MS_MAX = 2_000;
+/**
+ * How long taking over may: a page that is loaded meanwhile is the old one again, or, in Chromium, waits
+ * for an answer of a worker that is no more. It goes on until then.
+ */
+const TAKE_OVER_MS_MAX = 30_000;
 const MEND_AGAIN_MS = 60_000;
 
 export class Update {
@@ -67,8 +72,9 @@ export class Update {
   async load(): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
-    await bounded(Promise.allSettled([...this.#parts].map(async (part) => part.save?.())));
-    await bounded(this.page.takeOver());
+    await bounded(this.page.takeOver(), TAKE_OVER_MS_MAX);
+    // Now, for somebody may have written while it waited.
+    await bounded(Promise.allSettled([...this.#parts].map(async (part) => part.save?.())), SAVE_MS_MAX);
     this.page.reload();
   }
 
@@ -92,6 +98,6 @@ export class Update {
   }
 }
 
-async function bounded(done: Promise<unknown>): Promise<void> {
-  await Promise.race([done, new Promise((resolve) => setTimeout(resolve, WAIT_MS_MAX))]);
+async function bounded(done: Promise<unknown>, ms: number): Promise<void> {
+  await Promise.race([done, new Promise((resolve) => setTimeout(resolve, ms))]);
 }

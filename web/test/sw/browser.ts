@@ -56,6 +56,7 @@ export class Browser implements Around {
   server: Record<string, string> | null = {};
   asked: string[] = [];
   locks: string[] = [];
+  followed = false;
 
   async fetch(request: RequestInfo): Promise<Response> {
     if (this.server === null) throw new TypeError("no connection");
@@ -67,5 +68,9 @@ export class Browser implements Around {
 
   async held(): Promise<string[]> {
     return this.locks;
+  }
+
+  isFollowed(): boolean {
+    return this.followed;
   }
 }

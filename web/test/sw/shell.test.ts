@@ -100,6 +100,17 @@ test("a page of an earlier build finds its files after an upgrade, as long as it
   expect((await second.answer(request("/assets/lazy-1.js"), ORIGIN))?.status).toBe(404);
 });
 
+test("a build that waits to take over is left alone", async () => {
+  const browser = new Browser();
+  const first = await installed(browser);
+  browser.server = SECOND;
+  await shellOf("second", SECOND, browser).install();
+  browser.locks = [`${CACHE}first`];
+  browser.followed = true;
+  await first.clean();
+  expect(await browser.caches.keys()).toEqual([`${CACHE}first`, `${CACHE}second`]);
+});
+
 test("caches that are not of builds are not touched", async () => {
   const browser = new Browser();
   const shell = await installed(browser);

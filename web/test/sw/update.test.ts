@@ -40,7 +40,7 @@ test("a newer build is told once and waits for the person", async () => {
   await vi.advanceTimersByTimeAsync(3_600_000);
   expect(page.done).toEqual(["told"]);
   await update.load();
-  expect(page.done).toEqual(["told", "saved", "take over", "reload"]);
+  expect(page.done).toEqual(["told", "take over", "saved", "reload"]);
 });
 
 test("a page that is hidden for a while loads it by itself", async () => {
@@ -52,7 +52,7 @@ test("a page that is hidden for a while loads it by itself", async () => {
   expect(page.done).toEqual(["told"]);
   hide(true);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(page.done).toEqual(["told", "saved", "take over", "reload"]);
+  expect(page.done).toEqual(["told", "take over", "saved", "reload"]);
 });
 
 test("not while somebody is in the middle of something", async () => {
@@ -71,13 +71,22 @@ test("what cannot be saved or taken over holds up nothing", async () => {
   update.add({ busy: () => false, save: () => new Promise(() => undefined) });
   page.takeOver = () => new Promise(() => undefined);
   void update.load();
-  await vi.advanceTimersByTimeAsync(4_000);
+  await vi.advanceTimersByTimeAsync(32_000);
+  expect(page.done).toEqual(["saved", "reload"]);
+});
+
+test("a page is not loaded again while the newer build is still taking over", async () => {
+  page.takeOver = () => new Promise((resolve) => setTimeout(resolve, 20_000));
+  void update.load();
+  await vi.advanceTimersByTimeAsync(19_000);
+  expect(page.done).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1_000);
   expect(page.done).toEqual(["saved", "reload"]);
 });
 
 test("a file that is nowhere to be had: the page is loaded again, with the draft, once", async () => {
   expect(await update.mend()).toBe(true);
-  expect(page.done).toEqual(["saved", "take over", "reload"]);
+  expect(page.done).toEqual(["take over", "saved", "reload"]);
 
   const again = new Update(page, () => undefined);
   expect(await again.mend()).toBe(false);
@@ -93,7 +102,7 @@ test("without a connection it stays as it is, until that is back", async () => {
   expect(page.done).toEqual([]);
   page.isReachable = true;
   await update.back();
-  expect(page.done).toEqual(["saved", "take over", "reload"]);
+  expect(page.done).toEqual(["take over", "saved", "reload"]);
 });
 
 test("a connection that comes back mends nothing that is whole", async () => {
@@ -105,5 +114,5 @@ test("a part that has gone is not asked any more", async () => {
   const end = update.add({ busy: () => true, save: async () => page.done.push("gone") });
   end();
   await update.load();
-  expect(page.done).toEqual(["saved", "take over", "reload"]);
+  expect(page.done).toEqual(["take over", "saved", "reload"]);
 });
