@@ -30,7 +30,7 @@ const SAVE_MS_MAX = 2_000;
  * How long taking over may: a page that is loaded meanwhile is the old one again, or, in Chromium, waits
  * for an answer of a worker that is no more. It goes on until then.
  */
-const TAKE_OVER_MS_MAX = 30_000;
+const TAKE_OVER_MS_MAX = 10_000;
 const MEND_AGAIN_MS = 60_000;
 
 export class Update {
