@@ -76,9 +76,9 @@ test("what cannot be saved or taken over holds up nothing", async () => {
 });
 
 test("a page is not loaded again while the newer build is still taking over", async () => {
-  page.takeOver = () => new Promise((resolve) => setTimeout(resolve, 20_000));
+  page.takeOver = () => new Promise((resolve) => setTimeout(resolve, 9_000));
   void update.load();
-  await vi.advanceTimersByTimeAsync(19_000);
+  await vi.advanceTimersByTimeAsync(8_000);
   expect(page.done).toEqual([]);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(page.done).toEqual(["saved", "reload"]);
