@@ -57,14 +57,14 @@ def build(scenario: Scenario, calibration: Calibration, users: int, days: int, s
     if all(nodes):
         return with_nodes(scenario, calibration, users, days, seed, nodes)
     probe = with_nodes(scenario, calibration, min(users, PROBE_USERS), days, seed, [1] * len(nodes))
-    needed = nodes_needed(probe, users, FULL)
+    needed = rounded_up(probe, machines_needed(probe, users, FULL))
     chosen = [said or need for said, need in zip(nodes, needed, strict=True)]
     return with_nodes(scenario, calibration, users, days, seed, chosen)
 
 
-def nodes_needed(probe: Model, users: int, full: float) -> list[int]:
-    """So many whole machines each region needs; all together there is one for each copy."""
-    found = [max(1, int(np.ceil(each))) for each in machines_needed(probe, users, full)]
+def rounded_up(probe: Model, machines: list[float]) -> list[int]:
+    """Whole machines of each region; all together there is one for each copy."""
+    found = [max(1, int(np.ceil(each))) for each in machines]
     keeping = [number for number, node in enumerate(probe.layout.nodes) if node.hosts]
     missing = probe.layout.copies - sum(found[number] for number in keeping)
     found[keeping[0]] += max(0, missing)

@@ -269,6 +269,8 @@ def show_plan(
     console: Console, scenario: scenarios.Scenario, stale: str, users: int, found: Plan, slo: str
 ) -> None:
     """A plan in words."""
+    from sim.population.report import numbers
+
     if stale:
         console.print(f"NOT CALIBRATED for this version: {stale}", markup=False)
     values = scenario.values
@@ -292,13 +294,9 @@ def show_plan(
         f"{slo.split('=')[0]} {found.ms:,.0f} ms (sought {slo}){met}",
         markup=False,
     )
-    per_day = (
-        f"{found.gb_per_day:,.0f} GB"
-        if found.gb_per_day < 1e4
-        else (f"{found.gb_per_day / 1e3:,.0f} TB")
-    )
+    stored, copies = numbers.gigabytes(found.gb_per_day), values.whole("cluster.copies")
     console.print(
-        f"DISKS: {per_day} are stored a day, with {values.whole('cluster.copies')} copies of each: "
+        f"DISKS: {stored} are stored a day, with {copies} copies of each: "
         f"these are full after {found.days_until_full:,.1f} days",
         markup=False,
     )

@@ -18,7 +18,7 @@ from sim.population.build import (
     busiest,
     machine_of,
     machines_needed,
-    nodes_needed,
+    rounded_up,
     with_nodes,
 )
 from sim.population.calibration import Calibration
@@ -92,7 +92,8 @@ def plan(
     """As few machines as it takes so that nothing is busier than `full` in the busiest minute, and
     messages are as fast as they shall be then."""
     probe = probe_of(scenario, calibration, seed)
-    nodes = nodes_needed(probe, users, full)
+    machines = machines_needed(probe, users, full)
+    nodes = rounded_up(probe, machines)
     for _ in range(TRIES):
         model = with_nodes(scenario, calibration, users, scenario.days, seed, nodes)
         busy = minute_of(model, aim.share)
@@ -110,7 +111,7 @@ def plan(
         utilisation=busy.utilisation,
         ms=busy.ms,
         met=busy.ms <= aim.ms and busy.utilisation <= full,
-        machines=round(sum(machines_needed(probe, users, full)), 3),
+        machines=round(sum(machines), 3),
         levers=levers_of(scenario, calibration, users, seed, full),
         gb_per_day=round(stored_gb, 3),
         days_until_full=round(disks_gb / stored_gb, 1) if stored_gb else 0.0,

@@ -113,7 +113,8 @@ class Found:
         for name in BY_MINUTE:
             getattr(self, name)[begin : begin + len(other.counts)] = getattr(other, name)
         for name in SUMS:
-            getattr(self, name).__iadd__(getattr(other, name))
+            total = getattr(self, name)
+            np.add(total, getattr(other, name), out=total)
         np.maximum(self.peak, other.peak, out=self.peak)
         self.end = other.end
 

@@ -7,13 +7,11 @@ kernel), the day that would make, and the memory at its peak.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 from statistics import fmean
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from sim.population import calibration, scenario
@@ -21,6 +19,7 @@ from sim.population.build import build
 from sim.population.run import folder
 from sim.population.slot import DAY_MINUTES, HOUR_MINUTES
 from sim.population.stretch import Stretch
+from tests.bench.bench import report
 
 HOURS = (2, 8, 14, 20)
 WORKERS = 2
@@ -68,10 +67,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=4, help="of each hour")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = measure(options.scenario, options.users, options.minutes)
-    Console().print(table(result))
-    if options.json:
-        print(json.dumps(result))
+    report(lambda _: measure(options.scenario, options.users, options.minutes), table, options.json)
 
 
 if __name__ == "__main__":
