@@ -104,15 +104,19 @@ const REST_MS = 100;
 let lastMs = 0;
 let waiting: { rows: Map<string, ChatRow>; order: readonly string[] | undefined } | undefined;
 
-function take(notice: Extract<Notice, { kind: "chats" }>): void {
+function take(told: readonly ChatRow[], order: readonly string[] | undefined): void {
   const asked = waiting !== undefined;
-  const now = (waiting ??= { rows: new Map(), order: undefined });
-  for (const row of notice.rows) now.rows.set(row.chat_id, row);
-  now.order = notice.order ?? now.order;
+  gather(told, order);
   if (asked) return;
   const restMs = lastMs + REST_MS - performance.now();
   if (restMs > 0) setTimeout(nextFrame, restMs);
   else nextFrame();
+}
+
+function gather(told: readonly ChatRow[], order: readonly string[] | undefined): void {
+  const now = (waiting ??= { rows: new Map(), order: undefined });
+  for (const row of told) now.rows.set(row.chat_id, row);
+  now.order = order ?? now.order;
 }
 
 /** A hidden page gets no frames; nobody looks, but its title counts. */
@@ -180,7 +184,7 @@ export async function startChats(): Promise<void> {
     setUnreadTotal(0);
   });
   const all = await ask("chats", {});
-  take({ kind: "chats", rows: all, order: all.map((row) => row.chat_id) });
+  gather(all, all.map((row) => row.chat_id));
   putIn();
   setLoaded(true);
 }
@@ -188,7 +192,7 @@ export async function startChats(): Promise<void> {
 /** Once in the page. */
 export function listenForChats(): () => void {
   return listen((notice) => {
-    if (notice.kind === "chats") take(notice);
+    if (notice.kind === "chats") take(notice.rows, notice.order);
     else if (notice.kind === "typing") type(notice);
   });
 }

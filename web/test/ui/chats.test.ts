@@ -54,6 +54,13 @@ describe("the list of chats", () => {
     expect(unreadTotal()).toBe(7);
   });
 
+  it("asks for no frame where all is put in at once", async () => {
+    frame = undefined;
+    rest();
+    await startChats();
+    expect(frame).toBeUndefined();
+  });
+
   it("puts in many changes at once, and only the last of each row", () => {
     const seen: (number | undefined)[] = [];
     const stop = createRoot((dispose) => {
