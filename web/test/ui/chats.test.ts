@@ -153,7 +153,8 @@ describe("the list of chats", () => {
 });
 
 describe("who is writing", () => {
-  beforeEach(() => void vi.useFakeTimers());
+  // Frames stay those of `paint`.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
   afterEach(() => void vi.useRealTimers());
 
   it("fades, and later the more often it is told", () => {
