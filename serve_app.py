@@ -43,7 +43,7 @@ from shells.process import log_to
 from shells.settings import Settings
 from shells.site import site_of
 from shells.sockets import close_the_next, open_to_others
-from shells.transport import RayHost
+from shells.transport import RayProcess
 
 APP = "heliograph"
 STATS_S_MAX = 2.0
@@ -61,7 +61,7 @@ class Backend:
         self._auth = AuthService(
             self._gateway, settings.registration, common_passwords=settings.common_passwords
         )
-        self._processes: dict[str, RayHost] = {}
+        self._processes: dict[str, RayProcess] = {}
         self._census = Census(self._missing)
         data = Path(os.environ.get(DATA_VARIABLE, settings.data))  # of this node
         self._chunks = MediaFront(settings, data)
@@ -128,7 +128,7 @@ class Backend:
         """The figures of each process of the server; None: it does not answer soon."""
 
         async def one(name: str) -> dict[str, Any]:
-            process = self._processes.setdefault(name, RayHost(name, registry.find))
+            process = self._processes.setdefault(name, RayProcess(name, registry.find))
             figures: dict[str, Any] = msgspec.json.decode(await process.stats())
             return figures
 

@@ -6,7 +6,6 @@ import os
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -23,11 +22,11 @@ from shells.gcs import GcsRoster
 from shells.process import log_to, tune_garbage_collection
 from shells.settings import Settings, decode_settings
 from shells.site import site_of
-from shells.transport import Gcs, RayHost, Routes
+from shells.transport import Gcs, HostCalls, Routes
 
 
 def make_gateway(settings: Settings) -> Gateway:
-    """A gateway that reaches hosts through Ray; on a running loop."""
+    """A gateway that reaches the hosts of this server; on a running loop."""
     config = t.Config(
         version=settings.version,
         ws_url=settings.ws_url,
@@ -38,23 +37,24 @@ def make_gateway(settings: Settings) -> Gateway:
         ws_port=settings.ws_port,
     )
     exempt = parse_networks(settings.flood_exempt)
+    roster = GcsRoster(Gcs(), settings.cluster_id)
     if settings.copies > 1:
-        roster = GcsRoster(Gcs(), settings.cluster_id)
         routes = Routes(settings.hosts, roster, HostLines(roster))
         routes.start()
         placement: Placement = Replicated(settings.partitions)
         return Gateway(placement, routes.reach, config, cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
-    return Gateway(placement, partial(RayHost, find=_find_host), config, cluster_seal(), exempt)
+    lines = HostLines(roster, await_host=_await_host)
+    return Gateway(placement, partial(HostCalls, lines), config, cluster_seal(), exempt)
 
 
-def _find_host(name: str) -> Any:
-    """The handle of a host. Raises ValueError."""
+def _await_host(name: str) -> bool:
+    """Whether there will be a host of this name."""
     if not name.startswith(OWN):
-        return registry.find(name)
-    from shells.host import find_host  # and all that a host is made of, which few edges need
+        return registry.is_there(name)
+    from shells.host import await_host  # and all that a host is made of, which few edges need
 
-    return find_host(name)
+    return await_host(name)
 
 
 def cluster_seal() -> Seal:

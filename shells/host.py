@@ -16,19 +16,26 @@ import msgspec
 from actors.kinds import KINDS
 from api.ambient import boot_s, now_ms
 from runtime.engine import Engine
+from runtime.lines.door import Door
+from runtime.lines.host_lines import HostLines
+from runtime.lines.lines import Clerk
+from runtime.lines.presence import Presence
 from runtime.pipeline import Pipeline
 from runtime.placement import OWN, Placement
 from runtime.steady import ClockFile, SteadyClock
 from shells import registry
+from shells.gcs import GcsRoster
 from shells.process import begin
 from shells.settings import decode_settings
-from shells.transport import Peers
+from shells.transport import Gcs, here, own_address
 from storage.engine import LmdbStore
 from storage.folder import HostFolder
 
 log = logging.getLogger(__name__)
 
 LOCK_S_MAX = 10.0
+CALLS = {"submit", "poll", "receive"}
+"""What other processes call."""
 
 
 class Host:
@@ -53,18 +60,22 @@ class Host:
             resident_max=config.resident_max,
         )
         self._started_s = time.monotonic()
-        self.pipeline = Pipeline(engine, store, Peers(find_host), stop_process)
+        roster = GcsRoster(Gcs(), config.cluster_id)
+        self._lines = HostLines(roster, await_host=await_host)
+        self.pipeline = Pipeline(engine, store, self._bring, stop_process)
+        self._door = Door(lambda wire: Clerk(wire, self._serve))
+        self._presence = Presence(roster, here(name, await self._door.open(own_address())))
         self.pipeline.start()
+        self._presence.start()
         log.info("%s leads %d partitions", name, len(led))
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self.pipeline.submit(front, stream, number, payload)
+    async def _serve(self, method: str, *arguments: Any) -> Any:
+        assert method in CALLS, method
+        return await getattr(self.pipeline, method)(*arguments)
 
-    async def poll(self, front: str) -> bytes:
-        return await self.pipeline.poll(front)
-
-    async def receive(self, payload: bytes) -> bytes:
-        return await self.pipeline.receive(payload)
+    async def _bring(self, host: str, parcel: bytes) -> bytes:
+        receipts: bytes = await self._lines.call(host, "receive", parcel)
+        return receipts
 
     async def stats(self) -> bytes:
         """Figures of this host as JSON: name to number, and `host`."""
@@ -73,18 +84,19 @@ class Host:
     async def drain(self) -> None:
         """Finish what was begun, and close the folder."""
         await self.pipeline.drain()
+        await self._presence.close()
+        self._lines.close()
+        self._door.close()
         self._folder.close()
 
 
-def find_host(name: str) -> Any:
-    """The handle of a host. That of a dedicated actor is made by whoever needs it first, but not on
-    a cluster, where somebody else decides on which node it lives. Raises ValueError."""
-    try:
-        return registry.find(name)
-    except ValueError:
-        if not name.startswith(OWN) or registry.node_names():
-            raise
-        return registry.make(Host, name, registry.settings())
+def await_host(name: str) -> bool:
+    """Whether there will be a host of this name. That of a dedicated actor is made by whoever needs
+    it first, but not on a cluster, where somebody else decides on which node it lives."""
+    if name.startswith(OWN) and not registry.node_names():
+        registry.make(Host, name, registry.settings())
+        return True
+    return registry.is_there(name)
 
 
 def figures(name: str, pipeline: Pipeline, started_s: float) -> dict[str, Any]:

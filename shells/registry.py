@@ -22,6 +22,15 @@ def find(name: str) -> Any:
     return ray.get_actor(name, namespace=NAMESPACE)
 
 
+def is_there(name: str) -> bool:
+    """Whether there is an actor of this name; it may be about to be started again."""
+    try:
+        find(name)
+    except ValueError:
+        return False
+    return True
+
+
 def make(cls: type, name: str, settings: Settings, **options: Any) -> Any:
     """The handle of an actor, which is made if there is none."""
     return (

@@ -1,6 +1,6 @@
-"""Ray calls: how fronts and hosts reach hosts. A call carries one `bytes` and is made at most once;
-numbering, repeating and fencing are done above (`link`, `streams`). With copies, Ray only tells
-where a host is (see `runtime.lines.lines`)."""
+"""How fronts and hosts reach hosts: Ray tells where one is, and what is said goes over lines (see
+`runtime.lines.lines`). A call is made at most once; numbering, repeating and fencing are done above
+(`link`, `streams`)."""
 
 from __future__ import annotations
 
@@ -27,55 +27,40 @@ ZONE_LABEL = "zone"
 """The label of a Ray node that says which zone it is in (`ray start --labels zone=a`)."""
 
 
-Find = Callable[[str], Any]
-"""Gives the handle of a named actor, or raises ValueError."""
+class RayProcess:
+    """A process of the server, as Ray calls it. The handle is looked up when first needed, and
+    again after a failure: the process may have been made anew."""
 
-
-class RayHost:
-    """The calls of a named host (see `runtime.link.HostCalls`). The handle is looked up when
-    first needed, and again after a failure: the host may have been made anew."""
-
-    def __init__(self, name: str, find: Find) -> None:
+    def __init__(self, name: str, find: Callable[[str], Any]) -> None:
         self._name = name
         self._find = find
         self._handle: Any = None
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self._call("submit", front, stream, number, payload)
-
-    async def poll(self, front: str) -> bytes:
-        return await self._call("poll", front)
-
-    async def receive(self, payload: bytes) -> bytes:
-        return await self._call("receive", payload)
-
     async def stats(self) -> bytes:
-        return await self._call("stats")
-
-    async def _call(self, method: str, *args: Any) -> bytes:
-        handle = self._handle
-        if handle is None:
-            handle = self._handle = self._find(self._name)
+        if self._handle is None:
+            self._handle = self._find(self._name)
         try:
-            answer: bytes = await getattr(handle, method).remote(*args)
+            answer: bytes = await self._handle.stats.remote()
         except Exception:
             self._handle = None
             raise
         return answer
 
 
-class Peers:
-    """Calls of a host to other hosts."""
+class HostCalls:
+    """The calls of a named host (see `runtime.link.HostCalls`)."""
 
-    def __init__(self, find: Find) -> None:
-        self._find = find
-        self._hosts: dict[str, RayHost] = {}
+    def __init__(self, lines: Lines, name: str) -> None:
+        self._lines = lines
+        self._name = name
 
-    async def __call__(self, name: str, parcel: bytes) -> bytes:
-        host = self._hosts.get(name)
-        if host is None:
-            host = self._hosts[name] = RayHost(name, self._find)
-        return await host.receive(parcel)
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        answer: bytes = await self._lines.call(self._name, "submit", front, stream, number, payload)
+        return answer
+
+    async def poll(self, front: str) -> bytes:
+        answer: bytes = await self._lines.call(self._name, "poll", front)
+        return answer
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""How a process finds the hosts of a replicated server, and connects to them. No Ray."""
+"""How a process finds the hosts of a server, and connects to them. No Ray."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from runtime.lines.lines import Lines, Station, Wire
 from runtime.replication.protocol import Seat, Unavailable
 
 CONNECT_S_MAX = 3.0
+FOUND_STEP_S = 0.05
 
 
 class Doors(Protocol):
@@ -21,18 +22,21 @@ class Doors(Protocol):
 
 
 class HostLines(Lines):
-    """The lines of this process to the hosts of a replicated server. Where a host's door is, the
-    roster says. (A host can be asked by Ray, too; but Ray takes a second and a half to notice that
-    one is in another life, when that has been up for half of it.)"""
+    """The lines of this process to the hosts of a server. Where a host's door is, the roster says.
+    (A host can be asked by Ray, too; but Ray takes a second and a half to notice that one is in
+    another life, when that has been up for half of it.) `await_host(host)` is asked where one is
+    not on it: whether it will be soon; it may have it made, and blocks."""
 
     def __init__(
         self,
         roster: Doors,
         own: str = "",
         serve: Callable[..., Awaitable[Any]] | None = None,
+        await_host: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(self._open, own, serve)
         self._roster = roster
+        self._await_host = await_host
         self._doors: dict[str, Address] = {}
 
     async def _open(self, host: str, station: Station) -> Wire:
@@ -45,8 +49,21 @@ class HostLines(Lines):
             seat = await self._roster.seat(host)
         except Unavailable:
             seat = None
+        else:
+            if seat is None and self._await_host is not None:
+                seat = await self._seat_of_new(host, self._await_host)
         if seat is not None and seat.door:
             self._doors[host] = decode_address(seat.door)
         if host not in self._doors:
             raise Unavailable(f"{host} is not on the roster")
         return self._doors[host]
+
+    async def _seat_of_new(self, host: str, await_host: Callable[[str], bool]) -> Seat | None:
+        """Raises Unavailable."""
+        if not await asyncio.to_thread(await_host, host):
+            return None
+        while True:
+            seat = await self._roster.seat(host)
+            if seat is not None:
+                return seat
+            await asyncio.sleep(FOUND_STEP_S)

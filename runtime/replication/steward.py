@@ -11,9 +11,8 @@ import asyncio
 import logging
 from typing import Final, Protocol
 
-from msgspec.structs import replace
-
 from api.ambient import monotonic_s
+from runtime.lines.presence import Presence
 from runtime.replication.copies import Copies
 from runtime.replication.plan import View, plan
 from runtime.replication.protocol import Configuration, Roster, Seat, Unavailable
@@ -22,7 +21,6 @@ from runtime.troubles import Troubles
 log = logging.getLogger(__name__)
 
 STEP_S: Final = 1.0
-ANNOUNCE_S: Final = 10.0
 CHARGE: Final = 0
 """Who leads this partition is the steward."""
 
@@ -52,7 +50,7 @@ class Steward:
         partitions: int,
         replace_after_s: float,
     ) -> None:
-        self._seat = seat
+        self._presence = Presence(roster, seat)
         self._own = own
         self._roster = roster
         self._leaders = leaders
@@ -62,7 +60,6 @@ class Steward:
         self._configs: dict[int, Configuration] = {}
         self._silent_since: dict[str, float] = {}
         self._troubles = Troubles()
-        self._announced_s: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -76,7 +73,7 @@ class Steward:
     async def _live(self) -> None:
         while True:
             try:
-                await self._announce()
+                await self._presence.look()
                 if self._in_charge():
                     await self.step()
                 else:
@@ -87,20 +84,6 @@ class Steward:
             except Exception:
                 log.exception("nothing is moved")
             await asyncio.sleep(STEP_S)
-
-    async def _announce(self) -> None:
-        """Put this host on the roster, as it is in this life, and keep it there: the roster may be
-        emptied, or be an older one."""
-        before_s, now_s = self._announced_s, monotonic_s()
-        if before_s is not None and now_s - before_s < ANNOUNCE_S:
-            return
-        if before_s is None or not await self._is_announced():
-            await self._roster.announce(self._seat)
-        self._announced_s = now_s
-
-    async def _is_announced(self) -> bool:
-        seat = (await self._roster.seats()).get(self._seat.host)
-        return seat is not None and replace(seat, mark="") == self._seat
 
     def _in_charge(self) -> bool:
         member = self._own.members.get(CHARGE)

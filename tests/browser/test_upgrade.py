@@ -71,7 +71,6 @@ def begin(tab: Tab) -> Tab:
     return tab
 
 
-@pytest.mark.soak  # on a slow machine Chromium may leave the tab without an answer for good
 def test_an_open_tab_goes_on_and_loads_the_newer_client_when_asked(
     front: Upgraded, alice: tuple[People, Account]
 ) -> None:
