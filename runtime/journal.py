@@ -24,6 +24,9 @@ class Journal(Protocol):
         StorageFailed, and Deposed (it is not known whether it was kept; nothing may be said about
         it any more)."""
 
+    async def confirm(self) -> None:
+        """Comes back when it is certain that what was read was the newest. Raises Deposed."""
+
 
 class LocalJournal:
     """The log of the only copy, which keeps its store, too."""
@@ -39,6 +42,9 @@ class LocalJournal:
     async def commit(self, writes: Writes) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._writer, self._store.append, writes)
+
+    async def confirm(self) -> None:
+        """There is no other copy."""
 
     def close(self) -> None:
         self._writer.shutdown()

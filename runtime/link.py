@@ -1,9 +1,10 @@
-"""A front's link to one host: requests in batches, one batch at a time while the next fills, and
-one open poll. What comes back by both ways is acted upon in the order of its numbers.
+"""A front's link to one host: a stream, by which requests go in batches, some at a time while the
+next one fills, and the host says what comes of them and what else there is for this front.
 
-When a call fails, or the host turns out to be in another life (it was restarted), requests that
-are not answered are sent again until their deadline: every request is idempotent, by its
-`random_id` or by nature. `on_renewed` lets the front attach its connections again.
+When the stream is over (the host was restarted, the connection broke, a batch failed), another one
+is opened, and requests that are not answered are sent again until their deadline: every request is
+idempotent, by its `random_id` or by nature. `on_renewed` lets the front attach its connections
+again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from api import limits
@@ -34,11 +36,12 @@ RETRY_S_MIN, RETRY_S_MAX = 0.02, 0.5
 
 
 class HostCalls(Protocol):
-    """The calls of a host that a front makes."""
+    """The calls of a host that a front makes: see `runtime.pipeline.Pipeline`. `submit` does not
+    overtake one that was made before it."""
+
+    def listen(self, front: str, stream: str, take: Callable[[bytes], None]) -> Awaitable[None]: ...
 
     def submit(self, front: str, stream: str, number: int, payload: bytes) -> Awaitable[bytes]: ...
-
-    def poll(self, front: str) -> Awaitable[bytes]: ...
 
 
 Answer = Callable[[bytes | None, ApiError | None], None]
@@ -101,26 +104,15 @@ class HostLink:
         self._on_renewed = on_renewed
         self._queue: list[Request] = []
         self._sent: dict[int, float] = {}
+        """The requests that are this link's to see answered, and when each was sent last."""
         self._wake = asyncio.Event()
-        self._unsure: dict[int, list[Request]] = {}
-        """The batches of the stream that are not answered, by number."""
-        self._flying: set[asyncio.Task[None]] = set()
-        self._over = asyncio.Event()
-        """Nothing more can be sent in this stream; `_renewed`: because it was given up."""
-        self._renewed = False
-        self._incarnation = ""
-        self._missed = False
-        """A packet may have been lost since the last one that came."""
-        self._lives = 0
-        """How many lives of the host this link has seen."""
-        self._next = 1
-        self._early: dict[int, list[Out]] = {}
+        self._told: dict[int, list[Request]] = {}
+        """What needs no answer in the batches that are not known to be durable, by number."""
+        self._stream_name = ""
+        self._known = False
+        """This host was connected before."""
         self.connected = asyncio.Event()
-        self._tasks = [
-            asyncio.create_task(self._pump()),
-            asyncio.create_task(self._poll()),
-            asyncio.create_task(self._watch()),
-        ]
+        self._tasks = [asyncio.create_task(self._live()), asyncio.create_task(self._watch())]
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -188,181 +180,116 @@ class HostLink:
             self._queue.append(waiting.request)
             self._wake.set()
 
-    # --- calls --------------------------------------------------------------------------------
+    # --- streams ------------------------------------------------------------------------------
 
-    async def _pump(self) -> None:
-        """Send batches; after a failure, begin another stream with what may not have arrived. It is
-        unknown whether it did, and repeating it is harmless."""
+    async def _live(self) -> None:
+        """One stream after the other."""
         delay_s = RETRY_S_MIN
         while True:
-            batches, unsure = await self._stream()
-            # Each once, although `_resend` may have queued some again meanwhile (an attach that is
-            # repeated after its detach would last), and in the order in which they were made.
-            queue = {request.number: request for request in (*unsure, *self._queue)}
-            self._queue = [queue[number] for number in sorted(queue)]
-            for number in queue.keys() & self._sent.keys():
-                self._sent[number] = 0.0
-            self._wake.set()
-            if self._renewed:
-                continue  # its poll has just been answered
+            try:
+                await self._stream()
+            except* Exception as errors:
+                log.warning("%s: the stream is over: %s", self.name, errors.exceptions[0])
+            delay_s = RETRY_S_MIN if self.connected.is_set() else min(2 * delay_s, RETRY_S_MAX)
             self.connected.clear()
-            delay_s = RETRY_S_MIN if batches > FLYING_MAX else min(2 * delay_s, RETRY_S_MAX)
+            self._stream_name = ""
+            self._take_back()
             await asyncio.sleep(delay_s)
 
-    async def _stream(self) -> tuple[int, list[Request]]:
+    async def _stream(self) -> None:
+        """Have a stream as long as it goes. Raises why it is over, as a group."""
+        stream = self._stream_name = random_hex(4)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(stream))
+            await self.connected.wait()
+            await self._pump(stream, tasks)
+
+    async def _listen(self, stream: str) -> None:
+        await self._host.listen(self._front, stream, partial(self._take, stream))
+        raise ConnectionError("another stream was opened")
+
+    def _take(self, stream: str, packet: bytes) -> None:
+        """Act upon what the host says."""
+        if stream != self._stream_name:
+            return
+        outs = wire.decode_outs(packet)
+        if not self.connected.is_set():
+            self.connected.set()
+            if self._known:
+                log.info("%s is there again", self.name)
+                self._on_renewed(self)
+            self._known = True
+        for out in outs:
+            try:
+                if out.op <= REFUSE:
+                    self._sent.pop(out.number, None)
+                    self._desk.settle(out)
+                else:
+                    self._on_out(out)
+            except Exception:  # of one connection: the others' outs still count
+                log.exception("an out of %s failed", self.name)
+
+    def _take_back(self) -> None:
+        """It is not known what became of the batches on their way, and answers may be lost: all is
+        sent again, each request once, in the order in which they were made."""
+        told, self._told = self._told, {}
+        unsure = itertools.chain(self._queue, *told.values())
+        queue = {request.number: request for request in unsure}
+        for number in list(self._sent):
+            waiting = self._desk.waiting.get(number)
+            if waiting is None:
+                del self._sent[number]
+            else:
+                queue[number] = waiting.request
+                self._sent[number] = 0.0
+        self._queue = [queue[number] for number in sorted(queue)]
+        self._wake.set()
+
+    async def _pump(self, stream: str, tasks: asyncio.TaskGroup) -> None:
         """Send numbered batches, a few at a time: while the host executes one, the next is on its
-        way. Comes back when a call failed, or was given up, with the number of batches and the
-        requests of those of which it is not known whether they arrived."""
-        stream, number = random_hex(4), 0
-        self._over.clear()
-        self._renewed = False
+        way."""
+        number = 0
         slots = asyncio.Semaphore(FLYING_MAX)
-        unsure = self._unsure = {}
 
         async def send(number: int, batch: list[Request]) -> None:
-            lives = self._lives
-            try:
-                payload = wire.encode(batch)
-                answer = await self._host.submit(self._front, stream, number, payload)
-                packet = wire.decode_packet(answer)
-            except Exception as error:
-                log.warning("%s does not take requests: %s", self.name, error)
-                self._note_failure(error, lives)
-                self._over.set()
-                self._wake.set()
-            else:
-                del unsure[number]
-                self._take(packet, lives)
-
-        def landed(task: asyncio.Task[None]) -> None:  # also one that was never begun
-            self._flying.discard(task)
+            await self._host.submit(self._front, stream, number, wire.encode(batch))
+            del self._told[number]
             slots.release()
 
-        async with asyncio.TaskGroup() as tasks:
-            while not self._over.is_set():
-                await self._wake.wait()
-                self._wake.clear()
-                while self._queue and not self._over.is_set():
-                    await slots.acquire()
-                    if self._over.is_set():
-                        break
-                    batch, self._queue = _cut(self._queue)
-                    number += 1
-                    unsure[number] = batch
-                    self._note_sent(batch)
-                    task = tasks.create_task(send(number, batch))
-                    self._flying.add(task)
-                    task.add_done_callback(landed)
-        return number, [request for batch in unsure.values() for request in batch]
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                await slots.acquire()
+                batch, self._queue = _cut(self._queue)
+                number += 1
+                self._told[number] = self._note_sent(batch)
+                tasks.create_task(send(number, batch))
 
-    def _give_up(self) -> None:
-        """The host is in another life, which does not know the stream, as its first batch was
-        answered by the one before: it would wait for the batches before those on their way."""
-        self._renewed = True
-        self._over.set()
-        self._wake.set()
-        for task in self._flying:
-            task.cancel()
-
-    def _note_failure(self, error: Exception, lives: int) -> None:
-        """A call failed: unless the host refused it, there may have been a packet in its answer."""
-        if lives == self._lives and not isinstance(error, ApiError):
-            self._missed = True
-
-    def _note_sent(self, batch: list[Request]) -> None:
-        now_s = monotonic_s()
+    def _note_sent(self, batch: list[Request]) -> list[Request]:
+        """Returns those that need no answer."""
+        now_s, told = monotonic_s(), []
         for request in batch:
             if request.number in self._sent:
                 self._sent[request.number] = now_s
-
-    async def _poll(self) -> None:
-        delay_s = RETRY_S_MIN
-        while True:
-            lives = self._lives
-            try:
-                packet = wire.decode_packet(await self._host.poll(self._front))
-            except Exception as error:
-                log.warning("%s does not answer: %s", self.name, error)
-                self._note_failure(error, lives)
-                self.connected.clear()
-                await asyncio.sleep(delay_s)
-                delay_s = min(2 * delay_s, RETRY_S_MAX)
-                continue
-            delay_s = RETRY_S_MIN
-            renewed = self._take(packet, lives)
-            if renewed and 1 not in self._unsure:
-                self._give_up()
-            self.connected.set()
+            else:
+                told.append(request)
+        return told
 
     async def _watch(self) -> None:
-        """Send again what is unanswered for too long, and pass over packets that do not come."""
-        awaited = 0
+        """Send again what is unanswered for too long: it may have been lost elsewhere."""
         while True:
             await asyncio.sleep(WATCH_S)
-            self._resend(monotonic_s() - ATTEMPT_S)
-            if self._early and self._next == awaited:
-                log.warning("packet %d of %s is lost", awaited, self.name)
-                self._next = min(self._early)
-                self._act()
-                self._renew()
-            awaited = self._next
-
-    def _resend(self, sent_before_s: float) -> None:
-        waiting = self._desk.waiting
-        for number, sent_s in list(self._sent.items()):
-            if number not in waiting:
-                del self._sent[number]
-            elif 0.0 < sent_s <= sent_before_s:
-                self._sent[number] = 0.0
-                self._queue.append(waiting[number].request)
-        if self._queue:
-            self._wake.set()
-
-    # --- packets ------------------------------------------------------------------------------
-
-    def _take(self, packet: wire.Packet, lives: int) -> bool:
-        """Act upon what a call brought that was made when the link had seen so many `lives`.
-        Returns whether it tells of another life."""
-        renewed = False
-        if packet.incarnation != self._incarnation:
-            if lives != self._lives:
-                return False  # from an earlier life: what it says is asked for again by now
-            self._lives += 1
-            renewed = self._incarnation != ""
-            self._incarnation = packet.incarnation
-            self._next = 1
-            self._early.clear()
-            self._missed = False
-            if renewed:
-                log.info("%s is in a new life", self.name)
-                self._renew()
-        elif self._missed:
-            # Pushes may have been in it; answers are asked for again in a while.
-            self._missed = False
-            self._on_renewed(self)
-        if packet.number >= self._next:
-            self._early[packet.number] = packet.outs
-            self._act()
-        return renewed
-
-    def _renew(self) -> None:
-        """Answers and pushes were lost: ask again, and have connections attached again."""
-        self._resend(monotonic_s())
-        self._on_renewed(self)
-
-    def _act(self) -> None:
-        """Act upon the packets whose turn it is."""
-        while (outs := self._early.pop(self._next, None)) is not None:
-            self._next += 1
-            for out in outs:
-                try:
-                    if out.op <= REFUSE:
-                        self._sent.pop(out.number, None)
-                        self._desk.settle(out)
-                    else:
-                        self._on_out(out)
-                except Exception:  # of one connection: the others' outs still count
-                    log.exception("an out of %s failed", self.name)
+            before_s = monotonic_s() - ATTEMPT_S
+            for number, sent_s in list(self._sent.items()):
+                waiting = self._desk.waiting.get(number)
+                if waiting is None:
+                    del self._sent[number]
+                elif 0.0 < sent_s <= before_s:
+                    self._sent[number] = 0.0
+                    self._queue.append(waiting.request)
+            if self._queue:
+                self._wake.set()
 
 
 def _cut(queue: list[Request]) -> tuple[list[Request], list[Request]]:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
-from api.ambient import monotonic_s, random_hex
+from api.ambient import monotonic_s
 from api.errors import ApiError
 from runtime import wire
 from runtime.engine import NOT_YET, Engine
-from runtime.front_queues import FrontQueue, Fronts
+from runtime.front_streams import Fronts, FrontStream
 from runtime.journal import Deposed, Journal, LocalJournal
 from runtime.layers import Layer
 from runtime.shipper import Shipper
@@ -28,10 +28,8 @@ from storage.port import StorageFull, Store
 
 log = logging.getLogger(__name__)
 
-POLL_S = 10.0
 READ_ONLY_S = 1.0
 HOUSEKEEPING_S = 0.25
-BATCH_ORDER_S_MAX = 0.5
 COMMANDS_PER_STEP = 64
 MOVED = "this host is stopping, or does not lead this partition any more"
 
@@ -54,7 +52,6 @@ class Pipeline:
     ) -> None:
         self.engine = engine
         self.store = store
-        self.incarnation = random_hex(8)
         self.fronts = Fronts()
         self.shipper = Shipper(engine, peers, self._guard)
         self.batches = 0
@@ -90,13 +87,13 @@ class Pipeline:
     async def drain(self) -> None:
         """Refuse what comes now, finish what was begun, move everything to the store, close."""
         self._closing = True
-        self.fronts.wake_all()
         await self._executed.wait()
         await self.flush()
         await self.shipper.stop()
         if self._own is not None:
             await self._guard(self._own.checkpointer.finish)
         await self._end_tasks()
+        self.fronts.end_all(_moved())
         if self._own is not None:
             self._own.close()
 
@@ -112,7 +109,7 @@ class Pipeline:
         """Another copy leads, or may: stop at once and say nothing more. Who waits is refused."""
         self._closing = self._abandoned = True
         self._durable.set()
-        self.fronts.wake_all()
+        self.fronts.end_all(_moved())
         await self.shipper.stop()
         await self._end_tasks()
 
@@ -123,7 +120,7 @@ class Pipeline:
 
     def _check(self) -> None:
         if self._abandoned:
-            raise ApiError("unavailable", MOVED, 0.1)
+            raise _moved()
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it; if it fails, the host stops. It is called in here, so that a task that ends before
@@ -138,15 +135,37 @@ class Pipeline:
 
     # --- calls from fronts and peers ----------------------------------------------------------
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        """Execute a front's batch of requests; comes back when it is durable, with a packet of
-        what there is for this front. The batches of a stream are executed in the order of their
-        numbers, from 1: Ray promises none. After a call that failed, the front begins another
-        stream."""
+    async def listen(self, front: str, stream: str, say: Callable[[bytes], None]) -> None:
+        """Open a stream for a front, which is told by `say` what there is for it: encoded lists of
+        `Out`, in order, the first at once and empty. Comes back, or raises, when it is over."""
         if self._closing:
-            raise ApiError("unavailable", MOVED, 0.1)
-        queue = self.fronts.queue(front, monotonic_s())
-        await self._take_turn(queue, stream, number)
+            raise _moved()
+        opened = FrontStream(stream, say)
+        self.fronts.open(front, opened)
+        say(wire.encode([]))
+        try:
+            await opened.until_over()
+        finally:
+            self.fronts.lost(front, opened, monotonic_s())
+
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        """Execute a front's batch of requests; comes back when it is durable, after the stream was
+        told the answers. The batches of a stream are numbered from 1. Raises `unavailable` where it
+        is another one's turn: the front opens another stream then."""
+        if self._closing:
+            raise _moved()
+        opened = self.fronts.stream(front, stream)
+        if opened is None:
+            raise ApiError("unavailable", "this stream is over", 0.05)
+        async with opened.turn:
+            if number != opened.executed + 1:
+                raise ApiError("unavailable", "an earlier batch is missing", 0.05)
+            await self._execute(front, payload)
+            opened.executed = number
+        await self.flush()
+        return b""
+
+    async def _execute(self, front: str, payload: bytes) -> None:
         command = self.engine.command
         self.batches += 1
         self._executing += 1
@@ -159,60 +178,14 @@ class Pipeline:
                     self._work.set()
                     await asyncio.sleep(0)
         finally:
-            self._end_turn(queue, stream, number)
             self._executing -= 1
             if not self._executing:
                 self._executed.set()
-        await self.flush()
-        return self._packet(queue)
-
-    async def _take_turn(self, queue: FrontQueue, stream: str, number: int) -> None:
-        """Wait until it is this batch's turn. Raises `unavailable` if an earlier one is missing."""
-        if queue.stream != stream:
-            queue.stream, queue.executed = stream, 0
-            for early in queue.early.values():
-                if not early.done():
-                    early.set_exception(_missing())
-            queue.early = {}
-        if number != queue.executed + 1:
-            early = queue.early[number] = asyncio.get_running_loop().create_future()
-            try:
-                await asyncio.wait_for(early, BATCH_ORDER_S_MAX)
-            except TimeoutError:
-                raise _missing() from None
-            finally:
-                if queue.early.get(number) is early:  # and not one of another stream
-                    del queue.early[number]
-
-    def _end_turn(self, queue: FrontQueue, stream: str, number: int) -> None:
-        """The batch is executed: the next one of its stream may be."""
-        if queue.stream != stream:
-            return
-        queue.executed = number
-        following = queue.early.get(number + 1)
-        if following is not None and not following.done():
-            following.set_result(None)
-
-    async def poll(self, front: str) -> bytes:
-        """A packet for this front, as soon as there is something, at the latest after `POLL_S`. The
-        first poll is answered at once: the front knows then that this host is there."""
-        queue = self.fronts.queue(front, monotonic_s())
-        known, queue.polled = queue.polled, True
-        if known and not queue.outs and not self._closing:
-            queue.wake()
-            waiter = queue.waiter = asyncio.get_running_loop().create_future()
-            handle = asyncio.get_running_loop().call_later(POLL_S, queue.wake)
-            try:
-                await waiter
-            finally:
-                handle.cancel()
-            self._check()
-        return self._packet(queue)
 
     async def receive(self, payload: bytes) -> bytes:
         """Execute another host's parcel; comes back with receipts when it is durable."""
         if self._closing:
-            raise ApiError("unavailable", MOVED, 0.1)
+            raise _moved()
         parcel = wire.decode_parcel(payload)
         receipts = [self.engine.receive(shipment) for shipment in parcel.shipments]
         for raw in parcel.ephemeral:
@@ -223,15 +196,6 @@ class Pipeline:
             # What was executed may have been given up: say only what is known to be durable.
             receipts = [self.engine.receipt(shipment) for shipment in parcel.shipments]
         return wire.encode(receipts)
-
-    def _packet(self, queue: FrontQueue) -> bytes:
-        outs = queue.take()
-        if outs:
-            queue.number += 1
-        if queue.outs:
-            queue.wake()
-        number = queue.number if outs else 0
-        return wire.encode(wire.Packet(f"{self.incarnation}.{queue.birth}", number, outs))
 
     # --- commit -------------------------------------------------------------------------------
 
@@ -258,15 +222,15 @@ class Pipeline:
             # Not in a loop: what only deletes what arrived elsewhere waits for the next commit.
             if (layer := self.engine.cut()) is not None:
                 writes = layer.writes()
+                begun_s = monotonic_s()
+                try:
+                    await (self._journal.commit(writes) if writes else self._journal.confirm())
+                except Deposed:
+                    return
+                except StorageFull as error:
+                    self._become_read_only(error)
+                    continue
                 if writes:
-                    begun_s = monotonic_s()
-                    try:
-                        await self._journal.commit(writes)
-                    except Deposed:
-                        return
-                    except StorageFull as error:
-                        self._become_read_only(error)
-                        continue
                     self.store.install(writes)
                     took_s = monotonic_s() - begun_s
                     self.commits += 1
@@ -278,13 +242,10 @@ class Pipeline:
                     self._work.set()
 
     def _release(self, layer: Layer) -> None:
-        touched = self.fronts.release(layer.outs)
+        self.fronts.release(layer.outs)
         self._sequence += 1
         durable, self._durable = self._durable, asyncio.Event()
         durable.set()
-        if touched:
-            # Whoever waits for this commit in `submit` takes its packet first; polls take the rest.
-            asyncio.get_running_loop().call_soon(_wake_unfetched, touched)
         if layer.streams or layer.ephemeral:
             self.shipper.ship(layer.streams, layer.ephemeral)
 
@@ -296,11 +257,10 @@ class Pipeline:
             refusal = ApiError("storage_full", "the disk is full; nothing was changed", READ_ONLY_S)
         else:
             refusal = ApiError("unavailable", NOT_YET, READ_ONLY_S)
-        touched = self.fronts.release(self.engine.give_up(refusal))
+        self.fronts.release(self.engine.give_up(refusal))
         self._sequence += 2
         durable, self._durable = self._durable, asyncio.Event()
         durable.set()
-        asyncio.get_running_loop().call_soon(_wake_unfetched, touched)
 
     # --- housekeeping -------------------------------------------------------------------------
 
@@ -326,11 +286,5 @@ class Pipeline:
                 await self._own.checkpointer.run_if_due(now_s)
 
 
-def _missing() -> ApiError:
-    return ApiError("unavailable", "an earlier batch is missing", 0.05)
-
-
-def _wake_unfetched(touched: Collection[FrontQueue]) -> None:
-    for queue in touched:
-        if queue.outs:
-            queue.wake()
+def _moved() -> ApiError:
+    return ApiError("unavailable", MOVED, 0.1)

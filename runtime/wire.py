@@ -83,15 +83,6 @@ class Out(Struct, frozen=True, array_like=True, gc=False):
     payload: bytes
 
 
-class Packet(Struct, frozen=True, array_like=True):
-    """Numbered, so that what comes back by different calls is acted upon in order. `incarnation`
-    tells one life of the host from the next."""
-
-    incarnation: str
-    number: int
-    outs: list[Out]
-
-
 class Shipment(Struct, frozen=True, array_like=True):
     """Messages of one stream: from partition `source` to `target`, numbered from `first`."""
 
@@ -118,7 +109,7 @@ class Receipt(Struct, frozen=True, array_like=True):
 
 encode = msgspec.msgpack.Encoder().encode
 decode_requests = msgspec.msgpack.Decoder(list[Request]).decode
-decode_packet = msgspec.msgpack.Decoder(Packet).decode
+decode_outs = msgspec.msgpack.Decoder(list[Out]).decode
 decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
 decode_receipts = msgspec.msgpack.Decoder(list[Receipt]).decode
 decode_caller = msgspec.msgpack.Decoder(Caller).decode

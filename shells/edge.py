@@ -15,6 +15,7 @@ from api import types as t
 from api.addresses import parse_networks
 from fronts.gateway import Gateway
 from fronts.listener import Listener
+from runtime.lines.calls import HostCalls
 from runtime.lines.host_lines import HostLines
 from runtime.placement import OWN, Placement, Replicated
 from shells import registry
@@ -22,7 +23,7 @@ from shells.gcs import GcsRoster
 from shells.process import log_to, tune_garbage_collection
 from shells.settings import Settings, decode_settings
 from shells.site import site_of
-from shells.transport import Gcs, HostCalls, Routes
+from shells.transport import Gcs, Routes
 
 
 def make_gateway(settings: Settings) -> Gateway:
@@ -42,7 +43,7 @@ def make_gateway(settings: Settings) -> Gateway:
         routes = Routes(settings.hosts, roster, HostLines(roster))
         routes.start()
         placement: Placement = Replicated(settings.partitions)
-        return Gateway(placement, routes.reach, config, cluster_seal(), exempt)
+        return Gateway(placement, routes.places.reach, config, cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
     lines = HostLines(roster, await_host=_await_host)
     return Gateway(placement, partial(HostCalls, lines), config, cluster_seal(), exempt)

@@ -34,7 +34,7 @@ from storage.folder import HostFolder
 log = logging.getLogger(__name__)
 
 LOCK_S_MAX = 10.0
-CALLS = {"submit", "poll", "receive"}
+CALLS = {"listen", "submit", "receive"}
 """What other processes call."""
 
 

@@ -46,7 +46,7 @@ class ReplicatedHost:
         self._routes = Routes(config.hosts, roster, lines)
         courier = Courier(lines.call)
         configs = GcsConfigStore(Gcs(), config.cluster_id)
-        path, ship = self._folder.path, self._routes.receive
+        path, ship = self._folder.path, self._routes.places.receive
         steady = SteadyClock(now_ms, boot_s, ClockFile(path))
         shelf = LmdbShelf(name, path, config, configs, courier, ship, steady, now_ms, stop_process)
         self.copies = Copies(name, shelf.members(), shelf, shelf.given_away)

@@ -12,9 +12,9 @@ from typing import Any
 
 import ray
 
+from runtime.lines.calls import Places
 from runtime.lines.door import Address
 from runtime.lines.lines import Lines
-from runtime.placement import partition_at
 from runtime.replication.directory import Directory
 from runtime.replication.protocol import Seat, Unavailable, encode
 from shells.gcs import GcsRoster
@@ -44,22 +44,6 @@ class RayProcess:
         except Exception:
             self._handle = None
             raise
-        return answer
-
-
-class HostCalls:
-    """The calls of a named host (see `runtime.link.HostCalls`)."""
-
-    def __init__(self, lines: Lines, name: str) -> None:
-        self._lines = lines
-        self._name = name
-
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        answer: bytes = await self._lines.call(self._name, "submit", front, stream, number, payload)
-        return answer
-
-    async def poll(self, front: str) -> bytes:
-        answer: bytes = await self._lines.call(self._name, "poll", front)
         return answer
 
 
@@ -132,10 +116,11 @@ class Routes:
         self._names = self._first
         self._roster = roster
         self._task: asyncio.Task[None] | None = None
-        self.directory = Directory(lambda: self._names, lambda host: lines.call(host, "led"))
+        self._directory = Directory(lambda: self._names, lambda host: lines.call(host, "led"))
+        self.places = Places(self._directory, lines)
 
     def start(self) -> None:
-        self.directory.start()
+        self._directory.start()
         self._task = asyncio.create_task(self._read_roster())
 
     async def _read_roster(self) -> None:
@@ -144,41 +129,11 @@ class Routes:
                 seats = await self._roster.seats()
                 self._first -= seats.keys()
                 self._names = self._first | seats.keys()
-            await self.directory.pause(ROSTER_S, ROSTER_S_MIN)
+            await self._directory.pause(ROSTER_S, ROSTER_S_MIN)
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self.directory.close()
+        await self._directory.close()
         self._lines.close()
-
-    async def receive(self, place: str, parcel: bytes) -> bytes:
-        """Bring messages to the partition that is led at a place."""
-        return await self.call(place, "receive", parcel)
-
-    def reach(self, place: str) -> PlaceCalls:
-        """The calls of a place (see `runtime.link.HostCalls`)."""
-        return PlaceCalls(self, place)
-
-    async def call(self, place: str, method: str, *args: Any) -> bytes:
-        """Call the host that leads there. Raises Unavailable, ApiError."""
-        partition = partition_at(place)
-        answer: bytes = await self.directory.call(
-            partition, lambda host: self._lines.call(host, method, partition, *args)
-        )
-        return answer
-
-
-class PlaceCalls:
-    """The calls of whoever leads a partition that a front makes."""
-
-    def __init__(self, routes: Routes, place: str) -> None:
-        self._routes = routes
-        self._place = place
-
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self._routes.call(self._place, "submit", front, stream, number, payload)
-
-    async def poll(self, front: str) -> bytes:
-        return await self._routes.call(self._place, "poll", front)

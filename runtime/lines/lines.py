@@ -1,10 +1,10 @@
-"""How processes call the hosts of a replicated server. asyncio, but no Ray and no sockets.
+"""How processes call the hosts of a server. asyncio, but no Ray and no sockets.
 
 A process has one *line* to each host, for everything that it has to say there: what fronts submit,
-polls, messages between partitions, records, heartbeats. What comes together travels together, in
-a *bundle*, and so do the answers; each request is carried out at most once, in no order, and
-answered, or fails, on its own, so that a poll of seconds keeps nothing else back. While the way is
-full, requests and answers wait.
+messages between partitions, records, heartbeats. What comes together travels together, in
+a *bundle*, and so do the answers. Each request is carried out at most once, begun in the order in
+which they were made, and answered, or fails, on its own. Who *listens* is answered again and again,
+in order with all other answers, until it is over. While the way is full, requests and answers wait.
 
 A line is one connection to one life of a host. When it is lost, or nothing is heard for too long,
 everything fails that is under way on it, and the next call opens another. Numbering, repeating and
@@ -17,6 +17,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -31,11 +32,13 @@ BUNDLE_BYTES = 256 * 1024
 """A bundle is closed when it holds this much; what is larger alone travels alone."""
 QUEUED_BYTES_MAX = 64 * 1024 * 1024
 PING_S = 2.0
-"""Who waits and hears nothing for so long asks whether anybody is there."""
+"""Who waits, and has said or heard nothing for so long, asks whether anybody is there."""
 SILENT_S_MAX = 6.0
+DEAF_S_MAX = 20.0
+"""Who listens and says nothing for so long is gone."""
 OVERHEAD_BYTES = 64
 
-DONE, NOT_LEADING, REFUSED, FAILED = range(4)
+DONE, NOT_LEADING, REFUSED, FAILED, MORE = range(5)
 
 
 class Wire(Protocol):
@@ -48,7 +51,10 @@ class Wire(Protocol):
 
     def send(self, frame: bytes) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """What was sent still arrives."""
+
+    def abort(self) -> None: ...
 
 
 class Station(Protocol):
@@ -64,11 +70,12 @@ class Station(Protocol):
 
 
 class Item(Struct, frozen=True, array_like=True):
-    """A request."""
+    """A request. `listens`: it may be answered with `MORE` before it is over."""
 
     number: int
     method: str
     arguments: tuple[Any, ...]
+    listens: bool = False
 
     @property
     def size(self) -> int:
@@ -93,6 +100,9 @@ _decode_items = msgspec.msgpack.Decoder(list[Item]).decode
 _decode_answers = msgspec.msgpack.Decoder(list[Answer]).decode
 
 
+Take = Callable[[Any], None]
+"""Takes one of many answers."""
+
 # --- the caller's side ----------------------------------------------------------------------------
 
 
@@ -108,10 +118,11 @@ class Line:
         self._wire: Wire | None = None
         self._numbers = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._takes: dict[int, Take] = {}
         self._queue: dict[int, Item] = {}
         self._queued_bytes = 0
         self._awake = False
-        self._heard_s = 0.0
+        self._heard_s = self._said_s = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self._broken = ""
         self._opening = self._loop.create_task(self._open(connect))
@@ -128,26 +139,36 @@ class Line:
     async def call(self, method: str, *arguments: Any) -> Any:
         """What the host answers. Raises NotLeading, ApiError, Unavailable: also where it is not
         known whether the request was carried out."""
+        return await self._ask(Item(self._numbers + 1, method, arguments), None)
+
+    async def listen(self, take: Take, method: str, *arguments: Any) -> Any:
+        """The same; `take` gets what it answers meanwhile. (The host is not told when somebody
+        stops to listen.)"""
+        return await self._ask(Item(self._numbers + 1, method, arguments, listens=True), take)
+
+    async def _ask(self, item: Item, take: Take | None) -> Any:
         if self._broken:
             raise Unavailable(self._broken)
-        item = Item(self._numbers + 1, method, arguments)
         if self._queue and self._queued_bytes + item.size > QUEUED_BYTES_MAX:
             raise Unavailable("too much waits to be sent there")
         self._numbers = item.number
         future = self._loop.create_future()
         self._waiting[item.number] = future
+        if take is not None:
+            self._takes[item.number] = take
         self._queue[item.number] = item
         self._queued_bytes += item.size
         if not self._awake:
             self._awake = True
             self._loop.call_soon(self._send)
         if self._watch is None:
-            self._heard_s = self._loop.time()
+            self._heard_s = self._said_s = self._loop.time()
             self._watch = self._loop.call_later(PING_S, self._look)
         try:
             return await future
         finally:
             self._waiting.pop(item.number, None)
+            self._takes.pop(item.number, None)
             self._take_out(item.number)
 
     def close(self) -> None:
@@ -164,12 +185,13 @@ class Line:
         self._watch = None
         if self._broken or not self._waiting:
             return
-        silent_s = self._loop.time() - self._heard_s
-        if silent_s >= SILENT_S_MAX:
+        now_s = self._loop.time()
+        if now_s - self._heard_s >= SILENT_S_MAX:
             self.lost("nothing is heard")
             return
-        if silent_s >= PING_S and self._wire is not None and not self._wire.full:
-            self._wire.send(_encode([]))
+        quiet_s = now_s - min(self._heard_s, self._said_s)
+        if quiet_s >= PING_S and self._wire is not None and not self._wire.full:
+            self._tell([])
         self._watch = self._loop.call_later(PING_S, self._look)
 
     # --- the wire -----------------------------------------------------------------------------
@@ -186,14 +208,26 @@ class Line:
                 items.append(item)
             for item in items:
                 self._take_out(item.number)
-            self._wire.send(_encode(items))
+            self._tell(items)
+
+    def _tell(self, items: list[Item]) -> None:
+        assert self._wire is not None
+        self._said_s = self._loop.time()
+        self._wire.send(_encode(items))
 
     def received(self, frame: memoryview | bytes) -> None:
         self._heard_s = self._loop.time()
         for answer in _decode_answers(frame):
             future = self._waiting.get(answer.number)
-            if future is not None and not future.done():
+            if future is None or future.done():
+                continue
+            if answer.kind != MORE:
                 _settle(future, answer)
+                continue
+            try:
+                self._takes[answer.number](answer.value)
+            except Exception as error:
+                future.set_exception(error)
 
     def drained(self) -> None:
         self._send()
@@ -245,13 +279,20 @@ class Lines:
         """See `Line.call`."""
         if host == self._own and self._serve is not None:
             return await self._serve(method, *arguments)
+        return await self._line(host).call(method, *arguments)
+
+    async def listen(self, host: str, take: Take, method: str, *arguments: Any) -> Any:
+        """See `Line.listen`."""
+        return await self._line(host).listen(take, method, *arguments)
+
+    def _line(self, host: str) -> Line:
         line = self._lines.get(host)
         if line is None:
             line = self._lines[host] = Line(
                 lambda station: self._connect(host, station),
                 lambda: self._forget(host),
             )
-        return await line.call(method, *arguments)
+        return line
 
     def _forget(self, host: str) -> None:
         self._lines.pop(host, None)
@@ -266,23 +307,32 @@ class Lines:
 
 class Clerk:
     """Carries out what comes by one connection. `serve(method, *arguments)` does a request; what
-    it answers is of msgpack's types."""
+    it answers is of msgpack's types. Who listens has one more argument, a function that is called
+    with each answer; one who does not take them fast enough is hung up on."""
 
     def __init__(self, wire: Wire, serve: Callable[..., Awaitable[Any]]) -> None:
         self._wire = wire
         self._serve = serve
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Answer] = deque()
+        self._ready_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listening: set[asyncio.Task[None]] = set()
         self._giving = False
         self._lost = False
+        self._heard_s = 0.0
+        self._watch: asyncio.TimerHandle | None = None
 
     def received(self, frame: memoryview | bytes) -> None:
+        self._heard_s = self._loop.time()
         items = _decode_items(frame)
         for item in items:
+            tasks = self._listening if item.listens else self._tasks
             task = self._loop.create_task(self._carry_out(item))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        if self._listening and self._watch is None:
+            self._watch = self._loop.call_later(DEAF_S_MAX, self._look)
         if not items and not self._wire.full:
             self._wire.send(_encode([]))
 
@@ -290,13 +340,35 @@ class Clerk:
         self._give()
 
     def lost(self, reason: str) -> None:
-        """What was begun is done all the same."""
+        """What was begun is done all the same; but nobody listens any more."""
         self._lost = True
         self._ready.clear()
+        if self._watch is not None:
+            self._watch.cancel()
+        for task in self._listening:
+            task.cancel()
+
+    def _look(self) -> None:
+        """Is who listens still there?"""
+        self._watch = None
+        if self._lost or not self._listening:
+            return
+        rest_s = self._heard_s + DEAF_S_MAX - self._loop.time()
+        if rest_s <= 0:
+            self._hang_up("nothing is heard")
+        else:
+            self._watch = self._loop.call_later(rest_s, self._look)
+
+    def _hang_up(self, reason: str) -> None:
+        log.warning("a connection is hung up: %s", reason)
+        self._wire.abort()
+        self.lost(reason)
 
     async def _carry_out(self, item: Item) -> None:
+        more = (partial(self._more, item.number),) if item.listens else ()
         try:
-            answer = Answer(item.number, DONE, await self._serve(item.method, *item.arguments))
+            value = await self._serve(item.method, *item.arguments, *more)
+            answer = Answer(item.number, DONE, value)
         except NotLeading as error:
             answer = Answer(item.number, NOT_LEADING, str(error))
         except ApiError as error:
@@ -307,9 +379,18 @@ class Clerk:
         except Exception as error:
             log.info("%s failed: %r", item.method, error)
             answer = Answer(item.number, FAILED, repr(error))
+        self._answer(answer)
+
+    def _more(self, number: int, value: Any) -> None:
+        self._answer(Answer(number, MORE, value))
+        if self._ready_bytes > QUEUED_BYTES_MAX:
+            self._hang_up("what it listens to is not taken")
+
+    def _answer(self, answer: Answer) -> None:
         if self._lost:
             return
         self._ready.append(answer)
+        self._ready_bytes += answer.size
         if not self._giving:
             self._giving = True
             self._loop.call_soon(self._give)
@@ -325,4 +406,5 @@ class Clerk:
                 if answers and size > BUNDLE_BYTES:
                     break
                 answers.append(self._ready.popleft())
+            self._ready_bytes -= sum(answer.size for answer in answers)
             self._wire.send(_encode(answers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -29,7 +29,7 @@ from storage.port import StorageError
 log = logging.getLogger(__name__)
 
 CALLS = {
-    *("submit", "poll", "receive", "led"),
+    *("listen", "submit", "receive", "led"),
     *("append", "load", "known", "led_configurations", "rearrange", "rows"),
 }
 """What other processes call."""
@@ -154,8 +154,10 @@ class Copies:
             lambda pipeline: pipeline.submit(front, stream, number, payload)
         )
 
-    async def poll(self, partition: int, front: str) -> bytes:
-        return await self._leading(partition).led(lambda pipeline: pipeline.poll(front))
+    async def listen(
+        self, partition: int, front: str, stream: str, say: Callable[[bytes], None]
+    ) -> None:
+        await self._leading(partition).led(lambda pipeline: pipeline.listen(front, stream, say))
 
     async def receive(self, partition: int, payload: bytes) -> bytes:
         return await self._leading(partition).led(lambda pipeline: pipeline.receive(payload))

@@ -98,10 +98,11 @@ class Directory:
     async def _watch_all(self) -> None:
         """A watch for each host that there is, also for those that come later."""
         while True:
-            names = set(self._hosts())
-            for name in names - self._watches.keys():
-                self._watches[name] = asyncio.create_task(self._watch(name))
-            for name in self._watches.keys() - names:
+            names = dict.fromkeys(self._hosts())
+            for name in names:
+                if name not in self._watches:
+                    self._watches[name] = asyncio.create_task(self._watch(name))
+            for name in [name for name in self._watches if name not in names]:
                 self._watches.pop(name).cancel()
                 self._lose(name)
             await self.pause(SILENT_S)

@@ -193,6 +193,10 @@ class Leader:
             await self._changed.wait()
         self.committed = number
 
+    async def confirm(self) -> None:
+        """See `runtime.journal.Journal`."""
+        await self.lease()
+
     async def _take_back(self) -> None:
         """There was no room for a record here, but others may hold it. In another epoch its number
         is given anew, and what was confirmed of it counts for nothing."""

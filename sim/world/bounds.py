@@ -13,8 +13,8 @@ from actors.user import mailbox, presence, state
 from api import limits
 from api.limits import Flood
 from heliograph import _link
-from runtime import checkpointer, link, pipeline, shipper, streams
-from runtime import front_queues as fronts
+from runtime import checkpointer, front_streams, link, pipeline, shipper, streams
+from runtime.lines import lines
 
 DRAWN_P = 0.5
 
@@ -32,10 +32,9 @@ BOUNDS = (
     Bound(streams, "SHIPMENT_BYTES_MAX", (1, 500)),
     Bound(shipper, "PARCEL_BYTES_SOUGHT", (1, 1000)),
     Bound(pipeline, "COMMANDS_PER_STEP", (1, 2)),
-    Bound(pipeline, "POLL_S", (0.5, 2.0)),
-    Bound(fronts, "PACKET_BYTES_MAX", (1, 400)),
-    Bound(fronts, "QUEUED_OUTS_MAX", (20, 100)),
-    Bound(fronts, "FRONT_SILENCE_S_MAX", (12.0, 15.0)),
+    Bound(front_streams, "PACKET_BYTES_MAX", (1, 400)),
+    Bound(front_streams, "FRONT_SILENCE_S_MAX", (12.0, 15.0)),
+    Bound(lines, "BUNDLE_BYTES", (1, 400)),
     Bound(link, "BATCH_BYTES_MAX", (1, 500)),
     Bound(link, "FLYING_MAX", (1, 2)),
     Bound(link, "ATTEMPT_S", (0.5, 2.0)),

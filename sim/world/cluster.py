@@ -10,11 +10,14 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from runtime.lines.calls import HostCalls
 from runtime.placement import Placement
 from sim.world.edge import EdgeService
-from sim.world.host import HostService, Reach
+from sim.world.host import HostService
+from sim.world.lines import lines_of
 from sim.world.loop import Loop
 from sim.world.network import Network
 from sim.world.process import Machine, Process
@@ -135,7 +138,7 @@ def pooled(cluster: Cluster, hosts: int, edges: int) -> Placement:
         return HostService(process, network, placement, cluster.failed)
 
     def edge(process: Process) -> EdgeService:
-        return EdgeService(process, placement, lambda name: Reach(network, process, name))
+        return EdgeService(process, placement, partial(HostCalls, lines_of(network, process)))
 
     for name in placement.pooled_hosts():
         cluster.add(name, host)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 from actors.kinds import KINDS
 from runtime.engine import Engine
 from runtime.pipeline import Pipeline
 from runtime.placement import Placement
 from sim.world.disk import DiskStore
+from sim.world.lines import Door, lines_of
 from sim.world.network import Network
+from sim.world.pipe import Pipe
 from sim.world.process import Process
 
 RESIDENT = (2, 10, 100_000)
@@ -28,8 +31,8 @@ class HostService:
         placement: Placement,
         failed: Callable[[Process, BaseException], None],
     ) -> None:
-        self._process = process
-        self._network = network
+        self._lines = lines_of(network, process)
+        self._door = Door(network, process.rng)
         self.store = DiskStore(process.machine.disk)
         self.engine = Engine(
             kinds=KINDS,
@@ -42,7 +45,7 @@ class HostService:
             resident_max=process.rng.choice(RESIDENT),
         )
         self.pipeline = Pipeline(
-            self.engine, self.store, self._peer, lambda error: failed(process, error)
+            self.engine, self.store, self._bring, lambda error: failed(process, error)
         )
 
     async def start(self) -> None:
@@ -52,34 +55,17 @@ class HostService:
         """Stop in order."""
         await self.pipeline.drain()
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self.pipeline.submit(front, stream, number, payload)
+    # --- calls --------------------------------------------------------------------------------
 
-    async def poll(self, front: str) -> bytes:
-        return await self.pipeline.poll(front)
+    async def ping(self) -> None:
+        """Somebody wants to connect."""
 
-    async def receive(self, payload: bytes) -> bytes:
-        return await self.pipeline.receive(payload)
+    def accept(self, pipe: Pipe) -> None:
+        self._door.open_to(pipe, self._serve)
 
-    async def _peer(self, name: str, parcel: bytes) -> bytes:
-        receipts: bytes = await self._network.call(self._process, name, "receive", parcel)
+    async def _serve(self, method: str, *arguments: Any) -> Any:
+        return await getattr(self.pipeline, method)(*arguments)
+
+    async def _bring(self, name: str, parcel: bytes) -> bytes:
+        receipts: bytes = await self._lines.call(name, "receive", parcel)
         return receipts
-
-
-class Reach:
-    """The calls of a host that a front makes; see `runtime.link.HostCalls`."""
-
-    def __init__(self, network: Network, caller: Process, name: str) -> None:
-        self._network = network
-        self._caller = caller
-        self._name = name
-
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        packet: bytes = await self._network.call(
-            self._caller, self._name, "submit", front, stream, number, payload
-        )
-        return packet
-
-    async def poll(self, front: str) -> bytes:
-        packet: bytes = await self._network.call(self._caller, self._name, "poll", front)
-        return packet

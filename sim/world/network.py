@@ -3,7 +3,7 @@
 A message takes its own time, so that a later one may overtake it. Between two names, in one
 direction, the way may be *cut* or *lossy*. What is sent into a cut is lost, or waits and arrives
 when the cut is mended; the caller, who cannot tell which, sees an error in the end. The callee may
-have done what was asked. A call to a host may arrive twice where the host promises to bear it.
+have done what was asked.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ NEAR_S_MIN, NEAR_S_MAX = 0.0002, 0.002
 FAR_P, FAR_S_MAX = 0.04, 0.08
 GIVEN_UP_S_MAX = 4.0
 NOTICED_S_MAX = 0.3
-TWICE_P = 0.03
-TWICE = ("receive",)
 
 Way = tuple[str, str]
 """From a name to a name."""
@@ -118,10 +116,6 @@ class Network:
         `NetworkError`."""
         call = Call(caller, name, method, arguments, self.loop.create_future())
         self._carry((caller.name, name), call, lambda: self._arrive(call))
-        if method in TWICE and self.rng.random() < TWICE_P:
-            again = Call(caller, name, method, arguments, self.loop.create_future())
-            self.happened["call twice"] += 1
-            self.loop.outside(self.rng.random() * FAR_S_MAX, self._arrive, again)
         return await call.future
 
     def _carry(self, way: Way, call: Call, arrive: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from runtime.replication.protocol import Unavailable
 from sim.world.configs import Store
 from sim.world.edge import CONFIG
 from sim.world.process import Process
-from sim.world.replicated import PARTITIONS, Place, Routes, Server
+from sim.world.replicated import PARTITIONS, Routes, Server
 
 AGAIN_S = 0.3
 
@@ -29,10 +29,8 @@ class Operator:
         self._server = server
         self._routes = Routes(server, process)
         self._store = Store(server.cluster.network, process)
-        self._courier = Courier(self._routes.host)
-        self._gateway = Gateway(
-            Replicated(PARTITIONS), lambda place: Place(self._routes, place), CONFIG
-        )
+        self._courier = Courier(self._routes.lines.call)
+        self._gateway = Gateway(Replicated(PARTITIONS), self._routes.places.reach, CONFIG)
 
     async def start(self) -> None:
         self._routes.directory.start()

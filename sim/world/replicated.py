@@ -4,14 +4,13 @@ around the same copies."""
 from __future__ import annotations
 
 import random
-from typing import Any
-from zlib import crc32
 
 from actors.kinds import KINDS
 from runtime.checkpointer import Checkpointer
 from runtime.engine import Engine
+from runtime.lines.calls import Places
 from runtime.pipeline import Pipeline
-from runtime.placement import Replicated, own_host, partition_at, partition_of_own, place_of
+from runtime.placement import Replicated, own_host, partition_of_own, place_of
 from runtime.replication.copies import Copies, Courier
 from runtime.replication.copy import Copy
 from runtime.replication.directory import Directory
@@ -31,6 +30,8 @@ from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
 from sim.world.edge import EdgeService
 from sim.world.final import EVERYTHING, ROWS_MAX, StoredRows, read
+from sim.world.lines import Door, lines_of
+from sim.world.pipe import Pipe
 from sim.world.process import Process
 from storage.memory_replica import MemoryDisk, MemoryReplica
 
@@ -57,52 +58,13 @@ class DiskReplica(MemoryReplica):
         super().remember(config)
 
 
-class Name(str):
-    """A host's name, with the same hash in every interpreter: sets of names are walked."""
-
-    __slots__ = ()
-
-    def __hash__(self) -> int:
-        return crc32(self.encode())
-
-
 class Routes:
     """How a process reaches whoever leads a partition; see `shells.transport.Routes`."""
 
     def __init__(self, server: Server, process: Process) -> None:
-        self._network = server.cluster.network
-        self._process = process
-        self.directory = Directory(
-            lambda: map(Name, server.hosts), lambda host: self.host(host, "led")
-        )
-
-    async def host(self, host: str, method: str, *arguments: Any) -> Any:
-        """Call a host, whatever it leads."""
-        return await self._network.call(self._process, str(host), method, *arguments)
-
-    async def call(self, place: str, method: str, *arguments: Any) -> bytes:
-        partition = partition_at(place)
-        answer: bytes = await self.directory.call(
-            partition, lambda host: self.host(host, method, partition, *arguments)
-        )
-        return answer
-
-    async def receive(self, place: str, parcel: bytes) -> bytes:
-        return await self.call(place, "receive", parcel)
-
-
-class Place:
-    """The calls of whoever leads a partition; see `runtime.link.HostCalls`."""
-
-    def __init__(self, routes: Routes, place: str) -> None:
-        self._routes = routes
-        self._place = place
-
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self._routes.call(self._place, "submit", front, stream, number, payload)
-
-    async def poll(self, front: str) -> bytes:
-        return await self._routes.call(self._place, "poll", front)
+        self.lines = lines_of(server.cluster.network, process)
+        self.directory = Directory(lambda: server.hosts, lambda host: self.lines.call(host, "led"))
+        self.places = Places(self.directory, self.lines)
 
 
 class Server:
@@ -203,7 +165,8 @@ class ReplicatedService:
         self._steady = process.machine.steady()
         self._routes = Routes(server, process)
         self._store = Store(server.cluster.network, process)
-        self._courier = Courier(self._routes.host)
+        self._courier = Courier(self._routes.lines.call)
+        self._door = Door(server.cluster.network, self._rng)
         self.copies = Copies(
             process.name, map(self._member, self._mine()), self, self._given_away()
         )
@@ -263,7 +226,7 @@ class ReplicatedService:
                 calendar=process.machine.now_ms,
                 rng=self._rng,
             )
-            return Pipeline(engine, store, self._routes.receive, stop, leader)
+            return Pipeline(engine, store, self._routes.places.receive, stop, leader)
 
         return Member(
             Copy(process.name, partition, store, None, self._steady),
@@ -290,41 +253,18 @@ class ReplicatedService:
 
     # --- calls --------------------------------------------------------------------------------
 
-    async def submit(
-        self, partition: int, front: str, stream: str, number: int, payload: bytes
-    ) -> bytes:
-        return await self.copies.submit(partition, front, stream, number, payload)
+    async def ping(self) -> None:
+        """Somebody wants to connect."""
 
-    async def poll(self, partition: int, front: str) -> bytes:
-        return await self.copies.poll(partition, front)
-
-    async def receive(self, partition: int, payload: bytes) -> bytes:
-        return await self.copies.receive(partition, payload)
-
-    async def led(self) -> list[tuple[int, int]]:
-        return self.copies.led()
-
-    async def append(self, payload: bytes) -> bytes:
-        return await self.copies.append(payload)
-
-    async def load(self, payload: bytes) -> bytes:
-        return await self.copies.load(payload)
-
-    async def known(self, partition: int) -> bytes:
-        return self.copies.known(partition)
-
-    async def led_configurations(self) -> bytes:
-        return self.copies.led_configurations()
-
-    async def rearrange(self, partition: int, epoch: int, members: tuple[str, ...]) -> bytes:
-        return await self.copies.rearrange(partition, epoch, members)
+    def accept(self, pipe: Pipe) -> None:
+        self._door.open_to(pipe, self.copies.serve)
 
 
 class _Edge(EdgeService):
     def __init__(self, process: Process, server: Server) -> None:
         self._routes = Routes(server, process)
         placement = Replicated(PARTITIONS)
-        super().__init__(process, placement, lambda place: Place(self._routes, place))
+        super().__init__(process, placement, self._routes.places.reach)
 
     async def start(self) -> None:
         self._routes.directory.start()

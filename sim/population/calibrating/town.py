@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from runtime import wire
-from runtime.front_queues import Fronts
+from runtime.front_streams import Fronts, FrontStream
 from runtime.wire import Request
 from sim.population.calibrating.figures import midmean
 from sim.population.microcosm import FRONT, Measured, Microcosm
@@ -65,7 +65,7 @@ class Town(Microcosm):
         )
         for host in self.stores:
             self._fronts[host] = Fronts()
-            self._fronts[host].queue(FRONT, 0.0)
+            self._fronts[host].open(FRONT, FrontStream("", lambda packet: None))
 
     def close(self) -> None:
         for store in self.stores.values():
@@ -138,7 +138,7 @@ class Town(Microcosm):
         engine.settle()
         if layer.outs:
             begun_ns = clock_ns()
-            self._release(host, layer.outs)
+            self._fronts[host].release(layer.outs)
             self.took_ns[OUT].append((clock_ns() - begun_ns) / len(layer.outs))
         if layer.streams:
             self._ship_all(host, layer.streams)
@@ -146,12 +146,6 @@ class Town(Microcosm):
             for raw in envelopes:
                 self.engines[other].receive_ephemeral(msgspec.Raw(raw))
         return True
-
-    def _release(self, host: str, outs: list[tuple[str, wire.Out]]) -> None:
-        self._fronts[host].release(outs)
-        queue = self._fronts[host].queue(FRONT, 0.0)
-        while taken := queue.take():
-            wire.encode(wire.Packet("host.1", 1, taken))
 
     def _ship_all(self, host: str, streams: set[tuple[int, int]]) -> None:
         """As `runtime.shipper` does, with the time of both sides."""

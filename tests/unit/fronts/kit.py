@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import pytest
@@ -24,6 +24,7 @@ from fronts.connection import Connection
 from fronts.gateway import Gateway
 from fronts.tokens import new_token
 from runtime.engine import Engine
+from runtime.lines.lines import Take
 from runtime.pipeline import Pipeline
 from runtime.placement import Placement
 from runtime.refs import EXEMPT, Caller
@@ -31,6 +32,7 @@ from storage.memory import MemoryStore
 from tests.unit.actors.town import declared
 from tests.unit.runtime.fake_time import fake_loop, is_cancelled, run
 
+R = TypeVar("R")
 NOBODY_ID = 2**50
 CONFIG = t.Config("1.2.3", "", "/ws", "open", 30, "a-server", 8001)
 
@@ -54,12 +56,12 @@ class Life:
     def __init__(self, pipeline: Pipeline) -> None:
         self.over = False
         self.pipeline = pipeline
-        self._calls: set[asyncio.Task[bytes]] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
         others = asyncio.all_tasks()
         pipeline.start()
         self._own = asyncio.all_tasks() - others
 
-    async def call(self, call: Coroutine[Any, Any, bytes]) -> bytes:
+    async def call(self, call: Coroutine[Any, Any, R]) -> R:
         task = asyncio.create_task(call)
         self._calls.add(task)
         try:
@@ -88,9 +90,9 @@ class Host:
         life = self._alive()
         return await life.call(life.pipeline.submit(front, stream, number, payload))
 
-    async def poll(self, front: str) -> bytes:
+    async def listen(self, front: str, stream: str, take: Take) -> None:
         life = self._alive()
-        return await life.call(life.pipeline.poll(front))
+        await life.call(life.pipeline.listen(front, stream, take))
 
     async def receive(self, payload: bytes) -> bytes:
         life = self._alive()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from actors import addresses
 from api import methods as m
 from fronts.gateway import Gateway
-from runtime.front_queues import FrontQueue
+from runtime.lines.lines import Take
 from runtime.messages import Dedicate
 from runtime.placement import own_partition
 from runtime.wire import Out
@@ -117,21 +117,20 @@ def test_an_answer_from_a_host_that_does_not_know_the_front_comes() -> None:
         front = await scene.server.front()
         host = scene.server.hosts[scene.host]
         assert host.life is not None
-        fronts, poll, lost = host.life.pipeline.fronts, host.poll, asyncio.Event()
+        fronts, listen, lost = host.life.pipeline.fronts, host.listen, asyncio.Event()
         release = fronts.release
 
-        def noticing(outs: Iterable[tuple[str, Out]]) -> Collection[FrontQueue]:
-            touched = release(outs)
+        def noticing(outs: Iterable[tuple[str, Out]]) -> None:
+            release(outs)
             if fronts.dropped:
                 lost.set()
-            return touched
 
-        async def poll_late(name: str) -> bytes:
+        async def listen_late(front: str, stream: str, take: Take) -> None:
             await lost.wait()
-            return await poll(name)
+            await listen(front, stream, take)
 
         fronts.release = noticing  # type: ignore[method-assign]
-        host.poll = poll_late  # type: ignore[method-assign]
+        host.listen = listen_late  # type: ignore[method-assign]
         begin_s = asyncio.get_running_loop().time()
         opened = await scene.server.call(scene.alice, m.OpenPrivate(scene.bobby.id), front)
         assert opened.id == scene.chat_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Coroutine
@@ -14,6 +15,7 @@ import msgspec
 from api.errors import ApiError
 from runtime import wire
 from runtime.engine import Engine
+from runtime.lines.lines import Take
 from runtime.pipeline import Pipeline
 from runtime.placement import Placement
 from runtime.refs import NOBODY, ActorRef
@@ -64,7 +66,9 @@ class Host:
             task.cancel()
         await self.pipeline.shipper.stop()
 
-    async def call(self, method: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+    async def call(
+        self, method: Callable[[], Coroutine[Any, Any, R]], *, to_the_end: bool = True
+    ) -> R:
         """A call from elsewhere: executed to its end although the caller may die."""
         if self.down:
             raise ConnectionError(f"{self.name} is down")
@@ -73,7 +77,7 @@ class Host:
         task.add_done_callback(self._own.discard)
         life = self.pipeline
         try:
-            return await asyncio.shield(task)
+            return await (asyncio.shield(task) if to_the_end else task)
         except (asyncio.CancelledError, ApiError):
             if not is_cancelled() and (self.down or self.pipeline is not life):
                 raise ConnectionError(f"{self.name} died") from None
@@ -82,8 +86,14 @@ class Host:
     async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
         return await self.call(lambda: self.pipeline.submit(front, stream, number, payload))
 
-    async def poll(self, front: str) -> bytes:
-        return await self.call(lambda: self.pipeline.poll(front))
+    async def listen(self, front: str, stream: str, take: Take) -> None:
+        life = self.pipeline
+
+        def say(packet: bytes) -> None:
+            if not self.down and self.pipeline is life:
+                take(packet)
+
+        await self.call(lambda: life.listen(front, stream, say), to_the_end=False)
 
     async def receive(self, payload: bytes) -> bytes:
         return await self.call(lambda: self.pipeline.receive(payload))
@@ -150,19 +160,21 @@ _numbers = itertools.count(1)
 
 
 class Front:
-    """A front that calls by hand. `outs` is what came, in the order of the packets' numbers."""
+    """A front that calls by hand. `packets` are those that came, of all its streams. It opens a
+    stream with its first batch, and another one when that is over."""
 
     def __init__(self, host: Host, name: str = FRONT) -> None:
         self.host = host
         self.name = name
-        self.stream = f"stream-{next(_numbers)}"
-        self.packets: dict[int, list[Out]] = {}
-        self.incarnations: list[str] = []
+        self.stream = ""
+        self.listening: asyncio.Task[None] | None = None
+        self.packets: list[list[Out]] = []
+        self._news = asyncio.Event()
         self._batches = itertools.count(1)
 
     @property
     def outs(self) -> list[Out]:
-        return [out for number in sorted(self.packets) for out in self.packets[number]]
+        return [out for packet in self.packets for out in packet]
 
     @property
     def pushed(self) -> list[bytes]:
@@ -185,35 +197,50 @@ class Front:
         read = isinstance(message, READS)
         return Request(next(_numbers), ref, NOBODY, "", wire.encode(message), read)
 
+    def listen(self) -> asyncio.Task[None]:
+        """Open another stream. The task ends when it is over."""
+        self.stream = f"stream-{next(_numbers)}"
+        self._batches = itertools.count(1)
+
+        async def listen(stream: str) -> None:
+            with contextlib.suppress(ApiError, ConnectionError):
+                await self.host.listen(self.name, stream, self._take)
+
+        self.listening = asyncio.create_task(listen(self.stream))
+        return self.listening
+
     def submit(self, *requests: Request, number: int = 0) -> asyncio.Task[None]:
         """Send a batch, the next one if no number is given. The task ends when it comes back."""
+        if self.listening is None or self.listening.done():
+            self.listen()
         payload = wire.encode(requests)
         number = number or next(self._batches)
-        return self._call(self.host.submit(self.name, self.stream, number, payload))
+
+        async def submit(stream: str) -> None:
+            await self.host.submit(self.name, stream, number, payload)
+
+        return asyncio.create_task(submit(self.stream))
 
     def say(self, ref: ActorRef, *messages: Said) -> asyncio.Task[None]:
         return self.submit(*(self.request(ref, message) for message in messages))
-
-    def poll(self) -> asyncio.Task[None]:
-        return self._call(self.host.poll(self.name))
 
     async def ask(self, ref: ActorRef, message: Said) -> Any:
         """The answer, or the code of the refusal."""
         request = self.request(ref, message)
         await self.submit(request)
-        while request.number not in self.answers():
-            await self.poll()
+        await self.news(lambda: request.number in self.answers())
         return self.answers()[request.number]
 
-    def _call(self, call: Coroutine[Any, Any, bytes]) -> asyncio.Task[None]:
-        async def take() -> None:
-            packet = wire.decode_packet(await call)
-            self.incarnations.append(packet.incarnation)
-            if packet.number:
-                assert packet.number not in self.packets, "a number that was used"
-                self.packets[packet.number] = packet.outs
+    async def news(self, there: Callable[[], bool]) -> None:
+        """Wait for packets until it is there."""
+        while not there():
+            self._news.clear()
+            await self._news.wait()
 
-        return asyncio.create_task(take())
+    def _take(self, packet: bytes) -> None:
+        if outs := wire.decode_outs(packet):
+            self.packets.append(outs)
+        self._news.set()
 
 
 async def refused(call: Awaitable[Any]) -> str:

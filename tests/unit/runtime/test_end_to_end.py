@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from hypothesis import example, given, settings
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from api.ambient import monotonic_s
 from api.errors import ApiError
 from runtime import wire
+from runtime.lines.lines import Take
 from runtime.link import Desk, HostLink
 from runtime.refs import NOBODY, ActorRef
 from storage.faulty import FaultyStore
@@ -34,7 +35,7 @@ SLOW_S = (0.001, 0.05, 0.7, 3.0)
 NOTES = 12
 NUMBERS = 1000
 
-Call = Callable[[], Coroutine[Any, Any, bytes]]
+R = TypeVar("R")
 
 
 class Fault(Enum):
@@ -60,7 +61,7 @@ class Network:
         self._rng = rng
         self._echoes: set[asyncio.Task[None]] = set()
 
-    async def carry(self, call: Call) -> bytes:
+    async def carry(self, call: Callable[[], Coroutine[Any, Any, R]]) -> R:
         fault = next(self._faults, Fault.NONE)
         slow_s = self._rng.choice(SLOW_S)
         if fault in (Fault.LATE, Fault.LOST):
@@ -78,7 +79,7 @@ class Network:
             raise ConnectionError("the answer was lost")
         return answer
 
-    async def _again(self, call: Call, slow_s: float) -> None:
+    async def _again(self, call: Callable[[], Coroutine[Any, Any, Any]], slow_s: float) -> None:
         await asyncio.sleep(slow_s)
         await asyncio.gather(call(), return_exceptions=True)
 
@@ -93,8 +94,8 @@ class Way:
     async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
         return await self._carry(lambda: self._host.submit(front, stream, number, payload))
 
-    async def poll(self, front: str) -> bytes:
-        return await self._carry(lambda: self._host.poll(front))
+    async def listen(self, front: str, stream: str, take: Take) -> None:
+        await self._carry(lambda: self._host.listen(front, stream, take))
 
 
 class Writer:

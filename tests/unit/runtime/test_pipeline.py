@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime import front_queues as fronts
-from runtime import pipeline, wire
-from runtime.front_queues import FRONT_SILENCE_S_MAX
-from runtime.pipeline import BATCH_ORDER_S_MAX, HOUSEKEEPING_S, POLL_S, READ_ONLY_S
+from runtime import front_streams, pipeline, wire
+from runtime.front_streams import FRONT_SILENCE_S_MAX
+from runtime.pipeline import COMMANDS_PER_STEP, HOUSEKEEPING_S, READ_ONLY_S
 from runtime.refs import NOBODY, ActorRef
 from runtime.wire import Envelope, Parcel, Receipt, Shipment
 from storage.faulty import FaultyStore
@@ -57,23 +56,21 @@ def test_nothing_is_released_before_it_is_durable() -> None:
         here, there = running.at("host-0"), running.at("host-1")
         front, other = (Front(running.hosts["host-0"], name) for name in ("front", "other"))
         for caller in (front, other):
-            await caller.poll()
-        poll = front.poll()
+            caller.listen()
         loop = fake_loop()
         loop.hold()
         calls = [other.say(here, message) for message in (Add(5), Attach(1), Relay(1, [there]))]
-        assert await pending(poll, *calls)
+        assert await pending(*calls)
         assert (len(loop.jobs), running.hosts["host-0"].store.disk) == (1, [])
         look = other.request(here, Look())
         calls.append(other.submit(look))
-        assert await pending(poll, *calls)
+        assert await pending(*calls)
         assert (front.outs, other.outs) == ([], [])
         assert running.hosts["host-1"].pipeline.engine.turns == 0
         loop.let_go()
-        await asyncio.gather(poll, *calls)
+        await asyncio.gather(*calls)
         assert front.pushed == [b"5"]
         assert other.answers()[look.number] == 0, "a read does not see what may yet be lost"
-        await other.poll()
         await idle()
         assert await running.ask(there, Look()) == 1
 
@@ -137,12 +134,14 @@ def test_a_large_batch_does_not_hold_up_what_was_before_it() -> None:
     on_running(test)
 
 
-def test_a_batch_that_cannot_be_read_does_not_hold_up_its_stream() -> None:
+def test_a_batch_that_cannot_be_read_is_refused_and_its_number_is_still_free() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)
+        front.listen()
+        await idle()
         with pytest.raises(msgspec.MsgspecError):
             await running.host.submit(front.name, front.stream, 1, b"nonsense")
-        await front.submit(front.request(ONE, Add(1)), number=2)
+        await front.submit(front.request(ONE, Add(1)), number=1)
         assert list(front.answers().values()) == [1]
 
     on_running(test)
@@ -152,39 +151,30 @@ def test_a_batch_that_cannot_be_read_does_not_hold_up_its_stream() -> None:
 
 
 @settings(max_examples=tries(50), deadline=None)
-@given(order=st.permutations(range(1, 6)), apart=st.booleans())
-def test_batches_are_executed_in_the_order_of_their_numbers(order: list[int], apart: bool) -> None:
+@given(sizes=st.lists(st.integers(1, 3 * COMMANDS_PER_STEP), min_size=1, max_size=5))
+def test_batches_are_executed_in_the_order_in_which_they_come(sizes: list[int]) -> None:
+    """Also where one lets others run before it is through."""
+
     async def test(running: Running) -> None:
         front = Front(running.host)
-        calls = []
-        for number in order:
-            requests = [front.request(ONE, Add(10 * number + k)) for k in range(2)]
-            calls.append(front.submit(*requests, number=number))
-            if apart:
-                await idle()
-        await asyncio.gather(*calls)
-        amounts = [10 * number + k for number in range(1, 6) for k in range(2)]
-        assert await running.ask(ONE, LookAll()) == amounts
+        amounts = [[1000 * batch + index for index in range(s)] for batch, s in enumerate(sizes)]
+        await asyncio.gather(*(front.say(ONE, *map(Add, each)) for each in amounts))
+        assert await running.ask(ONE, LookAll()) == [amount for each in amounts for amount in each]
 
     on_running(test)
 
 
 def test_a_batch_whose_predecessor_is_missing_is_refused_and_leaves_no_trace() -> None:
     async def test(running: Running) -> None:
-        loop = fake_loop()
         front = Front(running.host)
         await front.say(ONE, Add(1))
-        begun_s = loop.time()
         early = [front.submit(front.request(ONE, Add(n)), number=n) for n in (4, 3)]
-        assert await pending(*early)
         assert [await refused(call) for call in early] == ["unavailable"] * 2
-        assert loop.time() - begun_s == pytest.approx(BATCH_ORDER_S_MAX, abs=1e-3)
+        again = front.submit(front.request(ONE, Add(1)), number=1)
+        assert await refused(again) == "unavailable"
         assert await running.ask(ONE, LookAll()) == [1]
-        await asyncio.gather(
-            front.submit(front.request(ONE, Add(3)), number=3),
-            front.submit(front.request(ONE, Add(2)), number=2),
-        )
-        assert await running.ask(ONE, LookAll()) == [1, 2, 3], "the stream goes on if it comes"
+        await front.submit(front.request(ONE, Add(2)), number=2)
+        assert await running.ask(ONE, LookAll()) == [1, 2], "the stream goes on if it comes"
 
     on_running(test)
 
@@ -192,131 +182,95 @@ def test_a_batch_whose_predecessor_is_missing_is_refused_and_leaves_no_trace() -
 def test_a_new_stream_begins_at_once_and_ends_the_one_before() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)
-        await front.say(ONE, Add(1))
-        early = front.submit(front.request(ONE, Add(3)), number=3)
-        assert await pending(early)
-        front.stream = "another"
-        begun_s = fake_loop().time()
-        await front.submit(front.request(ONE, Add(2)), number=1)
-        assert await refused(early) == "unavailable"
-        assert fake_loop().time() == begun_s
-        assert await running.ask(ONE, LookAll()) == [1, 2]
+        await front.say(ONE, Attach(1))
+        before, name = front.listening, front.stream
+        front.listen()
+        await idle()
+        assert before is not None
+        assert before.done()
+        late = running.host.submit(front.name, name, 2, wire.encode([front.request(ONE, Add(9))]))
+        assert await refused(late) == "unavailable"
+        assert await front.ask(ONE, Add(2)) == 2
+        await front.ask(ONE, Attach(1))
+        assert front.pushed == [b"0", b"2"], "once"
 
     on_running(test)
 
 
-def test_a_batch_of_the_stream_before_does_not_stand_in_the_way_of_one_of_the_same_number() -> None:
+def test_a_front_without_a_stream_cannot_submit() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)
-        old = front.submit(front.request(ONE, Add(99)), number=3)
-        assert await pending(old)
-        front.stream = "another"
-        early = [front.submit(front.request(ONE, Add(number)), number=number) for number in (2, 3)]
-        assert await refused(old) == "unavailable"
-        assert await pending(*early)
-        results = await asyncio.gather(
-            *early, front.submit(front.request(ONE, Add(1)), number=1), return_exceptions=True
-        )
-        assert results == [None] * 3
-        assert await running.ask(ONE, LookAll()) == [1, 2, 3]
+        batch = wire.encode([front.request(ONE, Add(1))])
+        assert await refused(running.host.submit("front", "stream", 1, batch)) == "unavailable"
+        assert await running.ask(ONE, LookAll()) == []
 
     on_running(test)
 
 
-def test_fronts_do_not_wait_for_each_other() -> None:
+# --- what a stream tells ------------------------------------------------------------------------
+
+
+def test_a_stream_begins_with_an_empty_packet_and_tells_what_there_is_at_once() -> None:
     async def test(running: Running) -> None:
-        front, other = Front(running.host, "a"), Front(running.host, "b")
-        early = front.submit(front.request(ONE, Add(3)), number=2)
-        assert await pending(early)
-        assert await other.ask(ONE, Add(1)) == 1
-        await asyncio.gather(early, front.submit(front.request(ONE, Add(2)), number=1))
-        assert await running.ask(ONE, LookAll()) == [1, 2, 3]
-
-    on_running(test)
-
-
-# --- packets and polls --------------------------------------------------------------------------
-
-
-def test_the_first_poll_is_answered_at_once_and_the_next_when_there_is_news() -> None:
-    async def test(running: Running) -> None:
-        front, other = Front(running.host), Front(running.host, "other")
-        first = front.poll()
+        packets: list[bytes] = []
+        listening = asyncio.create_task(running.host.listen("front", "stream", packets.append))
         await idle()
-        assert first.done()
-        assert front.packets == {}
-        poll = front.poll()
+        assert packets == [wire.encode([])]
+        other = Front(running.host, "other")
         await other.ask(ONE, Add(7))
-        assert await pending(poll)
-        await other.ask(ONE, Attach(1))
-        await poll
-        assert front.pushed == [b"7"]
+        assert len(packets) == 1
+        batch = wire.encode([other.request(ONE, Attach(1))])
+        await running.host.submit("front", "stream", 1, batch)
+        told = [out for packet in packets for out in wire.decode_outs(packet)]
+        assert [out.payload for out in told if out.op > wire.REFUSE] == [b"7"]
+        assert not listening.done()
 
     on_running(test)
 
 
-def test_a_poll_without_news_comes_back_empty() -> None:
-    async def test(running: Running) -> None:
-        front, loop = Front(running.host), fake_loop()
-        await front.poll()
-        begun_s = loop.time()
-        await front.poll()
-        assert loop.time() - begun_s == pytest.approx(POLL_S)
-        assert front.packets == {}
-        assert len(set(front.incarnations)) == 1
-
-    on_running(test)
-
-
-def test_a_second_poll_takes_the_place_of_the_first() -> None:
-    """The front has given that one up."""
-
-    async def test(running: Running) -> None:
-        front = Front(running.host)
-        await front.poll()
-        polls = [front.poll()]
-        await idle()
-        polls.append(front.poll())
-        await polls[0]
-        assert await pending(polls[1])
-        await Front(running.host, "other").ask(ONE, Attach(1))
-        await polls[1]
-        assert front.pushed == [b"0"]
-
-    on_running(test)
-
-
-def test_packets_are_bounded_and_numbered_in_the_order_of_what_happened(
+def test_packets_are_bounded_and_in_the_order_of_what_happened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fronts, "PACKET_BYTES_MAX", 100)
+    monkeypatch.setattr(front_streams, "PACKET_BYTES_MAX", 100)
 
     async def test(running: Running) -> None:
         front = Front(running.host)
-        await front.poll()
         requests = [front.request(ONE, Add(1)) for _ in range(50)]
         calls = [front.submit(*requests[start : start + 10]) for start in range(0, 50, 10)]
-        polls = [front.poll() for _ in range(3)]
-        await asyncio.gather(*calls, polls[0], polls[1])
-        while len(front.outs) < 50:
-            await front.poll()
-        assert sorted(front.packets) == list(range(1, len(front.packets) + 1))
-        assert max(len(outs) for outs in front.packets.values()) == 5, "17 bytes each"
+        await asyncio.gather(*calls)
+        assert max(len(outs) for outs in front.packets) == 5, "17 bytes each"
         assert list(front.answers()) == [request.number for request in requests]
 
     on_running(test)
 
 
-def test_a_front_that_goes_silent_is_forgotten_and_its_connections_with_it() -> None:
+def test_a_front_without_a_stream_is_forgotten_in_a_while_and_its_connections_with_it() -> None:
     async def test(running: Running) -> None:
         front, other = Front(running.host), Front(running.host, "other")
         await front.ask(ONE, Attach(1))
-        for _ in range(int(FRONT_SILENCE_S_MAX / POLL_S) + 2):
-            await other.poll()
+        await asyncio.sleep(2 * FRONT_SILENCE_S_MAX)
+        assert await other.ask(ONE, Look()) == 0, "it listens"
+        assert front.listening is not None
+        front.listening.cancel()
+        await asyncio.sleep(FRONT_SILENCE_S_MAX - 1)
+        assert await other.ask(ONE, Look()) == 0
+        await asyncio.sleep(2)
         assert await other.ask(ONE, Look()) == 7, "told that the front is lost"
         assert len(running.host.pipeline.fronts) == 1
-        await front.poll()
-        assert front.incarnations[0] != front.incarnations[1], "it has to attach again"
+
+    on_running(test)
+
+
+def test_a_front_that_comes_back_in_time_is_not_forgotten() -> None:
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        await front.ask(ONE, Attach(1))
+        assert front.listening is not None
+        front.listening.cancel()
+        await asyncio.sleep(FRONT_SILENCE_S_MAX - 1)
+        front.listen()
+        await asyncio.sleep(2)
+        assert await front.ask(ONE, Look()) == 0, "nothing is lost"
 
     on_running(test)
 
@@ -429,15 +383,14 @@ def test_messages_arrive_once_whichever_host_dies_on_the_way() -> None:
     on_running(test, hosts=2)
 
 
-def test_the_last_one_of_a_way_answers_to_a_front_that_polls_its_host() -> None:
+def test_the_last_one_of_a_way_answers_to_a_front_that_listens_to_its_host() -> None:
     async def test(running: Running) -> None:
         here, there = running.at("host-0"), running.at("host-1")
         front, back = (Front(running.hosts[name]) for name in ("host-0", "host-1"))
-        await back.poll()
-        poll = back.poll()
+        back.listen()
         request = front.request(here, Relay(3, [there]))
         await front.submit(request)
-        await poll
+        await back.news(lambda: bool(back.outs))
         assert (front.answers(), back.answers()) == ({}, {request.number: 3})
 
     on_running(test, hosts=2)

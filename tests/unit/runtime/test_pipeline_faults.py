@@ -103,11 +103,10 @@ def test_what_will_be_delivered_again_is_not_said_to_have_changed_nothing() -> N
     async def test(running: Running) -> None:
         here, there = running.at("host-0"), running.at("host-1")
         front, back = (Front(running.hosts[name]) for name in ("host-0", "host-1"))
-        await back.poll()
+        back.listen()
         request = front.request(here, Relay(3, [there]))
-        poll = back.poll()
         await front.submit(request)
-        await poll
+        await back.news(lambda: bool(back.outs))
         await asyncio.sleep(60)
         assert await running.ask(there, LookAll()) == [3]
         first = next(out for out in back.outs if out.number == request.number)
@@ -265,8 +264,6 @@ def test_draining_finishes_what_was_begun_and_refuses_what_comes() -> None:
 
     async def test(running: Running) -> None:
         loop, host, front = fake_loop(), running.host, Front(running.host)
-        await front.poll()
-        poll = front.poll()
         loop.hold()
         call = front.say(ONE, Add(1))
         await idle()
@@ -274,7 +271,6 @@ def test_draining_finishes_what_was_begun_and_refuses_what_comes() -> None:
         await idle()
         drained = asyncio.create_task(host.pipeline.drain())
         await idle()
-        assert poll.done(), "nobody has to wait"
         assert await refused(Front(host, "new").say(ONE, Add(4))) == "unavailable"
         assert await refused(host.receive(wire.encode(Parcel([], [])))) == "unavailable"
         assert await pending(drained, call, later)
@@ -358,7 +354,7 @@ def test_a_timer_fires_when_it_is_due_and_survives_its_host() -> None:
 @settings(max_examples=tries(200), deadline=None)
 @given(
     work=st.lists(
-        st.sampled_from(["say", "say", "append", "turn", "idle", "poll", "crash"]),
+        st.sampled_from(["say", "say", "append", "turn", "idle", "listen", "crash"]),
         min_size=5,
         max_size=60,
     )
@@ -381,8 +377,8 @@ def test_a_crash_at_any_point_loses_nothing_that_was_answered(work: list[str]) -
                 await asyncio.sleep(0)
             elif step == "idle":
                 await idle()
-            elif step == "poll":
-                front.poll()
+            elif step == "listen":
+                front.listen()
             elif step == "crash":
                 await host.crash()
                 loop.jobs.clear()

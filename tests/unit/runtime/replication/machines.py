@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from api.ambient import boot_s
 from runtime.checkpointer import Checkpointer
 from runtime.engine import Engine
+from runtime.lines.lines import Take
 from runtime.link import Desk, HostLink
 from runtime.pipeline import Pipeline
 from runtime.placement import Replicated, partition_at, partition_of_own, place_of
@@ -328,11 +329,36 @@ class Reach:
             lambda copies: copies.submit(self._partition, front, stream, number, payload)
         )
 
-    async def poll(self, front: str) -> bytes:
-        return await self._call(lambda copies: copies.poll(self._partition, front))
+    async def listen(self, front: str, stream: str, take: Take) -> None:
+        """It breaks when something is said where the way is cut."""
 
-    async def _call(self, make: Callable[[Copies], Coroutine[Any, Any, bytes]]) -> bytes:
-        async def call(host: str) -> bytes:
+        async def call(host: str) -> None:
+            broken = asyncio.Event()
+
+            def say(packet: bytes) -> None:
+                if (host, self._source) in self._town.cut:
+                    broken.set()
+                elif not broken.is_set():
+                    take(packet)
+
+            async def listening(copies: Copies) -> None:
+                await copies.listen(self._partition, front, stream, say)
+
+            carried = asyncio.ensure_future(self._town.carry(self._source, host, listening))
+            watch = asyncio.ensure_future(broken.wait())
+            try:
+                await asyncio.wait({carried, watch}, return_when=asyncio.FIRST_COMPLETED)
+                if not carried.done():
+                    raise ConnectionError(f"the connection to {host} broke")
+                carried.result()
+            finally:
+                carried.cancel()
+                watch.cancel()
+
+        await self._directory.call(self._partition, call)
+
+    async def _call(self, make: Callable[[Copies], Coroutine[Any, Any, R]]) -> R:
+        async def call(host: str) -> R:
             return await self._town.carry(self._source, host, make)
 
         return await self._directory.call(self._partition, call)

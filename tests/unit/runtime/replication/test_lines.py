@@ -13,12 +13,14 @@ from api.errors import ApiError
 from runtime.lines import lines
 from runtime.lines.lines import (
     BUNDLE_BYTES,
+    DEAF_S_MAX,
     PING_S,
     QUEUED_BYTES_MAX,
     SILENT_S_MAX,
     Clerk,
     Lines,
     Station,
+    Take,
     Wire,
 )
 from runtime.replication.protocol import NotLeading, Unavailable
@@ -46,6 +48,9 @@ class End:
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
     @property
     def bundles(self) -> list[list[Any]]:
         """The numbers of what was sent, by frame."""
@@ -60,6 +65,8 @@ class Town:
         self.down = False
         self.gates: dict[str, asyncio.Event] = {}
         self.done: list[Any] = []
+        self.says: dict[str, Take] = {}
+        """How those are told who listen, by name."""
         self.here: list[End] = []
         """The caller's ends of all connections, the newest last."""
         self.there: list[End] = []
@@ -78,6 +85,14 @@ class Town:
         return here
 
     async def serve(self, method: str, *arguments: Any) -> Any:
+        if method == "tell":
+            name, say = arguments
+            self.says[name] = say
+            try:
+                await self.gates.setdefault(name, asyncio.Event()).wait()
+            finally:
+                del self.says[name]
+            return "over"
         if method == "wait":
             await self.gates.setdefault(arguments[0], asyncio.Event()).wait()
         if method == "raise":
@@ -90,6 +105,13 @@ class Town:
 
     def call(self, method: str, *arguments: Any) -> asyncio.Task[Any]:
         return asyncio.create_task(self.lines.call(HOST, method, *arguments))
+
+    async def listen(self, name: str, take: Take) -> asyncio.Task[Any]:
+        """Somebody of this name, who is there now."""
+        task = asyncio.create_task(self.lines.listen(HOST, take, "tell", name))
+        await asyncio.sleep(0.01)
+        assert name in self.says
+        return task
 
 
 def arguments_to_error(kind: str) -> Exception:
@@ -342,5 +364,116 @@ def test_a_line_that_is_closed_connects_no_more() -> None:
         assert isinstance(failed, Unavailable)
         await asyncio.sleep(1)
         assert town.here == []
+
+    in_town(test)
+
+
+# --- listening ----------------------------------------------------------------------------------
+
+
+def test_who_listens_is_told_again_and_again_in_order_with_all_answers() -> None:
+    async def test(town: Town) -> None:
+        told: list[Any] = []
+        listening = await town.listen("a", told.append)
+        for number in range(3):
+            town.says["a"](number)
+        call = town.call("do", "x")
+        call.add_done_callback(lambda task: told.append(task.result()))
+        await asyncio.sleep(0.01)
+        town.says["a"](3)
+        town.open("a")
+        assert await listening == "over"
+        assert told == [0, 1, 2, [1, "x"], 3]
+
+    in_town(test)
+
+
+def test_what_is_told_together_travels_together() -> None:
+    async def test(town: Town) -> None:
+        told: list[Any] = []
+        listening = await town.listen("a", told.append)
+        before = len(town.there[0].frames)
+        for number in range(5):
+            town.says["a"](number)
+        await asyncio.sleep(0.01)
+        assert told == list(range(5))
+        assert len(town.there[0].frames) == before + 1
+        listening.cancel()
+        await settled(listening)
+
+    in_town(test)
+
+
+def test_who_cannot_take_what_is_told_hears_no_more() -> None:
+    async def test(town: Town) -> None:
+        def take(value: Any) -> None:
+            raise ValueError(value)
+
+        listening = await town.listen("a", take)
+        town.says["a"]("odd")
+        (error,) = await settled(listening)
+        assert isinstance(error, ValueError)
+        town.says["a"]("odder")
+        assert await town.call("do", 1) == [1, 1], "the line goes on"
+
+    in_town(test)
+
+
+def test_a_line_that_is_lost_ends_what_is_listened_to_on_both_sides() -> None:
+    async def test(town: Town) -> None:
+        listening = await town.listen("a", lambda value: None)
+        town.callers[0].lost("the wire broke")
+        town.here[0].other.lost("the wire broke")
+        (error,) = await settled(listening)
+        assert isinstance(error, Unavailable)
+        assert town.says == {}
+
+    in_town(test)
+
+
+def test_who_listens_and_is_told_all_the_time_still_says_that_they_are_there() -> None:
+    async def test(town: Town) -> None:
+        told: list[Any] = []
+        listening = await town.listen("a", told.append)
+        for number in range(int(2 * DEAF_S_MAX)):
+            town.says["a"](number)
+            await asyncio.sleep(1.0)
+        assert len(told) == int(2 * DEAF_S_MAX)
+        listening.cancel()
+        await settled(listening)
+
+    in_town(test)
+
+
+def test_who_listens_and_says_nothing_is_hung_up_on() -> None:
+    async def test(town: Town) -> None:
+        listening = await town.listen("a", lambda value: None)
+        town.here[0].silent = True
+        await asyncio.sleep(DEAF_S_MAX + PING_S + 1)
+        assert town.says == {}
+        assert town.there[0].closed
+        await settled(listening)
+
+    in_town(test)
+
+
+def test_who_takes_too_little_of_what_is_told_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "QUEUED_BYTES_MAX", 10_000)
+
+    async def test(town: Town) -> None:
+        listening = await town.listen("a", lambda value: None)
+        town.there[0].full = True
+        for _ in range(9):
+            town.says["a"](bytes(1_000))
+        await asyncio.sleep(0)
+        assert "a" in town.says
+        town.says["a"](bytes(1_000))
+        await asyncio.sleep(0)
+        assert town.there[0].closed
+        assert town.says == {}
+        town.callers[0].lost("the wire broke")
+        await settled(listening)
 
     in_town(test)

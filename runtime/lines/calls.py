@@ -1,0 +1,70 @@
+"""The calls of hosts that fronts and other hosts make, over lines: of a host by its name, or of
+whoever leads a partition. asyncio, but no Ray."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime.lines.lines import Lines, Take
+from runtime.placement import partition_at
+from runtime.replication.directory import Directory
+
+
+class HostCalls:
+    """Of a host (see `runtime.link.HostCalls`)."""
+
+    def __init__(self, lines: Lines, host: str) -> None:
+        self._lines = lines
+        self._host = host
+
+    async def listen(self, front: str, stream: str, take: Take) -> None:
+        await self._lines.listen(self._host, take, "listen", front, stream)
+
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        answer: bytes = await self._lines.call(self._host, "submit", front, stream, number, payload)
+        return answer
+
+
+class Places:
+    """Of hosts with copies: where a partition is led is its *place* (`runtime.placement`)."""
+
+    def __init__(self, directory: Directory, lines: Lines) -> None:
+        self._directory = directory
+        self._lines = lines
+
+    async def listen(self, place: str, take: Take, method: str, *args: Any) -> None:
+        """Listen to the host that leads there, as long as it does. Raises Unavailable, ApiError."""
+        partition = partition_at(place)
+        await self._directory.call(
+            partition, lambda host: self._lines.listen(host, take, method, partition, *args)
+        )
+
+    async def call(self, place: str, method: str, *args: Any) -> bytes:
+        """Call the host that leads there. Raises Unavailable, ApiError."""
+        partition = partition_at(place)
+        answer: bytes = await self._directory.call(
+            partition, lambda host: self._lines.call(host, method, partition, *args)
+        )
+        return answer
+
+    async def receive(self, place: str, parcel: bytes) -> bytes:
+        """Bring messages to the partition that is led at a place."""
+        return await self.call(place, "receive", parcel)
+
+    def reach(self, place: str) -> PlaceCalls:
+        """The calls of a place."""
+        return PlaceCalls(self, place)
+
+
+class PlaceCalls:
+    """Of whoever leads at a place (see `runtime.link.HostCalls`)."""
+
+    def __init__(self, places: Places, place: str) -> None:
+        self._places = places
+        self._place = place
+
+    async def listen(self, front: str, stream: str, take: Take) -> None:
+        await self._places.listen(self._place, take, "listen", front, stream)
+
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+        return await self._places.call(self._place, "submit", front, stream, number, payload)
