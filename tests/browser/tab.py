@@ -108,6 +108,12 @@ class Seen:
         kept = "() => navigator.serviceWorker.controller !== null"
         self.page.wait_for_function(kept, polling=LOOK_MS)  # a tab behind others has no frames
 
+    def rests(self) -> None:
+        """It has asked for nothing for half a second: the parts that are not shown yet are there, too.
+        With Playwright looking on, Chromium ends a service worker that is to be replaced also where
+        it was just asked for something, which is never answered then."""
+        self.page.wait_for_load_state("networkidle")
+
     def is_online(self) -> None:
         expect(self.connection).to_have_text(re.compile("online|connected", re.IGNORECASE))
 

@@ -91,6 +91,8 @@ def test_an_open_tab_goes_on_and_loads_the_newer_client_when_asked(
     other = tab.device.tab("/")
     other.is_ready()
     assert build_of(other.page) == before
+    for each in (tab, other):
+        each.rests()
     offer.click()
     is_newer(tab.page, before)
     expect(tab.composer).to_have_value(DRAFT)

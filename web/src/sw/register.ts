@@ -8,7 +8,6 @@ import { CLAIM, OPEN, TAKE_OVER } from "./words";
 export type { Unsaved } from "./update";
 
 const MENDED = "heliograph-mended";
-const TAKE_OVER_AGAIN_MS = 500;
 const BUILD = /<meta name="build" content="([^"]+)"/;
 
 let told: () => void = () => undefined;
@@ -132,22 +131,15 @@ async function served(): Promise<string | undefined> {
   }
 }
 
-/**
- * Another page may have done it meanwhile: then none waits. Chromium ends the current service worker when
- * nothing asks it; if a page asks it for something just then, it starts it again, and the one that waits
- * goes on waiting until it is asked again.
- */
+/** Another page may have done it meanwhile: then none waits. */
 async function takeOver(): Promise<void> {
   const registration = await navigator.serviceWorker?.getRegistration();
   const waiting = registration?.waiting;
   if (!waiting) return;
   await new Promise<void>((resolve) => {
-    const ask = (): void => waiting.postMessage(TAKE_OVER);
-    const again = setInterval(ask, TAKE_OVER_AGAIN_MS);
     waiting.addEventListener("statechange", () => {
-      clearInterval(again);
       if (waiting.state === "activated" || waiting.state === "redundant") resolve();
     });
-    ask();
+    waiting.postMessage(TAKE_OVER);
   });
 }

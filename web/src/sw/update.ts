@@ -27,8 +27,10 @@ const HIDDEN_MS = 60_000;
 /** How long saving may take: a page that hangs helps nobody. */
 const SAVE_MS_MAX = 2_000;
 /**
- * How long taking over may: a page that is loaded meanwhile is the old one again, or, in Chromium, waits
- * for an answer of a worker that is no more. It goes on until then.
+ * How long taking over may: a page that is loaded meanwhile is the old one again. Chromium ends the service
+ * worker that is current when nothing asks it. If a page (any tab that is being loaded) asks it just then, it
+ * is started again, and the one that waits goes on waiting: until nobody has asked for half a minute, or a
+ * page is loaded.
  */
 const TAKE_OVER_MS_MAX = 10_000;
 const MEND_AGAIN_MS = 60_000;
