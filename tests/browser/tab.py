@@ -109,7 +109,7 @@ class Seen:
         self.page.wait_for_function(kept, polling=LOOK_MS)  # a tab behind others has no frames
 
     def rests(self) -> None:
-        """It has asked for nothing for half a second: the parts that are not shown yet are there, too.
+        """It has asked for nothing for half a second: all parts that are not shown yet are there.
         With Playwright looking on, Chromium ends a service worker that is to be replaced also where
         it was just asked for something, which is never answered then."""
         self.page.wait_for_load_state("networkidle")
