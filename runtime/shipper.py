@@ -18,8 +18,7 @@ from storage.port import CorruptRow
 log = logging.getLogger(__name__)
 
 PARCEL_BYTES_SOUGHT = 16 * 1024
-"""A parcel is closed when it holds this much; with one more full shipment it still travels inside
-a call of Ray (100 KiB)."""
+"""A parcel is closed when it holds this much, and then travels; the next one fills meanwhile."""
 EPHEMERAL_QUEUED_MAX = 10_000
 ANSWER_S_MIN, ANSWER_S_MAX = 5.0, 60.0
 """A parcel that is not answered for so long is sent again: the receiver knows what it has. With

@@ -13,8 +13,8 @@ from heliograph.server.haproxy import ENTRANCE_VARIABLE, HAPROXY_VARIABLE
 from heliograph.server.ports import free_ports
 
 INLINE_BYTES_MAX = 1024 * 1024
-"""What Ray carries inside a call (100 KiB if not told). Each call costs about half a millisecond,
-so under load batches should be large (`runtime.link`, `runtime.front_queues`)."""
+"""What Ray carries inside a call (100 KiB if not told); what is larger goes through its object
+store. Nothing that a message needs is a call of Ray's."""
 FRONT_PORTS_FROM, FRONT_PORTS, FRONT_PORT_RANGES = 20_000, 100, 97
 """Where the front's replicas listen: a range for each server of the machine."""
 
