@@ -9,10 +9,10 @@ them look for what they missed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from runtime import wire
-from runtime.wire import Out
+from runtime.wire import Out, Packet
 
 PACKET_BYTES_MAX = 256 * 1024
 """What is larger alone travels alone."""
@@ -22,21 +22,32 @@ FRONT_SILENCE_S_MAX = 45.0
 
 
 class FrontStream:
-    """`say` tells the front a packet, an encoded list of `Out`."""
+    """`say` tells the front an encoded packet."""
 
     def __init__(self, name: str, say: Callable[[bytes], None]) -> None:
         self.name = name
         self.say = say
         self.executed = 0
         """The number of the last batch that was executed."""
+        self.durable = 0
+        """The same of what is durable, and `told`: of what the front knows to be."""
+        self.told = 0
         self.turn = asyncio.Lock()
         """Batches are executed one after the other."""
         self._over: asyncio.Future[None] | None = None
+
+    def tell(self, outs: list[Out]) -> None:
+        self.told = self.durable
+        self.say(wire.encode(Packet(self.durable, outs)))
 
     async def until_over(self) -> None:
         """Wait until nothing more is told. Raises why."""
         self._over = asyncio.get_running_loop().create_future()
         await self._over
+
+    @property
+    def is_over(self) -> bool:
+        return self._over is not None and self._over.done()
 
     def end(self, error: Exception | None = None) -> None:
         """Nothing more is told."""
@@ -46,6 +57,9 @@ class FrontStream:
             self._over.set_result(None)
         else:
             self._over.set_exception(error)
+
+
+NONE: Mapping[FrontStream, int] = {}
 
 
 class Fronts:
@@ -78,18 +92,26 @@ class Fronts:
         stream = self._streams.get(front)
         return stream if stream is not None and stream.name == name else None
 
-    def release(self, outs: Iterable[tuple[str, Out]]) -> None:
-        """Tell what has become true. A front without a stream is told nothing."""
+    def release(
+        self, outs: Iterable[tuple[str, Out]], durable: Mapping[FrontStream, int] = NONE
+    ) -> None:
+        """Tell what has become true, and which batches of these streams are durable by now. A front
+        without a stream is told nothing."""
+        for stream, number in durable.items():
+            stream.durable = number
         told: dict[str, list[Out]] = {}
         for front, out in outs:
             told.setdefault(front, []).append(out)
         for front, its in told.items():
-            stream = self._streams.get(front)
-            if stream is None:
+            found = self._streams.get(front)
+            if found is None:
                 self.dropped += len(its)
                 continue
             for packet in _packets(its):
-                stream.say(wire.encode(packet))
+                found.tell(packet)
+        for stream in durable:
+            if stream.told < stream.durable:
+                stream.tell([])
 
     def drop_silent(self, now_s: float) -> list[str]:
         """Forget fronts that have had no stream for too long; returns their names."""

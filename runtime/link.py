@@ -36,12 +36,13 @@ RETRY_S_MIN, RETRY_S_MAX = 0.02, 0.5
 
 
 class HostCalls(Protocol):
-    """The calls of a host that a front makes: see `runtime.pipeline.Pipeline`. `submit` does not
-    overtake one that was made before it."""
+    """The calls of a host that a front makes: see `runtime.pipeline.Pipeline`."""
 
     def listen(self, front: str, stream: str, take: Callable[[bytes], None]) -> Awaitable[None]: ...
 
-    def submit(self, front: str, stream: str, number: int, payload: bytes) -> Awaitable[bytes]: ...
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
+        """Does not overtake one that was made before it. Raises Exception where it cannot be sent;
+        whether it arrived is told by the stream, or that is over."""
 
 
 Answer = Callable[[bytes | None, ApiError | None], None]
@@ -102,13 +103,18 @@ class HostLink:
         self._desk = desk
         self._on_out = on_out
         self._on_renewed = on_renewed
+        self._loop = asyncio.get_running_loop()
         self._queue: list[Request] = []
         self._sent: dict[int, float] = {}
         """The requests that are this link's to see answered, and when each was sent last."""
-        self._wake = asyncio.Event()
+        self._pumping = False
         self._told: dict[int, list[Request]] = {}
         """What needs no answer in the batches that are not known to be durable, by number."""
-        self._stream_name = ""
+        self._batches = 0
+        """The number of the last one that was sent in this stream."""
+        self._stream = ""
+        self._unsent: asyncio.Future[Exception]
+        """Done with why nothing more can be sent in this stream."""
         self._known = False
         """This host was connected before."""
         self.connected = asyncio.Event()
@@ -118,6 +124,7 @@ class HostLink:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.connected.clear()
 
     @property
     def queued(self) -> int:
@@ -143,14 +150,14 @@ class HostLink:
         self._desk.waiting[number] = Waiting(request, answer, monotonic_s() + deadline_s)
         self._sent[number] = 0.0
         self._queue.append(request)
-        self._wake.set()
+        self._pump_soon()
 
     def tell(self, target: ActorRef, message: Any) -> None:
         """Queue an internal message whose answer does not matter."""
         if len(self._queue) < QUEUED_REQUESTS_MAX:
             number = next(self._desk.numbers)
             self._queue.append(Request(number, target, NOBODY, "", wire.encode(message)))
-            self._wake.set()
+            self._pump_soon()
 
     def hand_over(self, target: ActorRef) -> list[Request]:
         """The unanswered requests to an actor that has moved, in order; they are this link's no
@@ -170,7 +177,7 @@ class HostLink:
             if request.number not in self._sent:
                 self._sent[request.number] = 0.0
                 self._queue.append(request)
-        self._wake.set()
+        self._pump_soon()
 
     def repeat(self, number: int) -> None:
         """Send a request again, if it is not answered yet."""
@@ -178,7 +185,7 @@ class HostLink:
         if waiting is not None:
             self._sent[number] = 0.0
             self._queue.append(waiting.request)
-            self._wake.set()
+            self._pump_soon()
 
     # --- streams ------------------------------------------------------------------------------
 
@@ -186,40 +193,45 @@ class HostLink:
         """One stream after the other."""
         delay_s = RETRY_S_MIN
         while True:
-            try:
-                await self._stream()
-            except* Exception as errors:
-                log.warning("%s: the stream is over: %s", self.name, errors.exceptions[0])
-            delay_s = RETRY_S_MIN if self.connected.is_set() else min(2 * delay_s, RETRY_S_MAX)
+            self._stream, self._batches = random_hex(4), 0
+            why = await self._listen(self._stream)
+            log.warning("%s: the stream is over: %s", self.name, why)
+            delay_s = RETRY_S_MIN if self._batches > FLYING_MAX else min(2 * delay_s, RETRY_S_MAX)
             self.connected.clear()
-            self._stream_name = ""
+            self._stream = ""
             self._take_back()
             await asyncio.sleep(delay_s)
 
-    async def _stream(self) -> None:
-        """Have a stream as long as it goes. Raises why it is over, as a group."""
-        stream = self._stream_name = random_hex(4)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(stream))
-            await self.connected.wait()
-            await self._pump(stream, tasks)
+    async def _listen(self, stream: str) -> object:
+        """Have a stream as long as it goes. Returns why it is over."""
+        listening = asyncio.ensure_future(
+            self._host.listen(self._front, stream, partial(self._take, stream))
+        )
+        self._unsent = asyncio.get_running_loop().create_future()
+        try:
+            either: set[asyncio.Future[Any]] = {listening, self._unsent}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            listening.cancel()
+        if not listening.done():
+            return self._unsent.result()
+        return listening.exception() or "another one was opened"
 
-    async def _listen(self, stream: str) -> None:
-        await self._host.listen(self._front, stream, partial(self._take, stream))
-        raise ConnectionError("another stream was opened")
-
-    def _take(self, stream: str, packet: bytes) -> None:
+    def _take(self, stream: str, raw: bytes) -> None:
         """Act upon what the host says."""
-        if stream != self._stream_name:
+        if stream != self._stream:
             return
-        outs = wire.decode_outs(packet)
+        packet = wire.decode_packet(raw)
         if not self.connected.is_set():
             self.connected.set()
             if self._known:
                 log.info("%s is there again", self.name)
                 self._on_renewed(self)
             self._known = True
-        for out in outs:
+        for number in [number for number in self._told if number <= packet.durable]:
+            del self._told[number]
+        self._pump_soon()
+        for out in packet.outs:
             try:
                 if out.op <= REFUSE:
                     self._sent.pop(out.number, None)
@@ -243,28 +255,27 @@ class HostLink:
                 queue[number] = waiting.request
                 self._sent[number] = 0.0
         self._queue = [queue[number] for number in sorted(queue)]
-        self._wake.set()
 
-    async def _pump(self, stream: str, tasks: asyncio.TaskGroup) -> None:
+    def _pump_soon(self) -> None:
+        """Send what is queued by then, if it may be sent."""
+        if not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
         """Send numbered batches, a few at a time: while the host executes one, the next is on its
         way."""
-        number = 0
-        slots = asyncio.Semaphore(FLYING_MAX)
-
-        async def send(number: int, batch: list[Request]) -> None:
-            await self._host.submit(self._front, stream, number, wire.encode(batch))
-            del self._told[number]
-            slots.release()
-
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                await slots.acquire()
-                batch, self._queue = _cut(self._queue)
-                number += 1
-                self._told[number] = self._note_sent(batch)
-                tasks.create_task(send(number, batch))
+        self._pumping = False
+        while self._queue and self.connected.is_set() and len(self._told) < FLYING_MAX:
+            batch, self._queue = _cut(self._queue)
+            self._batches += 1
+            self._told[self._batches] = self._note_sent(batch)
+            try:
+                self._host.submit(self._front, self._stream, self._batches, wire.encode(batch))
+            except Exception as error:
+                self._unsent.set_result(error)
+                self._stream = ""
+                self.connected.clear()
 
     def _note_sent(self, batch: list[Request]) -> list[Request]:
         """Returns those that need no answer."""
@@ -289,7 +300,7 @@ class HostLink:
                     self._sent[number] = 0.0
                     self._queue.append(waiting.request)
             if self._queue:
-                self._wake.set()
+                self._pump_soon()
 
 
 def _cut(queue: list[Request]) -> tuple[list[Request], list[Request]]:

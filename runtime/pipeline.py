@@ -65,6 +65,8 @@ class Pipeline:
         self._journal = chosen
         self._work = asyncio.Event()
         self._durable = asyncio.Event()
+        self._executed_since: dict[FrontStream, int] = {}
+        """Streams with batches that were executed since the last cut, and the last of each."""
         self._executing = 0
         self._executed = asyncio.Event()  # no batch is being executed
         self._executed.set()
@@ -136,34 +138,43 @@ class Pipeline:
     # --- calls from fronts and peers ----------------------------------------------------------
 
     async def listen(self, front: str, stream: str, say: Callable[[bytes], None]) -> None:
-        """Open a stream for a front, which is told by `say` what there is for it: encoded lists of
-        `Out`, in order, the first at once and empty. Comes back, or raises, when it is over."""
+        """Open a stream for a front, which is told by `say` what there is for it: encoded packets
+        (`wire.Packet`), in order, the first at once and empty. Comes back, or raises, when it is
+        over."""
         if self._closing:
             raise _moved()
         opened = FrontStream(stream, say)
         self.fronts.open(front, opened)
-        say(wire.encode([]))
+        opened.tell([])
         try:
             await opened.until_over()
         finally:
             self.fronts.lost(front, opened, monotonic_s())
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        """Execute a front's batch of requests; comes back when it is durable, after the stream was
-        told the answers. The batches of a stream are numbered from 1. Raises `unavailable` where it
-        is another one's turn: the front opens another stream then."""
-        if self._closing:
-            raise _moved()
+    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
+        """Execute a front's batch of requests. When it is durable, the stream is told so, with the
+        answers. The batches of a stream are numbered from 1. One that cannot be executed, or comes
+        out of turn, is the end of its stream; one of a stream that is over is ignored."""
         opened = self.fronts.stream(front, stream)
         if opened is None:
-            raise ApiError("unavailable", "this stream is over", 0.05)
+            return
         async with opened.turn:
-            if number != opened.executed + 1:
-                raise ApiError("unavailable", "an earlier batch is missing", 0.05)
-            await self._execute(front, payload)
-            opened.executed = number
-        await self.flush()
-        return b""
+            if opened.is_over:
+                return
+            if self._closing:
+                opened.end(_moved())
+            elif number != opened.executed + 1:
+                opened.end(ApiError("unavailable", "an earlier batch is missing", 0.05))
+            else:
+                try:
+                    await self._execute(front, payload)
+                except Exception as error:
+                    log.exception("a batch of %s failed", front)
+                    opened.end(error)
+                    return
+                opened.executed = number
+                self._executed_since[opened] = number
+                self._work.set()
 
     async def _execute(self, front: str, payload: bytes) -> None:
         command = self.engine.command
@@ -219,8 +230,11 @@ class Pipeline:
         while True:
             await self._work.wait()
             self._work.clear()
+            executed, self._executed_since = self._executed_since, {}
             # Not in a loop: what only deletes what arrived elsewhere waits for the next commit.
-            if (layer := self.engine.cut()) is not None:
+            if (layer := self.engine.cut()) is None:
+                self.fronts.release((), executed)
+            else:
                 writes = layer.writes()
                 begun_s = monotonic_s()
                 try:
@@ -228,7 +242,7 @@ class Pipeline:
                 except Deposed:
                     return
                 except StorageFull as error:
-                    self._become_read_only(error)
+                    self._become_read_only(error, executed)
                     continue
                 if writes:
                     self.store.install(writes)
@@ -237,19 +251,19 @@ class Pipeline:
                     self.commit_s += took_s
                     self.commit_s_max = max(self.commit_s_max, took_s)
                 self.engine.settle()
-                self._release(layer)
+                self._release(layer, executed)
                 if self.engine.moves.landing:
                     self._work.set()
 
-    def _release(self, layer: Layer) -> None:
-        self.fronts.release(layer.outs)
+    def _release(self, layer: Layer, executed: dict[FrontStream, int]) -> None:
+        self.fronts.release(layer.outs, executed)
         self._sequence += 1
         durable, self._durable = self._durable, asyncio.Event()
         durable.set()
         if layer.streams or layer.ephemeral:
             self.shipper.ship(layer.streams, layer.ephemeral)
 
-    def _become_read_only(self, error: StorageFull) -> None:
+    def _become_read_only(self, error: StorageFull, executed: dict[FrontStream, int]) -> None:
         log.error("the disk is full, only reading for %s s: %s", READ_ONLY_S, error)
         self._read_only_until_s = monotonic_s() + READ_ONLY_S
         self.engine.read_only = True
@@ -257,7 +271,9 @@ class Pipeline:
             refusal = ApiError("storage_full", "the disk is full; nothing was changed", READ_ONLY_S)
         else:
             refusal = ApiError("unavailable", NOT_YET, READ_ONLY_S)
-        self.fronts.release(self.engine.give_up(refusal))
+        executed |= self._executed_since
+        self._executed_since = {}
+        self.fronts.release(self.engine.give_up(refusal), executed)
         self._sequence += 2
         durable, self._durable = self._durable, asyncio.Event()
         durable.set()

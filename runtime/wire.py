@@ -83,6 +83,13 @@ class Out(Struct, frozen=True, array_like=True, gc=False):
     payload: bytes
 
 
+class Packet(Struct, frozen=True, array_like=True):
+    """What a stream tells a front. All of its batches up to `durable` are."""
+
+    durable: int
+    outs: list[Out]
+
+
 class Shipment(Struct, frozen=True, array_like=True):
     """Messages of one stream: from partition `source` to `target`, numbered from `first`."""
 
@@ -109,7 +116,7 @@ class Receipt(Struct, frozen=True, array_like=True):
 
 encode = msgspec.msgpack.Encoder().encode
 decode_requests = msgspec.msgpack.Decoder(list[Request]).decode
-decode_outs = msgspec.msgpack.Decoder(list[Out]).decode
+decode_packet = msgspec.msgpack.Decoder(Packet).decode
 decode_parcel = msgspec.msgpack.Decoder(Parcel).decode
 decode_receipts = msgspec.msgpack.Decoder(list[Receipt]).decode
 decode_caller = msgspec.msgpack.Decoder(Caller).decode

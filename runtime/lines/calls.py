@@ -8,6 +8,7 @@ from typing import Any
 from runtime.lines.lines import Lines, Take
 from runtime.placement import partition_at
 from runtime.replication.directory import Directory
+from runtime.replication.protocol import Unavailable
 
 
 class HostCalls:
@@ -20,9 +21,8 @@ class HostCalls:
     async def listen(self, front: str, stream: str, take: Take) -> None:
         await self._lines.listen(self._host, take, "listen", front, stream)
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        answer: bytes = await self._lines.call(self._host, "submit", front, stream, number, payload)
-        return answer
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
+        self._lines.tell(self._host, "submit", front, stream, number, payload)
 
 
 class Places:
@@ -47,6 +47,14 @@ class Places:
         )
         return answer
 
+    def tell(self, place: str, method: str, *args: Any) -> None:
+        """Have the host do it that leads there. Raises Unavailable."""
+        partition = partition_at(place)
+        host = self._directory.leader(partition)
+        if host is None:
+            raise Unavailable(f"nobody leads partition {partition}")
+        self._lines.tell(host, method, partition, *args)
+
     async def receive(self, place: str, parcel: bytes) -> bytes:
         """Bring messages to the partition that is led at a place."""
         return await self.call(place, "receive", parcel)
@@ -66,5 +74,5 @@ class PlaceCalls:
     async def listen(self, front: str, stream: str, take: Take) -> None:
         await self._places.listen(self._place, take, "listen", front, stream)
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self._places.call(self._place, "submit", front, stream, number, payload)
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
+        self._places.tell(self._place, "submit", front, stream, number, payload)

@@ -4,7 +4,8 @@ A process has one *line* to each host, for everything that it has to say there: 
 messages between partitions, records, heartbeats. What comes together travels together, in
 a *bundle*, and so do the answers. Each request is carried out at most once, begun in the order in
 which they were made, and answered, or fails, on its own. Who *listens* is answered again and again,
-in order with all other answers, until it is over. While the way is full, requests and answers wait.
+in order with all other answers, until it is over. What is *told* is not answered. While the way is
+full, requests and answers wait.
 
 A line is one connection to one life of a host. When it is lost, or nothing is heard for too long,
 everything fails that is under way on it, and the next call opens another. Numbering, repeating and
@@ -38,6 +39,7 @@ DEAF_S_MAX = 20.0
 """Who listens and says nothing for so long is gone."""
 OVERHEAD_BYTES = 64
 
+CALL, LISTEN, TELL = range(3)
 DONE, NOT_LEADING, REFUSED, FAILED, MORE = range(5)
 
 
@@ -70,12 +72,13 @@ class Station(Protocol):
 
 
 class Item(Struct, frozen=True, array_like=True):
-    """A request. `listens`: it may be answered with `MORE` before it is over."""
+    """A request: a `CALL`, answered once; a `LISTEN`, which may be answered with `MORE` before; or
+    a `TELL`, never answered."""
 
     number: int
     method: str
     arguments: tuple[Any, ...]
-    listens: bool = False
+    kind: int = 0
 
     @property
     def size(self) -> int:
@@ -144,23 +147,32 @@ class Line:
     async def listen(self, take: Take, method: str, *arguments: Any) -> Any:
         """The same; `take` gets what it answers meanwhile. (The host is not told when somebody
         stops to listen.)"""
-        return await self._ask(Item(self._numbers + 1, method, arguments, listens=True), take)
+        return await self._ask(Item(self._numbers + 1, method, arguments, LISTEN), take)
 
-    async def _ask(self, item: Item, take: Take | None) -> Any:
+    def tell(self, method: str, *arguments: Any) -> None:
+        """Have the host do it, after what was asked or told earlier. Raises Unavailable where it
+        cannot be sent; whether it arrives is not known."""
+        self._put(Item(self._numbers + 1, method, arguments, TELL))
+
+    def _put(self, item: Item) -> None:
+        """Into the queue."""
         if self._broken:
             raise Unavailable(self._broken)
         if self._queue and self._queued_bytes + item.size > QUEUED_BYTES_MAX:
             raise Unavailable("too much waits to be sent there")
         self._numbers = item.number
-        future = self._loop.create_future()
-        self._waiting[item.number] = future
-        if take is not None:
-            self._takes[item.number] = take
         self._queue[item.number] = item
         self._queued_bytes += item.size
         if not self._awake:
             self._awake = True
             self._loop.call_soon(self._send)
+
+    async def _ask(self, item: Item, take: Take | None) -> Any:
+        self._put(item)
+        future = self._loop.create_future()
+        self._waiting[item.number] = future
+        if take is not None:
+            self._takes[item.number] = take
         if self._watch is None:
             self._heard_s = self._said_s = self._loop.time()
             self._watch = self._loop.call_later(PING_S, self._look)
@@ -285,6 +297,13 @@ class Lines:
         """See `Line.listen`."""
         return await self._line(host).listen(take, method, *arguments)
 
+    def tell(self, host: str, method: str, *arguments: Any) -> None:
+        """See `Line.tell`. A line that is not there is not opened for it."""
+        line = self._lines.get(host)
+        if line is None:
+            raise Unavailable(f"there is no line to {host}")
+        line.tell(method, *arguments)
+
     def _line(self, host: str) -> Line:
         line = self._lines.get(host)
         if line is None:
@@ -327,8 +346,9 @@ class Clerk:
         self._heard_s = self._loop.time()
         items = _decode_items(frame)
         for item in items:
-            tasks = self._listening if item.listens else self._tasks
-            task = self._loop.create_task(self._carry_out(item))
+            tasks = self._listening if item.kind == LISTEN else self._tasks
+            work = self._do(item) if item.kind == TELL else self._carry_out(item)
+            task = self._loop.create_task(work)
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         if self._listening and self._watch is None:
@@ -364,8 +384,15 @@ class Clerk:
         self._wire.abort()
         self.lost(reason)
 
+    async def _do(self, item: Item) -> None:
+        """What nobody waits for."""
+        try:
+            await self._serve(item.method, *item.arguments)
+        except Exception as error:
+            log.info("%s failed: %r", item.method, error)
+
     async def _carry_out(self, item: Item) -> None:
-        more = (partial(self._more, item.number),) if item.listens else ()
+        more = (partial(self._more, item.number),) if item.kind == LISTEN else ()
         try:
             value = await self._serve(item.method, *item.arguments, *more)
             answer = Answer(item.number, DONE, value)

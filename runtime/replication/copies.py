@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from runtime.journal import Deposed
+from runtime.pipeline import Pipeline
 from runtime.replication import protocol
 from runtime.replication.directory import Led
 from runtime.replication.member import Member
@@ -149,15 +150,13 @@ class Copies:
 
     async def submit(
         self, partition: int, front: str, stream: str, number: int, payload: bytes
-    ) -> bytes:
-        return await self._leading(partition).led(
-            lambda pipeline: pipeline.submit(front, stream, number, payload)
-        )
+    ) -> None:
+        await self._pipeline(partition).submit(front, stream, number, payload)
 
     async def listen(
         self, partition: int, front: str, stream: str, say: Callable[[bytes], None]
     ) -> None:
-        await self._leading(partition).led(lambda pipeline: pipeline.listen(front, stream, say))
+        await self._pipeline(partition).listen(front, stream, say)
 
     async def receive(self, partition: int, payload: bytes) -> bytes:
         return await self._leading(partition).led(lambda pipeline: pipeline.receive(payload))
@@ -165,6 +164,12 @@ class Copies:
     def led(self) -> Led:
         """What this host leads."""
         return [(p, m.copy.epoch) for p, m in self.members.items() if m.leading]
+
+    def _pipeline(self, partition: int) -> Pipeline:
+        pipeline = self._leading(partition).pipeline
+        if pipeline is None:
+            raise NotLeading(f"{self.host} does not lead partition {partition}")
+        return pipeline
 
     def _leading(self, partition: int) -> Member:
         member = self.members.get(partition)

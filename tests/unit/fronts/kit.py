@@ -73,6 +73,12 @@ class Life:
         finally:
             self._calls.discard(task)
 
+    def tell(self, call: Coroutine[Any, Any, None]) -> None:
+        """A call that nobody waits for."""
+        task = asyncio.create_task(call)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
     def end(self) -> None:
         """Die as a process dies: at once, and nobody is answered."""
         self.over = True
@@ -86,9 +92,9 @@ class Host:
     def __init__(self) -> None:
         self.life: Life | None = None
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
         life = self._alive()
-        return await life.call(life.pipeline.submit(front, stream, number, payload))
+        life.tell(life.pipeline.submit(front, stream, number, payload))
 
     async def listen(self, front: str, stream: str, take: Take) -> None:
         life = self._alive()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from actors import addresses
 from api import methods as m
 from fronts.gateway import Gateway
+from runtime.front_streams import NONE, FrontStream
 from runtime.lines.lines import Take
 from runtime.messages import Dedicate
 from runtime.placement import own_partition
@@ -54,10 +55,9 @@ class Scene:
         return [message.text for message in found.messages]
 
 
-def _late(submit: Callable[..., Awaitable[bytes]]) -> Callable[..., Awaitable[bytes]]:
-    async def late(*call: Any) -> bytes:
-        await asyncio.sleep(0.02)
-        return await submit(*call)
+def _late(submit: Callable[..., None]) -> Callable[..., None]:
+    def late(*call: Any) -> None:
+        asyncio.get_running_loop().call_later(0.02, submit, *call)
 
     return late
 
@@ -120,8 +120,10 @@ def test_an_answer_from_a_host_that_does_not_know_the_front_comes() -> None:
         fronts, listen, lost = host.life.pipeline.fronts, host.listen, asyncio.Event()
         release = fronts.release
 
-        def noticing(outs: Iterable[tuple[str, Out]]) -> None:
-            release(outs)
+        def noticing(
+            outs: Iterable[tuple[str, Out]], durable: Mapping[FrontStream, int] = NONE
+        ) -> None:
+            release(outs, durable)
             if fronts.dropped:
                 lost.set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Coroutine
@@ -83,8 +82,12 @@ class Host:
                 raise ConnectionError(f"{self.name} died") from None
             raise
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self.call(lambda: self.pipeline.submit(front, stream, number, payload))
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
+        if self.down:
+            raise ConnectionError(f"{self.name} is down")
+        task = asyncio.create_task(self.pipeline.submit(front, stream, number, payload))
+        self._own.add(task)
+        task.add_done_callback(self._own.discard)
 
     async def listen(self, front: str, stream: str, take: Take) -> None:
         life = self.pipeline
@@ -159,18 +162,28 @@ def on_running(test: Callable[[Running], Awaitable[None]], hosts: int = 1, **sto
 _numbers = itertools.count(1)
 
 
+class Stream:
+    """One that a front has opened. Batches up to `durable` are; `error`: why it is over."""
+
+    def __init__(self) -> None:
+        self.name = f"stream-{next(_numbers)}"
+        self.durable = 0
+        self.over = False
+        self.error: Exception = ConnectionError("the stream is over")
+        self.batches = itertools.count(1)
+
+
 class Front:
-    """A front that calls by hand. `packets` are those that came, of all its streams. It opens a
+    """A front that calls by hand. `packets` are the outs that came, of all its streams. It opens a
     stream with its first batch, and another one when that is over."""
 
     def __init__(self, host: Host, name: str = FRONT) -> None:
         self.host = host
         self.name = name
-        self.stream = ""
+        self.stream = Stream()
         self.listening: asyncio.Task[None] | None = None
         self.packets: list[list[Out]] = []
         self._news = asyncio.Event()
-        self._batches = itertools.count(1)
 
     @property
     def outs(self) -> list[Out]:
@@ -199,27 +212,43 @@ class Front:
 
     def listen(self) -> asyncio.Task[None]:
         """Open another stream. The task ends when it is over."""
-        self.stream = f"stream-{next(_numbers)}"
-        self._batches = itertools.count(1)
+        stream = self.stream = Stream()
 
-        async def listen(stream: str) -> None:
-            with contextlib.suppress(ApiError, ConnectionError):
-                await self.host.listen(self.name, stream, self._take)
+        def take(raw: bytes) -> None:
+            packet = wire.decode_packet(raw)
+            stream.durable = packet.durable
+            if packet.outs:
+                self.packets.append(packet.outs)
+            self._tell()
 
-        self.listening = asyncio.create_task(listen(self.stream))
+        async def listen() -> None:
+            try:
+                await self.host.listen(self.name, stream.name, take)
+            except (ApiError, ConnectionError, msgspec.MsgspecError) as error:
+                stream.error = error
+            finally:
+                stream.over = True
+                self._tell()
+
+        self.listening = asyncio.create_task(listen())
         return self.listening
 
     def submit(self, *requests: Request, number: int = 0) -> asyncio.Task[None]:
-        """Send a batch, the next one if no number is given. The task ends when it comes back."""
+        """Send a batch, the next one if no number is given. The task ends when it is durable, or
+        its stream is over."""
         if self.listening is None or self.listening.done():
             self.listen()
         payload = wire.encode(requests)
-        number = number or next(self._batches)
+        stream = self.stream
+        number = number or next(stream.batches)
 
-        async def submit(stream: str) -> None:
-            await self.host.submit(self.name, stream, number, payload)
+        async def submit() -> None:
+            self.host.submit(self.name, stream.name, number, payload)
+            await self.news(lambda: stream.durable >= number or stream.over)
+            if stream.durable < number:
+                raise stream.error
 
-        return asyncio.create_task(submit(self.stream))
+        return asyncio.create_task(submit())
 
     def say(self, ref: ActorRef, *messages: Said) -> asyncio.Task[None]:
         return self.submit(*(self.request(ref, message) for message in messages))
@@ -232,15 +261,13 @@ class Front:
         return self.answers()[request.number]
 
     async def news(self, there: Callable[[], bool]) -> None:
-        """Wait for packets until it is there."""
+        """Wait for what comes until it is there."""
         while not there():
-            self._news.clear()
             await self._news.wait()
 
-    def _take(self, packet: bytes) -> None:
-        if outs := wire.decode_outs(packet):
-            self.packets.append(outs)
+    def _tell(self) -> None:
         self._news.set()
+        self._news = asyncio.Event()
 
 
 async def refused(call: Awaitable[Any]) -> str:

@@ -4,6 +4,7 @@ answered exactly once, and what was acknowledged is there exactly once and in or
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Coroutine
 from enum import Enum, auto
@@ -90,9 +91,19 @@ class Way:
     def __init__(self, network: Network, host: Host) -> None:
         self._carry = network.carry
         self._host = host
+        self._travelling: set[asyncio.Task[None]] = set()
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self._carry(lambda: self._host.submit(front, stream, number, payload))
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
+        async def submit() -> None:
+            self._host.submit(front, stream, number, payload)
+
+        async def travel() -> None:
+            with contextlib.suppress(ConnectionError):
+                await self._carry(submit)
+
+        task = asyncio.create_task(travel())
+        self._travelling.add(task)
+        task.add_done_callback(self._travelling.discard)
 
     async def listen(self, front: str, stream: str, take: Take) -> None:
         await self._carry(lambda: self._host.listen(front, stream, take))

@@ -16,7 +16,7 @@ class Listening:
         self.packets: list[list[Out]] = []
         self.name = name
         self.stream = FrontStream(
-            name, lambda packet: self.packets.append(wire.decode_outs(packet))
+            name, lambda packet: self.packets.append(wire.decode_packet(packet).outs)
         )
         fronts.open(name, self.stream)
 
@@ -74,3 +74,14 @@ def test_fronts_that_went_silent_are_forgotten() -> None:
     assert fronts.drop_silent(FRONT_SILENCE_S_MAX + 1) == ["b"]
     assert fronts.drop_silent(FRONT_SILENCE_S_MAX + 1) == []
     assert len(fronts) == 1
+
+
+def test_a_stream_is_told_once_which_of_its_batches_are_durable() -> None:
+    fronts = Fronts()
+    packets: list[wire.Packet] = []
+    stream = FrontStream("s", lambda packet: packets.append(wire.decode_packet(packet)))
+    fronts.open("a", stream)
+    fronts.release([("a", push())], {stream: 2})
+    fronts.release([], {stream: 3})
+    fronts.release([("a", push())])
+    assert [(packet.durable, len(packet.outs)) for packet in packets] == [(2, 1), (3, 0), (3, 1)]

@@ -14,7 +14,7 @@ from runtime import front_streams, pipeline, wire
 from runtime.front_streams import FRONT_SILENCE_S_MAX
 from runtime.pipeline import COMMANDS_PER_STEP, HOUSEKEEPING_S, READ_ONLY_S
 from runtime.refs import NOBODY, ActorRef
-from runtime.wire import Envelope, Parcel, Receipt, Shipment
+from runtime.wire import Envelope, Packet, Parcel, Receipt, Shipment
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
 from tests.profile import tries
@@ -134,15 +134,15 @@ def test_a_large_batch_does_not_hold_up_what_was_before_it() -> None:
     on_running(test)
 
 
-def test_a_batch_that_cannot_be_read_is_refused_and_its_number_is_still_free() -> None:
+def test_a_batch_that_cannot_be_read_is_the_end_of_its_stream() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)
-        front.listen()
+        listening = front.listen()
         await idle()
-        with pytest.raises(msgspec.MsgspecError):
-            await running.host.submit(front.name, front.stream, 1, b"nonsense")
-        await front.submit(front.request(ONE, Add(1)), number=1)
-        assert list(front.answers().values()) == [1]
+        running.host.submit(front.name, front.stream.name, 1, b"nonsense")
+        await listening
+        assert isinstance(front.stream.error, msgspec.MsgspecError)
+        assert await front.ask(ONE, Add(1)) == 1
 
     on_running(test)
 
@@ -164,17 +164,24 @@ def test_batches_are_executed_in_the_order_in_which_they_come(sizes: list[int]) 
     on_running(test)
 
 
-def test_a_batch_whose_predecessor_is_missing_is_refused_and_leaves_no_trace() -> None:
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_batch_that_comes_out_of_turn_is_the_end_of_its_stream_and_leaves_no_trace(
+    number: int,
+) -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)
         await front.say(ONE, Add(1))
-        early = [front.submit(front.request(ONE, Add(n)), number=n) for n in (4, 3)]
-        assert [await refused(call) for call in early] == ["unavailable"] * 2
-        again = front.submit(front.request(ONE, Add(1)), number=1)
-        assert await refused(again) == "unavailable"
+        odd = front.submit(front.request(ONE, Add(number)), number=number)
+        behind = front.submit(front.request(ONE, Add(2)), number=2)
+        if number == 3:
+            assert await refused(odd) == "unavailable"
+            assert await refused(behind) == "unavailable"
+        else:
+            await asyncio.gather(odd, return_exceptions=True)
+            assert await refused(behind) == "unavailable"
         assert await running.ask(ONE, LookAll()) == [1]
-        await front.submit(front.request(ONE, Add(2)), number=2)
-        assert await running.ask(ONE, LookAll()) == [1, 2], "the stream goes on if it comes"
+        await front.say(ONE, Add(2))
+        assert await running.ask(ONE, LookAll()) == [1, 2], "in another stream"
 
     on_running(test)
 
@@ -183,13 +190,12 @@ def test_a_new_stream_begins_at_once_and_ends_the_one_before() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)
         await front.say(ONE, Attach(1))
-        before, name = front.listening, front.stream
+        before, name = front.listening, front.stream.name
         front.listen()
         await idle()
         assert before is not None
         assert before.done()
-        late = running.host.submit(front.name, name, 2, wire.encode([front.request(ONE, Add(9))]))
-        assert await refused(late) == "unavailable"
+        running.host.submit(front.name, name, 2, wire.encode([front.request(ONE, Add(9))]))
         assert await front.ask(ONE, Add(2)) == 2
         await front.ask(ONE, Attach(1))
         assert front.pushed == [b"0", b"2"], "once"
@@ -197,11 +203,11 @@ def test_a_new_stream_begins_at_once_and_ends_the_one_before() -> None:
     on_running(test)
 
 
-def test_a_front_without_a_stream_cannot_submit() -> None:
+def test_what_comes_by_no_stream_is_ignored() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)
-        batch = wire.encode([front.request(ONE, Add(1))])
-        assert await refused(running.host.submit("front", "stream", 1, batch)) == "unavailable"
+        running.host.submit("front", "stream", 1, wire.encode([front.request(ONE, Add(1))]))
+        await idle()
         assert await running.ask(ONE, LookAll()) == []
 
     on_running(test)
@@ -212,18 +218,43 @@ def test_a_front_without_a_stream_cannot_submit() -> None:
 
 def test_a_stream_begins_with_an_empty_packet_and_tells_what_there_is_at_once() -> None:
     async def test(running: Running) -> None:
-        packets: list[bytes] = []
-        listening = asyncio.create_task(running.host.listen("front", "stream", packets.append))
+        packets: list[Packet] = []
+        told = asyncio.Event()
+
+        def take(raw: bytes) -> None:
+            packets.append(wire.decode_packet(raw))
+            if len(packets) == 2:
+                told.set()
+
+        listening = asyncio.create_task(running.host.listen("front", "a", take))
         await idle()
-        assert packets == [wire.encode([])]
+        assert packets == [Packet(0, [])]
         other = Front(running.host, "other")
         await other.ask(ONE, Add(7))
         assert len(packets) == 1
-        batch = wire.encode([other.request(ONE, Attach(1))])
-        await running.host.submit("front", "stream", 1, batch)
-        told = [out for packet in packets for out in wire.decode_outs(packet)]
-        assert [out.payload for out in told if out.op > wire.REFUSE] == [b"7"]
+        attach = other.request(ONE, Attach(1))
+        running.host.submit("front", "a", 1, wire.encode([attach]))
+        await told.wait()
+        assert packets[1].durable == 1
+        assert [o.payload for o in packets[1].outs if o.op > wire.REFUSE] == [b"7"]
         assert not listening.done()
+
+    on_running(test)
+
+
+def test_a_batch_is_told_to_be_durable_once_it_is_also_where_nothing_comes_of_it() -> None:
+    async def test(running: Running) -> None:
+        loop, front = fake_loop(), Front(running.host)
+        await front.submit()
+        assert (front.stream.durable, front.outs) == (1, [])
+        loop.hold()
+        call = front.say(ONE, Add(1))
+        empty = front.submit()
+        assert await pending(call, empty), "in their order"
+        assert front.stream.durable == 1
+        loop.let_go()
+        await asyncio.gather(call, empty)
+        assert front.stream.durable == 3
 
     on_running(test)
 

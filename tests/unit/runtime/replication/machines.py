@@ -4,6 +4,7 @@ directories on disks in memory, and a network between them that can be cut."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import MappingProxyType
@@ -25,6 +26,7 @@ from runtime.replication.member import Member
 from runtime.replication.protocol import (
     MemoryConfigStore,
     MemoryRoster,
+    NotLeading,
     Seat,
     decode_configuration,
     first_configuration,
@@ -204,6 +206,8 @@ class Town:
         self.cut: set[tuple[str, str]] = set()
         self.delay_s = 0.001
         self._travelling: set[asyncio.Task[Any]] = set()
+        self._sent: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        """The last that was sent from a machine to another."""
         self.broken: list[BaseException] = []
         names = [f"host-{number}" for number in range(machines)]
         self.roster = MemoryRoster()
@@ -250,6 +254,21 @@ class Town:
         self._travelling.add(task)
         task.add_done_callback(self._arrived)
         return await asyncio.shield(task)
+
+    def send(self, source: str, target: str, call: Callable[[Copies], Awaitable[None]]) -> None:
+        """What nobody waits for: behind what was sent there before."""
+        before = self._sent.get((source, target))
+
+        async def travel() -> None:
+            await self._pass(source, target)
+            if before is not None:
+                await asyncio.wait({before})
+            with contextlib.suppress(NotLeading, ConnectionError):
+                await self.machines[target].serve(call)
+
+        task = self._sent[source, target] = asyncio.create_task(travel())
+        self._travelling.add(task)
+        task.add_done_callback(self._arrived)
 
     def _arrived(self, task: asyncio.Task[Any]) -> None:
         self._travelling.discard(task)
@@ -324,10 +343,15 @@ class Reach:
         self._partition = partition
         self._source = source
 
-    async def submit(self, front: str, stream: str, number: int, payload: bytes) -> bytes:
-        return await self._call(
-            lambda copies: copies.submit(self._partition, front, stream, number, payload)
-        )
+    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
+        host = self._directory.leader(self._partition)
+        if host is None:
+            raise ConnectionError("nobody leads")
+
+        async def submit(copies: Copies) -> None:
+            await copies.submit(self._partition, front, stream, number, payload)
+
+        self._town.send(self._source, host, submit)
 
     async def listen(self, front: str, stream: str, take: Take) -> None:
         """It breaks when something is said where the way is cut."""

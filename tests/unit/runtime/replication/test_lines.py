@@ -368,6 +368,26 @@ def test_a_line_that_is_closed_connects_no_more() -> None:
     in_town(test)
 
 
+def test_what_is_told_is_done_in_order_with_what_is_asked_and_never_answered() -> None:
+    async def test(town: Town) -> None:
+        with pytest.raises(Unavailable, match="no line"):
+            town.lines.tell(HOST, "do", 0)
+        await town.call("do", 1)
+        call = town.call("do", 2)
+        await asyncio.sleep(0)
+        town.lines.tell(HOST, "do", 3)
+        town.lines.tell(HOST, "raise", "other")
+        assert await call == [1, 2]
+        assert await town.call("do", 4) == [1, 4]
+        assert town.done == [1, 2, 3, 4]
+        assert town.there[0].bundles == [[1], [2], [5]]
+        town.callers[0].lost("the wire broke")
+        with pytest.raises(Unavailable):
+            town.lines.tell(HOST, "do", 5)
+
+    in_town(test)
+
+
 # --- listening ----------------------------------------------------------------------------------
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 
 import pytest
 
 from runtime.lines import host_lines
-from runtime.lines.door import Address, Door
+from runtime.lines.door import Door
 from runtime.lines.host_lines import HostLines
-from runtime.lines.lines import Clerk, Wire
+from runtime.lines.lines import Clerk
 from runtime.lines.presence import ANNOUNCE_S, STEP_S, Presence
 from runtime.replication.protocol import MemoryRoster, Seat, Unavailable, encode
 from tests.unit.runtime.fake_time import run
@@ -64,11 +64,12 @@ def test_a_roster_that_cannot_be_reached_is_tried_again() -> None:
 def test_a_host_that_is_being_made_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a real socket: only who asked for it is kept waiting, and it blocks in a thread."""
     made: list[str] = []
+    asked = threading.Event()
     roster = Roster()
 
     def make(host: str) -> bool:
-        time.sleep(0.01)
         made.append(host)
+        asked.set()
         return host != "nobody"
 
     async def serve(method: str, *arguments: object) -> str:
@@ -79,8 +80,7 @@ def test_a_host_that_is_being_made_is_waited_for(monkeypatch: pytest.MonkeyPatch
         address = await door.open(LOOPBACK)
         lines = HostLines(roster, await_host=make)
         call = asyncio.create_task(lines.call("host-0", "hello"))
-        while not made:
-            await asyncio.sleep(0.001)
+        assert await asyncio.to_thread(asked.wait, 10.0)
         assert not call.done()
         await roster.announce(Seat("host-0", "node", door=encode(address)))
         assert await call == "hello"
