@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -28,6 +29,8 @@ from runtime.messages import Internal
 from runtime.placement import DEDICATED_BASE, Placement
 from runtime.refs import EXEMPT, NOBODY, ActorRef, Caller
 from runtime.wire import CLOSE, MOVED, PUSH, Out
+
+log = logging.getLogger(__name__)
 
 EXPIRY_STEP_S = 0.5
 
@@ -161,9 +164,12 @@ class Asker:
         self.link(target).repeat(number)
 
     def _renewed(self, link: HostLink) -> None:
-        """A host is in a new life: whoever is attached there attaches again."""
+        """A stream was opened anew: whoever is attached there attaches again."""
         for _, _, on_renewed in list(self.connections.by_number.values()):
-            on_renewed(link)
+            try:
+                on_renewed(link)
+            except Exception:  # of one connection: the others attach all the same
+                log.exception("a connection is not attached again")
 
     async def _sweep(self) -> None:
         while True:

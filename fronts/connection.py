@@ -87,6 +87,7 @@ class Connection:
 
     __slots__ = (
         "_attached",
+        "_attaching",
         "_caller",
         "_gateway",
         "_in_flight",
@@ -117,6 +118,7 @@ class Connection:
         self._token_hash = b""
         self._number = 0
         self._attached = False
+        self._attaching = False
         self._in_flight = 0
         self._reads = 0
         self._tokens = float(limits.FRAMES_BURST_MAX)
@@ -326,13 +328,18 @@ class Connection:
             answer(None, error)
 
     def _renewed(self, link: HostLink) -> None:
-        """A host is in a new life: if it is this session's, attach again, and tell the client where
-        the mailbox is, so that it fetches what it missed."""
+        """What a host said may be lost: if it is this session's, attach again, and tell the client
+        where the mailbox is, so that it fetches what it missed. Once at a time: what is unanswered
+        is asked again by the link."""
         session = self._session
         if not self._attached or session is None or self._gateway.link(session) is not link:
             return
+        if self._attaching:
+            return
+        self._attaching = True
 
         def answer(result: bytes | None, error: ApiError | None) -> None:
+            self._attaching = False
             if result is not None:
                 self.push(b'{"pts":%d}' % _decode_hello(result).pts)
             elif error is not None and error.code == "unauthorized":

@@ -45,7 +45,6 @@ class FrontStream:
         self._over = asyncio.get_running_loop().create_future()
         await self._over
 
-    @property
     def is_over(self) -> bool:
         return self._over is not None and self._over.done()
 

@@ -108,8 +108,10 @@ class HostLink:
         self._sent: dict[int, float] = {}
         """The requests that are this link's to see answered, and when each was sent last."""
         self._pumping = False
+        self._tells: set[int] = set()
+        """The requests that need no answer, and are not known to be durable."""
         self._told: dict[int, list[Request]] = {}
-        """What needs no answer in the batches that are not known to be durable, by number."""
+        """Those of them in the batches that are on their way, by the number of the batch."""
         self._batches = 0
         """The number of the last one that was sent in this stream."""
         self._stream = ""
@@ -124,6 +126,7 @@ class HostLink:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stream = ""
         self.connected.clear()
 
     @property
@@ -156,6 +159,7 @@ class HostLink:
         """Queue an internal message whose answer does not matter."""
         if len(self._queue) < QUEUED_REQUESTS_MAX:
             number = next(self._desk.numbers)
+            self._tells.add(number)
             self._queue.append(Request(number, target, NOBODY, "", wire.encode(message)))
             self._pump_soon()
 
@@ -229,7 +233,7 @@ class HostLink:
                 self._on_renewed(self)
             self._known = True
         for number in [number for number in self._told if number <= packet.durable]:
-            del self._told[number]
+            self._tells.difference_update(request.number for request in self._told.pop(number))
         self._pump_soon()
         for out in packet.outs:
             try:
@@ -268,6 +272,9 @@ class HostLink:
         self._pumping = False
         while self._queue and self.connected.is_set() and len(self._told) < FLYING_MAX:
             batch, self._queue = _cut(self._queue)
+            batch = list(filter(self._is_wanted, batch))
+            if not batch:
+                continue
             self._batches += 1
             self._told[self._batches] = self._note_sent(batch)
             try:
@@ -277,14 +284,19 @@ class HostLink:
                 self._stream = ""
                 self.connected.clear()
 
+    def _is_wanted(self, request: Request) -> bool:
+        """Not one that was answered, or refused, while it waited here."""
+        number = request.number
+        return number in self._tells or (number in self._sent and number in self._desk.waiting)
+
     def _note_sent(self, batch: list[Request]) -> list[Request]:
         """Returns those that need no answer."""
         now_s, told = monotonic_s(), []
         for request in batch:
-            if request.number in self._sent:
-                self._sent[request.number] = now_s
-            else:
+            if request.number in self._tells:
                 told.append(request)
+            else:
+                self._sent[request.number] = now_s
         return told
 
     async def _watch(self) -> None:

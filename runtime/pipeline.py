@@ -159,7 +159,7 @@ class Pipeline:
         if opened is None:
             return
         async with opened.turn:
-            if opened.is_over:
+            if opened.is_over():
                 return
             if self._closing:
                 opened.end(_moved())
@@ -167,16 +167,18 @@ class Pipeline:
                 opened.end(ApiError("unavailable", "an earlier batch is missing", 0.05))
             else:
                 try:
-                    await self._execute(front, payload)
+                    await self._execute(front, opened, payload)
                 except Exception as error:
                     log.exception("a batch of %s failed", front)
                     opened.end(error)
+                if opened.is_over():
                     return
                 opened.executed = number
                 self._executed_since[opened] = number
                 self._work.set()
 
-    async def _execute(self, front: str, payload: bytes) -> None:
+    async def _execute(self, front: str, stream: FrontStream, payload: bytes) -> None:
+        """As long as its stream is not over."""
         command = self.engine.command
         self.batches += 1
         self._executing += 1
@@ -188,6 +190,8 @@ class Pipeline:
                     # Let a commit that has become durable be released, and the next one begin.
                     self._work.set()
                     await asyncio.sleep(0)
+                    if stream.is_over():
+                        break
         finally:
             self._executing -= 1
             if not self._executing:

@@ -15,7 +15,7 @@ from api import types as t
 from api.addresses import parse_networks
 from fronts.gateway import Gateway
 from fronts.listener import Listener
-from runtime.lines.calls import HostCalls
+from runtime.lines.calls import LineCalls
 from runtime.lines.host_lines import HostLines
 from runtime.placement import OWN, Placement, Replicated
 from shells import registry
@@ -46,7 +46,7 @@ def make_gateway(settings: Settings) -> Gateway:
         return Gateway(placement, routes.places.reach, config, cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
     lines = HostLines(roster, await_host=_await_host)
-    return Gateway(placement, partial(HostCalls, lines), config, cluster_seal(), exempt)
+    return Gateway(placement, partial(LineCalls, lines), config, cluster_seal(), exempt)
 
 
 def _await_host(name: str) -> bool:

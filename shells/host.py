@@ -39,7 +39,7 @@ CALLS = {"listen", "submit", "receive"}
 
 
 class Host:
-    """See the module. Ray makes it, restarts it, and carries its calls."""
+    """See the module. Ray makes it, restarts it, and knows it by its name."""
 
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)

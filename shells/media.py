@@ -68,7 +68,7 @@ class MediaFront:
 
 
 class MediaActor:
-    """See the module. Ray makes it, restarts it, and carries its calls."""
+    """See the module. Ray makes it, restarts it, and knows it by its name."""
 
     async def __init__(self, name: str, settings: bytes) -> None:  # type: ignore[misc]
         config = decode_settings(settings)

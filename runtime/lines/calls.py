@@ -11,7 +11,7 @@ from runtime.replication.directory import Directory
 from runtime.replication.protocol import Unavailable
 
 
-class HostCalls:
+class LineCalls:
     """Of a host (see `runtime.link.HostCalls`)."""
 
     def __init__(self, lines: Lines, host: str) -> None:

@@ -1,4 +1,4 @@
-"""Connections between the processes of a replicated server: TCP, frames with their length before
+"""Connections between the processes of a server: TCP, frames with their length before
 them. A host listens at its *door*. Where that is, and the key to it, which is another one in each
 life of the host, it says on the roster; a connection begins with that key. asyncio, but no Ray.
 """

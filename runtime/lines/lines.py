@@ -126,6 +126,8 @@ class Line:
         self._queued_bytes = 0
         self._awake = False
         self._heard_s = self._said_s = 0.0
+        self._asked_s: float | None = None
+        """Since when it is asked whether anybody is there."""
         self._watch: asyncio.TimerHandle | None = None
         self._broken = ""
         self._opening = self._loop.create_task(self._open(connect))
@@ -185,6 +187,9 @@ class Line:
 
     def close(self) -> None:
         """Fail what is under way."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
         self.lost("closed")
 
     def _take_out(self, number: int) -> None:
@@ -198,12 +203,14 @@ class Line:
         if self._broken or not self._waiting:
             return
         now_s = self._loop.time()
-        if now_s - self._heard_s >= SILENT_S_MAX:
+        if self._asked_s is None:
+            if now_s - min(self._heard_s, self._said_s) >= PING_S:
+                self._asked_s = now_s
+                if self._wire is not None and not self._wire.full:
+                    self._write([])
+        elif now_s - self._asked_s >= SILENT_S_MAX - PING_S:
             self.lost("nothing is heard")
             return
-        quiet_s = now_s - min(self._heard_s, self._said_s)
-        if quiet_s >= PING_S and self._wire is not None and not self._wire.full:
-            self._tell([])
         self._watch = self._loop.call_later(PING_S, self._look)
 
     # --- the wire -----------------------------------------------------------------------------
@@ -220,15 +227,16 @@ class Line:
                 items.append(item)
             for item in items:
                 self._take_out(item.number)
-            self._tell(items)
+            self._write(items)
 
-    def _tell(self, items: list[Item]) -> None:
+    def _write(self, items: list[Item]) -> None:
         assert self._wire is not None
         self._said_s = self._loop.time()
         self._wire.send(_encode(items))
 
     def received(self, frame: memoryview | bytes) -> None:
         self._heard_s = self._loop.time()
+        self._asked_s = None
         for answer in _decode_answers(frame):
             future = self._waiting.get(answer.number)
             if future is None or future.done():
@@ -253,7 +261,7 @@ class Line:
             if not future.done():
                 future.set_exception(Unavailable(reason))
         if wire is not None:
-            wire.close()
+            wire.abort()
         self._opening.cancel()
         if self._watch is not None:
             self._watch.cancel()
@@ -409,6 +417,8 @@ class Clerk:
         self._answer(answer)
 
     def _more(self, number: int, value: Any) -> None:
+        if self._lost:
+            return
         self._answer(Answer(number, MORE, value))
         if self._ready_bytes > QUEUED_BYTES_MAX:
             self._hang_up("what it listens to is not taken")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from runtime.lines.calls import HostCalls
+from runtime.lines.calls import LineCalls
 from runtime.placement import Placement
 from sim.world.edge import EdgeService
 from sim.world.host import HostService
@@ -138,7 +138,7 @@ def pooled(cluster: Cluster, hosts: int, edges: int) -> Placement:
         return HostService(process, network, placement, cluster.failed)
 
     def edge(process: Process) -> EdgeService:
-        return EdgeService(process, placement, partial(HostCalls, lines_of(network, process)))
+        return EdgeService(process, placement, partial(LineCalls, lines_of(network, process)))
 
     for name in placement.pooled_hosts():
         cluster.add(name, host)

@@ -402,6 +402,29 @@ def test_a_request_past_its_deadline_is_unavailable_and_not_sent_again() -> None
     on_bench(test)
 
 
+def test_what_expired_while_it_waited_is_not_sent_at_all() -> None:
+    """Nor is it ever taken for what needs no answer."""
+
+    async def test(bench: Bench) -> None:
+        bench.host.stream.end()
+        await asyncio.sleep(1.0)
+        bench.request(b"1", deadline_s=10.0)
+        bench.link.tell(ONE, Add(2))
+        bench.request(b"3")
+        bench.desk.expire(monotonic_s() + 10.0)
+        for _ in range(2):
+            await bench.host.say()
+            assert bench.host.submits[-1].bodies == [wire.encode(Add(2)), b"3"]
+            bench.host.stream.end()
+            await asyncio.sleep(1.0)
+        await bench.host.say()
+        await bench.host.answer(bench.host.submits[-1])
+        await bench.host.renew()
+        assert len(bench.host.submits) == 3, "there is nothing left"
+
+    on_bench(test)
+
+
 # --- packets ------------------------------------------------------------------------------------
 
 

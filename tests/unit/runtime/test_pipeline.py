@@ -203,6 +203,27 @@ def test_a_new_stream_begins_at_once_and_ends_the_one_before() -> None:
     on_running(test)
 
 
+def test_a_batch_whose_stream_ends_meanwhile_is_left_where_it_is() -> None:
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        await front.say(ONE, Add(1))
+        steps = 50
+        large = front.say(ONE, *[Add(1)] * (steps * COMMANDS_PER_STEP))
+        while running.host.pipeline.engine.turns < 1 + COMMANDS_PER_STEP:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        front.listen()
+        assert await refused_or_lost(large)
+        await asyncio.sleep(1.0)
+        assert len(await running.ask(ONE, LookAll())) < steps // 2 * COMMANDS_PER_STEP
+
+    on_running(test)
+
+
+async def refused_or_lost(call: asyncio.Task[None]) -> bool:
+    (result,) = await asyncio.gather(call, return_exceptions=True)
+    return isinstance(result, Exception)
+
+
 def test_what_comes_by_no_stream_is_ignored() -> None:
     async def test(running: Running) -> None:
         front = Front(running.host)

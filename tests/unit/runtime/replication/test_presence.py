@@ -92,5 +92,9 @@ def test_a_host_that_is_being_made_is_waited_for(monkeypatch: pytest.MonkeyPatch
         assert made == ["host-0", "nobody", "host-9"]
         lines.close()
         door.close()
+        with pytest.raises(Unavailable):
+            await lines.call("host-0", "hello")
+        assert made[3:] == ["host-0"], "nobody answers at its door: it may have to be made anew"
+        lines.close()
 
     asyncio.run(main())
