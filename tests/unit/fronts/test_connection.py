@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from actors import addresses
 from actors.user.state import ONLINE_MS_MAX
 from api import limits
 from api import methods as m
@@ -445,6 +446,23 @@ def test_a_host_in_a_new_life_is_attached_to_again_and_tells_where_the_mailbox_i
         assert await is_online(server, alice, bob)
         await server.call(alice, m.UpdateProfile(bio="two"))
         assert [frame["pts"] for frame in await client.told(2)] == [1, 2]
+
+    on_server(test)
+
+
+def test_a_connection_is_attached_again_once_however_often_streams_are_opened_meanwhile() -> None:
+    """Or the requests of all connections would be too many for the link."""
+
+    async def test(server: Server) -> None:
+        alice = await server.register("alice")
+        client = await connected(server, alice)
+        link = server.gateway.link(addresses.user(alice.id))
+        for count in range(1, 3):
+            for _ in range(3):
+                server.gateway._renewed(link)
+            assert link.queued == 1
+            await settled()
+            assert len(client.socket.frames) == 1 + count
 
     on_server(test)
 
