@@ -211,7 +211,7 @@ class HostLink:
         listening = asyncio.ensure_future(
             self._host.listen(self._front, stream, partial(self._take, stream))
         )
-        self._unsent = asyncio.get_running_loop().create_future()
+        self._unsent = self._loop.create_future()
         try:
             either: set[asyncio.Future[Any]] = {listening, self._unsent}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

@@ -12,17 +12,17 @@ from runtime.replication.protocol import Unavailable
 
 
 class LineCalls:
-    """Of a host (see `runtime.link.HostCalls`)."""
+    """Of a host, or of whoever leads at a place (see `runtime.link.HostCalls`)."""
 
-    def __init__(self, lines: Lines, host: str) -> None:
+    def __init__(self, lines: Lines | Places, name: str) -> None:
         self._lines = lines
-        self._host = host
+        self._name = name
 
     async def listen(self, front: str, stream: str, take: Take) -> None:
-        await self._lines.listen(self._host, take, "listen", front, stream)
+        await self._lines.listen(self._name, take, "listen", front, stream)
 
     def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
-        self._lines.tell(self._host, "submit", front, stream, number, payload)
+        self._lines.tell(self._name, "submit", front, stream, number, payload)
 
 
 class Places:
@@ -59,20 +59,6 @@ class Places:
         """Bring messages to the partition that is led at a place."""
         return await self.call(place, "receive", parcel)
 
-    def reach(self, place: str) -> PlaceCalls:
+    def reach(self, place: str) -> LineCalls:
         """The calls of a place."""
-        return PlaceCalls(self, place)
-
-
-class PlaceCalls:
-    """Of whoever leads at a place (see `runtime.link.HostCalls`)."""
-
-    def __init__(self, places: Places, place: str) -> None:
-        self._places = places
-        self._place = place
-
-    async def listen(self, front: str, stream: str, take: Take) -> None:
-        await self._places.listen(self._place, take, "listen", front, stream)
-
-    def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
-        self._places.tell(self._place, "submit", front, stream, number, payload)
+        return LineCalls(self, place)

@@ -16,6 +16,7 @@ from sim.world.loop import Loop
 from sim.world.pipe import Pipe
 from sim.world.process import Process
 from sim.world.trace import Trace
+from tests.unit.world.nets import run_on
 
 
 class Service:
@@ -67,13 +68,7 @@ class Net:
 
 
 def on_net(test: Callable[[Net], Awaitable[None]]) -> None:
-    net = Net()
-
-    async def main() -> None:
-        await asyncio.sleep(0.1)
-        await test(net)
-
-    net.loop.run(main())
+    run_on(Net(), test)
 
 
 def test_calls_arrive_in_order_and_what_may_come_twice_does_at_times() -> None:

@@ -22,6 +22,7 @@ from sim.world.process import Process
 from sim.world.surroundings import simulated
 from sim.world.trace import Trace
 from storage.port import StorageFailed, StorageFull
+from tests.unit.world.nets import run_on
 
 
 class Echo:
@@ -77,13 +78,7 @@ class Net:
 
 
 def on_net(test: Callable[[Net], Awaitable[None]]) -> None:
-    net = Net()
-
-    async def main() -> None:
-        await asyncio.sleep(0.1)
-        await test(net)
-
-    net.loop.run(main())
+    run_on(Net(), test)
 
 
 def test_calls_are_answered_refused_and_fail() -> None:
