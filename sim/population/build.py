@@ -8,8 +8,9 @@ import numpy as np
 
 from sim.population import curves
 from sim.population.arrays import Floats
+from sim.population.block import Block
 from sim.population.calibration import Calibration
-from sim.population.doing import Block, Doing
+from sim.population.doing import Doing
 from sim.population.fanout import Frame, Turn
 from sim.population.inputs import Values
 from sim.population.ladder import Machine

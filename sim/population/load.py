@@ -11,6 +11,7 @@ import numpy as np
 
 from heliograph.failing import Told
 from sim.population.arrays import Bools, Ints
+from sim.population.events import Events
 from sim.population.fanout import Frame, Turn
 from sim.population.layout import Kind, Layout
 from sim.population.model import Model
@@ -31,12 +32,13 @@ COUNTS = (
 class Load:
     """What there is to do in a slot. `cells`, by station and bin: items, each `ITEM`, and their
     work in nanoseconds, in one number; `turns`: by host and `Turn`; `by_partition`: turns;
-    `counts`: by region and `COUNTS`; `presence`: by bin, people who are shown that somebody comes
-    or goes, wherever they live."""
+    `counts`: by region and `COUNTS`; `online`: by region, the share of people who are connected;
+    `presence`: by bin, people who are shown that somebody comes or goes, wherever they live."""
 
     def __init__(self, model: Model, slot: Slot) -> None:
         self.slot = slot
         self.layout = model.layout_at(slot.minute)
+        self.online = np.array([shares[slot.of_day] for shares in model.connected])
         self.read_factor = model.read_factor(slot.minute)
         self.cells = np.zeros((len(self.layout.stations), slot.bins), np.int64)
         self.turns = np.zeros((len(self.layout.hosts), len(Turn)), np.int64)
@@ -71,10 +73,9 @@ class Load:
         """People come or go, which so many others are shown."""
         self.presence += contacts * np.bincount(bins, minlength=self.slot.bins)
 
-    def tell(self, region: Ints, count: str, times: Ints | None = None) -> None:
+    def tell(self, region: Ints, count: str, times: int | Ints = 1) -> None:
         """Count something by region."""
-        found = np.bincount(region, times, len(self.counts))
-        self.counts[:, COUNTS.index(count)] += np.rint(found).astype(np.int64)
+        self.counts[:, COUNTS.index(count)] += _counted(region, len(self.counts), times)
 
 
 @dataclass(frozen=True)
@@ -122,52 +123,77 @@ class Work:
         self.shown_ns = model.chats.contacts * round(load.layout.away * self.out_ns)
         """What it costs that one who comes or goes is shown to all contacts."""
 
-    def at(self, station: Ints, bins: Ints, cost_ns: int | Ints, items: int = 1) -> None:
-        """So many items for each element, with this cost together."""
-        np.add.at(self._cells, station * self._bins + bins, cost_ns + items * ITEM)
+    def at(self, station: Ints, events: Events, cost_ns: int | Ints, items: int | Ints = 1) -> None:
+        """Each time so many items, with this cost together, each a number or one for each of those
+        that it happens to."""
+        cells, worth = station * self._bins, cost_ns + items * ITEM
+        if isinstance(worth, np.ndarray):
+            worth = events.each(worth)
+        np.add.at(self._cells, events.each(cells) + events.bins, worth)
 
     def turns(
-        self, kinds: tuple[Turn, ...], partition: Partitions, bins: Ints, more_ns: int | Ints = 0
+        self,
+        kinds: tuple[Turn, ...],
+        partition: Partitions,
+        events: Events,
+        more_ns: int | Ints = 0,
+        items: int | Ints = 1,
     ) -> None:
-        """In each of these partitions an item with these turns; `more_ns`: what it costs beside."""
+        """In each of these partitions, each time, so many items with these turns; `more_ns`: what
+        they cost beside."""
         load = self._load
         cost_ns = sum(
             round(self._prices.turns[kind] * (load.read_factor if kind in READS else 1.0))
             for kind in kinds
         )
         host_of = load.layout.host_of
-        self.at(host_of[partition], bins, cost_ns + more_ns)
-        found = np.bincount(partition, minlength=load.layout.partitions)
+        self.at(host_of[partition], events, items * cost_ns + more_ns, items)
+        many = None if events.times is None else events.times * items
+        found = _counted(partition, load.layout.partitions, many)
         load.by_partition += len(kinds) * found
-        counts = np.bincount(host_of, found, len(load.layout.hosts)).astype(np.int64)
-        load.turns[:, list(kinds)] += counts[:, np.newaxis]
+        load.turns[:, list(kinds)] += _counted(host_of, len(load.layout.hosts), found)[
+            :, np.newaxis
+        ]
 
-    def away(self, source: Partitions, target: Partitions, region: Ints) -> Bools:
+    def away(
+        self, source: Partitions, target: Partitions, region: Ints, times: int | Ints = 1
+    ) -> Bools:
         """Which of the messages from actors to others go to another host. That costs the host that
-        sends `out_ns`, and the one that gets it `in_ns`, each."""
+        sends `out_ns`, and the one that gets it `in_ns`, each. `times`: how many there are of
+        each."""
         load = self._load
         hosts = len(load.layout.hosts)
         out, to = load.layout.host_of[source], load.layout.host_of[target]
         found: Bools = out != to
-        load.turns[:, Turn.MESSAGE_OUT] += np.bincount(out[found], minlength=hosts)
-        load.turns[:, Turn.MESSAGE_IN] += np.bincount(to[found], minlength=hosts)
-        load.tell(region[found], "messages_between")
+        many = times[found] if isinstance(times, np.ndarray) else times
+        load.turns[:, Turn.MESSAGE_OUT] += _counted(out[found], hosts, many)
+        load.turns[:, Turn.MESSAGE_IN] += _counted(to[found], hosts, many)
+        load.tell(region[found], "messages_between", many)
         return found
 
     def edges(self, rng: np.random.Generator, regions: Ints) -> Ints:
         """For people of these regions, the edges they are connected to."""
         return self._load.edges.draw(rng, regions)
 
-    def frames(self, kinds: tuple[Frame, ...], edge: Ints, bins: Ints) -> None:
+    def frames(self, kinds: tuple[Frame, ...], edge: Ints, events: Events) -> None:
         """Each of these comes to each of these edges."""
-        self.at(edge, bins, sum(self._prices.frames[kind] for kind in kinds), len(kinds))
+        self.at(edge, events, sum(self._prices.frames[kind] for kind in kinds), len(kinds))
 
-    def confirmed(self, home: Partitions, edge: Ints, bins: Ints, more_ns: int | Ints = 0) -> None:
+    def confirmed(
+        self, home: Partitions, edge: Ints, events: Events, more_ns: int | Ints = 0
+    ) -> None:
         """Devices say that they have everything: to these edges, for users who live there."""
-        self.frames((Frame.IN,), edge, bins)
-        self.turns((Turn.SESSION_ACK, Turn.USER_RECEIVED), home, bins, more_ns)
+        self.frames((Frame.IN,), edge, events)
+        self.turns((Turn.SESSION_ACK, Turn.USER_RECEIVED), home, events, more_ns)
 
     def files(self, rng: np.random.Generator, region: Ints, bins: Ints, cost_ns: Ints) -> None:
         """Files pass media actors of these regions."""
         if len(self._load.media.all):
-            self.at(self._load.media.draw(rng, region), bins, cost_ns)
+            self.at(self._load.media.draw(rng, region), Events(bins), cost_ns)
+
+
+def _counted(numbers: Ints | Partitions, size: int, times: int | Ints) -> Ints:
+    """How often each number from 0 to before `size` is there, each so many times."""
+    if isinstance(times, int):
+        return times * np.bincount(numbers, minlength=size)
+    return np.bincount(numbers, times, size).astype(np.int64)

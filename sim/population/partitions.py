@@ -22,8 +22,12 @@ FILED = 1 << 17
 
 def hashed(homes: Iterable[bytes], partitions: int) -> Partitions:
     """The partitions of actors whose homes are called so."""
-    digests = b"".join([blake2b(home, digest_size=4).digest() for home in homes])
-    numbers = np.frombuffer(digests, dtype=">u4") % np.uint32(partitions)
+    digests, empty = [], blake2b(digest_size=4)
+    for home in homes:
+        digest = empty.copy()  # takes half the time of a new one
+        digest.update(home)
+        digests.append(digest.digest())
+    numbers = np.frombuffer(b"".join(digests), dtype=">u4") % np.uint32(partitions)
     return numbers.astype(np.uint16)
 
 

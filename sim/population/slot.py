@@ -14,7 +14,7 @@ BIN_US = 5_000
 MINUTE_BINS = MINUTE_US // BIN_US
 SLOTS = (1, 2, 3, 4, 6, 12)
 """Into so many a minute may be cut. The shortest is longer than anything that is told ahead or
-afterwards (`minute.TYPED_US`)."""
+afterwards (`writing.TYPED_US`)."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import numpy as np
 
 from sim.population import cores, everybody, histogram
 from sim.population.arrays import Floats, Ints
-from sim.population.doing import Block, Doing
+from sim.population.block import Block
+from sim.population.doing import Doing
 from sim.population.fanout import Turn
 from sim.population.followed import Followed
 from sim.population.layout import Kind
@@ -223,9 +224,8 @@ class Stretch:
         found.retrying[index] += sum(map(passed.end.retrying, passed.end.returning))
         found.given_up[index] += passed.given_up.sum()
         waits = Waits(machine.kinds, model.queues, model.noises, items, passed, shared, rng)
-        for process, station in enumerate(here):
-            if station % slot.slots == slot.number:  # each in one slot of a minute
-                found.delays[station] += waits.delays(process, len(found.delays))
+        looked = np.flatnonzero(here % slot.slots == slot.number)  # each in one slot of a minute
+        found.delays[here[looked]] += waits.delays(looked, len(found.delays))
         followed.pass_machine(here, waits)
         return passed.end, shared.left_ns
 

@@ -67,13 +67,22 @@ class Waits:
         result: Floats = np.maximum(found, 0.0)
         return result
 
-    def delays(self, process: int, of_all: int) -> Ints:
-        """Of items that came to a process, which is one of so many of the cluster: how many were in
-        each bucket of `histogram`."""
-        items = self.items[process]
-        bins = np.flatnonzero(items)
-        if not len(bins):
-            return np.zeros(histogram.BUCKETS, np.int64)
-        looks = min(len(bins), LOOKS_MOST, max(LOOKS_LEAST, LOOKS // of_all))
-        some = bins[np.linspace(0, len(bins) - 1, looks).astype(np.int64)]
-        return histogram.counted(self.at(np.full(len(some), process), some), items[some])
+    def delays(self, processes: Ints, of_all: int) -> Ints:
+        """Of items that came to these processes, of so many of the cluster: how many were in each
+        bucket of `histogram` (len(processes), buckets)."""
+        most = min(LOOKS_MOST, max(LOOKS_LEAST, LOOKS // of_all))
+        looks = [_some(np.flatnonzero(self.items[process]), most) for process in processes]
+        place = np.repeat(np.arange(len(processes)), [len(each) for each in looks])
+        bins = np.concatenate([np.zeros(0, np.int64), *looks])
+        who = processes[place]
+        bucket = histogram.bucket_of(self.at(who, bins)) + place * histogram.BUCKETS
+        size = len(processes) * histogram.BUCKETS
+        found = np.bincount(bucket, self.items[who, bins], size)
+        return found.astype(np.int64).reshape(-1, histogram.BUCKETS)
+
+
+def _some(bins: Ints, most: int) -> Ints:
+    """At most so many of these, at even distances."""
+    if len(bins) <= most:
+        return bins
+    return np.asarray(bins[np.linspace(0, len(bins) - 1, most).astype(np.int64)])

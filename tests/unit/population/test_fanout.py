@@ -11,13 +11,16 @@ import pytest
 from actors import addresses
 from api import methods as m
 from runtime.refs import partition_of
-from sim.population import doing, partitions
+from sim.population import partitions
+from sim.population.block import Block
 from sim.population.fanout import ROWS, Turn, rows_between
 from sim.population.layout import Layout, Node
 from sim.population.load import COUNTS, Load
 from sim.population.microcosm import Microcosm
-from sim.population.people import Sends, Sessions
+from sim.population.people import Sends, Sessions, stream
 from sim.population.slot import Slot
+from sim.population.talks import Talks
+from sim.population.writing import Writing
 from tests.unit.population.made import model_of
 
 PARTITIONS = 16
@@ -46,19 +49,18 @@ def sent_in(chat: str, members: int, share_online: float, folder: Path) -> Load:
     """What the twin makes of one send by the first of these people to the others."""
     nodes = (Node("n", 0, PARTITIONS, 1, 0),)
     model = model_of(members, Layout(nodes, PARTITIONS, 1), opened=0.0, typing=0.0)
-    block, load = doing.Block(model, 0, folder), Load(model, Slot(0))
+    block, load = Block(model, 0, folder), Load(model, Slot(0))
     others = np.arange(1, members)
-    talks = doing.Talks(
+    talks = Talks.of(
         np.array([partition_of(addresses.chat(chat), PARTITIONS)], np.uint16),
-        np.array([int(members > 2)]),
+        np.array([members > 2]),
         np.zeros(members - 1, np.int64),
         others,
     )
     begun = Sessions(np.array([0]), np.array([0]))
     sent = Sends(np.array([0]), np.array([0]))
-    happening = doing.Doing(model, block, load)
-    happening.online = np.array([share_online])
-    happening.send(begun, sent, talks)
+    load.online = np.array([share_online])
+    Writing(model, block, load, stream(1), begun, sent, talks).run()
     return load
 
 

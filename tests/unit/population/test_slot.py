@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.population.doing import ACK_US, TYPED_US
 from sim.population.slot import MINUTE_BINS, MINUTE_US, SLOTS, Slot
+from sim.population.writing import ACK_US, TYPED_US
 
 
 @pytest.mark.parametrize("slots", SLOTS)
