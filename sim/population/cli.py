@@ -58,6 +58,10 @@ def run(
     ray: Ray = False,
     html: Annotated[Path | None, typer.Option(help="Write a report to look at.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result (JSON) to a file.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="A folder for what is done, and to go on from what is there."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let people live for a day on machines, and tell how these fare.
@@ -67,13 +71,15 @@ def run(
     for path in (html, out):
         if path is not None:
             writable(path)
+    if save is not None and not save.parent.is_dir():
+        raise Told(f"--save: there is no folder {save.parent}")
     from sim.population import scenario as scenarios
     from sim.population.whole import simulate
 
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     told = scenarios.load(scenario)
     processes = workers or os.cpu_count() or 1
-    result = simulate(told, users, days, seed, processes, ray, console)
+    result = simulate(told, users, days, seed, processes, ray, console, save=save)
     show(console, result)
     if out is not None:
         from sim.population import result as results

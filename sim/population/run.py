@@ -16,11 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from sim.population.model import Model
+from sim.population.saved import Saved
 from sim.population.slot import DAY_MINUTES
 from sim.population.stretch import Found, Left, Stretch
 
 STRETCH_MINUTES = 20
 
+Todo = tuple[int, int]
+"""A stretch: its first minute, and how many it has."""
 Progress = Callable[[int], None]
 """Called with the number of minutes that have been done since the last call."""
 
@@ -33,8 +36,8 @@ def folder() -> Path:
     return found
 
 
-def stretches(days: int) -> list[tuple[int, int]]:
-    """First minutes and numbers of minutes."""
+def stretches(days: int) -> list[Todo]:
+    """All of so many days."""
     total = days * DAY_MINUTES
     return [
         (first, min(STRETCH_MINUTES, total - first)) for first in range(0, total, STRETCH_MINUTES)
@@ -48,13 +51,14 @@ def pass_stretch(model: Model, first: int, minutes: int, start: Left | None = No
 
 def run(
     model: Model,
-    todo: list[tuple[int, int]],
+    todo: list[Todo],
     workers: int,
     progress: Progress = lambda _: None,
     ray: bool = False,
+    saved: Saved | None = None,
 ) -> Found:
-    """These stretches (first minute, minutes), one after the other, together; after an interruption
-    (Ctrl-C), those from the first on without a gap that were done."""
+    """These stretches, one after the other, together; after an interruption (Ctrl-C), those from
+    the first on without a gap that were done. What is `saved` is not done again."""
     assert model.noises  # worked out once, and sent along
     each = _on_ray if ray else partial(_in_processes, workers)
     minutes = sum(length for _, length in todo)
@@ -62,10 +66,10 @@ def run(
     early: dict[int, Found] = {}
     put = done = 0
     try:
-        for number, stretch in each(model, todo):
-            early[number] = stretch
-            progress(todo[number][1])
-            while (found := early.pop(put, None)) is not None:
+        for stretch in _done(each, model, todo, saved):
+            early[stretch.first] = stretch
+            progress(len(stretch.counts))
+            while put < len(todo) and (found := early.pop(todo[put][0], None)) is not None:
                 if whole.end.is_much():
                     # It did not know what the one before has left.
                     found = pass_stretch(model, *todo[put], whole.end)
@@ -78,9 +82,25 @@ def run(
     return whole.until(done)
 
 
-def _in_processes(
-    workers: int, model: Model, todo: list[tuple[int, int]]
-) -> Iterator[tuple[int, Found]]:
+def _done(
+    each: Callable[[Model, list[Todo]], Iterator[tuple[int, Found]]],
+    model: Model,
+    todo: list[Todo],
+    saved: Saved | None,
+) -> Iterator[Found]:
+    """All of them, in the order in which they are there."""
+    if saved is None:
+        yield from (found for _, found in each(model, todo))
+        return
+    for first, _ in todo:
+        if saved.has(first):
+            yield saved.read(first)
+    for _, found in each(model, [stretch for stretch in todo if not saved.has(stretch[0])]):
+        saved.write(found)
+        yield found
+
+
+def _in_processes(workers: int, model: Model, todo: list[Todo]) -> Iterator[tuple[int, Found]]:
     if workers == 1:
         for index, stretch in enumerate(todo):
             yield index, pass_stretch(model, *stretch)
@@ -110,7 +130,7 @@ def _deaf() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _on_ray(model: Model, todo: list[tuple[int, int]]) -> Iterator[tuple[int, Found]]:
+def _on_ray(model: Model, todo: list[Todo]) -> Iterator[tuple[int, Found]]:
     from shells.tasks import run_on_ray  # Ray takes seconds to import
 
     return run_on_ray(pass_stretch, [(model, *stretch) for stretch in todo])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -16,6 +17,7 @@ from sim.population.ladder import ladder
 from sim.population.model import Model
 from sim.population.queueing.error import LOADS, error_of_bins
 from sim.population.run import run, stretches
+from sim.population.saved import Saved, head_of
 from sim.population.scenario import Scenario
 from sim.population.slot import DAY_MINUTES
 from sim.population.stretch import Found
@@ -37,13 +39,19 @@ def simulate(
     ray: bool,
     console: Console,
     around: bool = True,
+    save: Path | None = None,
 ) -> result.Result:
     """With a bar of how far it is. Users and days are the scenario's where they are not said.
-    `around`: also look at fewer and more people, and at other inputs."""
+    `around`: also look at fewer and more people, and at other inputs. `save`: a folder that what is
+    done is kept in, and what an earlier run has kept there taken from. Raises Told."""
     people, length = users or scenario.users, days or scenario.days
     calibrated = calibration.read()
     with np.errstate(all="raise", under="ignore"):
         model = build(scenario, calibrated, people, length, seed)
+    saved = None
+    if save is not None:
+        words = f"{scenario.name}, {people:,} people, {length} days, seed {seed}"
+        saved = Saved(save, head_of(words, words, scenario, calibrated))
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -54,7 +62,12 @@ def simulate(
     ) as progress:
         bar = progress.add_task(f"{people:,} people", total=length * DAY_MINUTES)
         found = run(
-            model, stretches(length), workers, lambda done: progress.advance(bar, done), ray
+            model,
+            stretches(length),
+            workers,
+            lambda done: progress.advance(bar, done),
+            ray,
+            saved,
         )
         told = summarised(scenario, model, calibrated, seed, length, found)
         if around and told.minutes_done == length * DAY_MINUTES:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from heliograph.failing import Told
 from sim.population import run as runs
 from sim.population.layout import Layout, Node
 from sim.population.model import Model, Restart
 from sim.population.run import run, stretches
+from sim.population.saved import Saved, head_of
 from sim.population.stretch import Found
 from tests.unit.population.made import model_of
 
@@ -79,3 +82,54 @@ def test_interrupted_it_tells_what_is_done(monkeypatch: pytest.MonkeyPatch) -> N
     whole = run(model(), TODO, 1)
     part: Found = run(model(), TODO, 1, interrupt)
     assert part.counts.tolist() == whole.counts[:1].tolist()
+
+
+def test_what_was_saved_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ended after the second of three, it goes on with the third; what a storm leaves is told all
+    the same."""
+
+    def interrupt(done: int) -> None:
+        told.append(done)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    def noted(model: Model, first: int, *rest: Any) -> Found:
+        begun.append(first)
+        return passed(model, first, *rest)
+
+    storm = model(restarts=(Restart(600, None),), work_s=4e-3)
+    told: list[int] = []
+    begun: list[int] = []
+    whole = run(storm, TODO, 1)
+    head = head_of("a storm", storm.seed)
+    part = run(storm, TODO, 1, interrupt, saved=Saved(tmp_path / "kept", head))
+    assert len(part.counts) == 1
+    passed = runs.pass_stretch
+    monkeypatch.setattr(runs, "pass_stretch", noted)
+    again = run(storm, TODO, 1, saved=Saved(tmp_path / "kept", head))
+    assert told_by(again) == told_by(whole)
+    assert begun == [601, 602], "the second again, with what the first left; and the third"
+
+
+def test_a_folder_is_of_one_run(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    Saved(folder, head_of("a", 1))
+    with pytest.raises(Told, match=r"kept is of another run \(a\): name a new folder"):
+        Saved(folder, head_of("b", 1))
+    with pytest.raises(Told, match="another version, or calibration"):
+        Saved(folder, head_of("a", 2))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter").touch()
+    with pytest.raises(Told, match="has other files"):
+        Saved(other, head_of("a", 1))
+    assert [path.name for path in other.iterdir()] == ["letter"]
+
+
+def test_what_is_not_a_stretch_is_said(tmp_path: Path) -> None:
+    saved = Saved(tmp_path / "kept", head_of("a", 1))
+    run(model(), TODO[:1], 1, saved=saved)
+    (path,) = (tmp_path / "kept").glob("*.npz")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(Told, match=r"minute-000600.npz is not what was written .*: remove it"):
+        run(model(), TODO[:1], 1, saved=saved)
