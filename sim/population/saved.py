@@ -41,7 +41,7 @@ class Saved:
                     raise Told(f"--save: {folder} has other files: name a new folder")
                 write_whole(path, msgspec.json.encode(head))
             found = msgspec.json.decode(path.read_bytes(), type=Head)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
             raise Told(f"--save: {folder} cannot be used: {error}") from error
         if found != head:
             other = found.words if found.words != head.words else "another version, or calibration"

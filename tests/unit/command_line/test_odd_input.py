@@ -26,6 +26,7 @@ from heliograph.server.supervisor import Supervisor
 from sim.population import calibration
 from sim.population.plan import Plan
 from sim.population.result import Result
+from sim.population.saved import Saved, head_of
 from sim.world.faults import KINDS
 from sim.world.world import run as run_world
 from tests.unit.population.made import a_result
@@ -151,6 +152,13 @@ def result() -> Result:
         return a_result(Path(folder), minutes=1)
 
 
+def simulated(*_: Any, save: Path | None) -> Result:
+    """Nobody is, but it is looked whether it could be saved."""
+    if save is not None:
+        Saved(save, head_of("a run"))
+    return result()
+
+
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where commands find some odd files, no server, and no home; `up` ends when it would start."""
@@ -178,7 +186,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(ssl, "create_default_context", lambda **_: CONTEXT)
     monkeypatch.setattr("sim.world.world.run", lambda *_: RUN)
     monkeypatch.setattr("sim.peers.rounds.measure", lambda *_: [])
-    monkeypatch.setattr("sim.population.whole.simulate", lambda *_: result())
+    monkeypatch.setattr("sim.population.whole.simulate", simulated)
     monkeypatch.setattr("sim.population.calibrating.whole.measure", lambda *_: None)
     monkeypatch.setattr(
         "sim.population.calibrating.whole.put_together", lambda _: calibration.read()
