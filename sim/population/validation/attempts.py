@@ -39,7 +39,8 @@ class PredictedLoad(Struct):
 
 
 class Predicted(Struct):
-    """`seen`: what the loads of the calibration were measured to be; `client` comes from them."""
+    """`seen`: what the loads of the calibration were measured to be; `client` comes from them.
+    `pace_s`: of the machine meanwhile (`pace`), 0 where nobody looked."""
 
     made: str
     version: str
@@ -52,12 +53,18 @@ class Predicted(Struct):
     client: Client
     seen: dict[str, dict[str, float]]
     loads: list[PredictedLoad]
+    pace_s: float = 0.0
 
 
 class MeasuredLoad(Struct):
+    """`paces_s`: of the machine, beside each round; `at_pace`: what the model that predicted says
+    of a machine that was so fast at the median, where that is known."""
+
     name: str
     rounds: list[dict[str, float]]
     notices: list[str] = []
+    paces_s: list[float] = []
+    at_pace: dict[str, float] = {}
 
 
 class Measured(Struct):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 
@@ -79,6 +80,7 @@ def _predicted(
         client=found.client,
         seen=found.figures,
         loads=[of(load) for load in LOADS],
+        pace_s=found.pace_s,
     )
 
 
@@ -106,12 +108,19 @@ def measured(
         for number, load in _in_turns(chosen, rounds):
             status.update(f"round {number + 1} of {rounds}: {load.text}")
             told = server.load(load, rates[load.name], seconds or last.predicted.seconds)
-            found[load.name].rounds.append(measure.figures(load, told))
-            notices = found[load.name].notices
-            notices += [each for each in told["notices"] if each not in notices]
+            of = found[load.name]
+            of.rounds.append(measure.figures(load, told))
+            of.paces_s.append(told["pace_s"])
+            of.notices += [each for each in told["notices"] if each not in of.notices]
+    if last.predicted.pace_s:
+        with console.status("what the model says at the pace of the machine"):
+            for load in chosen:
+                of = found[load.name]
+                of.at_pace = _at_pace(last.predicted, load, rates[load.name], of.paces_s)
     made = Measured(_now(), machine, commit, list(found.values()))
     result = beside(last.predicted, made, batching)
-    show_compared(console, last.number, result, batching)
+    then = _beside_at_pace(last.predicted, made) if batching else ()
+    show_compared(console, last.number, result, batching, then)
     if whole:
         path = attempts.keep_measured(last.number, made)
         console.print(f"{path}: commit it, whatever it says", markup=False)
@@ -120,6 +129,16 @@ def measured(
             "a trial, which is not kept and shows nothing: loads, seconds, or rounds of it"
         )
     return result
+
+
+def _at_pace(
+    predicted: Predicted, load: Load, rate: float, paces_s: Sequence[float]
+) -> dict[str, float]:
+    """What was predicted, had it been known how fast the machine would be."""
+    calibrated = calibration.read()
+    times = median(paces_s) / predicted.pace_s
+    costs = Costs.of(calibrated, predicted.cores, predicted.client).slowed(times)
+    return predict.figures(load, rate, predicted.seconds, calibrated, costs)
 
 
 def _in_turns(chosen: Sequence[Load], rounds: int) -> Iterator[tuple[int, Load]]:
@@ -147,11 +166,26 @@ def beside(predicted: Predicted, measured: Measured, batching: bool = True) -> l
     ]
 
 
+def _beside_at_pace(predicted: Predicted, measured: Measured) -> list[Compared]:
+    """The same, of a machine that is as fast as it was then; nothing where nobody looked."""
+    of = {each.name: each for each in measured.loads}
+    return [
+        each
+        for load in predicted.loads
+        if load.name in of
+        for each in compared(load.name, of[load.name].at_pace, of[load.name].rounds)
+    ]
+
+
 def shown(console: Console, batching: bool, folder: Path = attempts.FOLDER) -> list[Compared]:
     """All attempts that were measured, the last one beside the first. Returns the last one's."""
     found = attempts.attempts(folder)
     all_of_them = [
-        (attempt.number, beside(attempt.predicted, measured, batching))
+        (
+            attempt.number,
+            beside(attempt.predicted, measured, batching),
+            _beside_at_pace(attempt.predicted, measured) if batching else (),
+        )
         for attempt in found
         for measured in attempt.measured
     ]
@@ -161,10 +195,10 @@ def shown(console: Console, batching: bool, folder: Path = attempts.FOLDER) -> l
     if not all_of_them:
         raise Told("nothing is measured yet: heliograph sim population validate --measure")
     first = all_of_them[0][1]
-    for number, result in all_of_them[:-1]:
-        show_compared(console, number, result, batching)
-    number, result = all_of_them[-1]
-    show_compared(console, number, result, batching, first if len(all_of_them) > 1 else None)
+    for number, result, then in all_of_them[:-1]:
+        show_compared(console, number, result, batching, then)
+    number, result, then = all_of_them[-1]
+    show_compared(console, number, result, batching, then, first if len(all_of_them) > 1 else ())
     return result
 
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from heliograph.failing import Told
@@ -18,8 +19,9 @@ from sim.load.http import Http
 from sim.population.calibrating.processes import Processes, behind
 from sim.population.calibrating.server import server
 from sim.population.validation.loads import Load, scenario, seconds_of
+from sim.population.validation.pace import pace_s
 
-LOOK_S = 1.0
+LOOK_S = 0.5
 NEVER_S = 1e6
 """Stands for a recovery that nobody saw the end of."""
 Say = Callable[[str], None]
@@ -34,8 +36,8 @@ class Server:
         self._folder = folder
 
     def load(self, load: Load, rate: float, seconds: float) -> dict[str, Any]:
-        """What the load tool says of it; `edge_mb` and `memory_mb`: the most of all looks. Rate 0:
-        as fast as it can. Raises Told."""
+        """What the load tool says of it; `pace_s`: of the machine, the median of all looks;
+        `edge_mb` and `memory_mb`: the most of them. Rate 0: as fast as it can. Raises Told."""
         file = self._folder / "load.toml"
         file.write_text(scenario(load, rate, seconds_of(load, seconds)))
         command = [sys.executable, "-m", "heliograph", "load", "run", str(file)]
@@ -44,7 +46,7 @@ class Server:
         with (self._folder / "said").open("w+") as said, (self._folder / "why").open("w+") as why:
             process = subprocess.Popen(command, stdout=said, stderr=why, env=environment)
             try:
-                memory = self._memory_until_end(process, load)
+                seen = self._look_until_end(process, load)
             finally:
                 process.kill()
                 process.wait()
@@ -55,18 +57,22 @@ class Server:
                 reason = why.read().strip().splitlines() or ["it said nothing"]
                 raise Told(f"heliograph load could not do {load.text}: {reason[-1]}")
         found: dict[str, Any] = json.loads(told[-1])
-        return found | memory
+        return found | seen
 
-    def _memory_until_end(self, process: subprocess.Popen[bytes], load: Load) -> dict[str, float]:
-        """Looking takes time of the machine: only where nobody sends."""
-        found = {"edge_mb": 0.0, "memory_mb": 0.0}
+    def _look_until_end(self, process: subprocess.Popen[bytes], load: Load) -> dict[str, float]:
+        """To look at memory takes time of the machine: only where nobody sends."""
+        edge_mb = memory_mb = 0.0
+        paces_s = [pace_s()]
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(LOOK_S if load.idle else None)
-                return found
-            memory = self._processes.memory_mb()
-            found["edge_mb"] = max(found["edge_mb"], float(memory["edge"]))
-            found["memory_mb"] = max(found["memory_mb"], float(sum(memory.values())))
+                process.wait(LOOK_S)
+                break
+            paces_s.append(pace_s())
+            if load.idle:
+                memory = self._processes.memory_mb()
+                edge_mb = max(edge_mb, float(memory["edge"]))
+                memory_mb = max(memory_mb, float(sum(memory.values())))
+        return {"pace_s": median(paces_s), "edge_mb": edge_mb, "memory_mb": memory_mb}
 
 
 @contextlib.contextmanager

@@ -107,6 +107,32 @@ class Costs:
 
         return replace(self, host=alone(self.host), edge=alone(self.edge))
 
+    def slowed(self, times: float) -> Costs:
+        """On a machine whose cores take so many times as long for everything. Disks and what stands
+        still are as they were."""
+
+        def slower(station: Station) -> Station:
+            return replace(
+                station,
+                work_s=station.work_s * times,
+                batch_s=station.batch_s * times,
+                travel_s=station.travel_s * times,
+            )
+
+        return replace(
+            self,
+            host=slower(self.host),
+            edge=slower(self.edge),
+            client=slower(self.client),
+            turns=tuple(turn_s * times for turn_s in self.turns),
+            frames=tuple(frame_s * times for frame_s in self.frames),
+            open_s=self.open_s * times,
+            call_s=self.call_s * times,
+            host_call_s=self.host_call_s * times,
+            edge_call_s=self.edge_call_s * times,
+            rest_cores=self.rest_cores * times,
+        )
+
     def turn_s(self, *turns: Turn) -> float:
         return sum(self.turns[turn] for turn in turns)
 

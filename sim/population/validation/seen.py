@@ -4,6 +4,7 @@ process works, and how late and how still the machine is at times."""
 
 from __future__ import annotations
 
+import itertools
 from statistics import median
 from typing import Any
 
@@ -21,11 +22,12 @@ FRAMES_OF_A_MESSAGE = 3
 
 
 class Seen(Struct):
-    """`figures` by name of a load."""
+    """`figures` by name of a load; `pace_s`: of the machine meanwhile."""
 
     capacity_per_s: float
     client: Client
     figures: dict[str, dict[str, float]]
+    pace_s: float
 
 
 def look(
@@ -62,7 +64,9 @@ def look(
         )
         for each in SEEN
     ]
-    return Seen(capacity_per_s, predict.fitted(calibration, cores, client, known), medians)
+    fitted = predict.fitted(calibration, cores, client, known)
+    paces_s = [each["pace_s"] for each in itertools.chain(closed, *found.values())]
+    return Seen(capacity_per_s, fitted, medians, median(paces_s))
 
 
 def _of(rounds: list[dict[str, Any]], name: str) -> float:

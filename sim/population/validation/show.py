@@ -47,13 +47,16 @@ def show_compared(
     number: int,
     found: Sequence[Compared],
     batching: bool,
-    first: Sequence[Compared] | None = None,
+    at_pace: Sequence[Compared] = (),
+    first: Sequence[Compared] = (),
 ) -> None:
-    """`first`: the same of the first attempt."""
-    before = {(each.load, each.figure): each for each in first or ()}
+    """`at_pace`: the same figures, predicted for a machine that is as fast as it was when they were
+    measured; `first`: those of the first attempt."""
+    beside = {"at pace": _errors(at_pace), "first": _errors(first)}
+    beside = {name: errors for name, errors in beside.items() if errors}
     model = "" if batching else ", the model without batching"
     columns = ["load", "figure", "predicted", "measured", "noise", "off by", "allowed", ""]
-    table = _table(*columns, *(["first off"] if first else []))
+    table = _table(*columns, *beside)
     table.title = f"attempt {number}{model}"
     shown = ""
     for each in found:
@@ -61,15 +64,20 @@ def show_compared(
         words = [load, FIGURES[each.figure], f"{each.predicted:,.4g}", f"{each.measured:,.4g}"]
         words += [f"{each.noise:.0%}", f"{each.error:+.0%}", f"{each.limit:.0%}"]
         words.append("" if each.within else "missed")
-        if first:
-            then = before.get((each.load, each.figure))
-            words.append("" if then is None else f"{then.error:+.0%}")
+        words += (errors.get((each.load, each.figure), "") for errors in beside.values())
         table.add_row(*words)
     console.print(table)
-    missed = sum(not each.within for each in found)
-    console.print(
-        f"{len(found) - missed} of {len(found)} figures are within what is allowed", markup=False
-    )
+    within, of = sum(each.within for each in found), len(found)
+    console.print(f"{within} of {of} figures are within what is allowed", markup=False)
+    if at_pace:
+        within = sum(each.within for each in at_pace)
+        console.print(
+            f"{within} of {of} for a machine that is as fast as it was meanwhile", markup=False
+        )
+
+
+def _errors(found: Sequence[Compared]) -> dict[tuple[str, str], str]:
+    return {(each.load, each.figure): f"{each.error:+.0%}" for each in found}
 
 
 def _called(load: str) -> str:

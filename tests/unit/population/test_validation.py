@@ -15,6 +15,7 @@ from rich.console import Console
 
 from heliograph.failing import Told
 from sim.load.scenario import read_scenario
+from sim.population import calibration
 from sim.population.fanout import Frame, Turn
 from sim.population.queueing.parameters import Station
 from sim.population.validation import attempts, commands, measure, predict, seen
@@ -32,11 +33,13 @@ from sim.population.validation.loads import (
 )
 from sim.population.validation.machine import Machine, Process
 from sim.population.validation.measure import NEVER_S, figures
+from sim.population.validation.pace import pace_s
 from sim.population.validation.path import Client, Costs, Storm, Talk
 from sim.population.validation.predict import FITTED_S, Seen, fitted, of_messages
 from tests.unit.population.made import calibration_of
 
 CAPACITY = 8_000.0
+PACE_S = 0.02
 SIMULATED_S = 0.3
 COSTS = Costs(
     host=Station(40e-6, 0.5, batch_s=300e-6, commit_s=350e-6, commit_item_s=1.5e-6, travel_s=2e-4),
@@ -133,6 +136,20 @@ def test_more_than_can_be_done_is_not_done() -> None:
 def test_twice_as_many_come_back_in_twice_the_time() -> None:
     one, two = (Storm(COSTS, 1).run(count) for count in (500, 1_000))
     assert two == pytest.approx(2 * one, rel=0.1)
+
+
+def test_a_slow_machine_takes_longer_for_everything_but_the_disk() -> None:
+    """At hardly any load, without anything random (see above)."""
+    fixed = {
+        name: replace(getattr(COSTS, name), work_sigma=0.0, flying=1)
+        for name in ("host", "edge", "client")
+    }
+    one, two = (
+        min(Talk(replace(COSTS, **fixed).slowed(times), 1, 2, 10.0, 1).run(5.0).latency_s)
+        for times in (1.0, 2.0)
+    )
+    commit_s = 350e-6 + 1.5e-6
+    assert two - commit_s == pytest.approx(2 * (one - commit_s), rel=0.1)
 
 
 # --- comparing ------------------------------------------------------------------------------------
@@ -339,6 +356,40 @@ def test_what_was_predicted_beside_what_was_measured() -> None:
     assert (other.predicted, other.within) == (400.0, False)
 
 
+def test_what_is_measured_is_predicted_anew_for_the_pace_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twice as slow as when it was predicted: that is told beside, and changes no prediction."""
+    attempt = attempts.Attempt(
+        1, predicted(loads=[PredictedLoad("20", "", False, 100.0, {"p50_ms": 4.0}, {})]), []
+    )
+    attempt.predicted.pace_s = PACE_S / 2
+    asked: list[float] = []
+
+    def predicted_for(load: Load, rate: float, *rest: Any) -> dict[str, float]:
+        asked.append(rest[-1].turns[0] / costs.turns[0])
+        return {"p50_ms": 2.0}
+
+    calibrated = calibration_of()
+    monkeypatch.setattr(calibration, "read", lambda: calibrated)
+    costs = Costs.of(calibrated, 2, attempt.predicted.client)
+    monkeypatch.setattr(attempts, "to_be_measured", lambda: (attempt, "abc"))
+    monkeypatch.setattr(measure, "running", lambda *_: nullcontext(Answering()))
+    monkeypatch.setattr(predict, "figures", predicted_for)
+    console = Console(record=True, width=200, file=io.StringIO())
+    (found,) = commands.measured(None, SEEN[:1], None, 3, console, True)
+    assert asked == [pytest.approx(2.0)]
+    assert (found.predicted, found.measured) == (4.0, 2.0)
+    text = console.export_text()
+    assert "+100%" in text
+    assert "0 of 1 figures are within" in text
+    assert "1 of 1 for a machine that is as fast as it was meanwhile" in text
+
+
+def test_a_pace_is_a_time() -> None:
+    assert 0.0 < pace_s() < 60.0
+
+
 def test_the_last_attempt_is_shown_beside_the_first(tmp_path: Path) -> None:
     console = Console(record=True, width=200, file=io.StringIO())
     with pytest.raises(Told, match="nothing is measured"):
@@ -388,6 +439,7 @@ class Answering(measure.Server):
             "service_p99_ms": 4.0 * odd,
             "client_us_per_message": (45.0 if rate == 2_000.0 else 15.0) * odd,
             "client_cpu_s": 0.2 * odd,
+            "pace_s": PACE_S * odd,
             "notices": [],
             "edge_mb": 150.0,
             "memory_mb": 800.0,
@@ -402,6 +454,7 @@ def test_what_the_seen_loads_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     found = seen.look(server, calibration_of(), 2, 6.0, 3, lambda _: None)
     assert server.rates == [0.0] * 3 + [2e3] * 3 + [5e3] * 3 + [8e3] * 3 + [0.0] * 3
     assert found.capacity_per_s == 10_000.0
+    assert found.pace_s == PACE_S
     assert found.client == Client(frame_us=5.0, batch_us=10.0, open_us=400.0, way_us=0.0)
     assert found.figures["20"] == {"throughput_per_s": 2_000.0, "p50_ms": 2.0, "p99_ms": 4.0}
     assert found.figures["storm of 500"] == {"recovery_s": 0.5}
