@@ -1,8 +1,8 @@
 """The commit pipeline of a host: turns, group commit, release. asyncio, but no Ray.
 
 Requests are executed as they come. A committer takes the layer of all turns since the last cut,
-has a writer thread make it durable (one append with fsync), and meanwhile the loop goes on with
-the next turns. When it is durable, its rows become visible to reads, its outs are released in
+has it made durable (one append with fsync): in a thread, while the loop goes on with the next
+turns, or where there are none, on the loop (`runtime.journal`). When it is durable, its rows become visible to reads, its outs are released in
 order, and its outbox rows are shipped. Nothing leaves before.
 
 When an append fails because the disk is full, everything that was not durable is refused and
@@ -40,7 +40,7 @@ PeerCall = Callable[[str, bytes], Awaitable[bytes]]
 class Pipeline:
     """See the module. `peers` reaches other hosts; `stop` is called once, when the host must not
     go on. Without a `journal` the store is this pipeline's alone, which keeps and closes it; else
-    whoever gives the journal does that."""
+    whoever gives the journal does that. `in_threads`: see `LocalJournal`."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Pipeline:
         peers: PeerCall,
         stop: Callable[[BaseException], None],
         journal: Journal | None = None,
+        in_threads: bool = False,
     ) -> None:
         self.engine = engine
         self.store = store
@@ -59,7 +60,7 @@ class Pipeline:
         self.commit_s = 0.0
         self.commit_s_max = 0.0
         self._stop = stop
-        self._own = LocalJournal(store) if journal is None else None
+        self._own = LocalJournal(store, in_threads) if journal is None else None
         chosen: Journal | None = self._own or journal
         assert chosen is not None
         self._journal = chosen
@@ -234,6 +235,9 @@ class Pipeline:
         while True:
             await self._work.wait()
             self._work.clear()
+            batches = self.batches
+            await asyncio.sleep(0)  # what has come is executed first
+            idle = not self._executing and batches == self.batches
             executed, self._executed_since = self._executed_since, {}
             # Not in a loop: what only deletes what arrived elsewhere waits for the next commit.
             if (layer := self.engine.cut()) is None:
@@ -242,7 +246,10 @@ class Pipeline:
                 writes = layer.writes()
                 begun_s = monotonic_s()
                 try:
-                    await (self._journal.commit(writes) if writes else self._journal.confirm())
+                    if writes:
+                        await self._journal.commit(writes, idle)
+                    else:
+                        await self._journal.confirm()
                 except Deposed:
                     return
                 except StorageFull as error:

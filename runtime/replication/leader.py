@@ -112,7 +112,7 @@ class Leader:
         self._follow()
         self._task = asyncio.create_task(self._keep(self._watch))
         # A record of this epoch makes the others take back what is not in this log.
-        await self.commit({})
+        await self.commit({}, idle=False)
         self._store.settle(self.committed)
 
     async def close(self) -> None:
@@ -167,9 +167,10 @@ class Leader:
 
     # --- commit -------------------------------------------------------------------------------
 
-    async def commit(self, writes: Writes) -> None:
-        """Have the rows written by every copy in sync; one call at a time. Raises Deposed (it is
-        not known whether they will be committed), StorageFull (they will not)."""
+    async def commit(self, writes: Writes, idle: bool) -> None:
+        """Have the rows written by every copy in sync; one call at a time. Where the disk stands
+        still, the loop has others to talk to: `idle` changes nothing. Raises Deposed (it is not
+        known whether they will be committed), StorageFull (they will not)."""
         async with self._copy.lock:
             self._check()
             record = encode_record(self.config.epoch, writes)

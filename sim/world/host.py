@@ -18,6 +18,8 @@ from sim.world.process import Process
 
 RESIDENT = (2, 10, 100_000)
 """Actors that a host keeps in memory: one that keeps few reads its rows again and again."""
+IN_THREADS = 0.7
+"""The share of hosts that never sync on their loop: more can happen meanwhile."""
 
 
 class HostService:
@@ -45,7 +47,11 @@ class HostService:
             resident_max=process.rng.choice(RESIDENT),
         )
         self.pipeline = Pipeline(
-            self.engine, self.store, self._bring, lambda error: failed(process, error)
+            self.engine,
+            self.store,
+            self._bring,
+            lambda error: failed(process, error),
+            in_threads=process.rng.random() < IN_THREADS,
         )
 
     async def start(self) -> None:

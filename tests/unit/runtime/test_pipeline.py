@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from runtime import front_streams, pipeline, wire
 from runtime.front_streams import FRONT_SILENCE_S_MAX
+from runtime.journal import LocalJournal
 from runtime.pipeline import COMMANDS_PER_STEP, HOUSEKEEPING_S, READ_ONLY_S
 from runtime.refs import NOBODY, ActorRef
 from runtime.wire import Envelope, Packet, Parcel, Receipt, Shipment
 from storage.faulty import FaultyStore
 from storage.memory import MemoryStore
+from storage.port import Writes
 from tests.profile import tries
 from tests.unit.runtime.fake_time import fake_loop, idle
 from tests.unit.runtime.kit import Add, Attach, Look, LookAll, Relay, Said, Tell
@@ -144,6 +146,28 @@ def test_a_batch_that_cannot_be_read_is_the_end_of_its_stream() -> None:
         assert isinstance(front.stream.error, msgspec.MsgspecError)
         assert await front.ask(ONE, Add(1)) == 1
 
+    on_running(test)
+
+
+def test_the_loop_is_idle_when_all_that_came_is_executed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it may sync the log itself (`test_journal`)."""
+    told: list[bool] = []
+    commit = LocalJournal.commit
+
+    async def noted(self: LocalJournal, writes: Writes, idle: bool) -> None:
+        told.append(idle)
+        await commit(self, writes, idle)
+
+    async def test(running: Running) -> None:
+        front = Front(running.host)
+        await front.ask(ONE, Add(1))
+        assert told == [True]
+        told.clear()
+        await front.say(ONE, *[Add(1)] * (4 * COMMANDS_PER_STEP))
+        assert told[0] is False, "more of the batch is to be executed"
+        assert told[-1] is True
+
+    monkeypatch.setattr(LocalJournal, "commit", noted)
     on_running(test)
 
 

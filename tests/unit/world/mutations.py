@@ -41,7 +41,7 @@ from tests.unit.runtime.test_moves_mutations import copy_only_once
 def acknowledges_before_the_sync() -> Iterator[None]:
     """What is on its way to the disk counts as durable."""
 
-    async def commit(self: LocalJournal, writes: Any) -> None:
+    async def commit(self: LocalJournal, writes: Any, idle: bool) -> None:
         asyncio.get_running_loop().run_in_executor(self._writer, self._store.append, writes)
 
     with patch.object(LocalJournal, "commit", commit):

@@ -25,7 +25,7 @@ def acknowledge_before_the_followers_have_it(patch: Patch) -> None:
 
 
 def acknowledge_before_the_sync(patch: Patch) -> None:
-    async def commit(self: Any, writes: Writes) -> None:
+    async def commit(self: Any, writes: Writes, idle: bool) -> None:
         self._check()
         self._unsynced = [*getattr(self, "_unsynced", []), encode_record(self.config.epoch, writes)]
         if len(self._unsynced) < 20 and writes:
