@@ -2,8 +2,9 @@
 
 Requests are executed as they come. A committer takes the layer of all turns since the last cut,
 has it made durable (one append with fsync): in a thread, while the loop goes on with the next
-turns, or where there are none, on the loop (`runtime.journal`). When it is durable, its rows become visible to reads, its outs are released in
-order, and its outbox rows are shipped. Nothing leaves before.
+turns, or where there are none, on the loop (`runtime.journal`). When it is durable, its rows become
+visible to reads, its outs are released in order, and its outbox rows are shipped. Nothing leaves
+before.
 
 When an append fails because the disk is full, everything that was not durable is refused and
 forgotten, and for a moment the host only reads; then it tries again. When it fails otherwise, the
