@@ -187,13 +187,9 @@ class Host:
         batch, first, fixed_s = part
         stop = first + self.station.step_items
         items = batch.items[first:stop]
-        took_s = self._takes_s(fixed_s + sum(map(self._work_s.__getitem__, items)))
+        took_s = fixed_s + sum(map(self._work_s.__getitem__, items))
         self._busy_s += took_s
         self._later(took_s, self._executed, (batch, stop, items))
-
-    def _takes_s(self, work_s: float) -> float:
-        """How long so much work takes from now on."""
-        return work_s
 
     def _executed(self, part: tuple[Batch, int, list[int]]) -> None:
         batch, stop, items = part

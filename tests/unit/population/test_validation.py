@@ -71,14 +71,35 @@ def batched() -> dict[str, dict[str, float]]:
 # --- the model ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("cores", "second_s"), [(1, 2e-3), (2, 1e-3)])
-def test_processes_share_cores(cores: int, second_s: float) -> None:
+@pytest.mark.parametrize(("cores", "done_ms"), [(1, [2.0, 2.0, 4.0]), (2, [1.0, 1.0, 3.0])])
+def test_processes_share_cores_while_they_work(cores: int, done_ms: list[float]) -> None:
+    """Three of 1, 1 and 2 ms: the last begins when the first is done."""
     machine = Machine(cores, 0.0)
     done_s: list[float] = []
-    for process in [Process(machine, Station(1e-3, flying=1), seed) for seed in range(2)]:
-        process.take(1e-3, lambda: done_s.append(machine.now_s))
+
+    def done() -> None:
+        done_s.append(machine.now_s)
+        if len(done_s) == 1:
+            first.take(2e-3, done)
+
+    first, second = (Process(machine, Station(1e-3, flying=1), seed) for seed in range(2))
+    for process in (first, second):
+        process.take(1e-3, done)
     machine.run(1.0)
-    assert done_s == pytest.approx([1e-3, second_s])  # the first one began alone
+    assert done_s == pytest.approx([each * 1e-3 for each in done_ms])
+
+
+@pytest.mark.parametrize(("long_ms", "done_ms"), [(3.0, [2.0, 4.0]), (1.5, [2.0, 2.5])])
+def test_who_works_longer_is_slow_only_as_long_as_others_work(
+    long_ms: float, done_ms: list[float]
+) -> None:
+    machine = Machine(1, 0.0)
+    done_s: list[float] = []
+    for seed, work_ms in enumerate((long_ms, 1.0)):
+        process = Process(machine, Station(1e-3, flying=1), seed)
+        process.take(work_ms * 1e-3, lambda: done_s.append(machine.now_s))
+    machine.run(1.0)
+    assert done_s == pytest.approx([each * 1e-3 for each in done_ms])
 
 
 def works_for(seconds: float, machine: Machine) -> float:
