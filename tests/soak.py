@@ -8,6 +8,7 @@ is also where the next run looks. `SOAK_MINUTES` bounds a run; `SOAK_PARTS=fault
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import secrets
@@ -184,7 +185,8 @@ def came_to(log: str) -> str:
     return next((line for line in reversed(lines) if SUMMED_UP.search(line)), (lines or [""])[-1])
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    argparse.ArgumentParser("make soak", description=__doc__).parse_args(arguments)
     end_s = time.monotonic() + 60 * MINUTES
     names = {part.name for part in PARTS}
     chosen = set(filter(None, os.environ.get("SOAK_PARTS", "").split(","))) or names
@@ -220,4 +222,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -56,3 +56,14 @@ def test_what_has_waited_longest_comes_first_if_it_can_end_in_time() -> None:
 )
 def test_what_a_part_came_to_is_told(log: str, said: str) -> None:
     assert came_to(log) == said
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["--minutes", "5"], 2)])
+def test_what_it_does_not_know_starts_nothing(
+    arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of it is not what somebody wants who asks how it is used."""
+    monkeypatch.setattr(soak, "recorded", lambda: pytest.fail("it has begun"))
+    with pytest.raises(SystemExit) as ended:
+        soak.main(arguments)
+    assert ended.value.code == code
