@@ -82,7 +82,7 @@ def test_a_full_disk_stops_writing_and_nothing_else(server: RunningServer, disk:
 
 
 async def full_disk(server: RunningServer, disk: Path) -> None:
-    writer = await asyncio.to_thread(register, server)
+    writer = await asyncio.to_thread(of_one_host, server)
     async with heliograph.Client(server.url) as client:
         await client.login(writer.username, PASSWORD)
         notes = await client.open_private(client.user_id)
@@ -97,6 +97,17 @@ async def full_disk(server: RunningServer, disk: Path) -> None:
         assert [m.text async for m in client.history(notes.id)] == ["after", *sent[::-1]]
         figures = await asyncio.to_thread(enough, load)
     check(figures)
+
+
+def of_one_host(server: RunningServer) -> Login:
+    """A new user whose notes live on their own host. Were it another, which still has room, texts
+    would be taken there, and each waited for until the user's host could number it."""
+    placement = placement_of(DataFolder.look(server.data))
+    while True:
+        made = register(server)
+        notes = addresses.private_chat_id(made.user_id, made.user_id)
+        if placement.home(addresses.user(made.user_id)) == placement.home(addresses.chat(notes)):
+            return made
 
 
 def write_until_refused(writer: Login, chat_id: str) -> list[str]:
