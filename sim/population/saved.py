@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,6 +14,7 @@ import numpy as np
 
 from heliograph.failing import Told
 from sim.files import write_whole
+from sim.population.inputs import Values
 from sim.population.queueing.station import State
 from sim.population.stretch import Found, Left
 
@@ -54,9 +56,9 @@ class Saved:
     def write(self, found: Found) -> None:
         """Raises Told."""
         try:
-            with self._draft(found.first).open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **_arrays(found))
-            self._draft(found.first).replace(self._path(found.first))
+            content = BytesIO()
+            np.savez_compressed(content, allow_pickle=False, **_arrays(found))
+            write_whole(self._path(found.first), content.getvalue())
         except OSError as error:
             raise Told(f"--save: {self._folder} cannot be written: {error}") from error
 
@@ -72,16 +74,22 @@ class Saved:
     def _path(self, first: int) -> Path:
         return self._folder / f"minute-{first:06}.npz"
 
-    def _draft(self, first: int) -> Path:
-        return self._folder / f"minute-{first:06}.draft"
-
 
 def head_of(words: str, *inputs: Any) -> Head:
     """`inputs`: all that the numbers depend on, beside the code of this folder."""
-    digest = hashlib.sha256(msgspec.json.encode(inputs, enc_hook=repr))
+    digest = hashlib.sha256(msgspec.json.encode(inputs, enc_hook=_plain))
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return Head(words, digest.hexdigest())
+
+
+def _plain(value: Any) -> Any:
+    """A scenario's values, and its keys that are pairs of regions. Of anything else it would not be
+    known that it says the same in every process."""
+    if isinstance(value, Values):
+        return value.all()
+    assert isinstance(value, tuple), value
+    return repr(value)
 
 
 def _arrays(found: Found) -> dict[str, Any]:

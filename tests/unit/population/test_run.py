@@ -11,6 +11,7 @@ import pytest
 
 from heliograph.failing import Told
 from sim.population import run as runs
+from sim.population import scenario
 from sim.population.layout import Layout, Node
 from sim.population.model import Model, Restart
 from sim.population.run import run, stretches
@@ -124,6 +125,16 @@ def test_a_folder_is_of_one_run(tmp_path: Path) -> None:
     with pytest.raises(Told, match="has other files"):
         Saved(other, head_of("a", 1))
     assert [path.name for path in other.iterdir()] == ["letter"]
+
+
+def test_a_scenario_that_is_read_again_is_the_same_run() -> None:
+    """Whatever process reads it, and wherever that keeps it."""
+    first, again, other = (
+        head_of("a", scenario.load(name))
+        for name in ("consumer-day", "consumer-day", "working-day")
+    )
+    assert first == again
+    assert first != other
 
 
 def test_what_is_not_a_stretch_is_said(tmp_path: Path) -> None:
