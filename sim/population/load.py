@@ -148,12 +148,10 @@ class Work:
         )
         host_of = load.layout.host_of
         self.at(host_of[partition], events, items * cost_ns + more_ns, items)
-        many = None if events.times is None else events.times * items
-        found = _counted(partition, load.layout.partitions, many)
+        found = _counted(partition, load.layout.partitions, events.times * items)
         load.by_partition += len(kinds) * found
-        load.turns[:, list(kinds)] += _counted(host_of, len(load.layout.hosts), found)[
-            :, np.newaxis
-        ]
+        by_host = _counted(host_of, len(load.layout.hosts), found)
+        load.turns[:, list(kinds)] += by_host[:, np.newaxis]
 
     def away(
         self, source: Partitions, target: Partitions, region: Ints, times: int | Ints = 1

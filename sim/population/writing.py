@@ -92,6 +92,7 @@ class Writing:
         bins = self.slot.bins_of(sent.at_us)
         self.sends = Repeated.counted(bins, sent.session, len(begun.who))
         self.acked = self.sends.later(self.slot, ACK_US)
+        self.pushed = self.sends.to_each(self.writers.reached)
 
     def run(self) -> None:
         self._send()
@@ -121,8 +122,7 @@ class Writing:
 
     def _deliver(self) -> None:
         """To those who are connected, whose devices confirm it."""
-        work, w, up = self.work, self.writers, self.up
-        pushed = self.sends.to_each(w.reached)
+        work, w, up, pushed = self.work, self.writers, self.up, self.pushed
         self.load.tell(up.region, "pushes", pushed.times)
         work.frames((Frame.OUT,), self.up_edge, pushed)
         away = work.away(up.home, w.chat[up.of], up.region, pushed.times)
@@ -167,8 +167,8 @@ class Writing:
         size = log_normal(rng, file.mean_bytes, file.sigma, len(of)).astype(np.int64)
         self.load.tell(where, "media_files")
         self.load.tell(where, "media_bytes", size)
+        cost_ns = prices.media_in_ns + size * prices.media_in_ns_per_kb // 1_000
         for _ in range(self.model.layout.copies):
-            cost_ns = prices.media_in_ns + size * prices.media_in_ns_per_kb // 1_000
             self.work.files(rng, where, when, cost_ns)
         which, within = each_of(w.others[of])
         fetched = rng.random(len(which)) < file.fetched
@@ -181,8 +181,7 @@ class Writing:
 
     def _follow(self) -> None:
         """Note some deliveries to people who are connected, at even distances, to be followed."""
-        w, up = self.writers, self.up
-        pushed = self.sends.to_each(w.reached)
+        w, up, pushed = self.writers, self.up, self.pushed
         count = len(pushed.bins)
         if not count:
             return

@@ -187,9 +187,13 @@ class Host:
         batch, first, fixed_s = part
         stop = first + self.station.step_items
         items = batch.items[first:stop]
-        took_s = fixed_s + sum(map(self._work_s.__getitem__, items))
-        self._busy_s += took_s
-        self._later(took_s, self._executed, (batch, stop, items))
+        work_s = fixed_s + sum(map(self._work_s.__getitem__, items))
+        self._busy_s += work_s
+        self._work(work_s, (batch, stop, items))
+
+    def _work(self, work_s: float, part: tuple[Batch, int, list[int]]) -> None:
+        """Until a part is executed."""
+        self._later(work_s, self._executed, part)
 
     def _executed(self, part: tuple[Batch, int, list[int]]) -> None:
         batch, stop, items = part

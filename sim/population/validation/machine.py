@@ -157,13 +157,8 @@ class Process(Host):
         self._then[item] = then
         self._ask(item)
 
-    def _execute(self, part: tuple[Batch, int, float]) -> None:
-        batch, first, fixed_s = part
-        stop = first + self.station.step_items
-        items = batch.items[first:stop]
-        work_s = fixed_s + sum(map(self._work_s.__getitem__, items))
-        self._busy_s += work_s
-        self._machine.work(self, work_s, partial(self._executed, (batch, stop, items)))
+    def _work(self, work_s: float, part: tuple[Batch, int, list[int]]) -> None:
+        self._machine.work(self, work_s, partial(self._executed, part))
 
     def _answer(self, items: list[int]) -> None:
         for item in items:
