@@ -7,8 +7,12 @@ import re
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, WebError
 
-UNREACHABLE = r"net::ERR_|WebSocket connection to .* failed|WebSocket is already in CLOSING"
-"""What Chromium says of what does not get through."""
+UNREACHABLE = (
+    r"net::ERR_|WebSocket connection to .* failed|WebSocket is already in CLOSING"
+    r"|An unknown error occurred when fetching the script"
+)
+"""What Chromium says of what does not get through. The last is of a service worker's script (an
+answer that the browser does not like has a text of its own)."""
 
 
 class Complaints:
