@@ -18,6 +18,8 @@ DESCRIPTIONS = {
     "commits_total": "Batches made durable",
     "commit_seconds_total": "Seconds spent making batches durable",
     "commit_seconds_max": "The slowest batch since the start",
+    "commits_at_once_total": "Batches made durable by a loop that had nothing else to do",
+    "commit_at_once_seconds_total": "Seconds that this held the loop up",
     "resident_actors": "Actors in memory",
     "online_actors": "Users and sessions with live connections",
     "moved_actors": "Actors that have left this host for hosts of their own",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import inf
-from typing import Protocol
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from api.ambient import monotonic_s
 from runtime.checkpointer import Checkpointer
-from storage.port import Store, Writes
+from storage.kernel_sync import KernelSync
+from storage.port import Store, Unsynced, Writes
+
+log = logging.getLogger(__name__)
 
 AT_ONCE_S = 0.003
-"""So long an append may hold the loop up."""
+"""So long a commit may hold the loop up."""
 FORGOTTEN = 0.95
-"""Of how long an append took, at each that comes after it: one that took a second keeps the next
-hundred in the thread."""
+"""Of how long it took, at each that comes after it: one that took a second keeps the next hundred
+off the loop."""
 
 
 class Deposed(Exception):
@@ -27,52 +33,149 @@ class Journal(Protocol):
 
     alone: bool
 
-    async def commit(self, writes: Writes, idle: bool) -> None:
-        """Comes back when the batch will not be lost. `idle`: the loop has nothing else to do.
-        Raises StorageFull (nothing of it was kept), StorageFailed, and Deposed (it is not known
-        whether it was kept; nothing may be said about it any more)."""
+    async def commit(self, writes: Writes, idle: bool) -> bool:
+        """Comes back when the batch will not be lost, and says whether the loop was held up
+        meanwhile, which it may be where it is `idle`: has nothing else to do. Raises StorageFull
+        (nothing of it was kept), StorageFailed, and Deposed (it is not known whether it was kept;
+        nothing may be said about it any more)."""
 
     async def confirm(self) -> None:
         """Comes back when it is certain that what was read was the newest. Raises Deposed."""
 
 
+@dataclass
+class Commits:
+    """How many batches became durable, and how long that took: in all, at most, and those for which
+    the loop was held up (`Journal.commit`)."""
+
+    count: int = 0
+    seconds: float = 0.0
+    seconds_max: float = 0.0
+    at_once: int = 0
+    at_once_seconds: float = 0.0
+
+    def add(self, took_s: float, at_once: bool) -> None:
+        self.count += 1
+        self.seconds += took_s
+        self.seconds_max = max(self.seconds_max, took_s)
+        if at_once:
+            self.at_once += 1
+            self.at_once_seconds += took_s
+
+    @staticmethod
+    def figures(some: Sequence[Commits]) -> dict[str, float]:
+        """What the metrics show of these together."""
+        return {
+            "commits_total": sum(each.count for each in some),
+            "commit_seconds_total": round(sum(each.seconds for each in some), 6),
+            "commit_seconds_max": round(max((each.seconds_max for each in some), default=0.0), 6),
+            "commits_at_once_total": sum(each.at_once for each in some),
+            "commit_at_once_seconds_total": round(sum(each.at_once_seconds for each in some), 6),
+        }
+
+
+class Pace:
+    """How long something takes at worst, of late."""
+
+    def __init__(self, slow_s: float) -> None:
+        """What it is taken for at first."""
+        self._slow_s = slow_s
+
+    def is_quick(self) -> bool:
+        """Whether the loop may be held up by the next one."""
+        return self._slow_s <= AT_ONCE_S
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """One is done."""
+        begun_s = monotonic_s()
+        try:
+            yield
+        finally:
+            self._slow_s = max(monotonic_s() - begun_s, self._slow_s * FORGOTTEN)
+
+
 class LocalJournal:
     """The log of the only copy, which keeps its store, too.
 
-    A thread syncs it beside a busy loop. But it has to take the interpreter lock from the loop, and
-    wake it again, which takes several times as long as most syncs; so a loop that has nothing else
-    to do syncs it itself, unless the disk was slow lately, when others would have to wait (a read,
-    who comes next)."""
+    A record is written on the loop, to memory of the kernel, which syncs it beside the loop
+    (`storage.kernel_sync`). To be told of that takes longer than most syncs, so a loop that has
+    nothing else to do waits for the sync itself, unless the disk was slow lately, when others would
+    have to wait (a read, who comes next). A thread does what the kernel can't, and what else takes
+    its time: another segment, or a write where the disk is far behind."""
 
     alone = True
 
     def __init__(self, store: Store, in_threads: bool = False) -> None:
         """`in_threads`: always."""
         self._store = store
-        self._slow_s = inf if in_threads else 1.0
-        """For how long an append is expected to hold the loop up, at worst."""
+        self._in_threads = in_threads
+        self._writes, self._syncs = Pace(0.0), Pace(1.0)
+        self._kernel: KernelSync | Literal[False] | None = None
+        """None: it was not asked yet; False: it does not do it."""
         self._writer = ThreadPoolExecutor(1, "writer")
         self._thread = ThreadPoolExecutor(1, "checkpointer")
         self.checkpointer = Checkpointer(store, self._thread)
 
-    async def commit(self, writes: Writes, idle: bool) -> None:
-        if idle and self._slow_s <= AT_ONCE_S:
-            self._append(writes)
-        else:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._writer, self._append, writes)
+    async def commit(self, writes: Writes, idle: bool) -> bool:
+        unsynced = self._begin(writes)
+        at_once = unsynced is not None and idle and self._syncs.is_quick()
+        # Beside a busy loop, what takes long may be to be heard by it.
+        with self._syncs.noted() if idle else nullcontext():
+            if unsynced is None:
+                await self._in_thread(self._store.append, writes)
+            elif at_once:
+                unsynced.sync()
+            elif (synced := self._in_kernel(unsynced)) is not None:
+                await _ended(unsynced, synced)
+            else:
+                await self._in_thread(unsynced.sync)
+        return at_once
 
-    def _append(self, writes: Writes) -> None:
-        begun_s = monotonic_s()
+    def _begin(self, writes: Writes) -> Unsynced | None:
+        """Written, unless that is better done elsewhere."""
+        with self._writes.noted():
+            if self._in_threads or not self._writes.is_quick():
+                return None
+            return self._store.begin(writes)
+
+    async def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._writer, work, *arguments)
+
+    def _in_kernel(self, unsynced: Unsynced) -> asyncio.Future[None] | None:
+        """None: the kernel does not do it."""
+        if unsynced.fd < 0 or self._kernel is False:
+            return None
         try:
-            self._store.append(writes)
-        finally:
-            self._slow_s = max(monotonic_s() - begun_s, self._slow_s * FORGOTTEN)
+            self._kernel = self._kernel or KernelSync()
+            return self._kernel.sync(unsynced.fd)
+        except OSError as error:
+            log.info("a thread syncs the log, for the kernel does not do it beside us: %s", error)
+            self._close_kernel()
+            return None
+
+    def _close_kernel(self) -> None:
+        if self._kernel:
+            self._kernel.close()
+        self._kernel = False
 
     async def confirm(self) -> None:
         """There is no other copy."""
 
     def close(self) -> None:
+        self._close_kernel()
         self._writer.shutdown()
         self._thread.shutdown()
         self._store.close()
+
+
+async def _ended(unsynced: Unsynced, synced: asyncio.Future[None]) -> None:
+    error = None
+    try:
+        await synced
+    except OSError as failed:
+        error = failed
+    except BaseException:
+        unsynced.leave()
+        raise
+    unsynced.end(error)

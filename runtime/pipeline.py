@@ -22,7 +22,7 @@ from api.errors import ApiError
 from runtime import wire
 from runtime.engine import NOT_YET, Engine
 from runtime.front_streams import Fronts, FrontStream
-from runtime.journal import Deposed, Journal, LocalJournal
+from runtime.journal import Commits, Deposed, Journal, LocalJournal
 from runtime.layers import Layer
 from runtime.shipper import Shipper
 from storage.port import StorageFull, Store
@@ -57,9 +57,7 @@ class Pipeline:
         self.fronts = Fronts()
         self.shipper = Shipper(engine, peers, self._guard)
         self.batches = 0
-        self.commits = 0
-        self.commit_s = 0.0
-        self.commit_s_max = 0.0
+        self.commits = Commits()
         self._stop = stop
         self._own = LocalJournal(store, in_threads) if journal is None else None
         chosen: Journal | None = self._own or journal
@@ -246,9 +244,10 @@ class Pipeline:
             else:
                 writes = layer.writes()
                 begun_s = monotonic_s()
+                at_once = False
                 try:
                     if writes:
-                        await self._journal.commit(writes, idle)
+                        at_once = await self._journal.commit(writes, idle)
                     else:
                         await self._journal.confirm()
                 except Deposed:
@@ -258,10 +257,7 @@ class Pipeline:
                     continue
                 if writes:
                     self.store.install(writes)
-                    took_s = monotonic_s() - begun_s
-                    self.commits += 1
-                    self.commit_s += took_s
-                    self.commit_s_max = max(self.commit_s_max, took_s)
+                    self.commits.add(monotonic_s() - begun_s, at_once)
                 self.engine.settle()
                 self._release(layer, executed)
                 if self.engine.moves.landing:

@@ -16,6 +16,7 @@ import msgspec
 from actors.kinds import KINDS
 from api.ambient import boot_s, now_ms
 from runtime.engine import Engine
+from runtime.journal import Commits
 from runtime.lines.door import Door
 from runtime.lines.host_lines import HostLines
 from runtime.lines.lines import Clerk
@@ -110,9 +111,7 @@ def figures(name: str, pipeline: Pipeline, started_s: float) -> dict[str, Any]:
         "refusals_total": engine.refusals,
         "failures_total": engine.failures,
         "batches_total": pipeline.batches,
-        "commits_total": pipeline.commits,
-        "commit_seconds_total": round(pipeline.commit_s, 6),
-        "commit_seconds_max": round(pipeline.commit_s_max, 6),
+        **Commits.figures([pipeline.commits]),
         "resident_actors": len(engine.residents),
         "online_actors": len(engine.volatile),
         "moved_actors": engine.moves.moved,

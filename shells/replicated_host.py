@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from api.ambient import boot_s, now_ms
+from runtime.journal import Commits
 from runtime.lines.door import Door
 from runtime.lines.host_lines import HostLines
 from runtime.lines.lines import Clerk
@@ -88,9 +89,7 @@ class ReplicatedHost:
             "refusals_total": sum(engine.refusals for engine in engines),
             "failures_total": sum(engine.failures for engine in engines),
             "batches_total": sum(pipeline.batches for pipeline in pipelines),
-            "commits_total": sum(pipeline.commits for pipeline in pipelines),
-            "commit_seconds_total": round(sum(pipeline.commit_s for pipeline in pipelines), 6),
-            "commit_seconds_max": max((p.commit_s_max for p in pipelines), default=0.0),
+            **Commits.figures([pipeline.commits for pipeline in pipelines]),
             "resident_actors": sum(len(engine.residents) for engine in engines),
             "online_actors": sum(len(engine.volatile) for engine in engines),
             "moved_actors": sum(engine.moves.moved for engine in engines),

@@ -35,7 +35,7 @@ from storage.layout import (
     encode_writes,
     remove_new_rows,
 )
-from storage.log import SEGMENT_BYTES, Log
+from storage.log import SEGMENT_BYTES, Log, Written
 from storage.memtable import Memtable
 from storage.port import NO_ROOM, CorruptRow, StorageFailed, StorageFull, Writes
 
@@ -176,6 +176,10 @@ class LmdbStore:
     def append(self, writes: Writes) -> None:
         check_keys(writes)
         self.log.append(encode_writes(writes))
+
+    def begin(self, writes: Writes) -> Written | None:
+        check_keys(writes)
+        return self.log.begin(encode_writes(writes))
 
     def install(self, writes: Writes) -> None:
         if not self._active.rows:

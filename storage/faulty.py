@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from storage.port import Checkpoint, CorruptRow, StorageFailed, StorageFull, Store, Writes
+from storage.memory import AppendedBySync
+from storage.port import (
+    Checkpoint,
+    CorruptRow,
+    StorageFailed,
+    StorageFull,
+    Store,
+    Unsynced,
+    Writes,
+)
 
 
 class FaultyStore:
@@ -46,6 +55,9 @@ class FaultyStore:
         if self.appends in self.failing:
             raise StorageFailed("failed, as told")
         self.inner.append(writes)
+
+    def begin(self, writes: Writes) -> Unsynced | None:
+        return AppendedBySync(self.append, writes)
 
     def install(self, writes: Writes) -> None:
         self.inner.install(writes)

@@ -20,9 +20,40 @@ from storage.reread import Rereader
 SEGMENT_BYTES = 16 * 1024 * 1024
 
 
+class Written:
+    """Records of a log that are written, and durable with the next sync of `fd`. Nobody else writes
+    to the log until this is ended."""
+
+    def __init__(self, log: Log, fd: int, count: int, length: int) -> None:
+        self._log = log
+        self.fd = fd
+        self._count, self._length = count, length
+
+    def sync(self) -> None:
+        """Sync and end it; blocks. Raises as `end` does."""
+        try:
+            os.fdatasync(self.fd)
+        except OSError as error:
+            self.end(error)
+        else:
+            self.end()
+
+    def end(self, error: OSError | None = None) -> None:
+        """Somebody synced `fd`, which may have failed. Raises StorageFull (nothing of them is kept)
+        or StorageFailed."""
+        try:
+            self._log.synced(self._count, self._length, error)
+        finally:
+            self._log.writing.release()
+
+    def leave(self) -> None:
+        """Nobody will know how it ended, before the log is read again."""
+        self._log.writing.release()
+
+
 class Log:
-    """One thread appends; others may `cut` and `roll` at the same time. `last` is the number of the
-    last record."""
+    """One at a time writes: `append`, or `begin`; others may `cut` and `roll` at the same time.
+    `last` is the number of the last record."""
 
     def __init__(self, folder: Path, salt: bytes, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._folder = folder
@@ -33,7 +64,8 @@ class Log:
         self._size = 0
         self._rereader = Rereader(folder, salt)
         self.last = 0
-        self._writing = threading.RLock()
+        self.writing = threading.Lock()
+        """Whoever has it may write."""
         folder.mkdir(parents=True, exist_ok=True)
         for draft in folder.glob("*.new"):
             draft.unlink()  # of a segment that a crash kept from being made
@@ -60,34 +92,65 @@ class Log:
     def append(self, *payloads: bytes) -> int:
         """Write records and sync them at once; returns the number of the last one. Raises
         StorageFull (nothing of them is kept) or StorageFailed."""
-        with self._writing:
-            return self._append(payloads)
+        with self.writing:
+            records = self._pack(payloads)
+            error = None
+            try:
+                if not self._has_room(len(records)):
+                    self._new_segment(self.last + 1, len(records))
+                # In one call: each that gives the interpreter lock away has to wait for it again.
+                self._write(records, os.RWF_DSYNC)
+            except OSError as failed:
+                error = failed
+            self.synced(len(payloads), len(records), error)
+            return self.last
 
-    def _append(self, payloads: tuple[bytes, ...]) -> int:
+    def begin(self, *payloads: bytes) -> Written | None:
+        """Write records that whoever gets them syncs; None where that would take its time, for
+        another segment is needed, or one is being made. Raises StorageFull (nothing of them is
+        kept) or StorageFailed."""
+        if not self.writing.acquire(blocking=False):
+            return None
+        written = False
+        try:
+            records = self._pack(payloads)
+            if not self._has_room(len(records)):
+                return None
+            try:
+                self._write(records)
+            except OSError as error:
+                self.synced(len(payloads), len(records), error)
+            written = True
+            return Written(self, self._fd, len(payloads), len(records))
+        finally:
+            if not written:
+                self.writing.release()
+
+    def _pack(self, payloads: tuple[bytes, ...]) -> bytes:
         first = self.last + 1
-        records = b"".join(
+        return b"".join(
             pack(number, payload, self._salt, joined=number > first)
             for number, payload in enumerate(payloads, first)
         )
-        try:
-            if self._fd < 0 or self._offset + len(records) > self._size:
-                self._new_segment(first, len(records))
-            self._write(records)
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                self._undo(len(records))
-            raise disk_error(error, "cannot write the log") from error
-        self._offset += len(records)
-        self.last += len(payloads)
-        return self.last
 
-    def _write(self, records: bytes) -> None:
-        """Write and sync in one call: each call that gives the interpreter lock away has to wait
-        for it again beside a busy loop."""
+    def _has_room(self, length: int) -> bool:
+        return self._fd >= 0 and self._offset + length <= self._size
+
+    def _write(self, records: bytes, flags: int = 0) -> None:
         view, offset = memoryview(records), self._offset
         while view:
-            written = os.pwritev(self._fd, [view], offset, os.RWF_DSYNC)
+            written = os.pwritev(self._fd, [view], offset, flags)
             view, offset = view[written:], offset + written
+
+    def synced(self, count: int, length: int, error: OSError | None) -> None:
+        """So many records of this length are durable, or failed. Raises StorageFull (nothing of
+        them is kept) or StorageFailed."""
+        if error is not None:
+            if error.errno in NO_ROOM:
+                self._undo(length)
+            raise disk_error(error, "cannot write the log") from error
+        self._offset += length
+        self.last += count
 
     def _undo(self, length: int) -> None:
         """Take back what a failed append may have written."""
@@ -127,7 +190,7 @@ class Log:
     def roll(self) -> int:
         """Begin another segment, if there is anything in this one; returns the number of the last
         record before it. Any thread. Raises StorageFull, StorageFailed."""
-        with self._writing:
+        with self.writing:
             try:
                 if self._fd < 0 or self._offset:
                     self._new_segment(self.last + 1, 0)
@@ -152,7 +215,7 @@ class Log:
     def truncate(self, after: int) -> None:
         """Take back the records after `after`. A crash meanwhile leaves some of them. Raises
         StorageFailed, CorruptLog."""
-        with self._writing:
+        with self.writing:
             self._truncate(after)
 
     def _truncate(self, after: int) -> None:
@@ -163,7 +226,7 @@ class Log:
         path = segments[index].path
         try:
             end = _end_of(segments[index], after, self._salt)
-            self.close()
+            self._close()
             for later in reversed(segments[index + 1 :]):
                 later.path.unlink()
             sync_folder(self._folder)
@@ -193,8 +256,8 @@ class Log:
         """Forget all records; the next one has the number after `after`, which an empty segment
         tells from now on. A crash meanwhile leaves a log that fits nothing. Raises StorageFull,
         StorageFailed."""
-        with self._writing:
-            self.close()
+        with self.writing:
+            self._close()
             self._rereader.forget()
             self.last = 0
             try:
@@ -209,10 +272,13 @@ class Log:
 
     def close(self) -> None:
         """Release the file."""
-        with self._writing:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
+        with self.writing:
+            self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def _end_of(segment: Segment, last: int, salt: bytes) -> int:

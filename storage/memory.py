@@ -3,9 +3,11 @@ got is visible."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from storage.keys import check_keys
 from storage.memtable import Memtable
-from storage.port import Writes
+from storage.port import Unsynced, Writes
 
 BATCHES_MAX = 1024
 """A checkpoint is due when there are more."""
@@ -34,6 +36,9 @@ class MemoryStore:
         check_keys(writes)
         self.disk.append({partition: dict(rows) for partition, rows in writes.items()})
 
+    def begin(self, writes: Writes) -> Unsynced | None:
+        return AppendedBySync(self.append, writes)
+
     def install(self, writes: Writes) -> None:
         self._table.install(writes)
         self.installed += 1
@@ -58,6 +63,23 @@ class MemoryStore:
 
     def close(self) -> None:
         """There is nothing to release."""
+
+
+class AppendedBySync:
+    """See `storage.port.Unsynced`: nothing is there before."""
+
+    fd = -1
+
+    def __init__(self, append: Callable[[Writes], None], writes: Writes) -> None:
+        self._append, self._writes = append, writes
+
+    def sync(self) -> None:
+        self._append(self._writes)
+
+    def end(self, error: OSError | None = None) -> None:
+        raise AssertionError("nobody else can sync it")
+
+    def leave(self) -> None: ...
 
 
 class MemoryCheckpoint:

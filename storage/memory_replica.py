@@ -7,7 +7,7 @@ from typing import Any
 
 from storage.layout import rows_of
 from storage.memtable import Memtable
-from storage.port import Checkpoint, StorageFull, Writes
+from storage.port import Checkpoint, StorageFull, Unsynced, Writes
 from storage.replica import epoch_of
 
 
@@ -59,6 +59,9 @@ class MemoryReplica:
         return self._table.scan(partition, start, stop, limit, reverse)
 
     def append(self, writes: Writes) -> None:
+        raise NotImplementedError("records of a copy carry an epoch: append_records")
+
+    def begin(self, writes: Writes) -> Unsynced | None:
         raise NotImplementedError("records of a copy carry an epoch: append_records")
 
     def _need_room(self) -> None:

@@ -8,7 +8,7 @@
     ├── BadKey           a key that cannot be stored (also a ValueError)
     └── DataFolderError  the data folder is in use, too new, or not one
 
-A batch of rows is first appended to a log with fsync (`append`, in a writer thread), then made
+A batch of rows is first appended to a log with a sync (`append`, or `begin`), then made
 visible to reads (`install`, on the loop), and from time to time moved to its final place by a
 `Checkpoint`.
 """
@@ -90,6 +90,23 @@ class Checkpoint(Protocol):
         """After commit: reads see the new state, and the log is cut."""
 
 
+class Unsynced(Protocol):
+    """A batch that is written, and durable when `fd` (-1: none that has to do with it) was synced
+    next. The store takes no other one until then."""
+
+    @property
+    def fd(self) -> int: ...
+
+    def sync(self) -> None:
+        """Sync it; blocks. Raises StorageFull (nothing was kept), StorageFailed."""
+
+    def end(self, error: OSError | None = None) -> None:
+        """`fd` was synced by others, or that failed. Raises as `sync` does."""
+
+    def leave(self) -> None:
+        """Nobody will know whether it is durable until the store is opened again."""
+
+
 class Store(Protocol):
     """Ordered rows by partition. `get` and `scan` show what is installed."""
 
@@ -103,9 +120,13 @@ class Store(Protocol):
         Raises CorruptRow if one of them fails its check."""
 
     def append(self, writes: Writes) -> None:
-        """Make a batch durable; blocks until it is synced. One writer thread calls it, one batch at
-        a time. Raises BadKey and StorageFull (nothing was kept, the store goes on working) and
+        """Make a batch durable; blocks until it is synced. Any thread, one batch at a time. Raises
+        BadKey and StorageFull (nothing was kept, the store goes on working) and
         StorageFailed (the process must stop)."""
+
+    def begin(self, writes: Writes) -> Unsynced | None:
+        """Write a batch, without waiting for the disk; None: it has to be appended, for there is
+        more to do. Raises as `append` does."""
 
     def install(self, writes: Writes) -> None:
         """Show an appended batch to reads; loop thread, in the order of the appends."""

@@ -21,7 +21,7 @@ from storage.codec import seal
 from storage.engine import LmdbStore, translate
 from storage.keys import check_keys
 from storage.layout import APPLIED, EPOCH_BYTES, LOADING, encode_writes, rows_of
-from storage.log import SEGMENT_BYTES
+from storage.log import SEGMENT_BYTES, Written
 from storage.memtable import Memtable
 from storage.port import StorageFull, Store, Writes
 from storage.slots import Slots
@@ -179,6 +179,9 @@ class LmdbReplica(LmdbStore):
     # --- the log ------------------------------------------------------------------------------
 
     def append(self, writes: Writes) -> None:
+        raise NotImplementedError("records of a copy carry an epoch: append_records")
+
+    def begin(self, writes: Writes) -> Written | None:
         raise NotImplementedError("records of a copy carry an epoch: append_records")
 
     def append_records(self, records: Sequence[bytes]) -> None:

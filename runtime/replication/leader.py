@@ -167,7 +167,7 @@ class Leader:
 
     # --- commit -------------------------------------------------------------------------------
 
-    async def commit(self, writes: Writes, idle: bool) -> None:
+    async def commit(self, writes: Writes, idle: bool) -> bool:
         """Have the rows written by every copy in sync; one call at a time. Where the disk stands
         still, the loop has others to talk to: `idle` changes nothing. Raises Deposed (it is not
         known whether they will be committed), StorageFull (they will not)."""
@@ -193,6 +193,7 @@ class Leader:
                 break
             await self._changed.wait()
         self.committed = number
+        return False
 
     async def confirm(self) -> None:
         """See `runtime.journal.Journal`."""

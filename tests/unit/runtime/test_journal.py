@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api import ambient
 from runtime.journal import AT_ONCE_S, LocalJournal
+from storage.engine import LmdbStore
+from storage.kernel_sync import KernelSync
 from storage.memory import MemoryStore
-from storage.port import StorageFull, Writes
+from storage.port import StorageFailed, StorageFull, Writes
 
 ROWS: Writes = {0: {b"key": b"row"}}
 SEEN = 200
@@ -53,9 +58,9 @@ def disk() -> Iterator[Disk]:
 async def on_the_loop(disk: Disk, journal: LocalJournal, idle: bool, count: int = 1) -> int:
     """How many of so many appends were done there."""
     disk.threads.clear()
-    for _ in range(count):
-        await journal.commit(ROWS, idle)
-    return disk.threads.count(threading.get_ident())
+    held_up = [await journal.commit(ROWS, idle) for _ in range(count)]
+    assert held_up == [thread == threading.get_ident() for thread in disk.threads]
+    return held_up.count(True)
 
 
 def with_journal(test: Any, disk: Disk, *options: Any) -> None:
@@ -111,3 +116,95 @@ def test_a_full_disk_is_told(disk: Disk, idle: bool) -> None:
             await journal.commit(ROWS, idle)
 
     with_journal(test, disk)
+
+
+# --- a real log ----------------------------------------------------------------------------------
+
+
+async def committed(journal: LocalJournal, store: LmdbStore, numbers: range) -> None:
+    """By a busy loop, one row after the other."""
+    for number in numbers:
+        writes: Writes = {0: {b"key %d" % number: b"row"}}
+        assert await journal.commit(writes, False) is False
+        store.install(writes)
+
+
+def rows_after(folder: Path, test: Callable[[LocalJournal, LmdbStore], Awaitable[None]]) -> int:
+    """How many rows there are when all is closed."""
+
+    async def within() -> None:
+        store = LmdbStore(folder, [0])
+        journal = LocalJournal(store)
+        try:
+            await test(journal, store)
+        finally:
+            journal.close()
+
+    asyncio.run(within())
+    store = LmdbStore(folder, [0])
+    try:
+        return len(store.scan(0, b"key", b"kez", limit=1_000))
+    finally:
+        store.close()
+
+
+def test_the_kernel_syncs_beside_a_busy_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(journal: LocalJournal, store: LmdbStore) -> None:
+        await committed(journal, store, range(1))  # which makes the first segment
+        monkeypatch.setattr(journal, "_in_thread", None)
+        await committed(journal, store, range(1, 50))
+
+    assert rows_after(tmp_path, test) == 50
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_thread_does_it_where_the_kernel_does_not(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    async def test(journal: LocalJournal, store: LmdbStore) -> None:
+        monkeypatch.setattr(KernelSync, "__init__" if when == "at once" else "sync", refuses)
+        await committed(journal, store, range(50))
+
+    assert rows_after(tmp_path, test) == 50
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(errno.ENOSPC, StorageFull), (errno.EIO, StorageFailed)]
+)
+def test_a_sync_of_the_kernel_that_fails(
+    code: int, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: KernelSync, fd: int) -> asyncio.Future[None]:
+        failed = asyncio.get_running_loop().create_future()
+        failed.set_exception(OSError(code, os.strerror(code)))
+        return failed
+
+    async def test(journal: LocalJournal, store: LmdbStore) -> None:
+        await committed(journal, store, range(5))
+        with monkeypatch.context() as patch:
+            patch.setattr(KernelSync, "sync", fails)
+            with pytest.raises(kind):
+                await journal.commit({0: {b"key of nobody": b"row"}}, False)
+        if kind is StorageFull:
+            await committed(journal, store, range(5, 10))
+
+    assert rows_after(tmp_path, test) == (10 if kind is StorageFull else 6)
+
+
+def test_who_waits_for_the_kernel_may_be_cancelled(tmp_path: Path) -> None:
+    """When the server ends: what is under way then may be there afterwards."""
+
+    async def test(journal: LocalJournal, store: LmdbStore) -> None:
+        await committed(journal, store, range(5))
+        task = asyncio.create_task(journal.commit({0: {b"key of nobody": b"row"}}, False))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert rows_after(tmp_path, test) in (5, 6)

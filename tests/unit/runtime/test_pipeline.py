@@ -95,7 +95,7 @@ def test_turns_go_on_while_a_batch_is_written_and_are_in_the_next_one() -> None:
         loop.work()
         await asyncio.gather(*later)
         assert len(running.host.store.disk) == 2
-        assert running.host.pipeline.commits == 2
+        assert running.host.pipeline.commits.count == 2
 
     on_running(test)
 
@@ -154,9 +154,9 @@ def test_the_loop_is_idle_when_all_that_came_is_executed(monkeypatch: pytest.Mon
     told: list[bool] = []
     commit = LocalJournal.commit
 
-    async def noted(self: LocalJournal, writes: Writes, idle: bool) -> None:
+    async def noted(self: LocalJournal, writes: Writes, idle: bool) -> bool:
         told.append(idle)
-        await commit(self, writes, idle)
+        return await commit(self, writes, idle)
 
     async def test(running: Running) -> None:
         front = Front(running.host)
@@ -410,17 +410,17 @@ def test_what_arrived_is_deleted_with_the_next_batch_or_a_little_later() -> None
         await front.say(here, Relay(1, [there]))
         while pipeline.shipper.shipped == 0:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.001)
-        assert pipeline.commits == 1
+        assert pipeline.commits.count == 1
         assert pipeline.engine.streams.waiting(pipeline.engine.led) != set()
         await front.say(here, Add(1))
-        assert pipeline.commits == 2
+        assert pipeline.commits.count == 2
         assert pipeline.engine.streams.waiting(pipeline.engine.led) == set()
 
         await front.say(here, Relay(2, [there]))
         while pipeline.shipper.shipped == 1:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         await asyncio.sleep(HOUSEKEEPING_S + 0.01)
-        assert pipeline.commits == 4
+        assert pipeline.commits.count == 4
         assert pipeline.engine.streams.waiting(pipeline.engine.led) == set()
 
     on_running(test, hosts=2)

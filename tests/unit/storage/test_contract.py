@@ -43,6 +43,24 @@ def test_what_is_appended_survives_without_a_close(disk: Disk) -> None:
     again.close()
 
 
+def test_what_is_begun_is_durable_when_it_is_synced(disk: Disk) -> None:
+    """Small segments: now and then it has to be appended."""
+    store = disk.open()
+    begun = 0
+    for number in range(60):
+        writes: dict[int, dict[bytes, bytes | None]] = {0: {b"key %d" % number: b"row" * 20}}
+        if (unsynced := store.begin(writes)) is None:
+            store.append(writes)
+        else:
+            unsynced.sync()
+            begun += 1
+        store.install(writes)
+    assert begun > 30
+    store.close()
+    again = disk.open()
+    assert [again.get(0, b"key %d" % number) for number in range(60)] == [b"row" * 20] * 60
+
+
 def test_a_later_row_hides_an_earlier_one_wherever_they_are(disk: Disk) -> None:
     store = disk.open()
     commit(store, {0: {b"a": b"1", b"b": b"1", b"c": b"1", b"d": b"1"}})

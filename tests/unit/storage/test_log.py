@@ -6,11 +6,12 @@ import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage import records
-from storage.log import Log
+from storage.log import Log, Written
 from storage.port import CorruptLog, StorageFailed, StorageFull
 from storage.records import HEADER, pack, segments_of
 
@@ -199,6 +200,81 @@ def test_an_error_that_is_not_about_room_stops_the_process(
     monkeypatch.setattr(os, "pwritev", broken)
     with pytest.raises(StorageFailed):
         log.append(b"two")
+
+
+def failing(code: int) -> Any:
+    def fail(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def begun(log: Log, *payloads: bytes) -> Written:
+    written = log.begin(*payloads)
+    assert written is not None
+    return written
+
+
+def test_records_that_are_begun_count_when_they_are_synced(tmp_path: Path) -> None:
+    log, _ = new_log(tmp_path)
+    assert log.begin(b"one") is None, "there is no segment yet"
+    log.append(b"one")
+    unsynced = begun(log, b"two", b"three")
+    assert log.last == 1
+    assert log.begin(b"four") is None, "one at a time"
+    assert log.read(1, 1_000) == []
+    os.fdatasync(unsynced.fd)
+    unsynced.end()
+    assert log.last == 3
+    begun(log, b"four").sync()
+    assert log.begin(b"x" * SEGMENT) is None, "it needs another segment"
+    log.append(b"five")
+    log.close()
+    assert new_log(tmp_path)[1] == [b"one", b"two", b"three", b"four", b"five"]
+
+
+def fails_at(where: str, code: int, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write, the sync, or the sync that somebody else did."""
+    if where == "told":
+        begun(log, b"two").end(OSError(code, os.strerror(code)))
+        return
+    calls, real = iter([failing(code)]), getattr(os, where)
+    monkeypatch.setattr(os, where, lambda *given: next(calls, real)(*given))  # noqa: PLW0108
+    begun(log, b"two").sync()
+
+
+@pytest.mark.parametrize("where", ["pwritev", "fdatasync", "told"])
+@pytest.mark.parametrize(
+    ("code", "kind"), [(errno.ENOSPC, StorageFull), (errno.EIO, StorageFailed)]
+)
+def test_what_is_begun_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, code: int, kind: type[Exception]
+) -> None:
+    """The next one is none the worse for it, where there was only no room."""
+    log, _ = new_log(tmp_path)
+    log.append(b"one")
+    with pytest.raises(kind):
+        fails_at(where, code, log, monkeypatch)
+    assert log.last == 1
+    if kind is StorageFull:
+        begun(log, b"2").sync()
+        log.close()
+        assert new_log(tmp_path)[1] == [b"one", b"2"]
+
+
+def test_another_segment_waits_for_what_is_begun(tmp_path: Path) -> None:
+    log, _ = new_log(tmp_path)
+    log.append(b"one")
+    unsynced = begun(log, b"two")
+    thread = threading.Thread(target=log.roll)
+    thread.start()
+    assert len(segments_of(tmp_path)) == 1
+    unsynced.sync()
+    thread.join()
+    log.append(b"three")
+    log.close()
+    assert len(segments_of(tmp_path)) == 2
+    assert new_log(tmp_path)[1] == [b"one", b"two", b"three"]
 
 
 def test_a_write_that_finds_no_room_leaves_nothing(

@@ -41,8 +41,9 @@ from tests.unit.runtime.test_moves_mutations import copy_only_once
 def acknowledges_before_the_sync() -> Iterator[None]:
     """What is on its way to the disk counts as durable."""
 
-    async def commit(self: LocalJournal, writes: Any, idle: bool) -> None:
+    async def commit(self: LocalJournal, writes: Any, idle: bool) -> bool:
         asyncio.get_running_loop().run_in_executor(self._writer, self._store.append, writes)
+        return False
 
     with patch.object(LocalJournal, "commit", commit):
         yield

@@ -25,16 +25,17 @@ def acknowledge_before_the_followers_have_it(patch: Patch) -> None:
 
 
 def acknowledge_before_the_sync(patch: Patch) -> None:
-    async def commit(self: Any, writes: Writes, idle: bool) -> None:
+    async def commit(self: Any, writes: Writes, idle: bool) -> bool:
         self._check()
         self._unsynced = [*getattr(self, "_unsynced", []), encode_record(self.config.epoch, writes)]
         if len(self._unsynced) < 20 and writes:
             self.committed += 1
-            return
+            return False
         for record in self._unsynced:
             self._store.disk.records[self._store.disk.last + 1] = record
         self._unsynced = []
         self._wake_all()
+        return False
 
     patch.setattr(Leader, "commit", commit)
 
