@@ -22,12 +22,10 @@ OWN = Path(__file__).with_name("calibration.json")
 
 class Service(Struct, forbid_unknown_fields=True):
     """A process. Work of items is log-normal about its mean, with this sigma; a batch and a commit
-    cost something by themselves (of an edge, a batch that it sends to a host). `commit_item_us`: of
-    the log; `commit_wait_us`: how much longer it takes for each item while the loop is busy, for
-    its thread waits for the interpreter. `memory_mb`: of one that has nothing to do. `beside`: CPU
-    of its other threads, for that of its loop on items; `beside_batch_us`: and for a batch.
-    Populations do without `commit_wait_us`, for who waits takes nothing, and without
-    `beside_batch_us`, for the more there is to do, the fewer batches it is done in."""
+    cost something by themselves (of an edge, a batch that it sends to a host). `memory_mb`: of one
+    that has nothing to do. `beside`: CPU of its other threads, for that of its loop on items;
+    `beside_batch_us`: and for a batch. Populations do without `beside_batch_us`, for the more there
+    is to do, the fewer batches it is done in."""
 
     work_sigma: float
     batch_us: float
@@ -36,7 +34,6 @@ class Service(Struct, forbid_unknown_fields=True):
     commit_item_us: float = 0.0
     beside: float = 0.0
     beside_batch_us: float = 0.0
-    commit_wait_us: float = 0.0
 
 
 class Measured(Struct, forbid_unknown_fields=True):
@@ -95,6 +92,7 @@ class Calibration(Struct, forbid_unknown_fields=True):
             batch_s=service.batch_us / 1e6 / speed,
             commit_s=service.commit_us / 1e6 + (sync_s if commits else 0.0),
             commit_item_s=service.commit_item_us / 1e6 / speed,
+            at_once=commits,
         )
 
     def stale(self) -> str:

@@ -14,9 +14,9 @@ from heliograph.admin import live
 from sim.population.calibrating.processes import KINDS, Processes
 from sim.population.calibrating.talkers import Counts, Talker, steadily
 
-TOLD = ("turns", "batches", "commits", "commit_seconds")
+TOLD = ("turns", "batches", "commits", "commits_at_once", "commit_at_once_seconds")
 """What hosts count: turns, batches of requests that came from fronts, those that were made durable,
-and how long that took."""
+of these those that an idle loop made durable itself, and how long that took."""
 WARM_S = 1.0
 WINDOW = 8
 """Messages of each talker that are under way in the closed loop."""

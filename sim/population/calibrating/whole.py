@@ -44,14 +44,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Loop:
-    """Of the loop of a host: how many times as long turns take there as in a town, and what a batch
-    takes; how long a commit takes, and what an item adds. Of the closed loop: `message_us` of CPU
-    for a message with all that comes of it, and `turns` of it."""
+    """Of the loop of a host: how many times as long turns take there as in a town, what a batch
+    takes, and how long the log takes for a commit. Of the closed loop: `message_us` of CPU for a
+    message with all that comes of it, and `turns` of it."""
 
     times: float
     batch_us: float
     commit_us: float
-    commit_item_us: float
     message_us: float
     turns: float
 
@@ -95,7 +94,6 @@ def put_together(found: Found) -> Calibration:
             memory_mb=_rounded(served.memory_mb["host"]),
             commit_us=_rounded(loop.commit_us),
             commit_item_us=_rounded(found.rows.commit_item_us),
-            commit_wait_us=_rounded(max(0.0, loop.commit_item_us - found.rows.commit_item_us)),
             beside=_rounded(host_beside[0]),
             beside_batch_us=_rounded(host_beside[1]),
         ),
@@ -141,18 +139,15 @@ def loop_of(found: Found) -> Loop:
     used_us = [_loop_us(served, each, "host") for each in windows]
     turns_us = [work_us(us, each) for each in windows]
     times, batch_us = combined([turns_us, [each.told["batches"] for each in windows]], used_us)
-    durable = [each for each in windows if each.told["commits"]]
-    commit_us, commit_item_us = combined(
-        [[each.told["commits"] for each in durable], [each.requests for each in durable]],
-        [each.told["commit_seconds"] * 1e6 for each in durable],
-    )
+    at_once = sum(each.told["commits_at_once"] for each in windows)
+    at_once_s = sum(each.told["commit_at_once_seconds"] for each in windows)
     full = windows[0]
     total_us = _cpu_us(served, full, "host")
     return Loop(
         times or 1.0,
         max(batch_us, found.rows.batch_us),
-        commit_us or found.rows.commit_us,
-        commit_item_us,
+        # Only an idle loop hears of it at once.
+        at_once_s * 1e6 / at_once if at_once else found.rows.commit_us,
         total_us / max(1, full.counts.sent),
         full.told["turns"] / max(1, full.counts.sent),
     )

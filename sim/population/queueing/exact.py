@@ -59,6 +59,10 @@ class Outcome:
         return self.done_s - self.came_s
 
 
+Layer = tuple[list[int], list[int]]
+"""Items that become durable together, and the sources of the batches that they are the last of."""
+
+
 class Host:
     """Items come at `came_s` (n,), ascending, with `work_s` (n,). `step` goes to the next event."""
 
@@ -83,6 +87,9 @@ class Host:
         self._arrived: deque[Batch] = deque()
         self._executing = False
         self._committing = False
+        self._held_up = False  # by a commit that the loop waits for
+        self._unheard: Layer | None = None
+        """What has become durable, of which the loop has not heard yet."""
         self._open: list[int] = []
         self._landing: list[int] = []
         self._waiting = self._done = self._retrying = self._given_up = 0
@@ -174,7 +181,7 @@ class Host:
 
     def _arrive(self, batch: Batch) -> None:
         self._arrived.append(batch)
-        if not self._executing:
+        if not self._executing and not self._held_up:
             self._begin()
 
     def _begin(self) -> None:
@@ -196,40 +203,61 @@ class Host:
         self._later(work_s, self._executed, part)
 
     def _executed(self, part: tuple[Batch, int, list[int]]) -> None:
+        """The loop looks up."""
         batch, stop, items = part
         self._open += items
         more = stop < len(batch.items)
         if not more:
             self._landing.append(batch.source)
+        if self._unheard is not None:
+            durable, self._unheard = self._unheard, None
+            self._release(durable)
         if not self._committing:
-            self._commit()
+            self._commit(idle=not more and not self._arrived)
         if more:
             self._execute((batch, stop, 0.0))
-        elif self._arrived:
-            self._begin()
         else:
             self._executing = False
+            self._go_on()
 
-    def _commit(self) -> None:
+    def _go_on(self) -> None:
+        """With the batch that came first, unless the loop is held up."""
+        if self._arrived and not self._held_up:
+            self._begin()
+
+    def _commit(self, idle: bool) -> None:
         layer, self._open = (self._open, self._landing), []
         self._landing = []
         took_s = self.station.commit_s + len(layer[0]) * self.station.commit_item_s
+        if not took_s:
+            self._release(layer)
+            return
         self._committing = True
-        self._soon(took_s, self._committed, layer)
+        self._held_up = idle and self.station.at_once
+        self._later(took_s, self._committed, layer)
 
-    def _committed(self, layer: tuple[list[int], list[int]]) -> None:
+    def _committed(self, layer: Layer) -> None:
+        if self._executing:
+            self._unheard = layer  # until the loop looks up
+            return
+        self._held_up = False
+        self._release(layer)
+        if self._open and not self._committing and not self._executing:
+            self._commit(idle=not self._arrived)
+        if not self._executing:
+            self._go_on()
+
+    def _release(self, layer: Layer) -> None:
         items, sources = layer
+        self._committing = False
         answered_s = self.now_s + self.station.travel_s
         for item in items:
             self._done_s[item] = answered_s
         self._answer(items)
         self._done += len(items)
         self._waiting -= len(items)
-        self._committing = False
         if sources:
             self._soon(self.station.travel_s, self._land, sources)
-        if self._open and not self._committing:
-            self._commit()
 
     def _answer(self, items: list[int]) -> None:
         """These are done."""

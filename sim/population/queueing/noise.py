@@ -95,7 +95,7 @@ def noise_of(station: Station) -> Noise:
     ends_s = np.empty((len(LOADS), len(WAITING) + 1), np.float32)
     batches = np.empty(len(LOADS))
     for row, load in enumerate(LOADS):
-        items = ITEMS * (MANY if load >= 0.85 else 1)
+        items = ITEMS * (MANY if load >= 0.7 else 1)
         came_s, work_s = arrivals(endless, load if load < 1 else OVER, items, rng)
         outcome = Host(endless, came_s, work_s, SEED).run()
         binned = Binned.of(came_s, work_s)
@@ -104,7 +104,8 @@ def noise_of(station: Station) -> Noise:
         delay_s = passed.delay_s[0, binned.bin[settled]]
         extra_s[row], ends_s[row] = _classes(outcome.delay_s[settled] - delay_s, delay_s)
         batches[row] = max(outcome.batches / items - 1 / station.batch_items, 0.0)
-    return Noise(extra_s, ends_s, (LOADS, batches), station.commit_s + 2 * station.travel_s)
+    fixed_s = station.commit_s + 2 * station.travel_s
+    return Noise(extra_s, ends_s, (LOADS, batches), fixed_s)
 
 
 def arrivals(

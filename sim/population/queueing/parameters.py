@@ -6,6 +6,8 @@ waits, `batch_items` at most (`runtime.link`: 128 KiB). The station's loop execu
 come, `batch_s` for each and some work for each item. After `step_items` of them, and at the end of
 a batch, what was executed may be committed: one commit at a time, `commit_s` and `commit_item_s`
 for each item, beside the loop; the next takes all that was executed meanwhile (`runtime.pipeline`).
+It hears of a commit between two steps. A loop that has nothing else to do may wait for its commit,
+which holds it up (`at_once`; `runtime.journal`).
 With its commit an item is done, and with its last one a batch has landed, and the next may go.
 
 An item that finds `limit` waiting at the sources is refused; its client comes back as
@@ -40,6 +42,7 @@ class Station:
     batch_s: float = 0.0
     commit_s: float = 0.0
     commit_item_s: float = 0.0
+    at_once: bool = False
     travel_s: float = 0.0
     sources: int = 1
     flying: int = FLYING_MAX

@@ -76,13 +76,8 @@ class Costs:
         host_s, edge_s = turns[Turn.USER_MESSAGE], frames[Frame.OUT]
         edge = calibration.station(calibration.edge, edge_s, 0.0, 1.0)
         host = calibration.station(calibration.host, host_s, 0.0, 1.0)
-        wait_s = calibration.host.commit_wait_us / 1e6
         return Costs(
-            replace(
-                host,
-                commit_item_s=host.commit_item_s + wait_s,
-                travel_s=client.way_us / 1e6,
-            ),
+            replace(host, travel_s=client.way_us / 1e6),
             replace(edge, batch_s=0.0),
             Station(client.frame_us / 1e6, batch_s=client.batch_us / 1e6, flying=1),
             turns,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import log
 
 import numpy as np
@@ -20,7 +19,9 @@ MIB = 1 << 20
 ACTORS_OF_A_SESSION = 2
 SIMULATED_S = 6.0
 """Longer shows nothing else, unless more comes than can be done."""
-FITTED_S = 1.0
+FITTED_S = 2.0
+OVER = 2.0
+"""So many times the capacity is more than can be done."""
 WAYS_US = (0.0, 100.0, 200.0, 400.0, 700.0, 1_000.0, 1_500.0, 2_000.0, 3_000.0)
 LATES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 STALLS_MS = (0.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 80.0, 120.0)
@@ -71,26 +72,44 @@ class Seen:
     p99_ms: float
 
 
-def fitted(calibration: Calibration, cores: int, client: Client, seen: Sequence[Seen]) -> Client:
-    """With the way between edge and host and the lateness of work with which the medians of these
-    loads are nearest to what was seen, and the stalls with which their tails are."""
+def fitted(
+    calibration: Calibration,
+    cores: int,
+    client: Client,
+    capacity_per_s: float,
+    seen: Sequence[Seen],
+) -> Client:
+    """With the lateness of work with which the most that can be done is what was seen, the way
+    between edge and host with which the medians of these loads are nearest to it, and the stalls
+    with which their tails are."""
+
+    def costs(**tried: float) -> Costs:
+        return Costs.of(calibration, cores, replace(client, **tried))
+
+    def capacity(late: float) -> float:
+        load = seen[0].load
+        over = OVER * capacity_per_s
+        done = Talk(costs(late=late), load.chats, load.size, over, SEED).run(FITTED_S)
+        return abs(log(len(done.answered_s) / FITTED_S / capacity_per_s))
 
     def off(figure: str, seconds: float, **tried: float) -> float:
-        costs = Costs.of(calibration, cores, replace(client, **tried))
         return sum(
-            abs(log(of_messages(e.load, e.rate, seconds, costs)[figure] / getattr(e, figure)))
-            for e in seen
+            abs(log(made[figure] / getattr(each, figure)))
+            for each in seen
+            for made in [of_messages(each.load, each.rate, seconds, costs(**tried))]
         )
 
-    def medians(way_and_late: tuple[float, float]) -> float:
-        return off("p50_ms", FITTED_S, way_us=way_and_late[0], late=way_and_late[1])
-
-    way_us, late = min(product(WAYS_US, LATES), key=medians)
-    around = product(_around(way_us, WAYS_US), _around(late, LATES))
-    way_us, late = min(around, key=medians)
-    client = replace(client, way_us=round(way_us, 1), late=round(late, 3))
+    late = round(_nearest(LATES, capacity), 3)
+    client = replace(client, late=late)
+    way_us = round(_nearest(WAYS_US, lambda us: off("p50_ms", FITTED_S, way_us=us)), 1)
+    client = replace(client, way_us=way_us)
     stall_ms = min(STALLS_MS, key=lambda ms: off("p99_ms", SIMULATED_S, stall_ms=ms))
     return replace(client, stall_ms=stall_ms)
+
+
+def _nearest(tried: Sequence[float], off: Callable[[float], float]) -> float:
+    """Which is the least off, also of those between."""
+    return min(_around(min(tried, key=off), tried), key=off)
 
 
 def _around(best: float, tried: Sequence[float]) -> list[float]:

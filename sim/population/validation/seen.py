@@ -64,7 +64,7 @@ def look(
         )
         for each in SEEN
     ]
-    fitted = predict.fitted(calibration, cores, client, known)
+    fitted = predict.fitted(calibration, cores, client, capacity_per_s, known)
     paces_s = [each["pace_s"] for each in itertools.chain(closed, *found.values())]
     return Seen(capacity_per_s, fitted, medians, median(paces_s))
 

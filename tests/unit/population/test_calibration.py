@@ -26,7 +26,7 @@ from tests.unit.population.made import model_of
 
 INTO_US, OUT_US, EDGE_BATCH_US = 12.0, 9.0, 150.0
 TIMES, HOST_BATCH_US, BESIDE, BESIDE_BATCH_US = 1.4, 300.0, 0.5, 900.0
-COMMIT_US, COMMIT_ITEM_US = 700.0, 4.0
+COMMIT_US = 250.0
 IDLE_S = 0.01
 """Of each process, a second."""
 
@@ -68,12 +68,13 @@ def made_window(name: str, sends: int, acks: int, members: int, batches: int) ->
     found = made_found([])
     counts = Counts(sends + acks, sends * members, sends, acks)
     empty = dict.fromkeys(KINDS, 0.0)
-    commits = batches / 2
+    commits, at_once = batches / 2, batches / 8
     told = {
         "turns": sends * (1 + members) + 2 * acks,
         "batches": batches,
         "commits": commits,
-        "commit_seconds": (COMMIT_US * commits + COMMIT_ITEM_US * (sends + acks)) / 1e6,
+        "commits_at_once": at_once,
+        "commit_at_once_seconds": COMMIT_US * at_once / 1e6,
     }
     window = Window(name, 10.0, counts, empty, empty, told, members)
     work_us = TIMES * whole.work_us(whole.in_town_us(found), window)
@@ -120,8 +121,7 @@ def test_what_a_server_takes_is_found_in_what_it_used() -> None:
     assert whole.frames_of(found.server) == pytest.approx((INTO_US, OUT_US, EDGE_BATCH_US), 1e-3)
     loop = whole.loop_of(found)
     assert (loop.times, loop.batch_us) == pytest.approx((TIMES, HOST_BATCH_US), 1e-3)
-    commit_us = loop.commit_us, loop.commit_item_us
-    assert commit_us == pytest.approx((COMMIT_US, COMMIT_ITEM_US), 1e-3)
+    assert loop.commit_us == pytest.approx(COMMIT_US, 1e-3)
 
     made = whole.put_together(found)
     beside = made.host.beside, made.host.beside_batch_us

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -206,12 +206,33 @@ def test_as_many_are_there_as_come_while_one_is() -> None:
     assert np.mean(numbers) == pytest.approx(rate_per_s * delay_s.mean(), rel=LITTLE_WITHIN)
 
 
+def done_s(station: Station, *came_s: float) -> list[float]:
+    """When those are done who come then, each of whom takes a second."""
+    came = np.array(came_s)
+    return Host(station, came, np.ones(len(came)), 1).run().done_s.tolist()
+
+
+def test_a_loop_with_nothing_else_to_do_waits_for_its_commit() -> None:
+    station = Station(1.0, commit_s=0.25, at_once=True, batch_items=1)
+    assert done_s(station, 0.0) == [1.25]
+    assert done_s(station, 0.0, 1.1) == [1.25, 2.5], "it comes meanwhile"
+    assert done_s(replace(station, at_once=False), 0.0, 1.1) == [2.1, 2.35]
+
+
+def test_a_busy_loop_hears_of_a_commit_between_two_steps() -> None:
+    station = Station(1.0, commit_s=0.25, at_once=True, batch_items=1)
+    assert done_s(station, 0.0, 0.5) == [2.0, 2.25], "the second is there when the first is done"
+    several = Station(1.0, commit_s=0.25, batch_items=4, step_items=1, flying=2)
+    assert done_s(several, 0.0, 0.1, 0.2) == [2.0, 3.0, 3.25]
+
+
 STATIONS = st.builds(
     Station,
     work_s=st.just(0.01),
     batch_s=st.sampled_from([0.0, 0.05]),
     commit_s=st.sampled_from([0.0, 0.1]),
     commit_item_s=st.sampled_from([0.0, 0.02]),
+    at_once=st.booleans(),
     travel_s=st.sampled_from([0.0, 0.01]),
     sources=st.integers(1, 3),
     flying=st.integers(1, 3),

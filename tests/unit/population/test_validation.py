@@ -35,7 +35,7 @@ from sim.population.validation.machine import Machine, Process
 from sim.population.validation.measure import NEVER_S, figures
 from sim.population.validation.pace import pace_s
 from sim.population.validation.path import Client, Costs, Storm, Talk
-from sim.population.validation.predict import FITTED_S, Seen, fitted, of_messages
+from sim.population.validation.predict import Seen, fitted, of_messages
 from tests.unit.population.made import calibration_of
 
 CAPACITY = 8_000.0
@@ -431,17 +431,19 @@ def test_what_fits_is_found_from_loads_that_have_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(predict, "WAYS_US", (0.0, 200.0, 400.0))
     monkeypatch.setattr(predict, "LATES", (1.0, 2.0))
     monkeypatch.setattr(predict, "STALLS_MS", (0.0, 60.0))
-    monkeypatch.setattr(predict, "SIMULATED_S", 2.0)
+    monkeypatch.setattr(predict, "FINER", 3)
+    monkeypatch.setattr(predict, "SIMULATED_S", 1.0)
+    monkeypatch.setattr(predict, "FITTED_S", 0.5)
     made = Client(5.0, 20.0, 300.0, 200.0, 1.5, 60.0)
     costs, (load, *_) = Costs.of(calibration_of(), 2, made), PAIRS
+    most = len(Talk(costs, load.chats, load.size, 10_000.0, 1).run(0.5).answered_s) / 0.5
     known = []
     for rate in (100.0, 800.0):
-        p50_ms = of_messages(load, rate, FITTED_S, costs)["p50_ms"]
-        p99_ms = of_messages(load, rate, 2.0, costs)["p99_ms"]
-        known.append(Seen(load, rate, p50_ms, p99_ms))
-    found = fitted(calibration_of(), 2, Client(5.0, 20.0, 300.0, 0.0), known)
-    assert found.way_us == pytest.approx(200.0, abs=100.0)
+        figures = of_messages(load, rate, 1.0, costs)
+        known.append(Seen(load, rate, figures["p50_ms"], figures["p99_ms"]))
+    found = fitted(calibration_of(), 2, Client(5.0, 20.0, 300.0, 0.0), most, known)
     assert found.late == pytest.approx(1.5, abs=0.25)
+    assert found.way_us == pytest.approx(200.0, abs=100.0)
     assert found.stall_ms == 60.0
 
 
