@@ -16,7 +16,7 @@ import uvloop
 from api.errors import ApiError
 from heliograph.failing import Told
 from sim.population.calibrating import costs, memory, rows, server
-from sim.population.calibrating.figures import combined
+from sim.population.calibrating.figures import combined, typical
 from sim.population.calibrating.loads import Window
 from sim.population.calibrating.turns import GROUPS, Rounds
 from sim.population.calibration import Calibration, Measured, Service
@@ -27,6 +27,8 @@ COPY_SHARE = 0.27
 EDGE_SIGMA, MEDIA_SIGMA = 0.5, 1.0
 """Of frames and of parts of files: assumed, for a process does not tell what each took."""
 LEAST_US = 0.1
+COMMITS_MIN = 50
+"""Of a window that says what one takes."""
 GROUP = max(GROUPS)
 Say = Callable[[str], None]
 
@@ -139,15 +141,18 @@ def loop_of(found: Found) -> Loop:
     used_us = [_loop_us(served, each, "host") for each in windows]
     turns_us = [work_us(us, each) for each in windows]
     times, batch_us = combined([turns_us, [each.told["batches"] for each in windows]], used_us)
-    at_once = sum(each.told["commits_at_once"] for each in windows)
-    at_once_s = sum(each.told["commit_at_once_seconds"] for each in windows)
+    # Only an idle loop hears of it at once; what else the machine does only adds.
+    at_once_us = [
+        each.told["commit_at_once_seconds"] * 1e6 / each.told["commits_at_once"]
+        for each in windows
+        if each.told["commits_at_once"] >= COMMITS_MIN
+    ]
     full = windows[0]
     total_us = _cpu_us(served, full, "host")
     return Loop(
         times or 1.0,
         max(batch_us, found.rows.batch_us),
-        # Only an idle loop hears of it at once.
-        at_once_s * 1e6 / at_once if at_once else found.rows.commit_us,
+        typical(at_once_us) if at_once_us else found.rows.commit_us,
         total_us / max(1, full.counts.sent),
         full.told["turns"] / max(1, full.counts.sent),
     )
