@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 from api.ambient import monotonic_s
 from runtime.checkpointer import Checkpointer
-from storage.kernel_sync import KernelSync
+from runtime.syncs import Syncs, to_its_end
 from storage.port import Store, Unsynced, Writes
-
-log = logging.getLogger(__name__)
 
 AT_ONCE_S = 0.003
 """So long a commit may hold the loop up."""
@@ -111,9 +107,8 @@ class LocalJournal:
         self._store = store
         self._in_threads = in_threads
         self._writes, self._syncs = Pace(0.0), Pace(1.0)
-        self._kernel: KernelSync | Literal[False] | None = None
-        """None: it was not asked yet; False: it does not do it."""
         self._writer = ThreadPoolExecutor(1, "writer")
+        self._beside = Syncs(self._writer)
         self._thread = ThreadPoolExecutor(1, "checkpointer")
         self.checkpointer = Checkpointer(store, self._thread)
 
@@ -123,13 +118,13 @@ class LocalJournal:
         # Beside a busy loop, what takes long may be to be heard by it.
         with self._syncs.noted() if idle else nullcontext():
             if unsynced is None:
-                await self._in_thread(self._store.append, writes)
+                await self._beside.in_thread(self._store.append, writes)
             elif at_once:
                 unsynced.sync()
-            elif (synced := self._in_kernel(unsynced)) is not None:
-                await _ended(unsynced, synced)
             else:
-                await self._in_thread(unsynced.sync)
+                synced = self._beside.sync(unsynced)
+                # A file is not closed while something of it is under way.
+                await (to_its_end(synced) if unsynced.fd >= 0 else synced)
         return at_once
 
     def _begin(self, writes: Writes) -> Unsynced | None:
@@ -139,43 +134,11 @@ class LocalJournal:
                 return None
             return self._store.begin(writes)
 
-    async def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._writer, work, *arguments)
-
-    def _in_kernel(self, unsynced: Unsynced) -> asyncio.Future[None] | None:
-        """None: the kernel does not do it."""
-        if unsynced.fd < 0 or self._kernel is False:
-            return None
-        try:
-            self._kernel = self._kernel or KernelSync()
-            return self._kernel.sync(unsynced.fd)
-        except OSError as error:
-            log.info("a thread syncs the log, for the kernel does not do it beside us: %s", error)
-            self._close_kernel()
-            return None
-
-    def _close_kernel(self) -> None:
-        if self._kernel:
-            self._kernel.close()
-        self._kernel = False
-
     async def confirm(self) -> None:
         """There is no other copy."""
 
     def close(self) -> None:
-        self._close_kernel()
+        self._beside.close()
         self._writer.shutdown()
         self._thread.shutdown()
         self._store.close()
-
-
-async def _ended(unsynced: Unsynced, synced: asyncio.Future[None]) -> None:
-    error = None
-    try:
-        await synced
-    except OSError as failed:
-        error = failed
-    except BaseException:
-        unsynced.leave()
-        raise
-    unsynced.end(error)

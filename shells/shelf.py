@@ -25,6 +25,7 @@ from runtime.replication.protocol import (
 )
 from runtime.replication.writer import Writer
 from runtime.steady import SteadyClock
+from runtime.syncs import Syncs
 from shells.settings import Settings
 from storage.replica import LmdbReplica, clear, remembered
 
@@ -61,7 +62,7 @@ class LmdbShelf:
         self._clock = clock
         self._calendar = calendar
         self._stop = stop
-        self._writer = Writer()
+        self._disk = Syncs(Writer())
         self._checkpoints = ThreadPoolExecutor(1, "checkpointer")
         self.given_away = self._given_away()
         """The copies that this host had once, and who had them when they were given away."""
@@ -127,7 +128,7 @@ class LmdbShelf:
             return Pipeline(engine, store, self._ship, self._stop, leader)
 
         return Member(
-            Copy(self._host, partition, store, self._writer, self._clock),
+            Copy(self._host, partition, store, self._disk, self._clock),
             first_configuration(partition, self._first(partition)) if is_pooled else None,
             self._configs,
             self._peer,

@@ -16,8 +16,8 @@ CALLS = {"x86_64": (206, 207, 208, 209), "aarch64": (0, 1, 4, 2)}
 """By machine: the numbers of io_setup, io_destroy, io_getevents, io_submit."""
 FDSYNC = 3
 TELL_EVENTFD = 1
-AT_ONCE = 128
-"""So many may be under way."""
+AT_ONCE = 256
+"""So many may be under way; one more is refused with EAGAIN."""
 
 
 class _Request(ctypes.Structure):

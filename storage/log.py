@@ -46,10 +46,6 @@ class Written:
         finally:
             self._log.writing.release()
 
-    def leave(self) -> None:
-        """Nobody will know how it ended, before the log is read again."""
-        self._log.writing.release()
-
 
 class Log:
     """One at a time writes: `append`, or `begin`; others may `cut` and `roll` at the same time.

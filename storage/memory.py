@@ -79,8 +79,6 @@ class AppendedBySync:
     def end(self, error: OSError | None = None) -> None:
         raise AssertionError("nobody else can sync it")
 
-    def leave(self) -> None: ...
-
 
 class MemoryCheckpoint:
     """See `storage.port.Checkpoint`: there is nothing to move, but batches to fold together."""

@@ -68,6 +68,9 @@ class MemoryReplica:
         if self.disk.full:
             raise StorageFull("no room, as told")
 
+    def begin_records(self, records: Sequence[bytes]) -> Unsynced | None:
+        return None
+
     def append_records(self, records: Sequence[bytes]) -> None:
         self._need_room()
         for number, record in enumerate(records, self.last + 1):

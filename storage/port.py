@@ -103,9 +103,6 @@ class Unsynced(Protocol):
     def end(self, error: OSError | None = None) -> None:
         """`fd` was synced by others, or that failed. Raises as `sync` does."""
 
-    def leave(self) -> None:
-        """Nobody will know whether it is durable until the store is opened again."""
-
 
 class Store(Protocol):
     """Ordered rows by partition. `get` and `scan` show what is installed."""

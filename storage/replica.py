@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from storage.keys import check_keys
 from storage.layout import APPLIED, EPOCH_BYTES, LOADING, encode_writes, rows_of
 from storage.log import SEGMENT_BYTES, Written
 from storage.memtable import Memtable
-from storage.port import StorageFull, Store, Writes
+from storage.port import StorageFull, Store, Unsynced, Writes
 from storage.slots import Slots
 
 KEPT_BYTES = 8 * 1024 * 1024
@@ -61,6 +61,10 @@ class Replica(Store, Protocol):
     def append_records(self, records: Sequence[bytes]) -> None:
         """Make the records after `last` durable; blocks. Raises StorageFull (none was kept),
         StorageFailed. A writer thread, one call of this and `truncate` at a time."""
+
+    def begin_records(self, records: Sequence[bytes]) -> Unsynced | None:
+        """Write them without waiting for the disk; None: they have to be appended, for there is
+        more to do. Raises as `append_records` does."""
 
     def truncate(self, after: int) -> None:
         """Take back the records after `after`, which must not be shown; blocks. Raises
@@ -185,9 +189,17 @@ class LmdbReplica(LmdbStore):
         raise NotImplementedError("records of a copy carry an epoch: append_records")
 
     def append_records(self, records: Sequence[bytes]) -> None:
+        self.keep(records, lambda: self.log.append(*records))
+
+    def begin_records(self, records: Sequence[bytes]) -> UnsyncedRecords | None:
+        written = self.log.begin(*records)
+        return None if written is None else UnsyncedRecords(self, records, written)
+
+    def keep(self, records: Sequence[bytes], append: Callable[[], object]) -> None:
+        """Keep the records after `last` in memory, if they become durable."""
         first = self.log.last + 1
         try:
-            self.log.append(*records)
+            append()
         except StorageFull:
             self._held.clear()
             self._kept_after = None
@@ -287,6 +299,20 @@ class LmdbReplica(LmdbStore):
         self.loading = False
         self.loads += 1
         self.installed = self.applied = number
+
+
+class UnsyncedRecords:
+    """See `storage.port.Unsynced`."""
+
+    def __init__(self, replica: LmdbReplica, records: Sequence[bytes], written: Written) -> None:
+        self._replica, self._records, self._written = replica, records, written
+        self.fd = written.fd
+
+    def sync(self) -> None:
+        self._replica.keep(self._records, self._written.sync)
+
+    def end(self, error: OSError | None = None) -> None:
+        self._replica.keep(self._records, lambda: self._written.end(error))
 
 
 def remembered(folder: Path) -> bytes:

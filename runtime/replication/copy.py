@@ -6,8 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from api.ambient import boot_s
@@ -20,6 +19,7 @@ from runtime.replication.protocol import (
     encode,
 )
 from runtime.steady import SteadyClock
+from runtime.syncs import Syncs, to_its_end
 from storage.port import StorageFull
 from storage.replica import Replica, epoch_of
 
@@ -28,23 +28,23 @@ log = logging.getLogger(__name__)
 
 
 class Copy:
-    """See the module. `writer` runs what waits for the disk, one at a time; `steady` is the host's
-    time. `on_newer` is called when a configuration of a newer epoch was adopted that another host
-    leads."""
+    """See the module. `disk` waits for the disk, one thing of a copy at a time; `steady` is the
+    host's time. `on_newer` is called when a configuration of a newer epoch was adopted that another
+    host leads."""
 
     def __init__(
         self,
         host: str,
         partition: int,
         store: Replica,
-        writer: Executor | None,
+        disk: Syncs,
         steady: SteadyClock,
     ) -> None:
         self.host = host
         self.partition = partition
         self.store = store
         self.steady = steady
-        self._writer = writer
+        self._disk = disk
         raw = store.recall()
         self.config = decode_configuration(raw) if raw else Configuration(partition, 0, "", (), ())
         self.matched = store.installed
@@ -71,16 +71,15 @@ class Copy:
     async def on_disk(self, work: Callable[..., R], *args: Any) -> R:
         """Do in the writer thread what waits for the disk. What has begun is waited for, also by
         who is cancelled: nobody else may write meanwhile."""
-        future = asyncio.get_running_loop().run_in_executor(self._writer, work, *args)
-        cancelled = False
-        while not future.done():
-            try:
-                await asyncio.wait({future})
-            except asyncio.CancelledError:
-                cancelled = True
-        if cancelled:
-            raise asyncio.CancelledError
-        return future.result()
+        return await to_its_end(self._disk.in_thread(work, *args))
+
+    async def append_records(self, records: Sequence[bytes]) -> None:
+        """Make the records after the last one durable. Raises StorageFull, StorageFailed."""
+        unsynced = self.store.begin_records(records)
+        if unsynced is None:
+            await self.on_disk(self.store.append_records, records)
+        else:
+            await to_its_end(self._disk.sync(unsynced))
 
     async def adopt(self, config: Configuration) -> bool:
         """Take over a configuration of a newer epoch, durably: from now on what comes from an older
@@ -152,7 +151,7 @@ class Copy:
                 await self.on_disk(self.store.truncate, number - 1)
             fresh.append(record)
         if fresh:
-            await self.on_disk(self.store.append_records, fresh)
+            await self.append_records(fresh)
             self.matched = self.store.last
 
     async def load(self, message: SnapshotPart) -> Appended:

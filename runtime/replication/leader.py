@@ -179,7 +179,7 @@ class Leader:
             self._wake_all()
             full: StorageFull | None = None
             try:
-                await self._copy.on_disk(self._store.append_records, [record])
+                await self._copy.append_records([record])
             except StorageFull as error:
                 full = error
             finally:

@@ -25,6 +25,7 @@ from runtime.replication.protocol import (
     first_configuration,
 )
 from runtime.replication.steward import Steward
+from runtime.syncs import Syncs
 from sim.world.cluster import Cluster
 from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
@@ -229,7 +230,7 @@ class ReplicatedService:
             return Pipeline(engine, store, self._routes.places.receive, stop, leader)
 
         return Member(
-            Copy(process.name, partition, store, None, self._steady),
+            Copy(process.name, partition, store, Syncs(None), self._steady),
             first_configuration(partition, server.members_of(partition))
             if partition < PARTITIONS
             else None,

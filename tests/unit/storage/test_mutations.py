@@ -68,15 +68,13 @@ REPLICA = [
     Mutation("do not count what is dropped", Kept, "drop_after", "self._bytes -= len", "len"),
     Mutation("give more than fits", Kept, "after", "bytes_max < 0", "bytes_max < -1"),
     Mutation("give nothing", Kept, "after", "found and bytes_max", "bytes_max"),
-    Mutation(
-        "keep nothing", LmdbReplica, "append_records", "self._kept.add(number, record)", "pass"
-    ),
+    Mutation("keep nothing", LmdbReplica, "keep", "self._kept.add(number, record)", "pass"),
     Mutation("keep what is gone", LmdbReplica, "truncate", "self._kept.drop_after(after)", "pass"),
     Mutation("take nothing back", LmdbReplica, "truncate", "self.log.truncate(after)", "pass"),
     Mutation("take back what is shown", LmdbReplica, "truncate", ">= self.installed", ">= 0"),
     Mutation("hold nothing", LmdbReplica, "hold", "self._held[copy] = after", "pass"),
     Mutation("hold for ever", LmdbReplica, "hold", "self._held.pop(copy, None)", "pass"),
-    Mutation("hold without room", LmdbReplica, "append_records", "self._held.clear()", "pass"),
+    Mutation("hold without room", LmdbReplica, "keep", "self._held.clear()", "pass"),
 ]
 
 

@@ -714,10 +714,14 @@ class ReplicaMachine(RuleBasedStateMachine):
         return writes
 
     @precondition(whole)
-    @rule(batches=st.lists(BATCHES, max_size=5))
-    def append(self, batches: list[Writes]) -> None:
+    @rule(batches=st.lists(BATCHES, max_size=5), begun=st.booleans())
+    def append(self, batches: list[Writes], begun: bool) -> None:
         records = [encode_record(self.epoch, writes) for writes in batches]
-        self.store.append_records(records)
+        unsynced = self.store.begin_records(records) if begun else None
+        if unsynced is None:
+            self.store.append_records(records)
+        else:
+            unsynced.sync()
         self.log += zip(records, batches, strict=True)
 
     @precondition(whole)

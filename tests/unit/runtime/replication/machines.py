@@ -33,6 +33,7 @@ from runtime.replication.protocol import (
 )
 from runtime.replication.steward import Steward
 from runtime.steady import Keeper, MemoryKeeper, SteadyClock
+from runtime.syncs import Syncs
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from tests.unit.runtime.fake_time import is_cancelled, run
 from tests.unit.runtime.kit import KINDS
@@ -105,7 +106,7 @@ class Machine:
 
     def _member(self, partition: int) -> Member:
         store = MemoryReplica(self.disks.setdefault(partition, MemoryDisk()))
-        copy = Copy(self.name, partition, store, None, self.steady)
+        copy = Copy(self.name, partition, store, Syncs(None), self.steady)
 
         def lead(leader: Leader) -> Pipeline:
             engine = Engine(
