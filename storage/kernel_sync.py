@@ -8,6 +8,7 @@ done by a worker of the kernel (IOCB_CMD_FDSYNC, since Linux 4.18), and an event
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import platform
@@ -17,7 +18,7 @@ CALLS = {"x86_64": (206, 207, 208, 209), "aarch64": (0, 1, 4, 2)}
 FDSYNC = 3
 TELL_EVENTFD = 1
 AT_ONCE = 256
-"""So many may be under way; one more is refused with EAGAIN."""
+"""So many may be under way at least; where it gets too many, one is refused with EAGAIN."""
 
 
 class _Request(ctypes.Structure):
@@ -93,17 +94,19 @@ class KernelSync:
         os.close(self._event_fd)
 
     def _look(self) -> None:
-        os.eventfd_read(self._event_fd)
-        count = self._call(self._getevents, self._context, 0, AT_ONCE, self._events, None)
-        for event in self._events[:count]:
-            future = self._waiting.pop(event.data)
-            if future.done():
-                continue  # nobody waits any more
-            if event.result < 0:
-                error = int(-event.result)
-                future.set_exception(OSError(error, os.strerror(error)))
-            else:
-                future.set_result(None)
+        with contextlib.suppress(BlockingIOError):  # it was found with the one before
+            os.eventfd_read(self._event_fd)
+        while count := self._call(self._getevents, self._context, 0, AT_ONCE, self._events, None):
+            for event in self._events[:count]:
+                self._settle(self._waiting.pop(event.data), -event.result)
+
+    def _settle(self, future: asyncio.Future[None], error: int) -> None:
+        if future.done():
+            return  # nobody waits any more
+        if error > 0:
+            future.set_exception(OSError(error, os.strerror(error)))
+        else:
+            future.set_result(None)
 
     def _call(self, *arguments: object) -> int:
         whole = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]

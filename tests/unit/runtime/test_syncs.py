@@ -1,0 +1,81 @@
+"""Syncs beside the loop: by the kernel, or by threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.syncs import Syncs, to_its_end
+from storage.kernel_sync import AT_ONCE
+
+MANY = 20 * AT_ONCE
+"""More than the kernel takes at once."""
+
+
+class Batch:
+    """Notes who synced it."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.by = ""
+
+    def sync(self) -> None:
+        os.fdatasync(self.fd)
+        self.by += "thread"
+
+    def end(self, error: OSError | None = None) -> None:
+        assert error is None
+        self.by += "kernel"
+
+
+@pytest.fixture
+def fd(tmp_path: Path) -> Iterator[int]:
+    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    yield fd
+    os.close(fd)
+
+
+def test_what_is_too_much_for_the_kernel_goes_to_threads(fd: int) -> None:
+    async def test() -> None:
+        syncs = Syncs(None)
+        batches = [Batch(fd) for _ in range(MANY)]
+        await asyncio.gather(*(syncs.sync(batch) for batch in batches))
+        assert {batch.by for batch in batches} == {"kernel", "thread"}
+        again = Batch(fd)
+        await syncs.sync(again)
+        assert again.by == "kernel"
+        syncs.close()
+
+    asyncio.run(test())
+
+
+def test_who_is_cancelled_waits_for_what_has_begun() -> None:
+    async def test() -> None:
+        begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(to_its_end(begun))
+        for _ in range(3):
+            await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        begun.set_result(1)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(test())
+
+
+def test_what_nobody_waits_for_ends_all_the_same(fd: int) -> None:
+    async def test() -> None:
+        syncs = Syncs(None)
+        batch, other = Batch(fd), Batch(fd)
+        syncs.sync(batch).cancel()
+        await syncs.sync(other)
+        assert batch.by == other.by == "kernel"
+        syncs.close()
+
+    asyncio.run(test())
