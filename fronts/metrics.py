@@ -26,7 +26,7 @@ DESCRIPTIONS = {
     "fronts": "Edges and API replicas that fetch from this host",
     "outbox_streams_waiting": "Streams with messages that have not been shipped",
     "copies": "Partitions that this host has a copy of",
-    "partitions_led": "Partitions that this host leads",
+    "shards_led": "Shards that this host leads",
     "takeovers_total": "Partitions that this host began to lead",
     "outbox_shipped_total": "Messages shipped to other hosts and acknowledged",
     "read_only": "1 while the disk is full",
@@ -63,7 +63,7 @@ DESCRIPTIONS = {
 }
 PROCESSES = ("host", "edge", "media", "service")
 """What a process may be: the key under which its name is."""
-ONLY_WITH_COPIES = {"copies", "partitions_led", "takeovers_total"}
+ONLY_WITH_COPIES = {"copies", "shards_led", "takeovers_total"}
 """What only the hosts of a replicated server tell."""
 
 

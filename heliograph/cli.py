@@ -44,6 +44,7 @@ from heliograph.server.options import (
     ReplaceAfter,
     ReservedNames,
     Resident,
+    Shards,
     UserQuota,
     WsPort,
 )
@@ -123,6 +124,7 @@ def up(
             help="Hosts that have a copy of each message; fixed when the folder is made.",
         ),
     ] = None,
+    shards: Shards = None,
     replace_after: ReplaceAfter = REPLACE_AFTER_S,
     resident: Resident = RESIDENT,
     public_url: Annotated[
@@ -159,6 +161,7 @@ def up(
         registration=registration,
         dedicated=tuple(dedicated) if dedicated else None,
         copies=copies,
+        shards=shards,
         replace_after_s=replace_after,
         resident_max=resident,
         public_url=public_url,

@@ -4,6 +4,10 @@ Pooled (the default): a fixed number of partitions, dealt out over the hosts of 
 Dedicated, by kind (or by kind and key): each such actor is a partition of one, in a Ray actor of
 its own. Everything else is the same code. A pooled actor can also be given a partition of its own
 while the server runs (`runtime.moves`).
+
+Where there are copies, partitions are dealt out over *shards*: the partitions of a shard share a
+log, a store and a leader, so that what their actors tell each other is durable with one commit. A
+partition with a host for itself is a shard of the same number.
 """
 
 from __future__ import annotations
@@ -83,25 +87,36 @@ class Placement:
 
 
 class Replicated(Placement):
-    """Each partition is led by whoever its copies agree upon, so that its place has a name of its
-    own, which `runtime.replication.directory` finds a host for."""
+    """Each shard is led by whoever its copies agree upon, so that its place has a name of its own,
+    which `runtime.replication.directory` finds a host for."""
 
-    def __init__(self, partitions: int) -> None:
-        super().__init__(partitions, partitions)
+    def __init__(self, partitions: int, shards: int) -> None:
+        super().__init__(partitions, shards)
+        self.shards = shards
+
+    def shard(self, partition: int) -> int:
+        """The shard of a partition."""
+        return partition if partition >= DEDICATED_BASE else partition % self.shards
+
+    def partitions_of(self, shard: int) -> list[int]:
+        """The partitions of a shard."""
+        if shard >= DEDICATED_BASE:
+            return [shard]
+        return list(range(shard, self.partitions, self.shards))
 
     def home(self, ref: ActorRef) -> str:
-        return place_of(self.partition(ref))
+        return self.host(self.partition(ref))
 
     def host(self, partition: int) -> str:
-        return place_of(partition)
+        return place_of(self.shard(partition))
 
     def pooled_hosts(self) -> list[str]:
-        return [place_of(partition) for partition in range(self.partitions)]
+        return [place_of(shard) for shard in range(self.shards)]
 
 
-def first_members(partition: int, hosts: int, copies: int) -> tuple[str, ...]:
-    """The hosts that get a copy of a new partition, the one that shall lead it first."""
-    return tuple(f"host-{(partition + n) % hosts}" for n in range(copies))
+def first_members(shard: int, hosts: int, copies: int) -> tuple[str, ...]:
+    """The hosts that get a copy of a new shard, the one that shall lead it first."""
+    return tuple(f"host-{(shard + n) % hosts}" for n in range(copies))
 
 
 def own_partition(ref: ActorRef) -> int:
@@ -126,11 +141,11 @@ def _hash(ref: ActorRef) -> int:
     return int.from_bytes(blake2b(str(ref).encode(), digest_size=5).digest(), "big")
 
 
-def place_of(partition: int) -> str:
-    """The name of the place where a replicated partition is led."""
-    return f"partition-{partition}"
+def place_of(shard: int) -> str:
+    """The name of the place where a shard is led."""
+    return f"shard-{shard}"
 
 
-def partition_at(place: str) -> int:
-    """The partition that is led at the place of this name."""
-    return int(place.removeprefix("partition-"))
+def shard_at(place: str) -> int:
+    """The shard that is led at the place of this name."""
+    return int(place.removeprefix("shard-"))

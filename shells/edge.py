@@ -42,7 +42,7 @@ def make_gateway(settings: Settings) -> Gateway:
     if settings.copies > 1:
         routes = Routes(settings.hosts, roster, HostLines(roster))
         routes.start()
-        placement: Placement = Replicated(settings.partitions)
+        placement: Placement = Replicated(settings.partitions, settings.shards)
         return Gateway(placement, routes.places.reach, config, cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
     lines = HostLines(roster, await_host=_await_host)

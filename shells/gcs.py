@@ -1,5 +1,5 @@
 """What the hosts of a cluster must agree upon, in the key-value store of Ray's GCS, which can write
-a key if it is not there. Configurations: a key for each partition and epoch, and one that tells
+a key if it is not there. Configurations: a key for each shard and epoch, and one that tells
 about where the newest is. The roster: a key for each host, one for what an operator wants of it,
 and one for the node of a host that was made while the server ran."""
 
@@ -64,14 +64,14 @@ class GcsConfigStore(_Waiting):
         super().__init__(values, THREADS)
         self._cluster = cluster_id
 
-    async def newest(self, partition: int, known: int = 0) -> Configuration | None:
-        return await self._wait(self._newest, partition, known)
+    async def newest(self, shard: int, known: int = 0) -> Configuration | None:
+        return await self._wait(self._newest, shard, known)
 
-    def _newest(self, partition: int, known: int) -> Configuration | None:
-        hint = self._values.get(self._key(partition))
+    def _newest(self, shard: int, known: int) -> Configuration | None:
+        hint = self._values.get(self._key(shard))
         epoch = max(known, int(hint or 0), 1)
-        raw = self._values.get(self._key(partition, epoch))
-        while (later := self._values.get(self._key(partition, epoch + 1))) is not None:
+        raw = self._values.get(self._key(shard, epoch))
+        while (later := self._values.get(self._key(shard, epoch + 1))) is not None:
             raw, epoch = later, epoch + 1
         return None if raw is None else decode_configuration(raw)
 
@@ -79,14 +79,14 @@ class GcsConfigStore(_Waiting):
         return await self._wait(self._create, config)
 
     def _create(self, config: Configuration) -> bool:
-        key = self._key(config.partition, config.epoch)
+        key = self._key(config.shard, config.epoch)
         if not self._values.put(key, encode(config), overwrite=False):
             return False
-        self._values.put(self._key(config.partition), b"%d" % config.epoch, overwrite=True)
+        self._values.put(self._key(config.shard), b"%d" % config.epoch, overwrite=True)
         return True
 
-    def _key(self, partition: int, epoch: int | None = None) -> bytes:
-        key = f"heliograph:{self._cluster}:{partition}"
+    def _key(self, shard: int, epoch: int | None = None) -> bytes:
+        key = f"heliograph:{self._cluster}:{shard}"
         return (key if epoch is None else f"{key}:{epoch}").encode()
 
 

@@ -1,5 +1,5 @@
 """A host of a replicated server: the Ray actor around its copies. It owns a folder of the data
-folder, which it locks, with a folder in it for each partition that it has a copy of."""
+folder, which it locks, with a folder in it for each shard that it has a copy of."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class ReplicatedHost:
             roster,
             courier,
             copies=config.copies,
-            partitions=config.partitions,
+            shards=config.shards,
             replace_after_s=config.replace_after_s,
         )
         self._routes.start()
         self.copies.start()
         self._steward.start()
-        log.info("%s has copies of %d partitions", name, len(self.copies.members))
+        log.info("%s has copies of %d shards", name, len(self.copies.members))
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class ReplicatedHost:
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._started_s, 1),
             "copies": len(members),
-            "partitions_led": len(pipelines),
+            "shards_led": len(pipelines),
             "takeovers_total": sum(member.takeovers for member in members),
             "turns_total": sum(engine.turns for engine in engines),
             "refusals_total": sum(engine.refusals for engine in engines),

@@ -29,7 +29,8 @@ def code_digest(root: Path = Path(__file__).parents[1]) -> str:
 class Settings(Struct, frozen=True):
     """The runtime's part of a server's configuration. `data`: the data folder. `hosts`: how many
     the server begins with; a cluster may have more later. `copies`: how many hosts have each
-    partition; `replace_after_s`: others get those of a host that was silent for so long.
+    partition, and where there are several, into how many `shards` partitions are dealt out (see
+    `runtime.placement`); `replace_after_s`: others get those of a host that was silent for so long.
     `resident_max`: actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`:
     how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
     this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
@@ -45,6 +46,7 @@ class Settings(Struct, frozen=True):
     partitions: int = 64
     hosts: int = 1
     copies: int = 1
+    shards: int = 1
     replace_after_s: float = 600.0
     edges: int = 1
     dedicated: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Where a host has its copies: a folder with a folder for each partition, in it the rows, the log
+"""Where a host has its copies: a folder with a folder for each shard, in it the rows, the log
 and the configuration. Of a copy that was given away the configuration stays."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from actors.kinds import KINDS
 from runtime.checkpointer import Checkpointer
 from runtime.engine import Engine
 from runtime.pipeline import PeerCall, Pipeline
-from runtime.placement import Replicated, first_members, partition_at, partition_of_own, place_of
+from runtime.placement import Replicated, first_members, partition_of_own
 from runtime.replication.copy import Copy
 from runtime.replication.leader import Leader
 from runtime.replication.member import Asker, Member
@@ -27,18 +27,13 @@ from runtime.replication.writer import Writer
 from runtime.steady import SteadyClock
 from runtime.syncs import Syncs
 from shells.settings import Settings
-from storage.replica import LmdbReplica, clear, remembered
+from storage.replica import LmdbReplica, clear, folder_of, folders_in, remembered
 
 RESIDENT_MIN = 100
 
 
-def folder_of(host: Path, partition: int) -> Path:
-    """Where a host has its copy of a partition."""
-    return host / place_of(partition)
-
-
 class LmdbShelf:
-    """See the module, and `copies.Shelf`. `ship` brings messages to other partitions; `stop` ends
+    """See the module, and `copies.Shelf`. `ship` brings messages to other shards; `stop` ends
     the process, where going on would be guessing."""
 
     def __init__(
@@ -70,55 +65,53 @@ class LmdbShelf:
     def _given_away(self) -> dict[int, Configuration]:
         """What is left of them is removed."""
         found = {}
-        for partition in self._kept():
-            folder = folder_of(self._folder, partition)
+        for shard, folder in folders_in(self._folder).items():
             raw = remembered(folder)
             if raw:
                 config = decode_configuration(raw)
                 if self._host not in config.members:
-                    found[partition] = config
+                    found[shard] = config
                     clear(folder)
         return found
 
     def members(self) -> Iterator[Member]:
-        """The copies that this host has, also those of a new cluster, or of a new partition that
-        has this host for itself."""
+        """The copies that this host has, also those of a new cluster, or of a new shard that has
+        this host for itself."""
         own = partition_of_own(self._host)
-        first = {p for p in range(self._settings.partitions) if self._host in self._first(p)}
-        here = first | self._kept() | ({own} if own is not None else set())
-        for partition in sorted(here - self.given_away.keys()):
-            yield self._member(partition)
+        first = {s for s in range(self._settings.shards) if self._host in self._first(s)}
+        kept = folders_in(self._folder).keys()
+        here = first | kept | ({own} if own is not None else set())
+        for shard in sorted(here - self.given_away.keys()):
+            yield self._member(shard)
 
-    def _kept(self) -> set[int]:
-        """The partitions of which there is a folder here."""
-        return {partition_at(path.name) for path in self._folder.glob("partition-*")}
-
-    def _first(self, partition: int) -> tuple[str, ...]:
-        """The hosts that get a copy of a partition of a new cluster, the one that shall lead it
+    def _first(self, shard: int) -> tuple[str, ...]:
+        """The hosts that get a copy of a shard of a new cluster, the one that shall lead it
         first."""
-        return first_members(partition, self._settings.hosts, self._settings.copies)
+        return first_members(shard, self._settings.hosts, self._settings.copies)
 
-    def make(self, partition: int) -> Member:
-        member = self._member(partition)
+    def make(self, shard: int) -> Member:
+        member = self._member(shard)
         if not member.copy.store.loading:
             # It must not lead before it has what the others have, whatever it was once.
             member.copy.store.begin_load()
         return member
 
-    async def clear(self, partition: int) -> None:
-        await asyncio.to_thread(clear, folder_of(self._folder, partition))
+    async def clear(self, shard: int) -> None:
+        await asyncio.to_thread(clear, folder_of(self._folder, shard))
 
-    def _member(self, partition: int) -> Member:
+    def _member(self, shard: int) -> Member:
         settings = self._settings
-        store = LmdbReplica(folder_of(self._folder, partition), [partition])
-        share = settings.resident_max // settings.partitions
-        is_pooled = partition < settings.partitions
+        placement = Replicated(settings.partitions, settings.shards)
+        partitions = placement.partitions_of(shard)
+        store = LmdbReplica(folder_of(self._folder, shard), partitions)
+        share = settings.resident_max // settings.shards
+        is_pooled = shard < settings.shards
 
         def lead(leader: Leader) -> Pipeline:
             engine = Engine(
                 kinds=KINDS,
-                placement=Replicated(settings.partitions),
-                led=[partition],
+                placement=placement,
+                led=partitions,
                 store=store,
                 clock=self._clock,
                 calendar=self._calendar,
@@ -128,8 +121,8 @@ class LmdbShelf:
             return Pipeline(engine, store, self._ship, self._stop, leader)
 
         return Member(
-            Copy(self._host, partition, store, self._disk, self._clock),
-            first_configuration(partition, self._first(partition)) if is_pooled else None,
+            Copy(self._host, shard, partitions, store, self._disk, self._clock),
+            first_configuration(shard, self._first(shard)) if is_pooled else None,
             self._configs,
             self._peer,
             lead,

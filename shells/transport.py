@@ -107,7 +107,7 @@ def own_address() -> str:
 
 
 class Routes:
-    """How a process reaches the hosts that lead partitions: those on the roster, and those `hosts`
+    """How a process reaches the hosts that lead shards: those on the roster, and those `hosts`
     that the server begins with, until they are on it."""
 
     def __init__(self, hosts: int, roster: GcsRoster, lines: Lines) -> None:

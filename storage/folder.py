@@ -19,14 +19,16 @@ from api.ambient import monotonic_s, now_ms, random_hex
 from storage.formats import too_new
 from storage.port import DataFolderError
 
-VERSION = 1
+VERSION = 2
+"""Since 2 a shard may have several partitions, which a Heliograph that knows 1 only would look for
+in folders of their own."""
 _FILE = "heliograph.json"
 _LOCK = "LOCK"
 _LOCK_STEP_S = 0.05
 
 
 class Description(Struct, frozen=True):
-    """What `heliograph.json` says."""
+    """What `heliograph.json` says. `shards`: of a server with copies (0: as many as partitions)."""
 
     version: int
     cluster_id: str
@@ -35,6 +37,12 @@ class Description(Struct, frozen=True):
     created_ms: int
     dedicated: tuple[str, ...] = ()
     copies: int = 1
+    shards: int = 0
+
+    @property
+    def shard_count(self) -> int:
+        """How many shards there are."""
+        return self.shards or self.partitions
 
 
 class _Lock:
@@ -82,10 +90,12 @@ class DataFolder:
         hosts: int | None = None,
         dedicated: tuple[str, ...] | None = None,
         copies: int | None = None,
+        shards: int | None = None,
     ) -> DataFolder:
-        """Lock the folder for a server; make it if it is not there. How many partitions, hosts and
-        copies there are, and what is dedicated, is fixed when it is made: rows lie where these say.
-        None: as it was made (one host, or as many as copies; one copy; nothing dedicated)."""
+        """Lock the folder for a server; make it if it is not there. How many partitions, hosts,
+        copies and shards there are, and what is dedicated, is fixed when it is made: rows lie where
+        these say. None: as it was made (one host, or as many as copies; one copy; as many shards as
+        hosts; nothing dedicated)."""
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (path / _FILE).exists() and any(path.iterdir()):
@@ -106,10 +116,12 @@ class DataFolder:
                 "folder with --data"
             )
         try:
-            description = _read(path) or _create(
-                path, partitions, hosts or copies or 1, dedicated or (), copies or 1
-            )
-            _check_unchanged(path, description, hosts, dedicated, copies)
+            description = _read(path)
+            if description is None:
+                hosts = hosts or copies or 1
+                description = describe(partitions, hosts, dedicated or (), copies or 1, shards)
+                _write(path, description)
+            check_unchanged(f"{path}", description, hosts, dedicated, copies, shards)
         except DataFolderError:
             lock.close()
             raise
@@ -166,37 +178,56 @@ def _read(path: Path) -> Description | None:
         raise DataFolderError(f"{path / _FILE} is damaged: {error}") from error
 
 
-def _check_unchanged(
-    path: Path,
+def check_unchanged(
+    what: str,
     made: Description,
-    hosts: int | None,
-    dedicated: tuple[str, ...] | None,
-    copies: int | None,
+    hosts: int | None = None,
+    dedicated: tuple[str, ...] | None = None,
+    copies: int | None = None,
+    shards: int | None = None,
 ) -> None:
+    """Whether that is how a server was made (None: however it was). Raises DataFolderError."""
     if copies not in (None, made.copies):
         raise DataFolderError(
-            f"{path} was made with {made.copies} copies; start it with --copies {made.copies}"
+            f"{what} was made with {made.copies} copies; start it with --copies {made.copies}"
         )
     if hosts not in (None, made.hosts):
         raise DataFolderError(
-            f"{path} was made for {made.hosts} hosts; start it with --hosts {made.hosts}"
+            f"{what} was made for {made.hosts} hosts; start it with --hosts {made.hosts}"
+        )
+    if shards is not None and made.copies == 1:
+        raise DataFolderError("--shards are of servers with copies")
+    if shards not in (None, made.shard_count):
+        raise DataFolderError(
+            f"{what} was made with {made.shard_count} shards; start it with --shards "
+            f"{made.shard_count}. To have others, restore a backup of it with --shards into a new "
+            "folder"
         )
     if dedicated is not None and set(dedicated) != set(made.dedicated):
         options = " ".join(f"--dedicated {name}" for name in made.dedicated)
         raise DataFolderError(
-            f"{path} was made {f'with {options}' if options else 'without --dedicated'}; "
+            f"{what} was made {f'with {options}' if options else 'without --dedicated'}; "
             "start it like that"
         )
 
 
-def _create(
-    path: Path, partitions: int, hosts: int, dedicated: tuple[str, ...], copies: int
+def describe(
+    partitions: int,
+    hosts: int,
+    dedicated: tuple[str, ...] = (),
+    copies: int = 1,
+    shards: int | None = None,
 ) -> Description:
+    """A new server. Raises DataFolderError where there can't be such a one."""
     if copies > hosts:
         raise DataFolderError(f"{copies} copies need as many hosts; there would be {hosts}")
     if copies > 1 and dedicated:
         raise DataFolderError("actors with a host of their own cannot have copies yet")
-    description = Description(
+    if copies == 1 and shards is not None:
+        raise DataFolderError("--shards are of servers with copies")
+    if shards is not None and not 1 <= shards <= partitions:
+        raise DataFolderError(f"there can be 1 to {partitions} shards, not {shards}")
+    return Description(
         version=VERSION,
         cluster_id=random_hex(8),
         partitions=partitions,
@@ -204,7 +235,11 @@ def _create(
         created_ms=now_ms(),
         dedicated=dedicated,
         copies=copies,
+        shards=0 if copies == 1 else shards or min(hosts, partitions),
     )
+
+
+def _write(path: Path, description: Description) -> None:
     draft = path / f"{_FILE}.new"
     with open(draft, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(description)))
@@ -213,4 +248,3 @@ def _create(
     draft.rename(path / _FILE)
     with contextlib.suppress(OSError):
         (path / "logs").mkdir(exist_ok=True)
-    return description

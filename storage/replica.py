@@ -32,6 +32,8 @@ KEPT_SEGMENTS = 4
 HELD_BYTES = 2 * 1024 * 1024 * 1024
 """Of the log, so much is held at most for copies that are being brought up."""
 CONFIG = "config"
+NAME, OLD_NAME = "shard-", "partition-"
+"""How the folders of copies are called, and were as long as a shard was one partition."""
 
 
 def encode_record(epoch: int, writes: Writes) -> bytes:
@@ -313,6 +315,18 @@ class UnsyncedRecords:
 
     def end(self, error: OSError | None = None) -> None:
         self._replica.keep(self._records, lambda: self._written.end(error))
+
+
+def folders_in(host: Path) -> dict[int, Path]:
+    """The folders in the folder of a host that are of copies which it has, or had, by shard."""
+    paths = (path for name in (OLD_NAME, NAME) for path in host.glob(f"{name}*"))
+    return {int(path.name.rpartition("-")[2]): path for path in paths}
+
+
+def folder_of(host: Path, shard: int) -> Path:
+    """Where in the folder of a host its copy of a shard is, or shall be."""
+    old = host / f"{OLD_NAME}{shard}"
+    return old if old.exists() else host / f"{NAME}{shard}"
 
 
 def remembered(folder: Path) -> bytes:

@@ -127,7 +127,17 @@ def restore(
     ] = "",
     copies: Annotated[
         int | None,
-        typer.Option(min=2, help="Keep so many of each partition. [as the server had]"),
+        typer.Option(
+            min=2, help="Keep so many of each partition.", show_default="as the server had"
+        ),
+    ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Deal all out into so many shards: no more hosts than these can lead.",
+            show_default="as the server had; as many as copies where it had one",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -141,15 +151,20 @@ def restore(
     if chat:
         _restore_chat(source, data, chat, until_ms, as_json)
     else:
-        _restore_server(source, data, until_ms, copies, as_json)
+        _restore_server(source, data, until_ms, copies, shards, as_json)
 
 
 def _restore_server(
-    source: Path, data: Path, until_ms: int | None, copies: int | None, as_json: bool
+    source: Path,
+    data: Path,
+    until_ms: int | None,
+    copies: int | None,
+    shards: int | None,
+    as_json: bool,
 ) -> None:
     from heliograph.admin.restore import restore_server
 
-    done, lost, undone = restore_server(source, data, until_ms, copies)
+    done, lost, undone = restore_server(source, data, until_ms, copies, shards)
     if as_json:
         figures = {"moment_ms": done.moment_ms, "rows": done.rows, "damaged": done.damaged}
         more = {"files": done.files is not None, "lost": lost, "deletions_undone": undone}

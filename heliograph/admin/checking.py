@@ -8,10 +8,12 @@ from pathlib import Path
 from actors.verify.report import Report
 from actors.verify.walk import verify
 from heliograph.admin.stored import placement_by
+from runtime.placement import place_of
 from storage.backup.chunks import Row
 from storage.backup.index import held_in
 from storage.backup.manifest import Chunk, DamagedBackup, FileChunks, Manifest, StoreRows
 from storage.backup.repository import Repository
+from storage.replica import OLD_NAME
 
 
 def backups(source: Path) -> Iterator[Manifest | DamagedBackup]:
@@ -129,6 +131,13 @@ def _problem(repository: Repository, chunk: Chunk) -> str:
 
 def _verify(repository: Repository, manifest: Manifest) -> Report:
     placement = placement_by(manifest.description)
-    stores = [(store.name, StoreView(repository, store)) for store in manifest.stores]
+    stores = [(_place(store), StoreView(repository, store)) for store in manifest.stores]
     files = None if manifest.files is None else FilesIn(repository, manifest.files)
     return verify(placement, stores, files)
+
+
+def _place(store: StoreRows) -> str:
+    """Where its rows were: backups of an older version call shards as these did."""
+    if store.name.startswith(OLD_NAME):
+        return place_of(int(store.name.removeprefix(OLD_NAME)))
+    return store.name

@@ -14,23 +14,23 @@ from heliograph.failing import REFUSED, fail
 
 
 def cluster(data: Data = DATA, as_json: Json = False) -> None:
-    """Show who has copies of each partition, who leads, and who is behind.
+    """Show who has copies of each shard, who leads, and who is behind.
 
     Exit code 0: every copy is in sync; 1: one is not, or a host or media actor does not answer."""
     from heliograph.admin.copies import shown_copies, shown_hosts
     from heliograph.admin.live import cluster_view
 
     view = cluster_view(data)
-    partitions = shown_copies(view.rows)
-    hosts = shown_hosts(partitions, view.seats, view.silent)
+    shards = shown_copies(view.rows)
+    hosts = shown_hosts(shards, view.seats, view.silent)
     if as_json:
-        print(json.dumps({"hosts": hosts, "partitions": partitions, "silent": view.silent}))
+        print(json.dumps({"hosts": hosts, "shards": shards, "silent": view.silent}))
     else:
         show(_hosts_table(hosts))
-        show(_partitions_table(partitions, view.silent))
+        show(_shards_table(shards, view.silent))
         for name in view.silent:
             print(f"{name} does not answer.")
-    sound = not view.silent and all(row["leader"] and not row["missing"] for row in partitions)
+    sound = not view.silent and all(row["leader"] and not row["missing"] for row in shards)
     raise typer.Exit(0 if sound else 1)
 
 
@@ -41,13 +41,13 @@ def _hosts_table(hosts: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _partitions_table(partitions: list[dict[str, Any]], silent: list[str]) -> Table:
+def _shards_table(shards: list[dict[str, Any]], silent: list[str]) -> Table:
     lists = (Column(name, overflow="fold") for name in ("in sync", "not in sync", "behind"))
-    table = Table("partition", "leader", "epoch", *lists)
-    for row in partitions:
+    table = Table("shard", "leader", "epoch", *lists)
+    for row in shards:
         behind = ", ".join(f"{host} {lag:,}" for host, lag in row["behind"].items() if lag)
         table.add_row(
-            str(row["partition"]),
+            str(row["shard"]),
             row["leader"] or ("silent" if row["appointed"] in silent else "nobody"),
             str(row["epoch"]),
             ", ".join(row["in_sync"]),
@@ -80,7 +80,7 @@ def drain(
 
     mark: Literal["", "drained", "leaving"] = "leaving" if for_good else "drained"
     if not live.mark(data, host, "" if undo else mark, done, wait):
-        what = "has copies" if for_good else "leads partitions"
+        what = "has copies" if for_good else "leads shards"
         raise fail(f"{host} still {what}; see: heliograph admin cluster", REFUSED)
     if undo:
         print(f"{host} is used as before.")

@@ -1,4 +1,4 @@
-"""The copies of partitions in the data folder of a replicated server."""
+"""The copies of shards in the data folder of a replicated server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from actors.verify.report import Finding
-from runtime.placement import partition_at, place_of
+from runtime.placement import place_of
 from storage.layout import ROWS
 from storage.node_folder import HOSTS
 from storage.port import StorageError
+from storage.replica import folders_in
 from storage.snapshot import Snapshot
 
 
@@ -23,11 +24,12 @@ def hosts_in(path: Path) -> list[Path]:
 
 
 def copies_in(path: Path) -> dict[int, list[Path]]:
-    """The folders of the copies of each partition."""
+    """The folders of the copies of each shard."""
     found: dict[int, list[Path]] = {}
-    for folder in sorted(f for host in hosts_in(path) for f in host.glob("partition-*")):
-        if (folder / ROWS).exists():  # else it was given away
-            found.setdefault(partition_at(folder.name), []).append(folder)
+    for host in hosts_in(path):
+        for shard, folder in sorted(folders_in(host).items()):
+            if (folder / ROWS).exists():  # else it was given away
+                found.setdefault(shard, []).append(folder)
     return found
 
 
@@ -63,12 +65,12 @@ def newest(folders: list[Path]) -> Path:
 
 @contextlib.contextmanager
 def snapshots(path: Path) -> Iterator[tuple[list[tuple[str, Snapshot]], list[Finding]]]:
-    """The newest copy of each partition by its place, and what is wrong with the copies: one that
+    """The newest copy of each shard by its place, and what is wrong with the copies: one that
     cannot be read, or two with as many records and other rows."""
     findings: list[Finding] = []
     with contextlib.ExitStack() as stack:
         chosen: list[tuple[str, Snapshot]] = []
-        for partition, folders in sorted(copies_in(path).items()):
+        for shard, folders in sorted(copies_in(path).items()):
             opened: list[Snapshot] = []
             for folder in folders:
                 try:
@@ -79,31 +81,34 @@ def snapshots(path: Path) -> Iterator[tuple[list[tuple[str, Snapshot]], list[Fin
                 continue
             best = max(opened, key=lambda snapshot: snapshot.records)
             same = [snapshot for snapshot in opened if snapshot.records == best.records]
-            if len({_digest(snapshot, partition) for snapshot in same}) > 1:
-                findings.append(Finding(place_of(partition), "its copies differ"))
-            chosen.append((place_of(partition), best))
+            if len({_digest(snapshot) for snapshot in same}) > 1:
+                findings.append(Finding(place_of(shard), "its copies differ"))
+            chosen.append((place_of(shard), best))
         yield chosen, findings
 
 
-def _digest(snapshot: Snapshot, partition: int) -> bytes:
+def _digest(snapshot: Snapshot) -> bytes:
     digest = blake2b()
-    for key, row in snapshot.rows(partition):
-        digest.update(b"%d %d " % (len(key), -1 if row is None else len(row)) + key + (row or b""))
+    for partition in snapshot.partitions:
+        digest.update(b"partition %d " % partition)
+        for key, row in snapshot.rows(partition):
+            sizes = b"%d %d " % (len(key), -1 if row is None else len(row))
+            digest.update(sizes + key + (row or b""))
     return digest.digest()
 
 
 def shown_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What hosts say of their copies, by partition, as whoever knows the newest epoch sees it. The
+    """What hosts say of their copies, by shard, as whoever knows the newest epoch sees it. The
     leader is empty where nobody says that it leads; `appointed` is who does by the newest epoch,
     and it may be so where that host is silent."""
     newest: dict[int, dict[str, Any]] = {}
     for row in rows:
-        known = newest.get(row["partition"])
+        known = newest.get(row["shard"])
         if known is None or (row["epoch"], row["leading"]) > (known["epoch"], known["leading"]):
-            newest[row["partition"]] = row
+            newest[row["shard"]] = row
     return [
         {
-            "partition": partition,
+            "shard": shard,
             "leader": row["host"] if row["leading"] else "",
             "appointed": row["leader"],
             "epoch": row["epoch"],
@@ -112,26 +117,26 @@ def shown_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "missing": sorted(set(row["members"]) - set(row["in_sync"])),
             "behind": row["behind"],
         }
-        for partition, row in sorted(newest.items())
+        for shard, row in sorted(newest.items())
     ]
 
 
 def shown_hosts(
-    partitions: list[dict[str, Any]], seats: Mapping[str, Any], silent: Iterable[str]
+    shards: list[dict[str, Any]], seats: Mapping[str, Any], silent: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """The hosts, with how many copies they have, and how many partitions they lead; `partitions` as
+    """The hosts, with how many copies they have, and how many they lead; `shards` as
     `shown_copies` tells them."""
     silent = set(silent)
     rows = []
-    for host in sorted({*seats, *silent, *(h for p in partitions for h in p["members"])}):
+    for host in sorted({*seats, *silent, *(h for s in shards for h in s["members"])}):
         seat = seats.get(host)
         rows.append(
             {
                 "host": host,
                 "zone": seat.zone if seat else "",
                 "state": "silent" if host in silent else (seat.mark if seat else "") or "well",
-                "copies": sum(host in p["members"] for p in partitions),
-                "leads": sum(host == p["leader"] for p in partitions),
+                "copies": sum(host in s["members"] for s in shards),
+                "leads": sum(host == s["leader"] for s in shards),
             }
         )
     return rows

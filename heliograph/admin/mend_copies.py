@@ -1,4 +1,4 @@
-"""Rows written to the copies of a partition while no server runs, as a leader would have it done.
+"""Rows written to the copies of a shard while no server runs, as a leader would have it done.
 
 All copies in sync get the same records, after what they have in common, in an epoch of their own.
 What one of them has beyond was never acknowledged and is taken back. The epoch is remembered by all
@@ -14,24 +14,27 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from runtime.placement import place_of
 from runtime.replication.protocol import Configuration, encode
 from storage.folder import HostFolder
 from storage.port import Writes
-from storage.replica import LmdbReplica, encode_record
+from storage.replica import LmdbReplica, encode_record, folder_of
 
 LOCK_S = 5.0
 
 
 def write_to_copies(
-    data: Path, config: Configuration, hosts: Sequence[str], after: int, batches: Sequence[Writes]
+    data: Path,
+    config: Configuration,
+    partitions: Sequence[int],
+    hosts: Sequence[str],
+    after: int,
+    batches: Sequence[Writes],
 ) -> None:
-    """Write batches as records after number `after`. `config`: the newest of the partition;
-    `hosts`: those in sync whose copies can be written to, who will be in sync then. Raises
-    StorageError."""
+    """Write batches as records after number `after`. `config`: the newest of the shard, which has
+    these `partitions`; `hosts`: those in sync whose copies can be written to, who will be in sync
+    then. Raises StorageError."""
     assert hosts
     assert set(hosts) <= set(config.in_sync)
-    partition = config.partition
     leader = config.leader if config.leader in hosts else hosts[0]
     config = replace(config, epoch=config.epoch + 1, leader=leader, in_sync=tuple(hosts))
     records = [encode_record(config.epoch, writes) for writes in batches]
@@ -39,7 +42,7 @@ def write_to_copies(
         copies = []
         for host in hosts:
             stack.callback(HostFolder.lock(data / host, LOCK_S).close)
-            copy = LmdbReplica(data / host / place_of(partition), [partition])
+            copy = LmdbReplica(folder_of(data / host, config.shard), partitions)
             stack.callback(copy.close)
             copies.append(copy)
         for copy in copies:

@@ -126,7 +126,7 @@ async def _founded(settings: Settings, host: str) -> None:
     roster = GcsRoster(Gcs(), settings.cluster_id)
     lines = HostLines(roster)
     configs = GcsConfigStore(Gcs(), settings.cluster_id)
-    counts = {"copies": settings.copies, "partitions": settings.partitions}
+    counts = {"copies": settings.copies, "shards": settings.shards}
     end_s = time.monotonic() + FOUND_S_MAX
     try:
         while True:

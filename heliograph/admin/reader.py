@@ -25,7 +25,7 @@ from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError
 from storage.chunk_reader import ChunkReader, Held
 from storage.port import StorageError
-from storage.replica import remembered
+from storage.replica import folder_of, remembered
 
 STORE = "rows/data.mdb"
 PIECE_BYTES = 4 * 1024 * 1024
@@ -46,7 +46,7 @@ class Reading(Protocol):
         """Follow the stores of hosts; returns those that hold something."""
 
     def add_copies(self, wanted: Mapping[int, Sequence[str]]) -> Partitions:
-        """Follow one copy of each of these partitions; `wanted`: the hosts that may have it, the
+        """Follow one copy of each of these shards; `wanted`: the hosts that may have it, the
         best first. Returns those that could be followed."""
 
     def catch_up(self) -> dict[str, int]:
@@ -120,13 +120,13 @@ class Reader:
 
     def add_copies(self, wanted: Mapping[int, Sequence[str]]) -> Partitions:
         found: Partitions = {}
-        for partition, hosts in wanted.items():
-            folders = [self._path / host / place_of(partition) for host in hosts]
+        for shard, hosts in wanted.items():
+            folders = [folder_of(self._path / host, shard) for host in hosts]
             # Where a host has ended, its copy may lack something since.
             copies = (self.copy(folder) for folder in folders if is_locked(folder.parent))
             copy = next(filter(None, copies), None)
             if copy is not None:
-                found |= self.add(place_of(partition), copy)
+                found |= self.add(place_of(shard), copy)
         return found
 
     def copy(self, folder: Path) -> Follower | None:

@@ -24,15 +24,15 @@ from actors.chat.state import HEAD as CHAT_HEAD
 from actors.user.state import HEAD, MAILBOX, RESTORE_STEP, RESTORED_FROM
 from heliograph.admin.files import restore_files
 from heliograph.admin.media import writing_media
-from runtime.placement import MOVED_BASE, first_members, own_host, place_of
+from runtime.placement import MOVED_BASE, Replicated, first_members, own_host, place_of
 from runtime.replication.protocol import Configuration, encode
 from storage.backup.chunks import Row
 from storage.backup.fill import NewFolder
 from storage.backup.manifest import BackupError, Manifest, PartitionRows
 from storage.backup.repository import Repository
-from storage.folder import VERSION, Description
+from storage.folder import VERSION, Description, describe
 from storage.keys import actor_prefix, split_key
-from storage.port import BadKey
+from storage.port import BadKey, DataFolderError
 
 YEAR_2020_S = 1_577_836_800
 RESTORED_EPOCH = 2
@@ -51,10 +51,14 @@ class Restored(NamedTuple):
 
 
 def restore_server(
-    source: Path, data: Path, until_ms: int | None, copies: int | None = None
+    source: Path,
+    data: Path,
+    until_ms: int | None,
+    copies: int | None = None,
+    shards: int | None = None,
 ) -> Restored:
     """Restore the newest backup, or the newest that is not later than a moment. `copies`: more of
-    each partition than there were. Raises StorageError."""
+    each partition than there were; `shards`: others than there were. Raises StorageError."""
     repository = Repository.open(source)
     manifest = repository.latest(until_ms)
     if manifest.description.version > VERSION:
@@ -65,11 +69,15 @@ def restore_server(
     base = (int(time.time()) - YEAR_2020_S) * RESTORE_STEP
     if base < RESTORED_FROM:
         raise BackupError("the clock of this machine is years slow; set it first")
-    made = _shape(manifest.description, copies)
+    made = _shape(manifest.description, copies, shards)
     folder = NewFolder(data)
     if made.copies > 1:
+        placement = Replicated(made.partitions, made.shard_count)
+        parts: dict[int, list[PartitionRows]] = {}
         for _, part in manifest.partitions():
-            _add_copies(folder, repository, part, made, base)
+            parts.setdefault(placement.shard(part.number), []).append(part)
+        for shard, of_it in parts.items():
+            _add_copies(folder, repository, shard, of_it, made, base)
     else:
         for store in manifest.stores:
             partitions = {part.number: _rows(repository, part, base) for part in store.partitions}
@@ -113,28 +121,38 @@ def _rows_of_chats(repository: Repository, manifest: Manifest) -> Iterator[Row]:
         yield from repository.between(part.chunks, first, stop)
 
 
-def _shape(made: Description, copies: int | None) -> Description:
+def _shape(made: Description, copies: int | None, shards: int | None) -> Description:
     """What the restored server is like. Raises BackupError."""
-    if copies in (None, made.copies):
-        return made
-    if copies == 1 or made.dedicated:
+    copies = copies or made.copies
+    if copies != made.copies and (copies == 1 or made.dedicated):
         what = "with copies" if made.copies > 1 else "with actors that have a host of their own"
         raise BackupError(f"the backup is of a server {what}; restore it without --copies")
-    return replace(made, copies=copies, hosts=copies)
+    hosts = made.hosts if copies == made.copies else copies
+    kept = made.shard_count if copies == made.copies > 1 else None
+    try:
+        shaped = describe(made.partitions, hosts, made.dedicated, copies, shards or kept)
+    except DataFolderError as error:
+        raise BackupError(str(error)) from error
+    return replace(shaped, cluster_id=made.cluster_id, created_ms=made.created_ms)
 
 
 def _add_copies(
-    folder: NewFolder, repository: Repository, part: PartitionRows, made: Description, base: int
+    folder: NewFolder,
+    repository: Repository,
+    shard: int,
+    parts: list[PartitionRows],
+    made: Description,
+    base: int,
 ) -> None:
-    """All copies of a partition, alike to the byte. They remember a configuration, of a later epoch
+    """All copies of a shard, alike to the byte. They remember a configuration, of a later epoch
     than the first: a host that comes without its copy takes a snapshot, and does not lead."""
-    members = first_members(part.number, made.hosts, made.copies)
-    if part.number >= MOVED_BASE:
-        members = (own_host(part.number), *members[:-1])
-    config = encode(Configuration(part.number, RESTORED_EPOCH, members[0], members, members))
+    members = first_members(shard, made.hosts, made.copies)
+    if shard >= MOVED_BASE:
+        members = (own_host(shard), *members[:-1])
+    config = encode(Configuration(shard, RESTORED_EPOCH, members[0], members, members))
     for host in members:
-        name = f"{host}/{place_of(part.number)}"
-        folder.add_store(name, {part.number: _rows(repository, part, base)}, config)
+        rows = {part.number: _rows(repository, part, base) for part in parts}
+        folder.add_store(f"{host}/{place_of(shard)}", rows, config)
 
 
 def _rows(repository: Repository, partition: PartitionRows, base: int) -> Iterator[Row]:

@@ -32,7 +32,7 @@ from heliograph.admin.sources import (
 )
 from heliograph.admin.stored import placement_of
 from heliograph.admin.stores import Stores
-from runtime.placement import Placement
+from runtime.placement import Placement, shard_at
 from runtime.residence import residences_in
 from runtime.rows import Table
 from storage.backup.follower import Follower
@@ -112,9 +112,11 @@ def _restore(
                 for at in range(0, len(rows), ROWS_PER_BATCH)
             ]
             if isinstance(source, StoppedCopies):
-                config, copies = source.configs[partition], source.copies[partition]
+                shard = shard_at(place)
+                config, copies = source.configs[shard], source.copies[shard]
                 hosts = [host for host, copy in copies.items() if copy.records >= ends[place]]
-                write_to_copies(folder.path, config, hosts, ends[place], batches)
+                there = stores[place].partitions
+                write_to_copies(folder.path, config, there, hosts, ends[place], batches)
             else:
                 _write(folder.path / place, placement.led_by(place), batches)
         if media is not None:

@@ -33,13 +33,13 @@ from runtime.replication.protocol import Configuration, decode_configuration
 from storage.backup.follower import Follower
 from storage.backup.manifest import BackupError
 from storage.folder import DataFolder
-from storage.replica import remembered
+from storage.replica import folder_of, remembered
 
 COMMITTED_S_MAX = 60.0
 LOOK_S = 0.1
 
 Look = Callable[[], Mapping[int, Configuration]]
-"""The newest configuration of each partition that there is; of epoch 0 where nobody can tell it."""
+"""The newest configuration of each shard that there is; of epoch 0 where nobody can tell it."""
 
 
 class Source(Protocol):
@@ -129,11 +129,11 @@ class SingleSource:
 
 
 class RunningCopies:
-    """Of each partition a copy in sync, beside a running server: one that is here, else where the
+    """Of each shard a copy in sync, beside a running server: one that is here, else where the
     leader is, else where another one in sync is."""
 
     def __init__(self, folder: DataFolder, look: Look) -> None:
-        self._pooled = range(folder.description.partitions)
+        self._pooled = range(folder.description.shard_count)
         self._look = look
         self._configs: Mapping[int, Configuration] = {}
 
@@ -163,16 +163,16 @@ class RunningCopies:
 
 
 class StoppedCopies:
-    """What the copies in sync of each partition have in common, where nothing runs."""
+    """What the copies in sync of each shard have in common, where nothing runs."""
 
     def __init__(self, folder: DataFolder) -> None:
         self._path = folder.path
         self.configs = known_here(folder.path)
         self.copies: dict[int, dict[str, Follower]] = {}
-        """The copies in sync, by partition and host."""
+        """The copies in sync, by shard and host."""
         self._wanted = {
             p: _in_sync(self.configs, p)
-            for p in sorted({*range(folder.description.partitions), *self.configs})
+            for p in sorted({*range(folder.description.shard_count), *self.configs})
         }
 
     def open(self, stores: Stores) -> None:
@@ -181,13 +181,13 @@ class StoppedCopies:
         self.copies = {p: self._followed(here, p, hosts) for p, hosts in self._wanted.items()}
         if lacking := [p for p, copies in self.copies.items() if not copies]:
             raise BackupError(_no_copy(lacking))
-        for partition, copies in self.copies.items():
+        for shard, copies in self.copies.items():
             # One that has all that they have in common.
             best = max(copies.values(), key=lambda copy: copy.begin)
-            stores.add(here, here.add(place_of(partition), best))
+            stores.add(here, here.add(place_of(shard), best))
 
-    def _followed(self, here: Reader, partition: int, hosts: Sequence[str]) -> dict[str, Follower]:
-        found = {h: here.copy(self._path / h / place_of(partition)) for h in hosts}
+    def _followed(self, here: Reader, shard: int, hosts: Sequence[str]) -> dict[str, Follower]:
+        found = {h: here.copy(folder_of(self._path / h, shard)) for h in hosts}
         return {host: copy for host, copy in found.items() if copy is not None}
 
     def ends(self) -> dict[str, int]:
@@ -201,9 +201,9 @@ class StoppedCopies:
         return cut
 
 
-def _in_sync(configs: Mapping[int, Configuration], partition: int) -> list[str]:
+def _in_sync(configs: Mapping[int, Configuration], shard: int) -> list[str]:
     """The hosts whose copies are in sync, the leader first."""
-    config = configs.get(partition)
+    config = configs.get(shard)
     if config is None:
         return []
     return sorted(config.in_sync, key=lambda host: host != config.leader)
@@ -214,10 +214,10 @@ def _read_on_nodes(wanted: Mapping[int, Sequence[str]], stores: Stores) -> None:
     node_of = {host: node for node in stores.nodes for host in node.hosts}
     for turn in range(max(map(len, wanted.values()))):
         asked: dict[Node, dict[int, list[str]]] = {}
-        for partition in _lacking(wanted, stores):
-            for host in wanted[partition][turn : turn + 1]:
+        for shard in _lacking(wanted, stores):
+            for host in wanted[shard][turn : turn + 1]:
                 if host in node_of:
-                    asked.setdefault(node_of[host], {})[partition] = [host]
+                    asked.setdefault(node_of[host], {})[shard] = [host]
         for node, copies in asked.items():
             reader = stores.on(node)
             stores.add(reader, reader.add_copies(copies))
@@ -227,9 +227,9 @@ def _lacking(wanted: Mapping[int, Sequence[str]], stores: Stores) -> list[int]:
     return [p for p in wanted if place_of(p) not in stores.partitions]
 
 
-def _no_copy(partitions: list[int]) -> str:
+def _no_copy(shards: list[int]) -> str:
     return (
-        f"no copy in sync of partition {', '.join(map(str, partitions))} can be read; see: "
+        f"no copy in sync of shard {', '.join(map(str, shards))} can be read; see: "
         "heliograph admin cluster"
     )
 
@@ -245,15 +245,15 @@ def _in_common(copies: list[Follower]) -> int:
 
 
 def known_here(path: Path) -> dict[int, Configuration]:
-    """The newest configuration of each partition that a copy in a data folder has adopted."""
+    """The newest configuration of each shard that a copy in a data folder has adopted."""
     newest: dict[int, Configuration] = {}
-    for partition, folders in copies_in(path).items():
+    for shard, folders in copies_in(path).items():
         for folder in folders:
             if raw := remembered(folder):
                 config = decode_configuration(raw)
-                known = newest.get(partition)
+                known = newest.get(shard)
                 if known is None or config.epoch > known.epoch:
-                    newest[partition] = config
+                    newest[shard] = config
     return newest
 
 
@@ -280,10 +280,10 @@ def _missing(folder: DataFolder) -> list[str]:
 
 def _led(rows: list[dict[str, Any]]) -> dict[int, Configuration]:
     """The configurations under which hosts lead now."""
-    unknown = {p: Configuration(p, 0, "", (), ()) for p in (row["partition"] for row in rows)}
+    unknown = {p: Configuration(p, 0, "", (), ()) for p in (row["shard"] for row in rows)}
     return unknown | {
-        row["partition"]: Configuration(
-            row["partition"],
+        row["shard"]: Configuration(
+            row["shard"],
             row["epoch"],
             row["leader"],
             tuple(row["members"]),

@@ -32,7 +32,7 @@ def placement_of(folder: DataFolder) -> Placement:
 def placement_by(made: Description) -> Placement:
     """Where the actors of such a data folder are."""
     if made.copies > 1:
-        return Replicated(made.partitions)
+        return Replicated(made.partitions, made.shard_count)
     return Placement(made.partitions, made.hosts, made.dedicated)
 
 

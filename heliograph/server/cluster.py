@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from api.ambient import now_ms
 from api.urls import bracketed
 from heliograph.failing import Told
 from heliograph.server.config import COPIES, ServerConfig
@@ -28,10 +26,11 @@ from heliograph.server.layout import LayoutError, is_pooled, lay_out
 from heliograph.server.main import wait_until_ready, write_run_file
 from heliograph.server.node import node_environment
 from heliograph.server.parts import deploy, entrance_of, serve_options, settings_of
-from heliograph.server.up import PARTITIONS, REPLICATED_PARTITIONS
+from heliograph.server.up import PARTITIONS
 from storage import node_folder
-from storage.folder import VERSION, Description
+from storage.folder import check_unchanged, describe
 from storage.node_folder import Content
+from storage.port import DataFolderError
 
 if TYPE_CHECKING:
     from shells.settings import Settings
@@ -99,13 +98,12 @@ def start(
         {host: cluster.Home(node, looked[node][0]) for host, node in some.items()}
         for some in (layout.homes, layout.own)
     )
-    copies = config.copies or min(COPIES, len(homes))
-    if layout.cluster is not None and config.copies not in (0, layout.cluster.copies):
-        raise ClusterError(
-            f"this cluster was made with {layout.cluster.copies} copies; start it with --copies "
-            f"{layout.cluster.copies}"
-        )
-    made = layout.cluster or describe(len(homes), copies)
+    copies, shards = config.copies or min(COPIES, len(homes)), config.shards or None
+    try:
+        made = layout.cluster or describe(PARTITIONS, len(homes), copies=copies, shards=shards)
+        check_unchanged("this cluster", made, copies=config.copies or None, shards=shards)
+    except DataFolderError as error:
+        raise ClusterError(str(error)) from error
     for host in layout.newcomers:
         cluster.claim(homes[host], made, host)
         if layout.cluster is not None:
@@ -118,6 +116,7 @@ def start(
         partitions=made.partitions,
         hosts=made.hosts,
         copies=made.copies,
+        shards=made.shard_count,
         edges=made.hosts,
     )
     settings = replace(settings_of(config), code=code_digest())
@@ -211,20 +210,6 @@ def addresses(names: Iterable[str]) -> list[str]:
         if node["Alive"] and wanted & node["Resources"].keys()
     ]
     return [*map(bracketed, found)]
-
-
-def describe(hosts: int, copies: int) -> Description:
-    """A new cluster, as it is written into each node's data folder. Raises ClusterError."""
-    if copies > hosts:
-        raise ClusterError(f"{copies} copies need as many nodes; there are {hosts}")
-    return Description(
-        version=VERSION,
-        cluster_id=secrets.token_hex(8),
-        partitions=PARTITIONS if copies == 1 else REPLICATED_PARTITIONS,
-        hosts=hosts,
-        created_ms=now_ms(),
-        copies=copies,
-    )
 
 
 def stop(data: Path) -> None:

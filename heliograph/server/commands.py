@@ -42,6 +42,7 @@ from heliograph.server.options import (
     ReplaceAfter,
     ReservedNames,
     Resident,
+    Shards,
     UserQuota,
     WsPort,
 )
@@ -114,6 +115,7 @@ def start(
             show_default="as many as nodes, up to 3",
         ),
     ] = 0,
+    shards: Shards = None,
     replace_after: ReplaceAfter = REPLACE_AFTER_S,
     host: Annotated[str, typer.Option(help="The address to listen on, on each node.")] = "0.0.0.0",
     port: Port = 8000,
@@ -173,6 +175,7 @@ def start(
         temporary="",
         version=version("heliograph"),
         copies=copies,
+        shards=shards or 0,
         replace_after_s=replace_after,
         user_quota_bytes=round(user_quota * GIB),
         chat_quota_bytes=round(chat_quota * GIB),

@@ -43,6 +43,7 @@ class ServerConfig(Struct, frozen=True):
     temporary: str
     version: str
     copies: int = 1
+    shards: int = 0
     replace_after_s: float = 600.0
     nodes: int = 1
     user_quota_bytes: int = limits.MEDIA_BYTES_PER_USER_MAX

@@ -28,6 +28,15 @@ ReplaceAfter = Annotated[
 REPLACE_AFTER_S = 600.0
 Resident = Annotated[int, typer.Option(min=100, help="Actors each host keeps in memory.")]
 RESIDENT = 100_000
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Where there are copies, into how many shards all is dealt out, each led by one host, "
+        "so that no more hosts than these can ever lead; fixed as the copies are.",
+        show_default="as many as hosts",
+    ),
+]
 Proxies = Annotated[
     int | None,
     typer.Option(

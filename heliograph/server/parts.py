@@ -36,6 +36,7 @@ def settings_of(config: ServerConfig) -> Settings:
         partitions=config.partitions,
         hosts=config.hosts,
         copies=config.copies,
+        shards=config.shards,
         replace_after_s=config.replace_after_s,
         edges=config.edges,
         dedicated=config.dedicated,

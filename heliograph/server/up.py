@@ -32,8 +32,6 @@ from storage.folder import DataFolder
 from storage.port import DataFolderError
 
 PARTITIONS = 64
-REPLICATED_PARTITIONS = 16
-"""Fewer where each has a log and files of its own."""
 
 
 class UpError(Told):
@@ -52,6 +50,7 @@ def up(
     registration: Literal["open", "invitation", "closed"],
     dedicated: tuple[str, ...] | None,
     copies: int | None,
+    shards: int | None,
     replace_after_s: float,
     resident_max: int,
     public_url: str,
@@ -93,10 +92,11 @@ def up(
     try:
         folder = DataFolder.open(
             data,
-            partitions=PARTITIONS if copies in (None, 1) else REPLICATED_PARTITIONS,
+            partitions=PARTITIONS,
             hosts=hosts,
             dedicated=dedicated,
             copies=copies,
+            shards=shards,
         )
     except DataFolderError as error:
         raise UpError(str(error)) from error
@@ -112,6 +112,7 @@ def up(
         ws_port=ws_port,
         hosts=made.hosts,
         copies=made.copies,
+        shards=made.shard_count,
         replace_after_s=replace_after_s,
         edges=edges if nodes is None else nodes,
         nodes=nodes or 1,

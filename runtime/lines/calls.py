@@ -1,12 +1,12 @@
 """The calls of hosts that fronts and other hosts make, over lines: of a host by its name, or of
-whoever leads a partition. asyncio, but no Ray."""
+whoever leads a shard. asyncio, but no Ray."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from runtime.lines.lines import Lines, Take
-from runtime.placement import partition_at
+from runtime.placement import shard_at
 from runtime.replication.directory import Directory
 from runtime.replication.protocol import Unavailable
 
@@ -26,7 +26,7 @@ class LineCalls:
 
 
 class Places:
-    """Of hosts with copies: where a partition is led is its *place* (`runtime.placement`)."""
+    """Of hosts with copies: where a shard is led is its *place* (`runtime.placement`)."""
 
     def __init__(self, directory: Directory, lines: Lines) -> None:
         self._directory = directory
@@ -34,29 +34,29 @@ class Places:
 
     async def listen(self, place: str, take: Take, method: str, *args: Any) -> None:
         """Listen to the host that leads there, as long as it does. Raises Unavailable, ApiError."""
-        partition = partition_at(place)
+        shard = shard_at(place)
         await self._directory.call(
-            partition, lambda host: self._lines.listen(host, take, method, partition, *args)
+            shard, lambda host: self._lines.listen(host, take, method, shard, *args)
         )
 
     async def call(self, place: str, method: str, *args: Any) -> bytes:
         """Call the host that leads there. Raises Unavailable, ApiError."""
-        partition = partition_at(place)
+        shard = shard_at(place)
         answer: bytes = await self._directory.call(
-            partition, lambda host: self._lines.call(host, method, partition, *args)
+            shard, lambda host: self._lines.call(host, method, shard, *args)
         )
         return answer
 
     def tell(self, place: str, method: str, *args: Any) -> None:
         """Have the host do it that leads there. Raises Unavailable."""
-        partition = partition_at(place)
-        host = self._directory.leader(partition)
+        shard = shard_at(place)
+        host = self._directory.leader(shard)
         if host is None:
-            raise Unavailable(f"nobody leads partition {partition}")
-        self._lines.tell(host, method, partition, *args)
+            raise Unavailable(f"nobody leads shard {shard}")
+        self._lines.tell(host, method, shard, *args)
 
     async def receive(self, place: str, parcel: bytes) -> bytes:
-        """Bring messages to the partition that is led at a place."""
+        """Bring messages to the shard that is led at a place."""
         return await self.call(place, "receive", parcel)
 
     def reach(self, place: str) -> LineCalls:

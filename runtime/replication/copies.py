@@ -47,15 +47,15 @@ class CallHost(Protocol):
 class Shelf(Protocol):
     """Where a host has its copies."""
 
-    def make(self, partition: int) -> Member:
+    def make(self, shard: int) -> Member:
         """A copy that waits for a snapshot. Raises StorageError."""
 
-    async def clear(self, partition: int) -> None:
+    async def clear(self, shard: int) -> None:
         """Remove what a closed copy left, all but the configuration that it has adopted."""
 
 
 class Copies:
-    """By partition. `given_away` are configurations of those that this host had once; they are
+    """By shard. `given_away` are configurations of those that this host had once; they are
     remembered, so that who asks here where a copy went is told."""
 
     def __init__(
@@ -75,45 +75,43 @@ class Copies:
             self._add(member)
 
     def _add(self, member: Member) -> None:
-        partition = member.copy.partition
-        self.members[partition] = member
-        member.on_dismissed = lambda: self._dismiss(partition)
+        shard = member.copy.shard
+        self.members[shard] = member
+        member.on_dismissed = lambda: self._dismiss(shard)
 
     # --- copies come and go -----------------------------------------------------------------------
 
     def _take_in(self, config: Configuration) -> Member | None:
         """A copy that a leader says this host has from now on. None if that is old news, or what
         was here before is not cleared away yet. Raises StorageError."""
-        partition = config.partition
-        before = self.given_away.get(partition)
+        shard = config.shard
+        before = self.given_away.get(shard)
         is_old = before is not None and config.epoch <= before.epoch
-        if self.host not in config.members or is_old or partition in self._leaving:
+        if self.host not in config.members or is_old or shard in self._leaving:
             return None
-        member = self._shelf.make(partition)
-        log.info("partition %d: %s gets a copy", partition, self.host)
+        member = self._shelf.make(shard)
+        log.info("shard %d: %s gets a copy", shard, self.host)
         self._add(member)
         member.start()
         return member
 
-    def _dismiss(self, partition: int) -> None:
-        self._leaving[partition] = asyncio.create_task(self._give_away(partition))
+    def _dismiss(self, shard: int) -> None:
+        self._leaving[shard] = asyncio.create_task(self._give_away(shard))
 
-    async def _give_away(self, partition: int) -> None:
-        member = self.members.pop(partition)
-        self.given_away[partition] = member.copy.config
+    async def _give_away(self, shard: int) -> None:
+        member = self.members.pop(shard)
+        self.given_away[shard] = member.copy.config
         try:
             await member.close()
-            await self._shelf.clear(partition)
-            log.info("partition %d: %s has no copy any more", partition, self.host)
+            await self._shelf.clear(shard)
+            log.info("shard %d: %s has no copy any more", shard, self.host)
         except OSError as error:
-            log.error(
-                "partition %d: what is left is removed at the next start: %s", partition, error
-            )
+            log.error("shard %d: what is left is removed at the next start: %s", shard, error)
         finally:
-            del self._leaving[partition]
+            del self._leaving[shard]
 
     async def _balance(self) -> None:
-        """Give partitions back, one at a time, to the hosts that shall lead them: else those that
+        """Give shards back, one at a time, to the hosts that shall lead them: else those that
         were never down would lead everything in the end."""
         while True:
             await asyncio.sleep(BALANCE_STEP_S)
@@ -123,7 +121,7 @@ class Copies:
                 try:
                     await member.hand_over(member.copy.config.members[0])
                 except (NotLeading, Deposed, Unavailable, TimeoutError) as error:
-                    log.info("partition %d stays: %s", member.copy.partition, error)
+                    log.info("shard %d stays: %s", member.copy.shard, error)
 
     def start(self) -> None:
         for member in self.members.values():
@@ -146,35 +144,35 @@ class Copies:
         answer: Any = getattr(self, method)(*arguments)
         return await answer if asyncio.iscoroutine(answer) else answer
 
-    # --- calls of fronts, and of hosts that lead other partitions --------------------------------
+    # --- calls of fronts, and of hosts that lead other shards --------------------------------
 
     async def submit(
-        self, partition: int, front: str, stream: str, number: int, payload: bytes
+        self, shard: int, front: str, stream: str, number: int, payload: bytes
     ) -> None:
-        await self._pipeline(partition).submit(front, stream, number, payload)
+        await self._pipeline(shard).submit(front, stream, number, payload)
 
     async def listen(
-        self, partition: int, front: str, stream: str, say: Callable[[bytes], None]
+        self, shard: int, front: str, stream: str, say: Callable[[bytes], None]
     ) -> None:
-        await self._pipeline(partition).listen(front, stream, say)
+        await self._pipeline(shard).listen(front, stream, say)
 
-    async def receive(self, partition: int, payload: bytes) -> bytes:
-        return await self._leading(partition).led(lambda pipeline: pipeline.receive(payload))
+    async def receive(self, shard: int, payload: bytes) -> bytes:
+        return await self._leading(shard).led(lambda pipeline: pipeline.receive(payload))
 
     def led(self) -> Led:
         """What this host leads."""
         return [(p, m.copy.epoch) for p, m in self.members.items() if m.leading]
 
-    def _pipeline(self, partition: int) -> Pipeline:
-        pipeline = self._leading(partition).pipeline
+    def _pipeline(self, shard: int) -> Pipeline:
+        pipeline = self._leading(shard).pipeline
         if pipeline is None:
-            raise NotLeading(f"{self.host} does not lead partition {partition}")
+            raise NotLeading(f"{self.host} does not lead shard {shard}")
         return pipeline
 
-    def _leading(self, partition: int) -> Member:
-        member = self.members.get(partition)
+    def _leading(self, shard: int) -> Member:
+        member = self.members.get(shard)
         if member is None:
-            raise NotLeading(f"there is no copy of partition {partition} here")
+            raise NotLeading(f"there is no copy of shard {shard} here")
         return member
 
     # --- calls of leaders -------------------------------------------------------------------------
@@ -184,36 +182,36 @@ class Copies:
         message = protocol.decode_append(payload)
         answer = Appended(0, 0, full=True)
         with contextlib.suppress(StorageError):
-            member = self.members.get(message.config.partition) or self._take_in(message.config)
+            member = self.members.get(message.config.shard) or self._take_in(message.config)
             if member is not None:
                 answer = await member.append(message)
         return protocol.encode(answer)
 
     async def load(self, payload: bytes) -> bytes:
         message = protocol.decode_rows(payload)
-        member = self.members.get(message.config.partition)
+        member = self.members.get(message.config.shard)
         if member is None:
-            raise Unavailable(f"there is no copy of partition {message.config.partition} here")
+            raise Unavailable(f"there is no copy of shard {message.config.shard} here")
         return protocol.encode(await member.load(message))
 
-    def known(self, partition: int) -> bytes:
-        member = self.members.get(partition)
+    def known(self, shard: int) -> bytes:
+        member = self.members.get(shard)
         if member is not None:
             return protocol.encode(member.known())
-        config = self.given_away.get(partition)
+        config = self.given_away.get(shard)
         return protocol.encode(None if config is None else Known(config, False))
 
     # --- calls of the steward ---------------------------------------------------------------------
 
     def led_configurations(self) -> bytes:
-        """The configurations of the partitions that this host leads."""
+        """The configurations of the shards that this host leads."""
         led = [member.copy.config for member in self.members.values() if member.leading]
         return protocol.encode(led)
 
-    async def rearrange(self, partition: int, epoch: int, members: Sequence[str]) -> bytes:
+    async def rearrange(self, shard: int, epoch: int, members: Sequence[str]) -> bytes:
         """Let other hosts have the copies (see `Leader.rearrange`). Raises NotLeading,
         Unavailable."""
-        await self._leading(partition).rearrange(epoch, tuple(members))
+        await self._leading(shard).rearrange(epoch, tuple(members))
         return b""
 
 
@@ -236,8 +234,8 @@ class Courier:
         answer: Appended = protocol.decode_answer(await self._make(host, "load", payload))
         return answer
 
-    async def known(self, host: str, partition: int) -> Known | None:
-        answer: Known | None = protocol.decode_known(await self._make(host, "known", partition))
+    async def known(self, host: str, shard: int) -> Known | None:
+        answer: Known | None = protocol.decode_known(await self._make(host, "known", shard))
         return answer
 
     async def led_configurations(self, host: str) -> list[Configuration]:
@@ -247,7 +245,7 @@ class Courier:
 
     async def rearrange(self, host: str, config: Configuration, members: tuple[str, ...]) -> None:
         """Have the host that leads with this configuration change its members."""
-        await self._make(host, "rearrange", config.partition, config.epoch, members)
+        await self._make(host, "rearrange", config.shard, config.epoch, members)
 
     async def _make(self, host: str, method: str, *args: Any) -> bytes:
         """A call; whatever keeps it from being answered soon is Unavailable."""

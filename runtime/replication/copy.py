@@ -1,4 +1,4 @@
-"""A copy of a partition, as its disk and its leader make it: what it holds, which configuration it
+"""A copy of a shard, as its disk and its leader make it: what it holds, which configuration it
 has adopted, and how it takes what a leader sends. asyncio, but no Ray."""
 
 from __future__ import annotations
@@ -28,25 +28,27 @@ log = logging.getLogger(__name__)
 
 
 class Copy:
-    """See the module. `disk` waits for the disk, one thing of a copy at a time; `steady` is the
-    host's time. `on_newer` is called when a configuration of a newer epoch was adopted that another
-    host leads."""
+    """See the module. The shard has these `partitions`. `disk` waits for the disk, one thing of a
+    copy at a time; `steady` is the host's time. `on_newer` is called when a configuration of a
+    newer epoch was adopted that another host leads."""
 
     def __init__(
         self,
         host: str,
-        partition: int,
+        shard: int,
+        partitions: Sequence[int],
         store: Replica,
         disk: Syncs,
         steady: SteadyClock,
     ) -> None:
         self.host = host
-        self.partition = partition
+        self.shard = shard
+        self.partitions = partitions
         self.store = store
         self.steady = steady
         self._disk = disk
         raw = store.recall()
-        self.config = decode_configuration(raw) if raw else Configuration(partition, 0, "", (), ())
+        self.config = decode_configuration(raw) if raw else Configuration(shard, 0, "", (), ())
         self.matched = store.installed
         """Up to here this log is known to be the same as the leader's."""
         self.heard_s = boot_s()
@@ -91,7 +93,7 @@ class Copy:
         if config.epoch <= self.epoch:
             return False
         if not self.epoch and config.epoch > 1:
-            # This copy comes new to a partition in use, or its disk was lost: it must not lead
+            # This copy comes new to a shard in use, or its disk was lost: it must not lead
             # before it has what the others have, whatever a configuration says of it.
             self.store.begin_load()
         await self.on_disk(self.store.remember, encode(config))
@@ -117,7 +119,7 @@ class Copy:
                 if message.first <= self.matched + 1:
                     await self._take(message)
             except StorageFull as error:
-                log.error("partition %d: %s", self.partition, error)
+                log.error("shard %d: %s", self.shard, error)
                 return Appended(self.epoch, self.matched, full=True)
             commit = min(message.commit, self.matched)
             if commit > self.store.installed:
@@ -147,7 +149,7 @@ class Copy:
                     self.matched = number
                     continue
                 lost = self.store.last - number + 1
-                log.info("partition %d: %d records are taken back", self.partition, lost)
+                log.info("shard %d: %d records are taken back", self.shard, lost)
                 await self.on_disk(self.store.truncate, number - 1)
             fresh.append(record)
         if fresh:
@@ -164,14 +166,15 @@ class Copy:
                     self.store.begin_load()
                     self.matched = 0
                 if message.rows:
-                    await self.on_disk(self.store.load, {self.partition: message.rows})
+                    partition = message.partition if message.partition >= 0 else self.shard
+                    await self.on_disk(self.store.load, {partition: message.rows})
                 if message.end is not None:
                     await self.on_disk(self.store.end_load, message.end)
                     self.matched = self.store.installed
                     if message.now_ms:
                         self.steady.go_on_from(message.now_ms)
             except StorageFull as error:
-                log.error("partition %d: %s", self.partition, error)
+                log.error("shard %d: %s", self.shard, error)
                 return Appended(self.epoch, 0, full=True, blank=True)
             self._snapshot = (message.attempt, message.part + 1)
             return Appended(self.epoch, self.matched, blank=self.store.loading)

@@ -1,4 +1,4 @@
-"""Which host leads which partition, as fronts and hosts find out: they ask all hosts all the time.
+"""Which host leads which shard, as fronts and hosts find out: they ask all hosts all the time.
 
 A call goes to the leader that is known; when another one is found meanwhile, or the host does not
 answer any more, the call is given up, so that whoever made it can make it again elsewhere.
@@ -23,7 +23,7 @@ SILENT_S = 3.0
 WAIT_S = 2.0
 
 Led = list[tuple[int, int]]
-"""Partitions that a host leads, each with its epoch."""
+"""Shards that a host leads, each with its epoch."""
 
 
 class Directory:
@@ -52,44 +52,44 @@ class Directory:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def leader(self, partition: int) -> str | None:
+    def leader(self, shard: int) -> str | None:
         """The host that leads it, as far as is known."""
-        route = self._routes.get(partition)
+        route = self._routes.get(shard)
         return None if route is None else route[1]
 
-    async def call(self, partition: int, make: Callable[[str], Awaitable[R]]) -> R:
+    async def call(self, shard: int, make: Callable[[str], Awaitable[R]]) -> R:
         """What `make(host)` gets from the host that leads. Raises Unavailable where there is none,
         or it changes meanwhile; and what the call raises."""
-        host = await self._find(partition)
-        moved = self._event(partition)
+        host = await self._find(shard)
+        moved = self._event(shard)
         call: asyncio.Future[R] = asyncio.ensure_future(make(host))
         watch: asyncio.Future[Any] = asyncio.ensure_future(moved.wait())
         try:
             await asyncio.wait({call, watch}, return_when=asyncio.FIRST_COMPLETED)
             if not call.done():
-                raise Unavailable(f"partition {partition} is not at {host} any more")
+                raise Unavailable(f"shard {shard} is not at {host} any more")
             return call.result()
         except NotLeading:
-            self._forget(partition, host)
-            raise Unavailable(f"partition {partition} is not at {host} any more") from None
+            self._forget(shard, host)
+            raise Unavailable(f"shard {shard} is not at {host} any more") from None
         finally:
             watch.cancel()
             if not call.done():
                 call.cancel()
 
-    async def _find(self, partition: int) -> str:
-        host = self.leader(partition)
+    async def _find(self, shard: int) -> str:
+        host = self.leader(shard)
         if host is not None:
             return host
         self._seeking += 1
         self._hurry.set()
         try:
             async with asyncio.timeout(WAIT_S):
-                while (host := self.leader(partition)) is None:
-                    await self._event(partition).wait()
+                while (host := self.leader(shard)) is None:
+                    await self._event(shard).wait()
                 return host
         except TimeoutError:
-            raise Unavailable(f"nobody leads partition {partition}") from None
+            raise Unavailable(f"nobody leads shard {shard}") from None
         finally:
             self._seeking -= 1
 
@@ -132,35 +132,35 @@ class Directory:
             await self.pause(ASK_S)
 
     def _learn(self, host: str, led: Led) -> None:
-        for partition, epoch in led:
-            known = self._routes.get(partition)
+        for shard, epoch in led:
+            known = self._routes.get(shard)
             if known is None or epoch > known[0]:
-                self._routes[partition] = (epoch, host)
+                self._routes[shard] = (epoch, host)
                 if known is None or known[1] != host:
-                    self._tell(partition)
-        for partition in {p for p, (_, name) in self._routes.items() if name == host}:
-            if partition not in {number for number, _ in led}:
-                self._forget(partition, host)
+                    self._tell(shard)
+        for shard in {p for p, (_, name) in self._routes.items() if name == host}:
+            if shard not in {number for number, _ in led}:
+                self._forget(shard, host)
 
     def _lose(self, host: str) -> bool:
         """A host does not answer; whether it led something."""
-        lost = [partition for partition, (_, name) in self._routes.items() if name == host]
-        for partition in lost:
-            self._forget(partition, host)
+        lost = [shard for shard, (_, name) in self._routes.items() if name == host]
+        for shard in lost:
+            self._forget(shard, host)
         return bool(lost)
 
-    def _forget(self, partition: int, host: str) -> None:
-        if self.leader(partition) == host:
-            del self._routes[partition]
-            self._tell(partition)
+    def _forget(self, shard: int, host: str) -> None:
+        if self.leader(shard) == host:
+            del self._routes[shard]
+            self._tell(shard)
 
-    def _event(self, partition: int) -> asyncio.Event:
-        event = self._moved.get(partition)
+    def _event(self, shard: int) -> asyncio.Event:
+        event = self._moved.get(shard)
         if event is None:
-            event = self._moved[partition] = asyncio.Event()
+            event = self._moved[shard] = asyncio.Event()
         return event
 
-    def _tell(self, partition: int) -> None:
-        event = self._moved.pop(partition, None)
+    def _tell(self, shard: int) -> None:
+        event = self._moved.pop(shard, None)
         if event is not None:
             event.set()

@@ -1,4 +1,4 @@
-"""The leader of a partition: has every record written by all copies in sync before it is committed,
+"""The leader of a shard: has every record written by all copies in sync before it is committed,
 brings the others up, and decides with the configuration store who is in sync. asyncio, no Ray."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from api.ambient import boot_s
 from runtime.journal import Deposed
 from runtime.replication.copy import Copy
-from runtime.replication.parts import next_part
+from runtime.replication.parts import parts_of
 from runtime.replication.protocol import (
     HEARTBEAT_S,
     LEASE_S,
@@ -142,7 +142,7 @@ class Leader:
             raise
         except BaseException as error:
             if not isinstance(error, Deposed):
-                log.exception("partition %d: the leader fails", self.config.partition)
+                log.exception("shard %d: the leader fails", self.config.shard)
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -255,10 +255,10 @@ class Leader:
         def rearranged(old: Configuration) -> Configuration:
             in_sync = tuple(host for host in old.in_sync if host in members)
             if old.epoch != epoch:
-                raise Unavailable(f"partition {old.partition} is in epoch {old.epoch} by now")
+                raise Unavailable(f"shard {old.shard} is in epoch {old.epoch} by now")
             least = min(self._min_in_sync, len(old.in_sync))
             if old.leader not in members or len(in_sync) < least:
-                raise Unavailable(f"partition {old.partition} cannot do without those left out")
+                raise Unavailable(f"shard {old.shard} cannot do without those left out")
             return replace(old, members=members, in_sync=in_sync)
 
         await self._change(rearranged)
@@ -373,8 +373,8 @@ class Leader:
     async def _send_snapshot(self, follower: Follower) -> None:
         """Send all rows, while writes go on: what changes meanwhile is in the records after the one
         that was the last when it began, and applying them again ends in the same rows."""
-        partition, host = self.config.partition, follower.host
-        log.info("partition %d: a snapshot for %s", partition, host)
+        host = follower.host
+        log.info("shard %d: a snapshot for %s", self.config.shard, host)
         follower.acked = 0
         if host in self.config.in_sync:  # it lost what it had: it must not lead
             await self._change(
@@ -384,21 +384,18 @@ class Leader:
         self._store.hold(host, begun_at)
         self._attempts += 1
         attempt = (self._leadership << 20) + self._attempts
-        start: bytes | None = b""
-        number = 0
-        while start is not None:
-            rows, start = next_part(self._store, partition, start)
-            whole = start is None
+        parts = parts_of(self._store, self._copy.partitions)
+        for number, (partition, rows, is_last) in enumerate(parts):
             self._check()
-            end = begun_at if whole else None
-            part = SnapshotPart(self.config, attempt, number, rows, end, self._copy.steady())
+            end = begun_at if is_last else None
+            now_ms = self._copy.steady()
+            part = SnapshotPart(self.config, attempt, number, rows, end, now_ms, partition)
             async with asyncio.timeout(5 * CALL_S_MAX):
-                answer = await self._peer.load(follower.host, part)
+                answer = await self._peer.load(host, part)
             if answer.epoch > self.config.epoch:
-                raise Deposed(f"{follower.host} knows epoch {answer.epoch}")
-            if answer.full or answer.epoch < part.config.epoch or answer.blank == whole:
-                raise Unavailable(f"{follower.host} does not take a snapshot now")
-            number += 1
+                raise Deposed(f"{host} knows epoch {answer.epoch}")
+            if answer.full or answer.epoch < part.config.epoch or answer.blank == is_last:
+                raise Unavailable(f"{host} does not take a snapshot now")
         follower.next = begun_at + 1
 
     # --- who is in sync -----------------------------------------------------------------------
@@ -414,7 +411,7 @@ class Leader:
 
     async def _look_for_a_successor(self) -> None:
         with contextlib.suppress(Unavailable):
-            newest = await self._configs.newest(self.config.partition, self.config.epoch)
+            newest = await self._configs.newest(self.config.shard, self.config.epoch)
             if newest is not None:
                 await self._copy.adopt(newest)
 
@@ -466,7 +463,7 @@ class Leader:
                     follower.joining = False
                 if follower.host not in old.in_sync:
                     follower.well_since_s = boot_s()
-            log.info("partition %d: epoch %d, in sync %s", *_told(config))
+            log.info("shard %d: epoch %d, in sync %s", *_told(config))
             self._notify()
             self._wake_all()
 
@@ -475,17 +472,17 @@ class Leader:
         self._check()
         try:
             if not await self._configs.create(config):
-                newest = await self._configs.newest(config.partition, config.epoch)
+                newest = await self._configs.newest(config.shard, config.epoch)
                 if newest != config:
                     raise Deposed("another epoch has begun")
         except Unavailable as error:
-            log.warning("partition %d: %s", config.partition, error)
+            log.warning("shard %d: %s", config.shard, error)
             return False
         return True
 
 
 def _told(config: Configuration) -> tuple[int, int, str]:
-    return config.partition, config.epoch, ", ".join(config.in_sync)
+    return config.shard, config.epoch, ", ".join(config.in_sync)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

@@ -1,4 +1,4 @@
-"""A host's membership in a partition: it follows, takes over when the leader is gone, leads, and
+"""A host's membership in a shard: it follows, takes over when the leader is gone, leads, and
 steps down. asyncio, but no Ray."""
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ BALANCE_S = 10.0
 class Asker(Peer, Protocol):
     """Calls of another host, also about what it knows."""
 
-    async def known(self, host: str, partition: int) -> Known | None: ...
+    async def known(self, host: str, shard: int) -> Known | None: ...
 
 
 class Member:
-    """See the module. `first` is the configuration of a new partition; None where somebody else
+    """See the module. `first` is the configuration of a new shard; None where somebody else
     decides on it, or the host got its copy later. `lead(leader)` makes the
     pipeline that executes turns while this host leads; it is started here. `stop` ends the process,
     where going on would be guessing."""
@@ -138,9 +138,9 @@ class Member:
                 if config is not None:
                     await self._reign()
             except Unavailable as error:
-                log.info("partition %d: %s", self.copy.partition, error)
+                log.info("shard %d: %s", self.copy.shard, error)
             except StorageFull as error:
-                log.error("partition %d: %s", self.copy.partition, error)
+                log.error("shard %d: %s", self.copy.shard, error)
                 await asyncio.sleep(FULL_S)
             await asyncio.sleep(TICK_S)
 
@@ -156,7 +156,7 @@ class Member:
         may_come_back = fresh or copy.epoch <= 1 or not copy.config.leader
         if silent_s <= TAKEOVER_S and not copy.leads and not may_come_back:
             return None
-        newest = await self._configs.newest(copy.partition, copy.epoch)
+        newest = await self._configs.newest(copy.shard, copy.epoch)
         if newest is None:
             newest = await self._recover()
         if await copy.adopt(newest) and not copy.leads:
@@ -177,13 +177,13 @@ class Member:
         self._claims = True
         try:
             created = await self._configs.create(config)
-            if not created and await self._configs.newest(copy.partition, config.epoch) != config:
+            if not created and await self._configs.newest(copy.shard, config.epoch) != config:
                 return None
             await copy.adopt(config)
         finally:
             self._claims = False
         self.takeovers += 1
-        log.info("partition %d: %s leads epoch %d", copy.partition, copy.host, config.epoch)
+        log.info("shard %d: %s leads epoch %d", copy.shard, copy.host, config.epoch)
         return config
 
     @property
@@ -192,7 +192,7 @@ class Member:
         return self.copy.epoch > 0 and self.copy.host not in self.copy.config.members
 
     async def _recover(self) -> Configuration:
-        """The configuration store knows nothing: the partition is new, or the store has lost what
+        """The configuration store knows nothing: the shard is new, or the store has lost what
         it knew. Write the newest configuration that its members know, or the first one. Which one
         that is can only be told if every member says what it knows: also one that has given its
         copy away since, which remembers to whom, and one that was never told that it has one, which
@@ -200,22 +200,20 @@ class Member:
         Unavailable."""
         newest = self.copy.config if self.copy.epoch else self._first
         if newest is None:
-            raise Unavailable(f"there is no configuration of partition {self.copy.partition} yet")
+            raise Unavailable(f"there is no configuration of shard {self.copy.shard} yet")
         asked, ignorant = {self.copy.host}, set()
         while missing := [host for host in newest.members if host not in asked]:
             for host in missing:
                 asked.add(host)
-                answer = await self._peer.known(host, self.copy.partition)
+                answer = await self._peer.known(host, self.copy.shard)
                 if answer is None:
                     ignorant.add(host)
                 elif answer.config.epoch >= newest.epoch:
                     newest = answer.config
         if lost := ignorant & set(newest.in_sync):
-            raise Unavailable(
-                f"{', '.join(sorted(lost))} knows nothing of partition {newest.partition}"
-            )
+            raise Unavailable(f"{', '.join(sorted(lost))} knows nothing of shard {newest.shard}")
         await self._configs.create(newest)
-        log.info("partition %d: epoch %d is written", self.copy.partition, newest.epoch)
+        log.info("shard %d: epoch %d is written", self.copy.shard, newest.epoch)
         return newest
 
     async def _reign(self) -> None:
@@ -237,7 +235,7 @@ class Member:
             await asyncio.wait({watch, failed}, return_when=asyncio.FIRST_COMPLETED)
             failed.cancel()
         except Deposed as error:
-            log.info("partition %d: %s", self.copy.partition, error)
+            log.info("shard %d: %s", self.copy.shard, error)
         finally:
             watch.cancel()
             begin.cancel()
@@ -256,7 +254,7 @@ class Member:
         if leader is not None:
             await leader.close()
         if pipeline is not None:
-            log.info("partition %d: %s steps down", self.copy.partition, self.copy.host)
+            log.info("shard %d: %s steps down", self.copy.shard, self.copy.host)
             await pipeline.abandon()
 
     # --- calls --------------------------------------------------------------------------------
@@ -277,7 +275,7 @@ class Member:
         NotLeading."""
         pipeline, leader = self.pipeline, self.leader
         if pipeline is None or leader is None:
-            raise NotLeading(f"{self.copy.host} does not lead partition {self.copy.partition}")
+            raise NotLeading(f"{self.copy.host} does not lead shard {self.copy.shard}")
         try:
             answer = await call(pipeline)
             await leader.lease()
@@ -324,7 +322,7 @@ class Member:
         config, store, leader = self.copy.config, self.copy.store, self.leader
         behind = {} if leader is None else leader.behind()
         return {
-            "partition": self.copy.partition,
+            "shard": self.copy.shard,
             "host": self.copy.host,
             "epoch": config.epoch,
             "leader": config.leader,
@@ -342,10 +340,10 @@ class Member:
         one leads then, this one goes on."""
         leader, pipeline = self.leader, self.pipeline
         if leader is None or pipeline is None:
-            raise NotLeading(f"{self.copy.host} does not lead partition {self.copy.partition}")
+            raise NotLeading(f"{self.copy.host} does not lead shard {self.copy.shard}")
         if to not in self.copy.config.in_sync:
             raise Unavailable(f"{to} is not in sync")
-        await self._configs.newest(self.copy.partition, self.copy.epoch)  # can it be reached?
+        await self._configs.newest(self.copy.shard, self.copy.epoch)  # can it be reached?
         pipeline.refuse()
         try:
             async with asyncio.timeout(HANDOVER_S):
@@ -354,7 +352,7 @@ class Member:
             pipeline.resume()
             raise Unavailable("what was begun is not finished") from None
         try:
-            log.info("partition %d: %s hands over to %s", self.copy.partition, self.copy.host, to)
+            log.info("shard %d: %s hands over to %s", self.copy.shard, self.copy.host, to)
             await self._see_through(leader.hand_over(to))
         finally:
             if self.copy.leads:
@@ -364,7 +362,7 @@ class Member:
         """Give copies to other hosts (see `Leader.rearrange`). Raises NotLeading, Unavailable."""
         leader = self.leader
         if leader is None:
-            raise NotLeading(f"{self.copy.host} does not lead partition {self.copy.partition}")
+            raise NotLeading(f"{self.copy.host} does not lead shard {self.copy.shard}")
         try:
             await self._see_through(leader.rearrange(epoch, members))
         except (Deposed, StorageFull) as error:

@@ -1,8 +1,10 @@
-"""The rows of a partition in parts, for a snapshot that is sent while the partition is in use."""
+"""The rows of a shard in parts, for a snapshot that is sent while the shard is in use."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from storage.port import Store
 
@@ -15,11 +17,28 @@ BYTES_PER_S = 8 * 1024 * 1024
 _END = b"\xff" * 512
 
 
-def next_part(
+class RowsPart(NamedTuple):
+    """Rows of a partition; `last`: there are no more of any."""
+
+    partition: int
+    rows: dict[bytes, bytes | None]
+    last: bool
+
+
+def parts_of(store: Store, partitions: Sequence[int]) -> Iterator[RowsPart]:
+    """All rows of these partitions, each part as it is when it is asked for: larger than
+    `PART_BYTES` by no more than `STEP_ROWS` rows."""
+    for partition in partitions:
+        start: bytes | None = b""
+        while start is not None:
+            rows, start = _next_part(store, partition, start)
+            yield RowsPart(partition, rows, start is None and partition == partitions[-1])
+
+
+def _next_part(
     store: Store, partition: int, start: bytes
 ) -> tuple[dict[bytes, bytes | None], bytes | None]:
-    """Rows from `start` on, and where the next part starts; None after the last one. A part is
-    larger than `PART_BYTES` by no more than `STEP_ROWS` rows."""
+    """Rows from `start` on, and where the next part starts; None after the last one."""
     rows: dict[bytes, bytes | None] = {}
     size = 0
     while size < PART_BYTES:

@@ -1,11 +1,11 @@
-"""Which hosts shall have the copies of each partition, and which of them shall lead: the next step
+"""Which hosts shall have the copies of each shard, and which of them shall lead: the next step
 from what there is towards what there should be. Pure; see `steward` for who takes the steps.
 
-A partition is moved by giving another host a copy, and when that is in sync, by taking one away.
+A shard is moved by giving another host a copy, and when that is in sync, by taking one away.
 So every step leaves at least as many good copies as there were, and a plan needs no memory: who
 looks again after a crash goes on where the last one stopped.
 
-A partition may have a host of its own (`runtime.placement.own_host`). While that is up, it
+A shard may have a host of its own (`runtime.placement.own_host`). While that is up, it
 has a copy and leads; the other copies are on pooled hosts, and all of them when it is lost.
 """
 
@@ -19,16 +19,16 @@ from runtime.placement import partition_of_own
 from runtime.replication.protocol import Configuration, Seat
 
 MOVES_MAX: Final = 2
-"""So many partitions are given to another host at the same time."""
+"""So many shards are given to another host at the same time."""
 
 Members = tuple[str, ...]
 
 
 class View(NamedTuple):
-    """What there is. `configs`: the newest that is known of each partition. `led`: those of them
+    """What there is. `configs`: the newest that is known of each shard. `led`: those of them
     that somebody leads now. `silent`: hosts that do not answer; `lost`: those of them that did not
-    for so long that their copies are made elsewhere. `copies`: how many each partition shall have;
-    `partitions`: how many there are."""
+    for so long that their copies are made elsewhere. `copies`: how many each shard shall have;
+    `shards`: how many there are."""
 
     configs: Mapping[int, Configuration]
     led: frozenset[int]
@@ -36,17 +36,17 @@ class View(NamedTuple):
     silent: frozenset[str]
     lost: frozenset[str]
     copies: int
-    partitions: int
+    shards: int
 
 
 def plan(view: View) -> dict[int, Members]:
-    """The partitions whose members shall change now, with what they shall be. The first of them
+    """The shards whose members shall change now, with what they shall be. The first of them
     shall lead."""
     return _Planner(view).plan()
 
 
 def first_own_members(view: View, own: str) -> Members:
-    """Who shall have the copies of a new partition: its own host, which leads, and of the pooled
+    """Who shall have the copies of a new shard: its own host, which leads, and of the pooled
     hosts those that fit best."""
     return _Planner(view).first_own_members(own)
 
@@ -65,9 +65,9 @@ class _Planner:
         self._fit = {seat.host: seat for seat in fit if _is_pooled(seat.host)}
         owners = sorted((s.host for s in fit if not _is_pooled(s.host)), reverse=True)
         self._own = {partition_of_own(host): host for host in owners}
-        """The hosts that partitions have for themselves, as far as they are up."""
+        """The hosts that shards have for themselves, as far as they are up."""
         unseen = view.silent - view.lost or self._copies.keys() - view.seats.keys() - view.lost
-        there = {*range(view.partitions)} | self._own.keys()
+        there = {*range(view.shards)} | self._own.keys()
         self._calm = not unseen and there <= view.configs.keys()
         """As long as not all is seen, nothing is balanced: it may be well balanced as it is."""
         self._unwanted = view.lost | {s.host for s in view.seats.values() if s.mark == "leaving"}
@@ -84,7 +84,7 @@ class _Planner:
                     self._brought_home(config) or self._replaced(config) or self._led_better(config)
                 )
             if members:
-                changes[config.partition] = members
+                changes[config.shard] = members
         if not changes and self._calm and self._moving < MOVES_MAX:
             changes = self._balanced(led)
         return changes
@@ -101,8 +101,8 @@ class _Planner:
     # --- the right number of copies, on hosts that are there ----------------------------------
 
     def _brought_home(self, config: Configuration) -> Members | None:
-        """With the partition's own host in front, if that is up."""
-        own = self._own.get(config.partition, config.members[0])
+        """With the shard's own host in front, if that is up."""
+        own = self._own.get(config.shard, config.members[0])
         if own == config.members[0]:
             return None
         if own not in config.members:
@@ -132,7 +132,7 @@ class _Planner:
         def value(host: str) -> tuple[int, tuple[int, int], int, bool]:
             rest = [other for other in config.members if other != host]
             use = int(host in config.in_sync) if host in self._unwanted else 2
-            if host == self._own.get(config.partition):
+            if host == self._own.get(config.shard):
                 use = 3
             return use, self._crowding(rest), -self._copies[host], host == config.leader
 
@@ -150,7 +150,7 @@ class _Planner:
     # --- spread and balance -------------------------------------------------------------------
 
     def _balanced(self, led: list[Configuration]) -> dict[int, Members]:
-        """The one move that helps most: copies of a partition further from each other, or hosts
+        """The one move that helps most: copies of a shard further from each other, or hosts
         with more equal numbers of copies."""
         offers = []
         for config in led:
@@ -164,11 +164,11 @@ class _Planner:
                     then = self._crowding([*rest, comes])
                     if (then, more) < (now, 0):
                         leads = leaves == config.leader
-                        offers.append((then >= now, more, leads, config.partition, comes))
+                        offers.append((then >= now, more, leads, config.shard, comes))
         if not offers:
             return {}
-        *_, partition, comes = min(offers)
-        return {partition: self._one_more(self._view.configs[partition], comes)}
+        *_, shard, comes = min(offers)
+        return {shard: self._one_more(self._view.configs[shard], comes)}
 
     def _price(self, host: str, others: Iterable[str]) -> tuple[tuple[int, int], int, str]:
         """How little a host fits for a copy beside these."""

@@ -1,4 +1,4 @@
-"""What the copies of a partition say to each other, and the configuration that decides between
+"""What the copies of a shard say to each other, and the configuration that decides between
 them. See docs/replication.md for why it is correct."""
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ differ in while they measure it, so that never two leaders serve."""
 
 
 class Configuration(Struct, frozen=True, array_like=True):
-    """Who has a partition in an epoch. Epochs go up by one; each has one configuration for ever.
+    """Who has a shard in an epoch. Epochs go up by one; each has one configuration for ever.
     `members`: the hosts that have a copy, the preferred leader first. `in_sync`: those of them that
     have everything that is committed; only they may lead."""
 
-    partition: int
+    shard: int
     epoch: int
     leader: str
     members: tuple[str, ...]
@@ -81,7 +81,8 @@ class Known(Struct, frozen=True, array_like=True):
 class SnapshotPart(Struct, frozen=True, array_like=True):
     """From the leader: part of a snapshot, counted from 0 within its attempt; attempts go up. The
     first part drops what the copy holds; the last one (`end`) says after which record the log goes
-    on. `now_ms` is the time there (see `runtime.steady`; 0: it is not told)."""
+    on. `rows` are of a `partition` (-1: of the one that has the number of the shard). `now_ms` is
+    the time there (see `runtime.steady`; 0: it is not told)."""
 
     config: Configuration
     attempt: int
@@ -89,6 +90,7 @@ class SnapshotPart(Struct, frozen=True, array_like=True):
     rows: dict[bytes, bytes | None]
     end: int | None
     now_ms: int = 0
+    partition: int = -1
 
 
 class Unavailable(Exception):
@@ -96,13 +98,13 @@ class Unavailable(Exception):
 
 
 class NotLeading(Exception):
-    """This host does not lead that partition."""
+    """This host does not lead that shard."""
 
 
 class ConfigStore(Protocol):
-    """Configurations by partition and epoch, each written once. Raises Unavailable."""
+    """Configurations by shard and epoch, each written once. Raises Unavailable."""
 
-    async def newest(self, partition: int, known: int = 0) -> Configuration | None:
+    async def newest(self, shard: int, known: int = 0) -> Configuration | None:
         """The one of the highest epoch; `known` is an epoch that is known to exist."""
 
     async def create(self, config: Configuration) -> bool:
@@ -132,14 +134,14 @@ class MemoryConfigStore:
         self.configs: dict[tuple[int, int], Configuration] = {}
         self.down = False
 
-    async def newest(self, partition: int, known: int = 0) -> Configuration | None:
+    async def newest(self, shard: int, known: int = 0) -> Configuration | None:
         self._reach()
-        epochs = [epoch for p, epoch in self.configs if p == partition]
-        return self.configs[partition, max(epochs)] if epochs else None
+        epochs = [epoch for p, epoch in self.configs if p == shard]
+        return self.configs[shard, max(epochs)] if epochs else None
 
     async def create(self, config: Configuration) -> bool:
         self._reach()
-        return self.configs.setdefault((config.partition, config.epoch), config) is config
+        return self.configs.setdefault((config.shard, config.epoch), config) is config
 
     def _reach(self) -> None:
         if self.down:
@@ -179,9 +181,9 @@ class MemoryRoster:
             raise Unavailable("the roster is down")
 
 
-def first_configuration(partition: int, members: tuple[str, ...]) -> Configuration:
-    """Of a new partition: nothing is committed yet, so all are in sync."""
-    return Configuration(partition, 1, members[0], members, members)
+def first_configuration(shard: int, members: tuple[str, ...]) -> Configuration:
+    """Of a new shard: nothing is committed yet, so all are in sync."""
+    return Configuration(shard, 1, members[0], members, members)
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -1,4 +1,4 @@
-"""Who looks after where the copies are: the host that leads partition 0.
+"""Who looks after where the copies are: the host that leads shard 0.
 
 It asks all hosts what they lead, and has the leaders change members where `plan` says so. There may
 be two for a moment, or none: what a leader changes, it changes only if the configuration is still
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 STEP_S: Final = 1.0
 CHARGE: Final = 0
-"""Who leads this partition is the steward."""
+"""Who leads this shard is the steward."""
 
 
 class Leaders(Protocol):
@@ -47,7 +47,7 @@ class Steward:
         leaders: Leaders,
         *,
         copies: int,
-        partitions: int,
+        shards: int,
         replace_after_s: float,
     ) -> None:
         self._presence = Presence(roster, seat)
@@ -55,7 +55,7 @@ class Steward:
         self._roster = roster
         self._leaders = leaders
         self._copies = copies
-        self._partitions = partitions
+        self._shards = shards
         self._replace_after_s = replace_after_s
         self._configs: dict[int, Configuration] = {}
         self._silent_since: dict[str, float] = {}
@@ -96,17 +96,15 @@ class Steward:
         self._tell()
         lost = self._lost()
         silent = frozenset(self._silent_since)
-        view = View(
-            self._configs, frozenset(led), seats, silent, lost, self._copies, self._partitions
-        )
-        for partition, members in plan(view).items():
-            config = self._configs[partition]
+        view = View(self._configs, frozenset(led), seats, silent, lost, self._copies, self._shards)
+        for shard, members in plan(view).items():
+            config = self._configs[shard]
             told = ", ".join(members)
-            log.info("partition %d: %s lets %s have it", partition, config.leader, told)
+            log.info("shard %d: %s lets %s have it", shard, config.leader, told)
             try:
-                await self._leaders.rearrange(led[partition], config, members)
+                await self._leaders.rearrange(led[shard], config, members)
             except Unavailable as error:
-                log.info("partition %d stays where it is: %s", partition, error)
+                log.info("shard %d stays where it is: %s", shard, error)
         await self._forget(seats, lost)
 
     async def _ask(self, seats: dict[str, Seat]) -> dict[int, str]:
@@ -122,10 +120,10 @@ class Steward:
                 continue
             self._silent_since.pop(host, None)
             for config in answer:
-                known = self._configs.get(config.partition)
+                known = self._configs.get(config.shard)
                 if known is None or config.epoch >= known.epoch:
-                    self._configs[config.partition] = config
-                    led[config.partition] = host
+                    self._configs[config.shard] = config
+                    led[config.shard] = host
         return led
 
     def _tell(self) -> None:
@@ -138,7 +136,7 @@ class Steward:
         return frozenset(h for h, began_s in self._silent_since.items() if began_s <= since)
 
     async def _forget(self, seats: dict[str, Seat], lost: frozenset[str]) -> None:
-        """Take hosts off the roster that are gone and that no partition names any more."""
+        """Take hosts off the roster that are gone and that no shard names any more."""
         named = {host for config in self._configs.values() for host in config.members}
         for host in sorted((lost & seats.keys()) - named):
             log.warning("%s is gone, and is not missed any more", host)

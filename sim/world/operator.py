@@ -9,14 +9,14 @@ from actors import addresses
 from api.errors import ApiError
 from fronts.gateway import Gateway
 from runtime.messages import Dedicate, WhereIs
-from runtime.placement import Replicated, own_partition
+from runtime.placement import own_partition
 from runtime.replication.copies import Courier
 from runtime.replication.founding import found
 from runtime.replication.protocol import Unavailable
 from sim.world.configs import Store
 from sim.world.edge import CONFIG
 from sim.world.process import Process
-from sim.world.replicated import PARTITIONS, Routes, Server
+from sim.world.replicated import Routes, Server
 
 AGAIN_S = 0.3
 
@@ -30,7 +30,7 @@ class Operator:
         self._routes = Routes(server, process)
         self._store = Store(server.cluster.network, process)
         self._courier = Courier(self._routes.lines.call)
-        self._gateway = Gateway(Replicated(PARTITIONS), self._routes.places.reach, CONFIG)
+        self._gateway = Gateway(server.placement, self._routes.places.reach, CONFIG)
 
     async def start(self) -> None:
         self._routes.directory.start()
@@ -59,6 +59,6 @@ class Operator:
         chat, server = addresses.chat(chat_id), self._server
         await self._gateway.ask(chat, WhereIs(), read=True)
         own = server.start_own(own_partition(chat))
-        counts = {"copies": server.copies, "partitions": PARTITIONS}
+        counts = {"copies": server.copies, "shards": server.placement.shards}
         await found(own, self._store, self._store, self._courier, **counts)
         await self._gateway.ask(chat, Dedicate())

@@ -1,4 +1,4 @@
-"""Hosts with copies of partitions in simulated processes: what `shells.replicated_host` is
+"""Hosts with copies of shards in simulated processes: what `shells.replicated_host` is
 around the same copies."""
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from sim.world.cluster import Cluster
 from sim.world.configs import STORE, ConfigService, Store
 from sim.world.disk import Disk
 from sim.world.edge import EdgeService
-from sim.world.final import EVERYTHING, ROWS_MAX, StoredRows, read
+from sim.world.final import StoredRows, read
 from sim.world.lines import Door, lines_of
 from sim.world.pipe import Pipe
 from sim.world.process import Process
 from storage.memory_replica import MemoryDisk, MemoryReplica
 
-PARTITIONS = 4
+PARTITIONS = 8
+SHARDS = 4
 REPLACE_AFTER_S = 4.0
 
 
@@ -60,7 +61,7 @@ class DiskReplica(MemoryReplica):
 
 
 class Routes:
-    """How a process reaches whoever leads a partition; see `shells.transport.Routes`."""
+    """How a process reaches whoever leads a shard; see `shells.transport.Routes`."""
 
     def __init__(self, server: Server, process: Process) -> None:
         self.lines = lines_of(server.cluster.network, process)
@@ -69,91 +70,97 @@ class Routes:
 
 
 class Server:
-    """All hosts of a replicated server, those that have one partition each come last. `disks` are
-    what the machines keep: by host and partition. `wanted`: the chats of which somebody said that
+    """All hosts of a replicated server, those that have one shard each come last. `disks` are
+    what the machines keep: by host and shard. `wanted`: the chats of which somebody said that
     they shall have a host for themselves, and has not heard yet that they do."""
 
     def __init__(self, cluster: Cluster, hosts: int, copies: int) -> None:
         self.cluster = cluster
         self.copies = copies
-        self.placement = Replicated(PARTITIONS)
+        self.placement = Replicated(PARTITIONS, SHARDS)
         self.pooled = [f"host-{number}" for number in range(hosts)]
         self.hosts = list(self.pooled)
-        self.partitions = list(range(PARTITIONS))
+        self.shards = list(range(SHARDS))
         self.wanted: list[str] = []
         self.configs = MemoryConfigStore()
         self.roster = MemoryRoster()
         self.disks: dict[tuple[str, int], MemoryDisk] = {}
 
-    def members_of(self, partition: int) -> tuple[str, ...]:
+    def members_of(self, shard: int) -> tuple[str, ...]:
         hosts = self.pooled
-        return tuple(hosts[(partition + n) % len(hosts)] for n in range(self.copies))
+        return tuple(hosts[(shard + n) % len(hosts)] for n in range(self.copies))
 
-    def start_own(self, partition: int) -> str:
-        """Have a host for this partition alone; returns its name."""
-        name = own_host(partition)
+    def start_own(self, shard: int) -> str:
+        """Have a host for this shard alone; returns its name."""
+        name = own_host(shard)
         if name not in self.hosts:
             self.hosts.append(name)
-            self.partitions.append(partition)
+            self.shards.append(shard)
             start = self.cluster.add
             self.cluster.loop.outside(0.0, start, name, lambda p: ReplicatedService(p, self))
         return name
 
     def chats(self) -> list[str]:
         """Those that leaders show."""
-        led = [m.copy for p in self.partitions for m in self._members(p) if m.leading]
-        return sorted(read([("", StoredRows(copy.store, [copy.partition])) for copy in led]).chats)
+        led = [m.copy for p in self.shards for m in self._members(p) if m.leading]
+        return sorted(read([("", rows_of(copy)) for copy in led]).chats)
 
     def stored(self) -> list[tuple[str, StoredRows]]:
-        """What the leaders show; nothing while a partition has none, as when it is handed over, or
+        """What the leaders show; nothing while a shard has none, as when it is handed over, or
         is wanted and not there yet."""
         if self.wanted:
             return []
         found = []
-        for partition in self.partitions:
-            leading = [member for member in self._members(partition) if member.leading]
+        for shard in self.shards:
+            leading = [member for member in self._members(shard) if member.leading]
             if not leading:
                 return []
-            found.append((place_of(partition), StoredRows(leading[0].copy.store, [partition])))
+            copy = leading[0].copy
+            found.append((place_of(shard), rows_of(copy)))
         return found
 
     def rivals(self) -> list[str]:
-        """At no time two hosts may be sure that they lead a partition."""
+        """At no time two hosts may be sure that they lead a shard."""
         found = []
-        for partition in self.partitions:
-            leading = [member.copy for member in self._members(partition) if member.leading]
+        for shard in self.shards:
+            leading = [member.copy for member in self._members(shard) if member.leading]
             if len(leading) > 1:
                 who = ", ".join(f"{copy.host} in epoch {copy.epoch}" for copy in leading)
-                found.append(f"partition {partition} has several leaders: {who}")
+                found.append(f"shard {shard} has several leaders: {who}")
         return found
 
     def disagreements(self) -> list[str]:
         """In the end, every copy in sync shows the same."""
         found = []
-        for partition in self.partitions:
-            members = {member.copy.host: member for member in self._members(partition)}
+        for shard in self.shards:
+            members = {member.copy.host: member for member in self._members(shard)}
             leading = [member for member in members.values() if member.leading]
             if not leading:
-                return [f"nobody leads partition {partition}"]
+                return [f"nobody leads shard {shard}"]
             in_sync = leading[0].copy.config.in_sync
             if missing := [name for name in in_sync if name not in members]:
-                return [f"{name} has no copy of partition {partition}" for name in missing]
+                return [f"{name} has no copy of shard {shard}" for name in missing]
             shown = {name: self._shown(members[name]) for name in in_sync}
             first, *others = shown.values()
             if any(other != first for other in others):
                 rows = {name: len(each) for name, each in shown.items()}
-                found.append(f"copies of partition {partition} differ: they show {rows} rows")
+                found.append(f"copies of shard {shard} differ: they show {rows} rows")
         return found
 
-    def _members(self, partition: int) -> list[Member]:
-        """The copies of a partition on the hosts that are up."""
+    def _members(self, shard: int) -> list[Member]:
+        """The copies of a shard on the hosts that are up."""
         services = [p.service for p in map(self.cluster.find, self.hosts) if p is not None]
         copies = [service.copies for service in services if service is not None]
-        return [c.members[partition] for c in copies if partition in c.members]
+        return [c.members[shard] for c in copies if shard in c.members]
 
-    def _shown(self, member: Member) -> list[tuple[bytes, bytes]]:
-        partition = member.copy.partition
-        return member.copy.store.scan(partition, b"", EVERYTHING, limit=ROWS_MAX)
+    def _shown(self, member: Member) -> list[tuple[int, bytes, bytes | None]]:
+        rows = rows_of(member.copy)
+        return [(p, *row) for p in rows.partitions for row in rows.rows(p)]
+
+
+def rows_of(copy: Copy) -> StoredRows:
+    """What a copy shows."""
+    return StoredRows(copy.store, [*copy.partitions])
 
 
 class ReplicatedService:
@@ -177,7 +184,7 @@ class ReplicatedService:
             self._store,
             self._courier,
             copies=server.copies,
-            partitions=PARTITIONS,
+            shards=SHARDS,
             replace_after_s=REPLACE_AFTER_S,
         )
 
@@ -193,25 +200,26 @@ class ReplicatedService:
     def _mine(self) -> list[int]:
         name, server = self._process.name, self._server
         own = partition_of_own(name)
-        first = {p for p in range(PARTITIONS) if name in server.members_of(p)}
+        first = {s for s in range(SHARDS) if name in server.members_of(s)}
         kept = {p for host, p in server.disks if host == name} | (
             {own} if own is not None else set()
         )
         return sorted((first | kept) - self._given_away().keys())
 
-    def make(self, partition: int) -> Member:
-        member = self._member(partition)
+    def make(self, shard: int) -> Member:
+        member = self._member(shard)
         member.copy.store.begin_load()
         return member
 
-    async def clear(self, partition: int) -> None:
-        key = (self._process.name, partition)
+    async def clear(self, shard: int) -> None:
+        key = (self._process.name, shard)
         config, self._server.disks[key] = self._server.disks[key].config, MemoryDisk()
         self._server.disks[key].config = config
 
-    def _member(self, partition: int) -> Member:
+    def _member(self, shard: int) -> Member:
         server, process = self._server, self._process
-        disk = server.disks.setdefault((process.name, partition), MemoryDisk())
+        partitions = server.placement.partitions_of(shard)
+        disk = server.disks.setdefault((process.name, shard), MemoryDisk())
         store = DiskReplica(disk, process.machine.disk)
 
         def stop(error: BaseException) -> None:
@@ -220,8 +228,8 @@ class ReplicatedService:
         def lead(leader: Leader) -> Pipeline:
             engine = Engine(
                 kinds=KINDS,
-                placement=Replicated(PARTITIONS),
-                led=[partition],
+                placement=server.placement,
+                led=partitions,
                 store=store,
                 clock=self._steady,
                 calendar=process.machine.now_ms,
@@ -230,10 +238,8 @@ class ReplicatedService:
             return Pipeline(engine, store, self._routes.places.receive, stop, leader)
 
         return Member(
-            Copy(process.name, partition, store, Syncs(None), self._steady),
-            first_configuration(partition, server.members_of(partition))
-            if partition < PARTITIONS
-            else None,
+            Copy(process.name, shard, partitions, store, Syncs(None), self._steady),
+            first_configuration(shard, server.members_of(shard)) if shard < SHARDS else None,
             self._store,
             self._courier,
             lead,
@@ -264,8 +270,7 @@ class ReplicatedService:
 class _Edge(EdgeService):
     def __init__(self, process: Process, server: Server) -> None:
         self._routes = Routes(server, process)
-        placement = Replicated(PARTITIONS)
-        super().__init__(process, placement, self._routes.places.reach)
+        super().__init__(process, server.placement, self._routes.places.reach)
 
     async def start(self) -> None:
         self._routes.directory.start()
@@ -273,7 +278,7 @@ class _Edge(EdgeService):
 
 
 def replicated(cluster: Cluster, hosts: int, edges: int, copies: int) -> Server:
-    """Add hosts with so many copies of each partition, edges, and the configuration store."""
+    """Add hosts with so many copies of each shard, edges, and the configuration store."""
     server = Server(cluster, hosts, copies)
     cluster.add(STORE, lambda process: ConfigService(server.configs, server.roster))
     for name in server.hosts:

@@ -21,7 +21,7 @@ from tests.integration.running import ROOT, UNLIMITED, wait_for
 from tests.integration.under_load import UnderLoad, load_options
 
 NODES = 3
-PARTITIONS = 16
+SHARDS = 8
 COPIES = 3
 HOST = "ray::NodeReplicatedHost"
 UP_S_MAX = 400
@@ -141,24 +141,24 @@ class Cluster:
         command = ("heliograph", "admin", "cluster", "--data", DATA, "--json")
         said = self.nodes[0].run(*command, check=False).stdout.splitlines()
         told = [json.loads(line) for line in said if line.startswith("{")]
-        return told[-1] if told else {"partitions": [], "silent": []}
+        return told[-1] if told else {"shards": [], "silent": []}
 
     def all_in_sync(self) -> bool:
         found = self.copies()
-        rows = found["partitions"]
+        rows = found["shards"]
         return (
             not found["silent"]
-            and len(rows) >= PARTITIONS
+            and len(rows) >= SHARDS
             and all(row["leader"] and not row["missing"] for row in rows)
         )
 
     def leads(self, host: str) -> bool:
         """Whether a host leads anything, as the first node sees it."""
-        return host in {row["leader"] for row in self.copies()["partitions"]}
+        return host in {row["leader"] for row in self.copies()["shards"]}
 
     def lacks(self, host: str) -> bool:
         """Whether a host is behind with a copy, as the first node sees it."""
-        return any(host in row["missing"] for row in self.copies()["partitions"])
+        return any(host in row["missing"] for row in self.copies()["shards"])
 
     def dedicate(self, chat_id: str) -> str:
         """Give a chat a host of its own; returns its name."""
@@ -189,11 +189,11 @@ class Cluster:
         return self.nodes[0].run(*command, timeout_s=UP_S_MAX).stdout
 
     def shares(self) -> Counter[str]:
-        """How many copies each host has; nothing while a partition has not as many as it should, in
+        """How many copies each host has; nothing while a shard has not as many as it should, in
         sync, and a leader."""
         found = self.copies()
-        rows = found["partitions"]
-        well = len(rows) >= PARTITIONS and all(
+        rows = found["shards"]
+        well = len(rows) >= SHARDS and all(
             row["leader"] and not row["missing"] and len(row["members"]) == COPIES for row in rows
         )
         return Counter(host for row in rows for host in row["members"] if well)
@@ -240,7 +240,7 @@ def launcher_file(nodes: list[Machine]) -> str:
         (r"head_ip: .*", f"head_ip: {head}"),
         (r"worker_ips: .*", f"worker_ips: [{', '.join(workers)}]"),
         (r"ssh_user: .*", "ssh_user: root"),
-        (r"--nodes \d+", f"--nodes {len(nodes)} {' '.join(UNLIMITED)}"),
+        (r"--nodes \d+", f"--nodes {len(nodes)} --shards {SHARDS} {' '.join(UNLIMITED)}"),
     ):
         text, count = re.subn(pattern, value, text)
         assert count, pattern

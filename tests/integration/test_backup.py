@@ -16,7 +16,8 @@ import pytest
 import heliograph
 from actors import addresses
 from actors.chat.state import MESSAGES
-from runtime.placement import Replicated
+from heliograph.admin.stored import placement_of
+from storage.folder import DataFolder
 from storage.keys import actor_prefix
 from storage.layout import database_name
 from tests.integration.running import (
@@ -209,10 +210,11 @@ async def histories(server: RunningServer, chats: dict[str, str]) -> dict[str, l
 
 def lose(data: Path, chat: str) -> None:
     """Flip a bit in each of a chat's first messages, in every copy."""
-    partition = Replicated(16).partition(addresses.chat(chat))
+    placement = placement_of(DataFolder.look(data))
+    partition = placement.partition(addresses.chat(chat))
     base = actor_prefix(addresses.CHAT, chat) + bytes([MESSAGES.number])
-    for copy in data.glob(f"host-*/partition-{partition}"):
-        with lmdb.open(str(copy / "rows"), max_dbs=8, map_size=1 << 34) as env:
+    for copy in data.glob(f"host-*/{placement.host(partition)}"):
+        with lmdb.open(str(copy / "rows"), max_dbs=80, map_size=1 << 34) as env:
             database = env.open_db(database_name(partition), create=False)
             with env.begin(write=True) as txn:
                 for number in range(2, 12):

@@ -17,7 +17,7 @@ from tests.integration.machine_cluster import (
     COPIES,
     HOST,
     NODES,
-    PARTITIONS,
+    SHARDS,
     Cluster,
     host_of,
 )
@@ -271,7 +271,7 @@ def test_a_folder_of_another_cluster_is_refused(cluster: Cluster) -> None:
 def test_a_machine_joins_and_gets_its_share(
     cluster: Cluster, under_load: UnderLoad, spare: Machine
 ) -> None:
-    share = PARTITIONS * COPIES // (NODES + 1)
+    share = SHARDS * COPIES // (NODES + 1)
 
     def join() -> None:
         cluster.join(spare)
@@ -291,7 +291,7 @@ def test_a_machine_that_is_lost_is_replaced(cluster: Cluster, under_load: UnderL
     """Its disk is lost, too; the other three have everything afterwards."""
     head, lost, *others = cluster.nodes
     host = host_of(lost)
-    rest = {f"host-{n}": PARTITIONS for n in range(NODES + 1)}
+    rest = {f"host-{n}": SHARDS for n in range(NODES + 1)}
     del rest[host]
 
     def lose() -> None:

@@ -42,7 +42,7 @@ def leads(server: RunningServer, chat_id: str) -> str:
     done = server.run("admin", "cluster", "--data", str(server.data), "--json")
     shown: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     own = own_partition(addresses.chat(chat_id))
-    return next((str(row["leader"]) for row in shown["partitions"] if row["partition"] == own), "")
+    return next((str(row["leader"]) for row in shown["shards"] if row["shard"] == own), "")
 
 
 def is_home(server: RunningServer, chat_id: str) -> Callable[[], bool]:

@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 import signal
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from heliograph.admin.copies import copies_in
-from storage.replica import LmdbReplica
+from storage.snapshot import Snapshot
 from tests.integration.running import RunningServer, verify, wait_for
 from tests.integration.sharing import FOUR_HOSTS
 from tests.integration.under_load import UnderLoad, erase
@@ -39,8 +39,8 @@ def test_the_operator_sees_who_leads(server: RunningServer) -> None:
     done = server.run("admin", "cluster", "--data", str(server.data), "--json")
     shown = json.loads(done.stdout)
     assert not shown["silent"]
-    assert len(shown["partitions"]) == 16
-    assert {row["leader"] for row in shown["partitions"]} == {
+    assert len(shown["shards"]) == HOSTS
+    assert {row["leader"] for row in shown["shards"]} == {
         f"host-{number}" for number in range(HOSTS)
     }
 
@@ -63,11 +63,11 @@ def test_a_host_that_was_stopped_goes_on_as_a_follower(
     """It believes to lead when it wakes up; it must not answer as if it did."""
 
     def pause() -> None:
-        led = dict(zip(server.pids(HOST), figure(server, "partitions_led"), strict=False))
+        led = dict(zip(server.pids(HOST), figure(server, "shards_led"), strict=False))
         pid = max(server.pids(HOST), key=lambda pid: led.get(pid, 0))
         os.kill(pid, signal.SIGSTOP)
         try:
-            wait_for(lambda: sum(figure(server, "partitions_led")) == 16)
+            wait_for(lambda: sum(figure(server, "shards_led")) == HOSTS)
         finally:
             os.kill(pid, signal.SIGCONT)
 
@@ -110,26 +110,22 @@ def test_a_lost_disk_is_filled_again(server: RunningServer, under_load: UnderLoa
     under_load(lose)
     under_load.end()
     records = {
-        partition: [newest_record(folder) for folder in folders]
-        for partition, folders in stopped(server).items()
+        shard: [newest_record(folder) for folder in folders]
+        for shard, folders in stopped(server).items()
     }
-    assert len(records) == 16
-    for partition, found in records.items():
-        assert len(found) == 3, partition
-        assert min(found) > 0, partition
+    assert len(records) == HOSTS
+    for shard, found in records.items():
+        assert len(found) == 3, shard
+        assert min(found) > 0, shard
     server.start()
     verify(server)
 
 
-def stopped(server: RunningServer) -> dict[int, Any]:
+def stopped(server: RunningServer) -> dict[int, list[Path]]:
     server.stop()
     return copies_in(server.data)
 
 
-def newest_record(folder: Any) -> int:
-    store = LmdbReplica(folder, [int(folder.name.removeprefix("partition-"))])
-    try:
-        assert not store.loading
-        return store.last
-    finally:
-        store.close()
+def newest_record(folder: Path) -> int:
+    with Snapshot(folder) as snapshot:
+        return snapshot.records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from heliograph.admin.reader import Reader, Unsettled
 from heliograph.admin.sources import RunningCopies, known_here
 from heliograph.admin.stored import verify_folder
 from heliograph.admin.stores import Stores
+from runtime.placement import Replicated, first_members
 from runtime.replication.protocol import Configuration, decode_configuration, encode
 from storage.backup.follower import Follower
 from storage.backup.repository import Repository
@@ -37,8 +39,8 @@ def writes(number: int, epoch: int) -> Writes:
 def add_copy(
     host: Path, config: Configuration, *epochs: int, shown: int = 0, loading: bool = False
 ) -> None:
-    """A copy of partition 0 whose records are of these epochs; LMDB holds the first `shown`."""
-    copy = LmdbReplica(host / "partition-0", [0])
+    """A copy of shard 0 whose records are of these epochs; LMDB holds the first `shown`."""
+    copy = LmdbReplica(host / "shard-0", [0])
     copy.remember(encode(config))
     if loading:
         copy.begin_load()
@@ -129,7 +131,7 @@ def test_without_a_copy_in_sync_there_is_no_backup(data: Path, repo: Path) -> No
         (data / host).mkdir()
     result = admin("backup", "--data", data, "--to", repo)
     assert result.exit_code == 2
-    assert "no copy in sync of partition 0" in result.stderr
+    assert "no copy in sync of shard 0" in result.stderr
     assert Repository.open(repo).moments() == []
 
 
@@ -175,10 +177,10 @@ def confirm(
         here = Reader(data)
         with Stores(here) as stores:
             source.open(stores)
-            assert stores.partitions == {"partition-0": [0]}
+            assert stores.partitions == {"shard-0": [0]}
             assert source.ends() is None
-            here.stores["partition-0"] = store
-            return source.confirm(stores, {"partition-0": 8})
+            here.stores["shard-0"] = store
+            return source.confirm(stores, {"shard-0": 8})
     finally:
         host.close()
 
@@ -187,7 +189,7 @@ def test_a_backup_waits_until_checkpoints_hold_what_it_has(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut = confirm(data, monkeypatch, Stepping(3, 5, 6, 7), CONFIG)
-    assert cut == {"partition-0": 7}, "a record without rows is not waited for"
+    assert cut == {"shard-0": 7}, "a record without rows is not waited for"
 
 
 def test_what_is_never_committed_or_taken_back_is_looked_at_again(
@@ -210,8 +212,8 @@ def test_a_copy_counts_only_if_the_epoch_was_the_same_before_and_after(
 
 def test_a_follower_notices_that_records_were_taken_back(tmp_path: Path) -> None:
     add_copy(tmp_path, CONFIG, 1, 1, 1)
-    with Follower(tmp_path / "partition-0") as follower:
-        log = Log(tmp_path / "partition-0" / "log", follower._salt)
+    with Follower(tmp_path / "shard-0") as follower:
+        log = Log(tmp_path / "shard-0" / "log", follower._salt)
         list(log.replay(0))
         assert [follower.is_still(n) for n in range(4)] == [True] * 4
         log.truncate(1)
@@ -219,7 +221,7 @@ def test_a_follower_notices_that_records_were_taken_back(tmp_path: Path) -> None
         log.append(encode_record(2, writes(2, 2)), encode_record(2, {}), encode_record(2, {}))
         assert [follower.is_still(n) for n in range(4)] == [True, True, False, False]
         log.close()
-    with Follower(tmp_path / "partition-0") as follower:
+    with Follower(tmp_path / "shard-0") as follower:
         assert [follower.epoch_at(n) for n in (1, 2, 4)] == [1, 2, 2]
         assert [follower.last_with_rows(n) for n in range(5)] == [0, 1, 2, 2, 2]
 
@@ -236,7 +238,7 @@ def test_all_copies_are_restored_alike_in_an_epoch_above_the_first(
     new = tmp_path / "new"
     assert admin("restore", "--from", repo, "--data", new).exit_code == 0
     for host in HOSTS:
-        copy = new / host / "partition-0"
+        copy = new / host / "shard-0"
         assert rows_of(copy) == rows(1, 1)
         config = decode_configuration(remembered(copy))
         assert config == Configuration(0, 2, "host-0", HOSTS, HOSTS)
@@ -263,14 +265,60 @@ def test_a_server_with_one_copy_is_restored_with_more(tmp_path: Path, repo: Path
     assert report.counts["partitions"] == 4
 
 
+def test_all_is_dealt_out_anew_into_other_shards(tmp_path: Path, repo: Path) -> None:
+    """From a backup of a server whose shards were one partition each, whose folders had other
+    names."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    DataFolder.open(old, partitions=4, hosts=3, copies=3, shards=4).close()
+    media_actors(old, 3)
+    held = {p: {b"\x01row%d" % p: b"%d" % p} for p in range(4)}
+    for partition, of_it in held.items():
+        members = first_members(partition, 3, 3)
+        of = Configuration(partition, 5, members[0], members, members)
+        for host in members:
+            folder = old / host / f"partition-{partition}"
+            with closing(LmdbReplica(folder, [partition])) as copy:
+                copy.remember(encode(of))
+                copy.append_records([encode_record(5, {partition: of_it})])
+    assert admin("backup", "--data", old, "--to", repo).exit_code == 0
+    for shards in (1, 3):
+        new = tmp_path / f"new-{shards}"
+        done = admin("restore", "--from", repo, "--data", new, "--shards", shards)
+        assert done.exit_code == 0, done.stderr
+        assert DataFolder.look(new).description.shard_count == shards
+        placement = Replicated(4, shards)
+        for shard in range(shards):
+            for host in HOSTS:
+                with Snapshot(new / host / f"shard-{shard}") as copy:
+                    mine = placement.partitions_of(shard)
+                    assert sorted(copy.partitions) == mine
+                    assert {p: dict(copy.rows(p)) for p in mine} == {p: held[p] for p in mine}
+
+
+@pytest.mark.parametrize(("shards", "why"), [(5, "there can be 1 to 4"), (2, "with copies")])
+def test_shards_that_cannot_be_are_refused(
+    tmp_path: Path, repo: Path, shards: int, why: str
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    DataFolder.open(old, partitions=4, hosts=1).close()
+    media_actors(old, 1)
+    LmdbStore(old / "host-0", range(4)).close()
+    assert admin("backup", "--data", old, "--to", repo).exit_code == 0
+    options = ("--copies", 3) if shards == 5 else ()
+    done = admin("restore", "--from", repo, "--data", new, "--shards", shards, *options)
+    assert done.exit_code == 2
+    assert why in done.stderr
+    assert not new.exists()
+
+
 def test_rows_are_written_to_all_copies_in_sync_after_what_they_share(data: Path) -> None:
     add_copy(data / "host-0", CONFIG, 1, 1, 4)
     add_copy(data / "host-1", CONFIG, 1, 1, 5, 5)
     add_copy(data / "host-2", CONFIG, 1)
-    write_to_copies(data, CONFIG, HOSTS[:2], 2, [writes(7, 6), writes(8, 6)])
+    write_to_copies(data, CONFIG, [0], HOSTS[:2], 2, [writes(7, 6), writes(8, 6)])
     config = Configuration(0, 6, "host-1", HOSTS, HOSTS[:2])
     for host in HOSTS[:2]:
-        assert rows_of(data / host / "partition-0") == {**rows(1, 1), b"row7": b"6", b"row8": b"6"}
-        assert decode_configuration(remembered(data / host / "partition-0")) == config
-    assert rows_of(data / "host-2" / "partition-0") == rows(1)
+        assert rows_of(data / host / "shard-0") == {**rows(1, 1), b"row7": b"6", b"row8": b"6"}
+        assert decode_configuration(remembered(data / host / "shard-0")) == config
+    assert rows_of(data / "host-2" / "shard-0") == rows(1)
     assert known_here(data) == {0: config}

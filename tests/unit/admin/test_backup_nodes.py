@@ -64,8 +64,8 @@ class Counting(Reader):
 
 
 class Cluster:
-    """Three nodes with two copies of each of two partitions: this node, node-0, has none of
-    partition 1. It is a `live.Watch`, too."""
+    """Three nodes with two copies of each of two shards: this node, node-0, has none of
+    shard 1. It is a `live.Watch`, too."""
 
     def __init__(self, path: Path, copies: int = 2) -> None:
         self.path = path
@@ -89,11 +89,11 @@ class Cluster:
 
     def add(self, of: Configuration, number: int, rows: list[Row], new: bool = False) -> None:
         """A copy on that node that holds these rows; `new`: its disk is."""
-        folder = self.path / f"node-{number}" / f"host-{number}" / place_of(of.partition)
-        copy = LmdbReplica(folder, [of.partition])
+        folder = self.path / f"node-{number}" / f"host-{number}" / place_of(of.shard)
+        copy = LmdbReplica(folder, [of.shard])
         if not new:
             copy.remember(encode(of))
-        copy.append_records([encode_record(of.epoch, {of.partition: dict(rows)})])
+        copy.append_records([encode_record(of.epoch, {of.shard: dict(rows)})])
         copy.settle(copy.last)
         checkpoint(copy)
         copy.close()
@@ -102,7 +102,7 @@ class Cluster:
         now = self.looks.pop(0) if self.looks else self.configs
         rows = [
             {
-                "partition": c.partition,
+                "shard": c.shard,
                 "epoch": c.epoch,
                 "leader": c.leader,
                 "members": list(c.members),
@@ -148,7 +148,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     made = Cluster(tmp_path)
     for of, nodes in zip(made.configs, ((0, 1), (1, 2)), strict=True):
         for number in nodes:
-            made.add(of, number, numbered(ROWS, b"of %d" % of.partition))
+            made.add(of, number, numbered(ROWS, b"of %d" % of.shard))
     yield from started(made, monkeypatch)
 
 
@@ -159,13 +159,13 @@ def rows_in(repo: Path) -> dict[str, list[Row]]:
     return {store.name: list(repository.rows(part.chunks)) for store, part in found}
 
 
-WHOLE = {f"partition-{p}": numbered(ROWS, b"of %d" % p) for p in (0, 1)}
+WHOLE = {f"shard-{p}": numbered(ROWS, b"of %d" % p) for p in (0, 1)}
 
 
 def test_what_is_not_here_is_read_where_the_leader_is(cluster: Cluster, repo: Path) -> None:
     cluster.back_up(repo)
     assert rows_in(repo) == WHOLE
-    assert cluster.read == [("node-1", "partition-1")]
+    assert cluster.read == [("node-1", "shard-1")]
 
 
 def test_what_has_not_changed_does_not_come_again(cluster: Cluster, repo: Path) -> None:
@@ -177,7 +177,7 @@ def test_what_has_not_changed_does_not_come_again(cluster: Cluster, repo: Path) 
     rows[5_432] = (rows[5_432][0], b"changed")
     cluster.add(cluster.configs[1], 1, rows[5_432:5_433])
     assert cluster.back_up(repo).new_chunks == cluster.sent == 1
-    assert rows_in(repo)["partition-1"] == rows
+    assert rows_in(repo)["shard-1"] == rows
 
 
 def test_a_node_without_any_copy_backs_up_everything(cluster: Cluster, repo: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_node_without_any_copy_backs_up_everything(cluster: Cluster, repo: Pat
     node_folder.claim(folder, cluster.made, "host-3")
     backing.make_backup(folder, repo)
     assert rows_in(repo) == WHOLE
-    assert cluster.read == [("node-0", "partition-0"), ("node-1", "partition-1")]
+    assert cluster.read == [("node-0", "shard-0"), ("node-1", "shard-1")]
 
 
 @pytest.mark.parametrize("what", ["silent", "new disk", "ended"])
@@ -202,7 +202,7 @@ def test_where_the_leaders_copy_cannot_be_read_another_in_sync_is(
         cluster.configs[1] = config(1, 6, 0, 2)
     cluster.back_up(repo)
     assert rows_in(repo) == WHOLE
-    assert cluster.read == [("node-2", "partition-1")]
+    assert cluster.read == [("node-2", "shard-1")]
 
 
 def test_a_leader_that_has_lost_it_meanwhile_is_not_believed(cluster: Cluster, repo: Path) -> None:
@@ -211,8 +211,8 @@ def test_a_leader_that_has_lost_it_meanwhile_is_not_believed(cluster: Cluster, r
     cluster.configs[1] = config(1, 6, 2, 1)
     cluster.add(cluster.configs[1], 2, [(b"later", b"row")])
     cluster.back_up(repo)
-    assert rows_in(repo)["partition-1"] == [*WHOLE["partition-1"], (b"later", b"row")]
-    assert cluster.read == [("node-2", "partition-1")], "no row was read of the first"
+    assert rows_in(repo)["shard-1"] == [*WHOLE["shard-1"], (b"later", b"row")]
+    assert cluster.read == [("node-2", "shard-1")], "no row was read of the first"
 
 
 def test_files_are_read_on_all_nodes(cluster: Cluster, repo: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_reader_without_stores_is_not_asked_for_them(cluster: Cluster) -> None
         assert stores.catch_up() == {}
         there = stores.on(nodes[0])
         stores.add(there, there.add_copies({1: HOSTS[1:2]}))
-        assert list(stores.catch_up()) == ["partition-1"]
+        assert list(stores.catch_up()) == ["shard-1"]
 
 
 def test_it_waits_for_a_leader(cluster: Cluster, repo: Path) -> None:
@@ -282,7 +282,7 @@ def test_in_the_end_it_is_told_why_there_is_no_backup(cluster: Cluster, repo: Pa
         cluster.back_up(repo)
     assert len(cluster.read) == backing.ATTEMPTS_MAX
     cluster.gone = {"host-1", "host-2"}
-    with pytest.raises(BackupError, match="no copy in sync of partition 1 can be read"):
+    with pytest.raises(BackupError, match="no copy in sync of shard 1 can be read"):
         cluster.back_up(repo)
     assert Repository.open(repo).moments() == []
 

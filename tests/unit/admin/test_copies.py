@@ -11,7 +11,7 @@ HOSTS = ["host-0", "host-1", "host-2"]
 
 def row(host: str, epoch: int, leading: bool, in_sync: list[str], **behind: int) -> dict[str, Any]:
     return {
-        "partition": 3,
+        "shard": 3,
         "host": host,
         "epoch": epoch,
         "leader": "host-1",
@@ -34,7 +34,7 @@ def test_the_newest_epoch_is_shown_as_its_leader_sees_it() -> None:
         assert shown["behind"] == {"host-0": 17}
 
 
-def test_a_partition_that_nobody_leads_says_so() -> None:
+def test_a_shard_that_nobody_leads_says_so() -> None:
     (shown,) = shown_copies([row("host-0", 4, False, HOSTS), row("host-1", 4, False, HOSTS)])
     assert shown["leader"] == ""
     assert shown["appointed"] == "host-1", "it may lead, where it does not answer"

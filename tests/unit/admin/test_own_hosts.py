@@ -168,9 +168,9 @@ def test_what_is_lost_of_the_chat_is_brought_back(server: Server) -> None:
     assert all(rows_of(folder, own) == whole for folder in folders)
 
 
-def test_a_partition_that_nobody_leads_is_not_left_out_of_a_backup() -> None:
-    row = {"partition": 1, "epoch": 3, "leader": "a", "members": ["a", "b"], "in_sync": ["a"]}
-    led = _led([row | {"leading": True}, row | {"partition": D, "leading": False}])
+def test_a_shard_that_nobody_leads_is_not_left_out_of_a_backup() -> None:
+    row = {"shard": 1, "epoch": 3, "leader": "a", "members": ["a", "b"], "in_sync": ["a"]}
+    led = _led([row | {"leading": True}, row | {"shard": D, "leading": False}])
     assert led.keys() == {1, D}
     assert (led[1].leader, led[1].in_sync) == ("a", ("a",))
     assert not led[D].in_sync

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from actors import addresses
 from runtime import placement as module
-from runtime.placement import DEDICATED_BASE, MOVED_BASE, Placement, own_partition
+from runtime.placement import (
+    DEDICATED_BASE,
+    MOVED_BASE,
+    Placement,
+    Replicated,
+    own_partition,
+    shard_at,
+)
 from runtime.refs import ActorRef, partition_of
 
 
@@ -21,6 +28,28 @@ def test_every_partition_has_one_leader(partitions: int, data: st.DataObject) ->
     assert max(map(len, led)) - min(map(len, led)) <= 1, "dealt out evenly"
     for name, mine in zip(placement.pooled_hosts(), led, strict=True):
         assert {placement.host(p) for p in mine} == {name}
+
+
+@given(st.integers(1, 100), st.data())
+def test_every_partition_is_in_one_shard(partitions: int, data: st.DataObject) -> None:
+    placement = Replicated(partitions, data.draw(st.integers(1, partitions)))
+    shards = [shard_at(place) for place in placement.pooled_hosts()]
+    dealt = [placement.partitions_of(shard) for shard in shards]
+    assert sorted(p for mine in dealt for p in mine) == list(range(partitions))
+    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1, "dealt out evenly"
+    for shard, mine in zip(shards, dealt, strict=True):
+        assert {placement.shard(p) for p in mine} == {shard}
+        assert {shard_at(placement.host(p)) for p in mine} == {shard}
+
+
+def test_shards_stay_what_they_are() -> None:
+    """Their folders hold these partitions; one with a host for itself is a shard of its own."""
+    placement = Replicated(8, 3)
+    assert [placement.partitions_of(shard) for shard in range(3)] == [[0, 3, 6], [1, 4, 7], [2, 5]]
+    assert placement.pooled_hosts() == ["shard-0", "shard-1", "shard-2"]
+    own = own_partition(addresses.chat("g1"))
+    assert placement.shard(own) == shard_at(placement.host(own)) == own
+    assert placement.partitions_of(own) == [own]
 
 
 def test_hosts_stay_what_they_are() -> None:

@@ -41,6 +41,49 @@ def test_what_is_dedicated_stays(tmp_path: Path) -> None:
         DataFolder.open(tmp_path, partitions=8, dedicated=("session",))
 
 
+def test_shards_stay(tmp_path: Path) -> None:
+    """As many as hosts, if nobody says how many."""
+    for name, given, found in (("few", None, 3), ("many", 6, 6)):
+        made = DataFolder.open(tmp_path / name, partitions=8, hosts=3, copies=3, shards=given)
+        assert made.description.shard_count == found
+        made.close()
+        DataFolder.open(tmp_path / name, partitions=8, shards=found).close()
+        with pytest.raises(DataFolderError, match=f"start it with --shards {found}. To have"):
+            DataFolder.open(tmp_path / name, partitions=8, shards=4)
+
+
+def test_before_there_were_several_partitions_in_a_shard_each_was_one(tmp_path: Path) -> None:
+    DataFolder.open(tmp_path, partitions=16, hosts=3, copies=3).close()
+    file = tmp_path / "heliograph.json"
+    described = json.loads(file.read_text())
+    del described["shards"]
+    file.write_text(json.dumps(described | {"version": 1}))
+    assert DataFolder.look(tmp_path).description.shard_count == 16
+
+
+@pytest.mark.parametrize(
+    ("copies", "shards", "why"),
+    [
+        (3, 9, "there can be 1 to 8 shards, not 9"),
+        (3, 0, "there can be 1 to 8 shards, not 0"),
+        (1, 2, "--shards are of servers with copies"),
+        (None, 2, "--shards are of servers with copies"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tmp_path: Path, copies: int | None, shards: int, why: str
+) -> None:
+    with pytest.raises(DataFolderError, match=why):
+        DataFolder.open(tmp_path, partitions=8, hosts=3, copies=copies, shards=shards)
+    assert not (tmp_path / "heliograph.json").exists()
+
+
+def test_a_server_with_one_copy_has_no_shards(tmp_path: Path) -> None:
+    make(tmp_path).close()
+    with pytest.raises(DataFolderError, match="--shards are of servers with copies"):
+        DataFolder.open(tmp_path, partitions=8, shards=2)
+
+
 def test_a_second_server_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     """Two processes: a lock on a file is one process's."""
     code = (

@@ -191,12 +191,14 @@ def acknowledges_before_copies_sync() -> Iterator[None]:
         sync = functools.partial(synced.__setitem__, disk, last)
         asyncio.get_running_loop().run_in_executor(self._writer, sync)
 
-    def restart(self: Copy, host: str, partition: int, store: MemoryReplica, writer: Any) -> None:
+    def restart(
+        self: Copy, host: str, shard: int, partitions: Any, store: MemoryReplica, *others: Any
+    ) -> None:
         disk = store.disk
         kept = max(synced.get(disk, disk.last), disk.applied)
         for number in [number for number in disk.records if number > kept]:
             del disk.records[number]
-        init(self, host, partition, store, writer)
+        init(self, host, shard, partitions, store, *others)
 
     with patch.object(Copy, "on_disk", begin), patch.object(Copy, "__init__", restart):
         yield

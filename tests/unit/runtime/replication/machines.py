@@ -1,4 +1,4 @@
-"""Machines with copies of partitions, in fake time: production members, leaders, pipelines and
+"""Machines with copies of shards, in fake time: production members, leaders, pipelines and
 directories on disks in memory, and a network between them that can be cut."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runtime.engine import Engine
 from runtime.lines.lines import Take
 from runtime.link import Desk, HostLink
 from runtime.pipeline import Pipeline
-from runtime.placement import Replicated, partition_at, partition_of_own, place_of
+from runtime.placement import Replicated, partition_of_own, place_of, shard_at
 from runtime.refs import ActorRef
 from runtime.replication.copies import Copies, Courier
 from runtime.replication.copy import Copy
@@ -40,6 +40,8 @@ from tests.unit.runtime.kit import KINDS
 
 R = TypeVar("R")
 FRONT = "front"
+PARTITIONS_EACH = 2
+"""Of a shard."""
 REPLACE_AFTER_S = 60.0
 EPOCH_MS = 1_800_000_000_000
 
@@ -87,7 +89,7 @@ class Machine:
             self.town.roster,
             courier,
             copies=self.town.copies,
-            partitions=len(self.town.partitions),
+            shards=len(self.town.shards),
             replace_after_s=REPLACE_AFTER_S,
         )
         self.directory.start()
@@ -95,24 +97,25 @@ class Machine:
         self.steward.start()
         self._tasks = asyncio.all_tasks() - before
 
-    def make(self, partition: int) -> Member:
-        member = self._member(partition)
+    def make(self, shard: int) -> Member:
+        member = self._member(shard)
         member.copy.store.begin_load()
         return member
 
-    async def clear(self, partition: int) -> None:
-        disk, self.disks[partition] = self.disks[partition], MemoryDisk()
-        self.disks[partition].config = disk.config
+    async def clear(self, shard: int) -> None:
+        disk, self.disks[shard] = self.disks[shard], MemoryDisk()
+        self.disks[shard].config = disk.config
 
-    def _member(self, partition: int) -> Member:
-        store = MemoryReplica(self.disks.setdefault(partition, MemoryDisk()))
-        copy = Copy(self.name, partition, store, Syncs(None), self.steady)
+    def _member(self, shard: int) -> Member:
+        store = MemoryReplica(self.disks.setdefault(shard, MemoryDisk()))
+        partitions = self.town.placement.partitions_of(shard)
+        copy = Copy(self.name, shard, partitions, store, Syncs(None), self.steady)
 
         def lead(leader: Leader) -> Pipeline:
             engine = Engine(
                 kinds=KINDS,
                 placement=self.town.placement,
-                led=[partition],
+                led=[*copy.partitions],
                 store=store,
                 clock=self.steady,
                 rng=random.Random(0),
@@ -121,7 +124,7 @@ class Machine:
 
         return Member(
             copy,
-            self.town.first[partition] if partition in self.town.partitions else None,
+            self.town.first[shard] if shard in self.town.shards else None,
             self.town.configs,
             self._courier,
             lead,
@@ -177,14 +180,14 @@ class Machine:
         return await self.town.ask(self.name, host)
 
     async def _ship(self, place: str, parcel: bytes) -> bytes:
-        partition = partition_at(place)
+        shard = shard_at(place)
 
         async def call(host: str) -> bytes:
             return await self.town.carry(
-                self.name, host, lambda copies: copies.receive(partition, parcel)
+                self.name, host, lambda copies: copies.receive(shard, parcel)
             )
 
-        return await self.directory.call(partition, call)
+        return await self.directory.call(shard, call)
 
 
 class Town:
@@ -193,15 +196,15 @@ class Town:
     def __init__(
         self,
         machines: int = 3,
-        partitions: int = 2,
+        shards: int = 2,
         copies: int = 3,
         seed: int = 0,
         zones: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.rng = random.Random(seed)
-        self.partitions = range(partitions)
+        self.shards = range(shards)
         self.copies = copies
-        self.placement = Replicated(partitions)
+        self.placement = Replicated(PARTITIONS_EACH * shards, shards)
         self.min_in_sync = max(1, copies - 1)
         self.configs = MemoryConfigStore()
         self.cut: set[tuple[str, str]] = set()
@@ -215,8 +218,8 @@ class Town:
         self.seats = {name: Seat(name, name, zones.get(name, "")) for name in names}
         self.machines = {name: Machine(self, name) for name in names}
         self.first = [
-            first_configuration(p, tuple(names[(p + n) % machines] for n in range(copies)))
-            for p in self.partitions
+            first_configuration(s, tuple(names[(s + n) % machines] for n in range(copies)))
+            for s in self.shards
         ]
 
     def join(self, name: str, zone: str = "", node: str = "") -> Machine:
@@ -296,61 +299,69 @@ class Town:
 
     # --- what tests look at -------------------------------------------------------------------
 
-    def leaders(self, partition: int) -> list[str]:
+    def leaders(self, shard: int) -> list[str]:
         """Who believes to lead."""
-        return [member.copy.host for member in self.members(partition) if member.leading]
+        return [member.copy.host for member in self.members(shard) if member.leading]
 
-    def members(self, partition: int) -> list[Member]:
+    def members(self, shard: int) -> list[Member]:
         """Of the machines that are up and have a copy."""
-        found = (m.copies.members.get(partition) for m in self.machines.values() if m.up)
+        found = (m.copies.members.get(shard) for m in self.machines.values() if m.up)
         return [member for member in found if member is not None]
 
-    async def led(self, partition: int = 0) -> Machine:
+    async def led(self, shard: int = 0) -> Machine:
         """The machine that leads, once there is one."""
-        while not (names := self.leaders(partition)):  # noqa: ASYNC110 - there is no event
+        while not (names := self.leaders(shard)):  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.05)
         return self.machines[names[0]]
 
-    async def in_sync(self, partition: int = 0, copies: int = 3) -> None:
+    async def in_sync(self, shard: int = 0, copies: int = 3) -> None:
         """Once so many copies are in sync."""
         while True:
-            config = await self.configs.newest(partition)
+            config = await self.configs.newest(shard)
             well = config is not None and len(config.in_sync) == copies
-            if well and self.leaders(partition):
+            if well and self.leaders(shard):
                 return
             await asyncio.sleep(0.05)
 
-    def rows(self, partition: int) -> list[list[tuple[bytes, bytes]]]:
+    def rows(self, shard: int) -> list[list[tuple[int, bytes, bytes]]]:
         """What each copy shows."""
         return [
-            member.copy.store.scan(partition, b"", b"\xff" * 512, limit=100_000)
-            for member in self.members(partition)
+            [
+                (partition, key, row)
+                for partition in copy.partitions
+                for key, row in copy.store.scan(partition, b"", b"\xff" * 512, limit=100_000)
+            ]
+            for copy in (member.copy for member in self.members(shard))
         ]
 
-    def an_actor(self, partition: int, number: int = 0) -> ActorRef:
+    def shard_of(self, ref: ActorRef) -> int:
+        """Where an actor lives."""
+        return self.placement.shard(self.placement.partition(ref))
+
+    def an_actor(self, shard: int, number: int = 0) -> ActorRef:
         keys = (ActorRef("user", key) for key in range(1, 10_000))
-        found = (ref for ref in keys if self.placement.partition(ref) == partition)
+        found = (ref for ref in keys if self.shard_of(ref) == shard)
         for _ in range(number):
             next(found)
         return next(found)
 
 
 class Reach:
-    """A front's calls of the place where a partition is led."""
+    """A front's calls of the place where a shard is led."""
 
-    def __init__(self, town: Town, directory: Directory, partition: int, source: str) -> None:
+    def __init__(self, town: Town, directory: Directory, shard: int, source: str) -> None:
         self._town = town
         self._directory = directory
-        self._partition = partition
+        self._shard = shard
         self._source = source
 
     def submit(self, front: str, stream: str, number: int, payload: bytes) -> None:
-        host = self._directory.leader(self._partition)
+        host = self._directory.leader(self._shard)
         if host is None:
             raise ConnectionError("nobody leads")
 
         async def submit(copies: Copies) -> None:
-            await copies.submit(self._partition, front, stream, number, payload)
+            await copies.submit(self._shard, front, stream, number, payload)
 
         self._town.send(self._source, host, submit)
 
@@ -367,7 +378,7 @@ class Reach:
                     take(packet)
 
             async def listening(copies: Copies) -> None:
-                await copies.listen(self._partition, front, stream, say)
+                await copies.listen(self._shard, front, stream, say)
 
             carried = asyncio.ensure_future(self._town.carry(self._source, host, listening))
             watch = asyncio.ensure_future(broken.wait())
@@ -380,17 +391,17 @@ class Reach:
                 carried.cancel()
                 watch.cancel()
 
-        await self._directory.call(self._partition, call)
+        await self._directory.call(self._shard, call)
 
     async def _call(self, make: Callable[[Copies], Coroutine[Any, Any, R]]) -> R:
         async def call(host: str) -> R:
             return await self._town.carry(self._source, host, make)
 
-        return await self._directory.call(self._partition, call)
+        return await self._directory.call(self._shard, call)
 
 
 class Edge:
-    """A front with a link to every partition."""
+    """A front with a link to every shard."""
 
     def __init__(self, town: Town, name: str = FRONT) -> None:
         self.desk = Desk()
@@ -400,15 +411,15 @@ class Edge:
         )
         self.directory.start()
         self.links = {
-            partition: HostLink(
-                place_of(partition),
+            shard: HostLink(
+                place_of(shard),
                 name,
-                Reach(town, self.directory, partition, name),
+                Reach(town, self.directory, shard, name),
                 self.desk,
                 lambda out: None,
                 lambda link: None,
             )
-            for partition in town.partitions
+            for shard in town.shards
         }
 
     async def close(self) -> None:

@@ -23,7 +23,7 @@ def test_a_lease_is_over_after_a_sleep() -> None:
     async def test() -> None:
         disk = MemoryDisk()
         disk.config = encode(Configuration(0, 1, "a", ("a", "b"), ("a", "b")))
-        copy = Copy("a", 0, MemoryReplica(disk), Syncs(None), a_clock())
+        copy = Copy("a", 0, [0], MemoryReplica(disk), Syncs(None), a_clock())
         leader = Leader(copy, MemoryConfigStore(), None, 1)  # type: ignore[arg-type]
         awake_s = boot_s()
         leader.followers["b"] = Follower("b", awake_s)

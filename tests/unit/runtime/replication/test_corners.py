@@ -105,7 +105,7 @@ def test_two_takeovers_in_a_row_leave_enough_who_may_lead() -> None:
 def test_parts_of_an_earlier_snapshot_are_refused() -> None:
     async def test() -> None:
         disk = MemoryDisk()
-        copy = Copy("c", 0, MemoryReplica(disk), Syncs(None), a_clock())
+        copy = Copy("c", 0, [0], MemoryReplica(disk), Syncs(None), a_clock())
         config = Configuration(0, 5, "a", ALL, ("a", "b"))
 
         async def load(attempt: int, part: int, key: bytes, end: int | None = None) -> Any:
@@ -130,7 +130,7 @@ def test_a_new_leaders_records_wait_for_what_is_being_written() -> None:
     async def test() -> None:
         disk = MemoryDisk()
         store = MemoryReplica(disk)
-        copy = Copy("a", 0, store, Syncs(None), a_clock())
+        copy = Copy("a", 0, [0], store, Syncs(None), a_clock())
         for epoch in (1, 2):
             await copy.adopt(Configuration(0, epoch, "a", ALL, ALL))
 

@@ -1,4 +1,4 @@
-"""A partition begins that has a host for itself, in fake time: whatever is repeated, and wherever
+"""A shard begins that has a host for itself, in fake time: whatever is repeated, and wherever
 it is broken off."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ async def step(town: Town, own: str = OWN) -> bool:
         machine = town.machines["host-0"]
         return await machine._call(host, method, *args)
 
-    counts = {"copies": town.copies, "partitions": len(town.partitions)}
+    counts = {"copies": town.copies, "shards": len(town.shards)}
     try:
         await found(own, town.configs, town.roster, Courier(call), **counts)
     except Unavailable:

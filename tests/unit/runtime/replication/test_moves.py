@@ -18,11 +18,11 @@ from tests.profile import SEED, tries
 from tests.unit.runtime.replication.machines import REPLACE_AFTER_S, Town, on_town
 from tests.unit.runtime.replication.test_replication import Writer, same_everywhere
 
-PARTITIONS = 4
+SHARDS = 4
 
 
 async def configs(town: Town) -> list[Configuration]:
-    found = [await town.configs.newest(p) for p in town.partitions]
+    found = [await town.configs.newest(p) for p in town.shards]
     return [config for config in found if config is not None]
 
 
@@ -33,7 +33,7 @@ async def until(town: Town, well: Callable[[list[Configuration]], bool], seconds
     while not (
         well(now)
         and all(set(c.in_sync) == set(c.members) and len(c.members) == town.copies for c in now)
-        and all(town.leaders(p) for p in town.partitions)
+        and all(town.leaders(p) for p in town.shards)
     ):
         assert monotonic_s() < end_s, now
         await asyncio.sleep(0.2)
@@ -53,7 +53,7 @@ def test_a_new_host_takes_its_share() -> None:
     async def test(town: Town) -> None:
         writer = Writer(town)
         writing = asyncio.create_task(writer.write_for(90.0))
-        await until(town, lambda now: len(now) == PARTITIONS, 30.0)
+        await until(town, lambda now: len(now) == SHARDS, 30.0)
         town.join("host-3")
         await until(town, lambda now: copies(now)["host-3"] == 3, 60.0)
         await writing
@@ -63,7 +63,7 @@ def test_a_new_host_takes_its_share() -> None:
         await writer.check()
         await same_everywhere(town)
 
-    on_town(test, partitions=PARTITIONS)
+    on_town(test, shards=SHARDS)
 
 
 def test_a_host_that_is_gone_for_good_is_replaced_and_forgotten() -> None:
@@ -81,13 +81,13 @@ def test_a_host_that_is_gone_for_good_is_replaced_and_forgotten() -> None:
         await writer.check()
         await same_everywhere(town)
 
-    on_town(test, machines=4, partitions=PARTITIONS)
+    on_town(test, machines=4, shards=SHARDS)
 
 
 def test_a_host_that_is_away_for_a_while_keeps_its_copies(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whoever leads partition 0 tells of it, in few lines."""
+    """Whoever leads shard 0 tells of it, in few lines."""
 
     async def test(town: Town) -> None:
         await until(town, lambda now: True, 30.0)
@@ -100,7 +100,7 @@ def test_a_host_that_is_away_for_a_while_keeps_its_copies(
         assert copies(await configs(town)) == before
         await asyncio.sleep(3 * STEP_S)
 
-    on_town(test, machines=4, partitions=PARTITIONS)
+    on_town(test, machines=4, shards=SHARDS)
     told = [r for r in caplog.records if r.name == "runtime.replication.steward"]
     lines = [record.message for record in told if "host-1" in record.message]
     assert lines[0] == "host-1 does not answer"
@@ -113,10 +113,10 @@ def test_a_drained_host_leads_nothing() -> None:
     async def test(town: Town) -> None:
         writer = Writer(town)
         writing = asyncio.create_task(writer.write_for(60.0))
-        await until(town, lambda now: len(now) == PARTITIONS, 30.0)
+        await until(town, lambda now: len(now) == SHARDS, 30.0)
         await town.roster.mark("host-0", "drained")
         await until(town, lambda now: all(c.leader != "host-0" for c in now), 40.0)
-        assert copies(await configs(town))["host-0"] == PARTITIONS
+        assert copies(await configs(town))["host-0"] == SHARDS
         await writing
         assert longest_pause_s(writer) < 1.0
         stopped_s = monotonic_s()
@@ -129,14 +129,14 @@ def test_a_drained_host_leads_nothing() -> None:
         await until(town, lambda now: any(c.leader == "host-0" for c in now), 60.0)
         await writer.check()
 
-    on_town(test, partitions=PARTITIONS)
+    on_town(test, shards=SHARDS)
 
 
 def test_a_leaving_host_gives_away_all_it_has_and_remembers_to_whom() -> None:
     async def test(town: Town) -> None:
         writer = Writer(town)
         writing = asyncio.create_task(writer.write_for(60.0))
-        await until(town, lambda now: len(now) == PARTITIONS, 30.0)
+        await until(town, lambda now: len(now) == SHARDS, 30.0)
         leaving = town.machines["host-0"]
         await town.roster.mark("host-0", "leaving")
         await until(town, lambda now: not copies(now)["host-0"], 80.0)
@@ -153,7 +153,7 @@ def test_a_leaving_host_gives_away_all_it_has_and_remembers_to_whom() -> None:
         await writer.check()
         await same_everywhere(town)
 
-    on_town(test, machines=4, partitions=PARTITIONS)
+    on_town(test, machines=4, shards=SHARDS)
 
 
 def test_copies_are_in_different_zones() -> None:
@@ -165,7 +165,7 @@ def test_copies_are_in_different_zones() -> None:
         )
 
     zones = {f"host-{n}": zone for n, zone in enumerate("aabbc")}
-    on_town(test, machines=5, partitions=PARTITIONS, zones=zones)
+    on_town(test, machines=5, shards=SHARDS, zones=zones)
 
 
 def test_a_copy_that_comes_back_to_a_host_begins_with_nothing() -> None:
@@ -184,12 +184,12 @@ def test_a_copy_that_comes_back_to_a_host_begins_with_nothing() -> None:
         await writer.check()
         await same_everywhere(town)
 
-    on_town(test, machines=4, partitions=PARTITIONS)
+    on_town(test, machines=4, shards=SHARDS)
 
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_host_that_missed_its_dismissal_does_not_bring_the_past_back(number: int) -> None:
-    """All members of a partition but one have been replaced; that one was away all the time, the
+    """All members of a shard but one have been replaced; that one was away all the time, the
     configuration store is emptied, and it comes back."""
 
     async def test(town: Town) -> None:
@@ -220,7 +220,7 @@ def test_a_host_that_missed_its_dismissal_does_not_bring_the_past_back(number: i
             town.machines[host].start()
         await writer.check()
 
-    on_town(test, machines=number, partitions=2, copies=number)
+    on_town(test, machines=number, shards=2, copies=number)
 
 
 def test_what_cannot_be_is_refused() -> None:
@@ -265,7 +265,7 @@ def test_hosts_come_and_go_and_fail_in_any_order(seed: int) -> None:
         rng = random.Random(seed)
         writer = Writer(town)
         writing = asyncio.create_task(writer.write_for(150.0, pause_s=0.2))
-        await until(town, lambda now: len(now) == PARTITIONS, 30.0)
+        await until(town, lambda now: len(now) == SHARDS, 30.0)
         new = [f"host-{number}" for number in range(4, 6)]
         for _ in range(14):
             await asyncio.sleep(rng.uniform(0.5, 12.0))
@@ -296,4 +296,4 @@ def test_hosts_come_and_go_and_fail_in_any_order(seed: int) -> None:
         await writer.check()
         await same_everywhere(town)
 
-    on_town(test, machines=4, partitions=PARTITIONS, seed=seed)
+    on_town(test, machines=4, shards=SHARDS, seed=seed)

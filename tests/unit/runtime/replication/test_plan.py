@@ -23,13 +23,13 @@ D = MOVED_BASE + 7
 class Cluster:
     """What a steward sees, and leaders that do what it says."""
 
-    def __init__(self, hosts: Iterable[str], partitions: int = 16, copies: int = 3) -> None:
+    def __init__(self, hosts: Iterable[str], shards: int = 16, copies: int = 3) -> None:
         self.copies = copies
-        self.partitions = partitions
+        self.shards = shards
         self.seats = {host: Seat(host, host) for host in hosts}
         names = list(self.seats)
         self.configs = {}
-        for p in range(partitions):
+        for p in range(shards):
             members = tuple(names[(p + n) % len(names)] for n in range(copies))
             self.configs[p] = Configuration(p, 1, members[0], members, members)
         self.lost: set[str] = set()
@@ -39,7 +39,7 @@ class Cluster:
         self.seats[host] = Seat(host, host, zone)
 
     def add_own(self, host: str, node: str) -> None:
-        """A partition more, with a host for itself."""
+        """A shard more, with a host for itself."""
         self.seats[host] = Seat(host, node)
         members = first_own_members(self.view(), host)
         self.configs[D] = Configuration(D, 1, host, members, (host,))
@@ -64,7 +64,7 @@ class Cluster:
             gone,
             gone,
             self.copies,
-            self.partitions,
+            self.shards,
         )
 
     def settle(self, rng: random.Random) -> None:
@@ -207,11 +207,11 @@ def test_copies_go_to_different_zones(zones: str) -> None:
         assert spread(cluster.load(), hosts) <= 1
 
 
-# --- partitions that have a host for themselves ---------------------------------------------------
+# --- shards that have a host for themselves ---------------------------------------------------
 
 
 def with_own(hosts: Iterable[str], own: str = own_host(D)) -> Cluster:
-    """A cluster in which a partition more has a host for itself, at the node of the first."""
+    """A cluster in which a shard more has a host for itself, at the node of the first."""
     cluster = Cluster(hosts)
     cluster.add_own(own, next(iter(cluster.seats)))
     return cluster
@@ -319,7 +319,7 @@ def test_it_comes_to_an_end(
     """Whatever happens, while moves are under way: in the end nobody has more than a fair share,
     no copy is where it shall not be, if there is another place, and an own host leads if it may."""
     rng = random.Random(seed)
-    cluster = Cluster([f"h{n}" for n in range(4)], partitions=12, copies=copies)
+    cluster = Cluster([f"h{n}" for n in range(4)], shards=12, copies=copies)
     if own:
         cluster.add_own(own_host(D), "h0")
     for what, number in happenings:

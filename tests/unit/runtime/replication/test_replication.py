@@ -1,4 +1,4 @@
-"""Copies of partitions in fake time: what is acknowledged survives what the town does to them."""
+"""Copies of shards in fake time: what is acknowledged survives what the town does to them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Writer:
 
     def _request(self, message: Said, answer: Any, *, read: bool, ref: Any = None) -> None:
         target = ref or self.here
-        link = self.edge.links[self.town.placement.partition(target)]
+        link = self.edge.links[self.town.shard_of(target)]
         body = wire.encode(message)
         link.request(target, "", body, NOBODY, answer, read=read, deadline_s=DEADLINE_S)
 
@@ -99,9 +99,7 @@ async def same_everywhere(town: Town) -> None:
     """All copies show the same rows, soon."""
     for _ in range(100):
         await asyncio.sleep(0.2)
-        if all(
-            rows[0] == other for p in town.partitions for rows in [town.rows(p)] for other in rows
-        ):
+        if all(rows[0] == other for p in town.shards for rows in [town.rows(p)] for other in rows):
             return
     raise Broken("copies differ")
 
@@ -236,7 +234,7 @@ def test_a_lost_disk_is_filled_again_and_never_leads_before() -> None:
         leader = await town.led()
         victim = next(m for m in town.machines.values() if m is not leader)
         await victim.crash()
-        victim.disks = {partition: MemoryDisk() for partition in town.partitions}
+        victim.disks = {shard: MemoryDisk() for shard in town.shards}
         victim.start()
         await writer.write_for(3.0, 0.02)
         await town.in_sync()
@@ -382,7 +380,7 @@ def chaos(seed: int) -> None:
         await writing
         await writer.check()
         assert not writer.refused
-        await asyncio.gather(*(town.in_sync(partition) for partition in town.partitions))
+        await asyncio.gather(*(town.in_sync(shard) for shard in town.shards))
         await same_everywhere(town)
 
     on_town(test, seed=seed)

@@ -1,4 +1,4 @@
-"""Snapshots that are sent while the partition is in use."""
+"""Snapshots that are sent while the shard is in use."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import pytest
 from runtime.replication import leader as leading
 from runtime.replication import parts
 from runtime.replication.leader import Leader
-from runtime.replication.parts import Pace, next_part
+from runtime.replication.parts import Pace
 from runtime.steady import MemoryKeeper
 from storage.memory_replica import MemoryDisk, MemoryReplica
+from storage.port import Writes
 from storage.replica import encode_record
 from tests.unit.runtime.fake_time import fake_loop, run
 from tests.unit.runtime.replication.machines import Machine, Town, on_town
 from tests.unit.runtime.replication.test_replication import Writer, same_everywhere
 
 
-def filled(rows: dict[bytes, bytes | None]) -> MemoryReplica:
+def filled(writes: Writes) -> MemoryReplica:
     store = MemoryReplica(MemoryDisk())
-    store.append_records([encode_record(1, {0: rows})])
+    store.append_records([encode_record(1, writes)])
     store.settle(1)
     return store
 
@@ -28,20 +29,23 @@ def filled(rows: dict[bytes, bytes | None]) -> MemoryReplica:
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 64, 1_000])
 @pytest.mark.parametrize("size", [1, 100, 20_000])
 def test_parts_have_every_row_once_and_no_part_is_much_too_large(count: int, size: int) -> None:
+    """Of a shard of three partitions, of which the second one has nothing."""
     rows: dict[bytes, bytes | None] = {b"%04d" % n: bytes(size) for n in range(count)}
-    store = filled(rows)
-    found: dict[bytes, bytes | None] = {}
-    start: bytes | None = b""
-    sizes = []
-    while start is not None:
-        part, start = next_part(store, 0, start)
-        assert not part.keys() & found.keys()
-        found.update(part)
-        sizes.append(sum(4 + len(row or b"") for row in part.values()))
-    assert found == rows
-    most = parts.PART_BYTES + parts.STEP_ROWS * (size + 4)
-    assert all(part < most for part in sizes)
-    assert all(part >= parts.PART_BYTES for part in sizes[:-1]), "nor too small"
+    written: Writes = {2: rows, 5: {}, 8: {b"other " + key: row for key, row in rows.items()}}
+    found: Writes = {2: {}, 5: {}, 8: {}}
+    sizes: dict[int, list[int]] = {2: [], 5: [], 8: []}
+    lasts = []
+    for part in parts.parts_of(filled(written), [2, 5, 8]):
+        assert not part.rows.keys() & found[part.partition].keys()
+        found[part.partition].update(part.rows)
+        sizes[part.partition].append(sum(len(k) + len(row or b"") for k, row in part.rows.items()))
+        lasts.append(part.last)
+    assert found == written
+    assert lasts == [False] * (len(lasts) - 1) + [True]
+    most = parts.PART_BYTES + parts.STEP_ROWS * (size + 10)
+    for each in sizes.values():
+        assert all(part < most for part in each)
+        assert all(part >= parts.PART_BYTES for part in each[:-1]), "nor too small"
 
 
 def test_all_snapshots_of_a_host_share_a_pace() -> None:
