@@ -21,5 +21,6 @@ SEEDS: dict[Kept, str] = {
         307134880
     ): "of many messages that had arrived before a crash, not all were deleted from the outbox",
     Kept(29): "the same, after the edge was paused",
+    Kept(77068, 3): "what nobody waited for any more took effect while devices read in the end",
 }
 """With what was found."""

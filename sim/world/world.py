@@ -20,12 +20,12 @@ from sim.world.coverage import seen
 from sim.world.device import Ways
 from sim.world.evidence import Evidence
 from sim.world.faults import KINDS, Fault, Heal, schedule
-from sim.world.final import Final, Stored, read, sources
+from sim.world.final import Final, Stored, StoredRows, read, sources
 from sim.world.history import History
 from sim.world.loop import Loop
 from sim.world.operator import Operator
 from sim.world.program import Program
-from sim.world.readback import read_back
+from sim.world.readback import ReadBack, read_back
 from sim.world.replicated import replicated
 from sim.world.surroundings import simulated
 from sim.world.town import Town
@@ -36,8 +36,11 @@ SETTLE_S = 0.5
 QUIET_LOOKS = 3
 COPIES_S_MAX = 30.0
 CONVERGE_S_MAX = 120.0
+LOOKS_MAX = 10
 START_S_MAX = 60.0
 WATCH_S = 0.02
+
+Found = tuple[list[tuple[str, StoredRows]], Final, ReadBack]
 
 
 @dataclass
@@ -143,18 +146,10 @@ class World:
         await self._be_active(faults)
         town.over = True
         self.trace.note("world", "everything is healed; nobody begins anything new")
-        if not await self._converge(stored, town):
+        found = await self._look(stored, town)
+        if found is None:
             return
-        try:
-            async with asyncio.timeout(CONVERGE_S_MAX):
-                back = await read_back(town)
-        except TimeoutError:
-            self.reasons.append("what is stored cannot be read")
-            return
-        async with asyncio.timeout(CONVERGE_S_MAX):
-            while not (hosts := stored()):  # noqa: ASYNC110 - nobody tells when all have a leader
-                await asyncio.sleep(SETTLE_S)
-        final = read(hosts)
+        hosts, final, back = found
         registered = {person.name: person.user_id for person in town.people}
         self.evidence = Evidence(
             placement, hosts, final, self.history, back, self._troubles, registered
@@ -164,6 +159,29 @@ class World:
         while (differ := self._disagreements()) and self.loop.now_s < deadline_s:  # noqa: ASYNC110
             await asyncio.sleep(SETTLE_S)  # heartbeats tell what is committed
         self.reasons += differ
+
+    async def _look(self, stored: Stored, town: Town) -> Found | None:
+        """What is stored in the end, and what devices read of it; None where it does not come to
+        rest. What nobody waits for any more may still be on its way, behind a sync that takes a
+        minute: what was read while that took effect is read again."""
+        for _ in range(LOOKS_MAX):
+            if not await self._converge(stored, town):
+                return None
+            before = read(stored())
+            try:
+                async with asyncio.timeout(CONVERGE_S_MAX):
+                    back = await read_back(town)
+            except TimeoutError:
+                self.reasons.append("what is stored cannot be read")
+                return None
+            async with asyncio.timeout(CONVERGE_S_MAX):
+                while not (hosts := stored()):  # noqa: ASYNC110 - nobody tells when all are led
+                    await asyncio.sleep(SETTLE_S)
+            if (final := read(hosts)) == before:
+                return hosts, final, back
+            self.trace.note("world", "something took effect meanwhile")
+        self.reasons.append("what is stored goes on changing")
+        return None
 
     def _serve(self) -> tuple[Placement, Stored]:
         """Start a server."""
