@@ -39,7 +39,7 @@ def fault(cluster: Cluster, kind: str) -> dict[str, float]:
     before = cluster.turns(0)
     load = cluster.load(0, LOAD_S[kind], *PEOPLE)
     wait_for(lambda: cluster.turns(0) > before + 500)
-    led = sum(row["leader"] == host_of(node) for row in cluster.copies()["partitions"])
+    led = sum(row["leader"] == host_of(node) for row in cluster.copies()["shards"])
     harm(cluster, kind, node)
     figures = result_of(load)
     check(figures, 10)

@@ -11,7 +11,8 @@ import pytest
 from tests.integration.running import RunningServer
 
 SHARED = ("--hosts", "2")
-FOUR_HOSTS = ("--hosts", "4", "--copies", "3", "--replace-after", "10")
+SHARDS = 8
+FOUR_HOSTS = ("--hosts", "4", "--copies", "3", "--shards", f"{SHARDS}", "--replace-after", "10")
 """Three copies of everything; hosts are killed, and copies move."""
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.integration.running import RunningServer, wait_for
-from tests.integration.sharing import FOUR_HOSTS
+from tests.integration.sharing import FOUR_HOSTS, SHARDS
 from tests.integration.under_load import UnderLoad
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 OPTIONS = FOUR_HOSTS
 HOST = "ray::ReplicatedHost"
 MOVES_S_MAX = 300
+SHARE = SHARDS * 3 // 4
+"""Of the copies, if all hosts have as many."""
 
 
 def cluster(server: RunningServer) -> dict[str, Any]:
@@ -31,13 +33,12 @@ def cluster(server: RunningServer) -> dict[str, Any]:
 
 
 def copies(shown: dict[str, Any]) -> Counter[str]:
-    return Counter(host for row in shown["partitions"] for host in row["members"])
+    return Counter(host for row in shown["shards"] for host in row["members"])
 
 
 def is_well(shown: dict[str, Any]) -> bool:
     return not shown["silent"] and all(
-        row["leader"] and not row["missing"] and len(row["members"]) == 3
-        for row in shown["partitions"]
+        row["leader"] and not row["missing"] and len(row["members"]) == 3 for row in shown["shards"]
     )
 
 
@@ -63,10 +64,10 @@ def test_a_drained_host_leads_nothing(server: RunningServer, under_load: UnderLo
     def work() -> None:
         drain(server, "host-0")
         shown = cluster(server)
-        assert all(row["leader"] != "host-0" for row in shown["partitions"])
-        assert copies(shown)["host-0"] == 12
+        assert all(row["leader"] != "host-0" for row in shown["shards"])
+        assert copies(shown)["host-0"] == SHARE
         drain(server, "host-0", "--undo")
-        until(server, lambda now: any(row["leader"] == "host-0" for row in now["partitions"]))
+        until(server, lambda now: any(row["leader"] == "host-0" for row in now["shards"]))
 
     until(server, is_well)
     under_load(work)
@@ -83,7 +84,7 @@ def test_a_host_that_is_gone_is_replaced_and_finds_a_place_when_it_comes_back(
             until(server, lambda now: not copies(now)["host-2"])
         finally:
             os.kill(pid, signal.SIGCONT)
-        until(server, lambda now: copies(now)["host-2"] == 12 and is_well(now))
+        until(server, lambda now: copies(now)["host-2"] == SHARE and is_well(now))
 
     under_load(work)
 
@@ -96,11 +97,11 @@ def test_a_host_gives_away_all_it_has(server: RunningServer, under_load: UnderLo
         os.kill(pid_of(server, "host-3"), signal.SIGKILL)  # nobody misses it
         until(server, is_well)
         drain(server, "host-3", "--undo")
-        until(server, lambda now: copies(now)["host-3"] == 12 and is_well(now))
+        until(server, lambda now: copies(now)["host-3"] == SHARE and is_well(now))
 
     under_load(work)
-    left = [path.name for path in (server.data / "host-3").glob("partition-*/rows")]
-    assert len(left) == 12
+    left = [path.name for path in (server.data / "host-3").glob("shard-*/rows")]
+    assert len(left) == SHARE
 
 
 def test_a_host_that_there_is_not_is_told(server: RunningServer) -> None:

@@ -14,7 +14,7 @@ import pytest
 from heliograph.admin.copies import copies_in
 from storage.snapshot import Snapshot
 from tests.integration.running import RunningServer, verify, wait_for
-from tests.integration.sharing import FOUR_HOSTS
+from tests.integration.sharing import FOUR_HOSTS, SHARDS
 from tests.integration.under_load import UnderLoad, erase
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -39,7 +39,7 @@ def test_the_operator_sees_who_leads(server: RunningServer) -> None:
     done = server.run("admin", "cluster", "--data", str(server.data), "--json")
     shown = json.loads(done.stdout)
     assert not shown["silent"]
-    assert len(shown["shards"]) == HOSTS
+    assert len(shown["shards"]) == SHARDS
     assert {row["leader"] for row in shown["shards"]} == {
         f"host-{number}" for number in range(HOSTS)
     }
@@ -67,7 +67,7 @@ def test_a_host_that_was_stopped_goes_on_as_a_follower(
         pid = max(server.pids(HOST), key=lambda pid: led.get(pid, 0))
         os.kill(pid, signal.SIGSTOP)
         try:
-            wait_for(lambda: sum(figure(server, "shards_led")) == HOSTS)
+            wait_for(lambda: sum(figure(server, "shards_led")) == SHARDS)
         finally:
             os.kill(pid, signal.SIGCONT)
 
@@ -113,7 +113,7 @@ def test_a_lost_disk_is_filled_again(server: RunningServer, under_load: UnderLoa
         shard: [newest_record(folder) for folder in folders]
         for shard, folders in stopped(server).items()
     }
-    assert len(records) == HOSTS
+    assert len(records) == SHARDS
     for shard, found in records.items():
         assert len(found) == 3, shard
         assert min(found) > 0, shard

@@ -59,7 +59,7 @@ def test_hosts_that_run_are_asked_and_waited_for(data: Path) -> None:
 def test_a_copy_that_does_not_know_what_is_committed_needs_its_server(tmp_path: Path) -> None:
     data = tmp_path / "data"
     DataFolder.open(data, partitions=8, hosts=3, copies=3).close()
-    folder = data / "host-0" / "partition-3"
+    folder = data / "host-0" / "shard-3"
     copy = LmdbReplica(folder, [3])
     copy.remember(b"a configuration")
     copy.append_records([encode_record(1, {3: {KEY: SECRET}})])
