@@ -40,6 +40,21 @@ def test_what_is_dealt_is_binomial(number: int, share: float) -> None:
     assert np.abs(below[0] - below[1]).max() / len(numbers) < 0.005
 
 
+def test_few_and_many_are_dealt_each_as_they_are() -> None:
+    """Numbers that vary by more and by less than is drawn from the normal distribution."""
+    sizes, each = (0, 5, 40, 1_100), 100_000
+    numbers = stream(3).permutation(np.repeat(sizes, each))
+    found = binomial(stream(1), numbers, 1 / 8)
+    for size in sizes:
+        exact = stream(2).binomial(size, 1 / 8, each)
+        below = [
+            np.bincount(some, minlength=size + 1).cumsum()
+            for some in (found[numbers == size], exact)
+        ]
+        assert len(below[0]) == size + 1
+        assert np.abs(below[0] - below[1]).max() / each < 0.007
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_all_or_nothing_is_dealt(share: float) -> None:
     numbers = np.array([0, 3, 50_000])
