@@ -93,6 +93,8 @@ class Engine:
         self._now_ms = self._date_ms = 0
         self._alone = placement.is_alone(self.led)
         """All actors live in this host: nothing has to be routed."""
+        self._apart: set[tuple[int, int]] = set()
+        """Streams within this host that go through the outbox: see `keep_apart`."""
         self.moves = Moves(self)
         self._partition = lru_cache(maxsize=65_536)(self.moves.place)
 
@@ -182,6 +184,18 @@ class Engine:
         if self._partition(message.target) in self.led:
             self._queue.append(message)
             self._drain()
+
+    def keep_apart(self, streams: Iterable[tuple[int, int]]) -> None:
+        """What waits in these streams, asked before any turn, comes before what is sent from now
+        on, also where both ends are led here: it was sent when partitions were dealt out in another
+        way. So messages go through the outbox until all of it has taken effect."""
+        self._apart = {stream for stream in streams if stream[1] in self.led}
+        self._alone = not self._apart and self.placement.is_alone(self.led)
+
+    def arrived(self, source: int, target: int) -> None:
+        """Some of a stream has taken effect, and is not in the outbox any more."""
+        if (source, target) in self._apart and self.streams.oldest(source, target) is None:
+            self.keep_apart(self._apart - {(source, target)})
 
     def fire_timers(self) -> None:
         """Execute what is due."""
@@ -321,10 +335,10 @@ class Engine:
             self._queue.extend(turn.sent)
             self._queue.extend(turn.told)
             return
-        led, queue = self.led, self._queue
+        led, queue, apart = self.led, self._queue, self._apart
         for message in turn.sent:
             target = self._partition(message.target)
-            if target in led:
+            if target in led and (not apart or (resident.partition, target) not in apart):
                 queue.append(message)
             else:
                 self.streams.post(layer, resident.partition, target, envelope_of(message))

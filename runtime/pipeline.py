@@ -1,7 +1,7 @@
 """The commit pipeline of a host: turns, group commit, release. asyncio, but no Ray.
 
 Requests are executed as they come. A committer takes the layer of all turns since the last cut,
-has it made durable (one append with fsync): in a thread, while the loop goes on with the next
+has it made durable (one append with fsync): by the kernel, while the loop goes on with the next
 turns, or where there are none, on the loop (`runtime.journal`). When it is durable, its rows become
 visible to reads, its outs are released in order, and its outbox rows are shipped. Nothing leaves
 before.

@@ -49,7 +49,9 @@ class Shipper:
     def start(self) -> None:
         """Ship what the outboxes hold from before."""
         self._running = True
-        self.ship(self._engine.streams.waiting(self._engine.led), {})
+        waiting = self._engine.streams.waiting(self._engine.led)
+        self._engine.keep_apart(waiting)
+        self.ship(waiting, {})
 
     async def stop(self) -> None:
         """Stop shipping; what has not arrived stays in the outboxes."""
@@ -116,6 +118,7 @@ class Shipper:
         layer = self._engine.pending.open
         for shipment, receipt in zip(parcel.shipments, receipts, strict=True):
             self.shipped += self._engine.streams.acknowledge(layer, receipt)
+            self._engine.arrived(receipt.source, receipt.target)
             if receipt.watermark < shipment.first + len(shipment.envelopes) - 1:
                 self._engine.streams.rewind(receipt.source, receipt.target)
                 self._ship_later(host, (receipt.source, receipt.target))

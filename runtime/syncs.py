@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from storage.kernel_sync import KernelSync
-from storage.port import StorageError, Unsynced
+from storage.port import StorageError, StorageFailed, Unsynced
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
@@ -42,14 +42,21 @@ class Syncs:
     def _begun(self, fd: int) -> asyncio.Future[None] | None:
         """None: the kernel does not do it."""
         try:
-            if self._kernel is None:
-                self._kernel = KernelSync()
-            return self._kernel.sync(fd)
+            kernel = self._kernel = self._kernel or KernelSync()
+        except OSError as error:
+            self._leave_to_threads(error)
+            return None
+        try:
+            return kernel.sync(fd)
         except OSError as error:
             if error.errno != errno.EAGAIN:  # too many at once
-                log.info("threads sync, for the kernel does not do it beside the loop: %s", error)
-                self.close()
+                self._leave_to_threads(error)
             return None
+
+    def _leave_to_threads(self, error: OSError) -> None:
+        """From now on. What the kernel has taken on, it ends."""
+        log.info("threads sync, for the kernel does not do it beside the loop: %s", error)
+        self._in_kernel = False
 
     def close(self) -> None:
         """Nothing may be under way."""
@@ -74,13 +81,14 @@ def _end(unsynced: Unsynced, ended: asyncio.Future[None], synced: asyncio.Future
 
 
 async def to_its_end(future: asyncio.Future[R]) -> R:
-    """Wait for what has begun, however often this is cancelled."""
+    """Wait for what has begun, however often this is cancelled. A disk that failed is told all the
+    same: nobody may go on with it."""
     cancelled = False
     while not future.done():
         try:
             await asyncio.wait({future})
         except asyncio.CancelledError:
             cancelled = True
-    if cancelled:
+    if cancelled and (future.cancelled() or not isinstance(future.exception(), StorageFailed)):
         raise asyncio.CancelledError
     return future.result()

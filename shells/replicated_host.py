@@ -49,7 +49,9 @@ class ReplicatedHost:
         configs = GcsConfigStore(Gcs(), config.cluster_id)
         path, ship = self._folder.path, self._routes.places.receive
         steady = SteadyClock(now_ms, boot_s, ClockFile(path))
-        shelf = LmdbShelf(name, path, config, configs, courier, ship, steady, now_ms, stop_process)
+        shelf = self._shelf = LmdbShelf(
+            name, path, config, configs, courier, ship, steady, now_ms, stop_process
+        )
         self.copies = Copies(name, shelf.members(), shelf, shelf.given_away)
         self._steward = Steward(
             seat,
@@ -104,6 +106,7 @@ class ReplicatedHost:
         """Finish what was begun, and close the folder."""
         await self._steward.close()
         await self.copies.close()
+        self._shelf.close()
         await self._routes.close()
         self._door.close()
         self._folder.close()

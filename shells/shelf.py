@@ -96,6 +96,10 @@ class LmdbShelf:
             member.copy.store.begin_load()
         return member
 
+    def close(self) -> None:
+        """All copies are closed."""
+        self._disk.close()
+
     async def clear(self, shard: int) -> None:
         await asyncio.to_thread(clear, folder_of(self._folder, shard))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from api.ambient import monotonic_s, now_ms, random_hex
 from storage.formats import too_new
@@ -122,6 +123,7 @@ class DataFolder:
                 description = describe(partitions, hosts, dedicated or (), copies or 1, shards)
                 _write(path, description)
             check_unchanged(f"{path}", description, hosts, dedicated, copies, shards)
+            description = up_to_date(path, description)
         except DataFolderError:
             lock.close()
             raise
@@ -237,6 +239,16 @@ def describe(
         copies=copies,
         shards=0 if copies == 1 else shards or min(hosts, partitions),
     )
+
+
+def up_to_date(path: Path, made: Description) -> Description:
+    """Have the folder of a server with copies say that it is of this format: copies that are made
+    from now on, those that knew an older one only would not find."""
+    if made.copies == 1 or made.version == VERSION:
+        return made
+    made = replace(made, version=VERSION, shards=made.shard_count)
+    _write(path, made)
+    return made
 
 
 def _write(path: Path, description: Description) -> None:

@@ -64,8 +64,12 @@ class KernelSync:
         self._syscall = ctypes.PyDLL(None, use_errno=True).syscall
         self._syscall.restype = ctypes.c_long
         self._context = ctypes.c_ulong(0)
-        self._call(self._setup, AT_ONCE, ctypes.byref(self._context))
         self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            self._call(self._setup, AT_ONCE, ctypes.byref(self._context))
+        except OSError:
+            os.close(self._event_fd)
+            raise
         self._events = (_Event * AT_ONCE)()
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._number = 0
@@ -96,9 +100,15 @@ class KernelSync:
     def _look(self) -> None:
         with contextlib.suppress(BlockingIOError):  # it was found with the one before
             os.eventfd_read(self._event_fd)
-        while count := self._call(self._getevents, self._context, 0, AT_ONCE, self._events, None):
+        while count := self._found():
             for event in self._events[:count]:
                 self._settle(self._waiting.pop(event.data), -event.result)
+
+    def _found(self) -> int:
+        """How many are done, of those not told yet."""
+        while True:
+            with contextlib.suppress(InterruptedError):  # by a signal
+                return self._call(self._getevents, self._context, 0, AT_ONCE, self._events, None)
 
     def _settle(self, future: asyncio.Future[None], error: int) -> None:
         if future.done():

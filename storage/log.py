@@ -77,13 +77,14 @@ class Log:
             self._resume(reader.segment, reader.end, reader.torn)
 
     def _resume(self, segment: Segment, end: int, torn: int) -> None:
-        """Go on appending after the last record; what a crash left there is cleared."""
+        """Go on appending after the last record; what a crash left there is cleared, and all that
+        was read is durable."""
         self._fd = os.open(segment.path, os.O_RDWR)
         self._offset = end
         self._size = os.fstat(self._fd).st_size
         if torn:
             os.pwrite(self._fd, bytes(torn), end)
-            os.fsync(self._fd)
+        os.fdatasync(self._fd)  # who wrote the last of it may have died before it was synced
 
     def append(self, *payloads: bytes) -> int:
         """Write records and sync them at once; returns the number of the last one. Raises

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from storage.folder import DataFolder, Description
+from storage.folder import DataFolder, Description, up_to_date
 from storage.log import sync_folder
 from storage.port import DataFolderError
 
@@ -105,3 +105,4 @@ def check(path: Path, cluster_id: str, host: str) -> None:
             f"{path} is of another node of this cluster: it holds {', '.join(found.hosts)}, "
             f"not {host}"
         )
+    up_to_date(path, found.cluster)

@@ -194,7 +194,11 @@ class LmdbReplica(LmdbStore):
         self.keep(records, lambda: self.log.append(*records))
 
     def begin_records(self, records: Sequence[bytes]) -> UnsyncedRecords | None:
-        written = self.log.begin(*records)
+        try:
+            written = self.log.begin(*records)
+        except StorageFull:
+            self._give_way()
+            raise
         return None if written is None else UnsyncedRecords(self, records, written)
 
     def keep(self, records: Sequence[bytes], append: Callable[[], object]) -> None:
@@ -203,12 +207,16 @@ class LmdbReplica(LmdbStore):
         try:
             append()
         except StorageFull:
-            self._held.clear()
-            self._kept_after = None
-            self._cut(self.applied, KEPT_SEGMENTS)
+            self._give_way()
             raise
         for number, record in enumerate(records, first):
             self._kept.add(number, record)
+
+    def _give_way(self) -> None:
+        """There is no room: what is held for others is given up."""
+        self._held.clear()
+        self._kept_after = None
+        self._cut(self.applied, KEPT_SEGMENTS)
 
     def truncate(self, after: int) -> None:
         assert after >= self.installed, "what is shown is committed"
@@ -319,7 +327,7 @@ class UnsyncedRecords:
 
 def folders_in(host: Path) -> dict[int, Path]:
     """The folders in the folder of a host that are of copies which it has, or had, by shard."""
-    paths = (path for name in (OLD_NAME, NAME) for path in host.glob(f"{name}*"))
+    paths = (path for name in (NAME, OLD_NAME) for path in host.glob(f"{name}*"))
     return {int(path.name.rpartition("-")[2]): path for path in paths}
 
 

@@ -211,5 +211,5 @@ def find_cut(
     stores.catch_up()
     cut = earliest_cut(stores.histories(), stores.owners(), ends or at_least)
     if ends and cut != dict(ends):
-        raise NoCut("what the copies of all partitions have in common does not fit together")
+        raise NoCut("what the copies of all shards have in common does not fit together")
     return moment_ms, cut

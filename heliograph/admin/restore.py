@@ -128,7 +128,7 @@ def _shape(made: Description, copies: int | None, shards: int | None) -> Descrip
         what = "with copies" if made.copies > 1 else "with actors that have a host of their own"
         raise BackupError(f"the backup is of a server {what}; restore it without --copies")
     hosts = made.hosts if copies == made.copies else copies
-    kept = made.shard_count if copies == made.copies > 1 else None
+    kept = made.shard_count if made.copies > 1 else None
     try:
         shaped = describe(made.partitions, hosts, made.dedicated, copies, shards or kept)
     except DataFolderError as error:

@@ -37,7 +37,7 @@ def placement_by(made: Description) -> Placement:
 
 
 def host_folders(path: Path) -> list[Path]:
-    """The stores in a data folder; of each partition that has copies, the one that has most.
+    """The stores in a data folder; of each shard, where there are copies, the one that has most.
     Raises StorageError."""
     copies = copies_in(path)
     if copies:

@@ -293,6 +293,9 @@ def test_all_is_dealt_out_anew_into_other_shards(tmp_path: Path, repo: Path) -> 
                     mine = placement.partitions_of(shard)
                     assert sorted(copy.partitions) == mine
                     assert {p: dict(copy.rows(p)) for p in mine} == {p: held[p] for p in mine}
+    done = admin("restore", "--from", repo, "--data", tmp_path / "fewer", "--copies", 2)
+    assert done.exit_code == 0, done.stderr
+    assert DataFolder.look(tmp_path / "fewer").description.shard_count == 4, "as the server had"
 
 
 @pytest.mark.parametrize(("shards", "why"), [(5, "there can be 1 to 4"), (2, "with copies")])

@@ -338,6 +338,7 @@ class Rig:
             receipt = self.engines[host].receive(shipment)
             self.commit(host)
             engine.streams.acknowledge(engine.pending.open, receipt)
+            engine.arrived(*stream)
             moved = True
         return moved
 

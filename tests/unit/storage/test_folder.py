@@ -59,6 +59,9 @@ def test_before_there_were_several_partitions_in_a_shard_each_was_one(tmp_path: 
     del described["shards"]
     file.write_text(json.dumps(described | {"version": 1}))
     assert DataFolder.look(tmp_path).description.shard_count == 16
+    DataFolder.open(tmp_path, partitions=64).close()
+    found = DataFolder.look(tmp_path).description
+    assert (found.version, found.shards) == (VERSION, 16), "an older version would miss copies"
 
 
 @pytest.mark.parametrize(

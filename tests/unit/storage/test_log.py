@@ -233,6 +233,25 @@ def test_records_that_are_begun_count_when_they_are_synced(tmp_path: Path) -> No
     assert new_log(tmp_path)[1] == [b"one", b"two", b"three", b"four", b"five"]
 
 
+def test_what_was_written_and_not_synced_is_synced_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer was killed between; the machine may lose its power later."""
+    log, _ = new_log(tmp_path)
+    log.append(b"one")
+    begun(log, b"two")
+    synced: list[str] = []
+    real = os.fdatasync
+
+    def noted(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    assert new_log(tmp_path)[1] == [b"one", b"two"]
+    assert synced == [str(segments_of(tmp_path)[-1].path)]
+
+
 def fails_at(where: str, code: int, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """The write, the sync, or the sync that somebody else did."""
     if where == "told":

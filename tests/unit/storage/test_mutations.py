@@ -74,7 +74,7 @@ REPLICA = [
     Mutation("take back what is shown", LmdbReplica, "truncate", ">= self.installed", ">= 0"),
     Mutation("hold nothing", LmdbReplica, "hold", "self._held[copy] = after", "pass"),
     Mutation("hold for ever", LmdbReplica, "hold", "self._held.pop(copy, None)", "pass"),
-    Mutation("hold without room", LmdbReplica, "keep", "self._held.clear()", "pass"),
+    Mutation("hold without room", LmdbReplica, "_give_way", "self._held.clear()", "pass"),
 ]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from storage import node_folder
-from storage.folder import Description
+from storage.folder import VERSION, Description
 from storage.port import DataFolderError
 
 CLUSTER = Description(version=1, cluster_id="one", partitions=64, hosts=2, created_ms=0)
@@ -66,3 +67,15 @@ def test_a_host_more_finds_room_in_a_folder_of_the_cluster(tmp_path: Path) -> No
         node_folder.add(tmp_path, "two", "dedicated-6")
     with pytest.raises(DataFolderError, match="of no node of this cluster"):
         node_folder.add(tmp_path / "new", "one", "dedicated-6")
+
+
+def test_a_node_of_an_older_cluster_with_copies_is_of_this_format_once_it_is_used(
+    tmp_path: Path,
+) -> None:
+    for copies, version in ((1, 1), (2, VERSION)):
+        path, cluster = tmp_path / f"{copies}", replace(CLUSTER, copies=copies)
+        node_folder.claim(path, cluster, "host-1")
+        node_folder.check(path, "one", "host-1")
+        found = node_folder.look(path).cluster
+        assert found is not None
+        assert (found.version, found.shard_count) == (version, 64)

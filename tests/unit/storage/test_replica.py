@@ -22,7 +22,14 @@ from storage.log import Log
 from storage.memory_replica import MemoryDisk, MemoryReplica
 from storage.port import BadKey, Checkpoint, StorageFull, Writes
 from storage.records import segments_of
-from storage.replica import LmdbReplica, Replica, encode_record, epoch_of
+from storage.replica import (
+    LmdbReplica,
+    Replica,
+    encode_record,
+    epoch_of,
+    folder_of,
+    folders_in,
+)
 from tests.profile import tries
 from tests.unit.storage.stores import PARTITIONS, checkpoint, everything
 
@@ -533,6 +540,38 @@ def test_without_room_nothing_is_held(tmp_path: Path) -> None:
     write_on(store, 10)
     assert len(segments_of(place.path / "log")) <= replica.KEPT_SEGMENTS + 1
     store.close()
+
+
+def test_without_room_for_what_is_begun_nothing_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Folder(tmp_path)
+    store = place.open()
+    store.hold("b", 2)
+    write_on(store, 100)
+    while not store.log._has_room(SEGMENT // 2):
+        write_on(store, 1)
+    before = len(segments_of(place.path / "log"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on the disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.log, "_write", full)
+        with pytest.raises(StorageFull):
+            store.begin_records([record(store.last + 1)])
+    assert before > 2 * len(segments_of(place.path / "log"))
+    store.close()
+
+
+def test_a_copy_in_a_folder_of_the_older_name_is_that_copy(tmp_path: Path) -> None:
+    """Whatever else is there."""
+    assert folder_of(tmp_path, 5) == tmp_path / "shard-5"
+    for name in ("shard-5", "shard-6", "partition-5"):
+        (tmp_path / name).mkdir()
+    found = folders_in(tmp_path)
+    assert found == {5: tmp_path / "partition-5", 6: tmp_path / "shard-6"}
+    assert {shard: folder_of(tmp_path, shard) for shard in found} == found
 
 
 def test_what_is_in_memory_is_told_from_what_must_be_read(
