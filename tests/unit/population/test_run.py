@@ -61,7 +61,7 @@ def test_the_same_on_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_left_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A storm at the end of a stretch is the next one's, too."""
-    storm = model(restarts=(Restart(600, None),), work_s=4e-3)
+    storm = model(restarts=(Restart(600, None),), work_s=3e-3)
     found = run(storm, TODO[:2], 1)
     first, idle = (runs.pass_stretch(storm, *each) for each in TODO[:2])
     assert first.end.is_much()
@@ -98,7 +98,7 @@ def test_what_was_saved_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Mo
         begun.append(first)
         return passed(model, first, *rest)
 
-    storm = model(restarts=(Restart(600, None),), work_s=4e-3)
+    storm = model(restarts=(Restart(600, None),), work_s=3e-3)
     told: list[int] = []
     begun: list[int] = []
     whole = run(storm, TODO, 1)
