@@ -51,6 +51,7 @@ class LmdbShelf:
         self._host = host
         self._folder = folder
         self._settings = settings
+        self._placement = Replicated(settings.partitions, settings.shards)
         self._configs = configs
         self._peer = peer
         self._ship = ship
@@ -105,8 +106,7 @@ class LmdbShelf:
 
     def _member(self, shard: int) -> Member:
         settings = self._settings
-        placement = Replicated(settings.partitions, settings.shards)
-        partitions = placement.partitions_of(shard)
+        partitions = self._placement.partitions_of(shard)
         store = LmdbReplica(folder_of(self._folder, shard), partitions)
         share = settings.resident_max // settings.shards
         is_pooled = shard < settings.shards
@@ -114,7 +114,7 @@ class LmdbShelf:
         def lead(leader: Leader) -> Pipeline:
             engine = Engine(
                 kinds=KINDS,
-                placement=placement,
+                placement=self._placement,
                 led=partitions,
                 store=store,
                 clock=self._clock,

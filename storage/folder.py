@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from api.ambient import monotonic_s, now_ms, random_hex
 from storage.formats import too_new
+from storage.log import sync_folder
 from storage.port import DataFolderError
 
 VERSION = 2
@@ -121,7 +122,9 @@ class DataFolder:
             if description is None:
                 hosts = hosts or copies or 1
                 description = describe(partitions, hosts, dedicated or (), copies or 1, shards)
-                _write(path, description)
+                write(path, description)
+                with contextlib.suppress(OSError):
+                    (path / "logs").mkdir(exist_ok=True)
             check_unchanged(f"{path}", description, hosts, dedicated, copies, shards)
             description = up_to_date(path, description)
         except DataFolderError:
@@ -247,16 +250,16 @@ def up_to_date(path: Path, made: Description) -> Description:
     if made.copies == 1 or made.version == VERSION:
         return made
     made = replace(made, version=VERSION, shards=made.shard_count)
-    _write(path, made)
+    write(path, made)
     return made
 
 
-def _write(path: Path, description: Description) -> None:
+def write(path: Path, description: Description) -> None:
+    """Have a folder say what it is; it is durable when this comes back. Raises OSError."""
     draft = path / f"{_FILE}.new"
     with open(draft, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(description)))
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path / _FILE)
-    with contextlib.suppress(OSError):
-        (path / "logs").mkdir(exist_ok=True)
+    sync_folder(path)

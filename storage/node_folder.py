@@ -8,13 +8,11 @@ machines.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from storage.folder import DataFolder, Description, up_to_date
+from storage.folder import DataFolder, Description, up_to_date, write
 from storage.log import sync_folder
 from storage.port import DataFolderError
 
@@ -66,13 +64,7 @@ def claim(path: Path, cluster: Description, host: str) -> None:
     if found.problem or found.cluster is not None:
         raise DataFolderError(found.problem or f"{path} is in use already")
     (path / host).mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path / f"{FILE}.new"
-    with open(draft, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(cluster)))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path / FILE)
-    sync_folder(path)
+    write(path, cluster)
 
 
 def add(path: Path, cluster_id: str, host: str) -> None:

@@ -10,7 +10,7 @@ from runtime.checkpointer import Checkpointer
 from runtime.engine import Engine
 from runtime.lines.calls import Places
 from runtime.pipeline import Pipeline
-from runtime.placement import Replicated, own_host, partition_of_own, place_of
+from runtime.placement import Replicated, first_members, own_host, partition_of_own, place_of
 from runtime.replication.copies import Copies, Courier
 from runtime.replication.copy import Copy
 from runtime.replication.directory import Directory
@@ -87,8 +87,7 @@ class Server:
         self.disks: dict[tuple[str, int], MemoryDisk] = {}
 
     def members_of(self, shard: int) -> tuple[str, ...]:
-        hosts = self.pooled
-        return tuple(hosts[(shard + n) % len(hosts)] for n in range(self.copies))
+        return first_members(shard, len(self.pooled), self.copies)
 
     def start_own(self, shard: int) -> str:
         """Have a host for this shard alone; returns its name."""

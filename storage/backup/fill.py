@@ -6,26 +6,23 @@ refuse the folder. The logs are empty and the salts new: nothing of the old stor
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import lmdb
-import msgspec
 
 from storage.backup.chunks import Row
 from storage.backup.manifest import BackupError
 from storage.codec import seal
 from storage.engine import MAP_BYTES, LmdbStore, translate
-from storage.folder import Description
+from storage.folder import Description, write
 from storage.layout import database_name
 from storage.log import sync_folder
 from storage.port import disk_error
 from storage.replica import CONFIG
 from storage.slots import Slots
 
-FILE = "heliograph.json"
 ROWS_PER_TRANSACTION = 20_000
 DAMAGED = b"\x00"
 """No sealed row: whoever reads it is told that it fails its check."""
@@ -75,15 +72,9 @@ class NewFolder:
         """From here on it is a data folder."""
         logs = self.path / "logs"
         logs.mkdir(exist_ok=True)
-        draft = self.path / f"{FILE}.new"
         try:
-            with open(draft, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(description)))
-                file.flush()
-                os.fsync(file.fileno())
             sync_folder(self.path)
-            draft.rename(self.path / FILE)
-            sync_folder(self.path)
+            write(self.path, description)
         except OSError as error:
             raise disk_error(error, f"cannot write {self.path}") from error
 

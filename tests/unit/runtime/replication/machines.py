@@ -16,7 +16,13 @@ from runtime.engine import Engine
 from runtime.lines.lines import Take
 from runtime.link import Desk, HostLink
 from runtime.pipeline import Pipeline
-from runtime.placement import Replicated, partition_of_own, place_of, shard_at
+from runtime.placement import (
+    Replicated,
+    first_members,
+    partition_of_own,
+    place_of,
+    shard_at,
+)
 from runtime.refs import ActorRef
 from runtime.replication.copies import Copies, Courier
 from runtime.replication.copy import Copy
@@ -218,8 +224,7 @@ class Town:
         self.seats = {name: Seat(name, name, zones.get(name, "")) for name in names}
         self.machines = {name: Machine(self, name) for name in names}
         self.first = [
-            first_configuration(s, tuple(names[(s + n) % machines] for n in range(copies)))
-            for s in self.shards
+            first_configuration(s, first_members(s, machines, copies)) for s in self.shards
         ]
 
     def join(self, name: str, zone: str = "", node: str = "") -> Machine:
