@@ -136,6 +136,10 @@ HELLO_DEADLINE_S = 10
 REQUEST_DEADLINE_S = 15
 POLL_TIMEOUT_S_MAX = 50
 HTTP_HEAD_S_MAX = 10
+HTTP_HEAD_BYTES_MAX = 16 * 1024
+HTTP_PIPELINED_MAX = 8
+FILE_CONNECTIONS_MAX = 4_096
+"""At the port for files of a media actor."""
 HTTP_BODY_S_MAX = 30
 """For a body of a call, for each part of an upload, and for each piece of a download."""
 HTTP_PIECE_BYTES = 128 * 1024

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from http import HTTPStatus
 
 from picows import (
@@ -25,6 +24,7 @@ from api.site import Site
 from fronts.connection import CLOSE_S, PARTS_MAX, Connection
 from fronts.counted import Accepted, Doors, bytes_of
 from fronts.gateway import Gateway
+from fronts.sockets import listening
 
 DRAIN_S = 2.0
 REFUSED = b"this page's address is not one that the server knows: see its option --origin\n"
@@ -199,13 +199,8 @@ class Listener:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; edges of one node share the port (SO_REUSEPORT)."""
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.create_server(
-            address, family=family, reuse_port=True, backlog=1024, dualstack_ipv6=host == "::"
-        )
-        sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self.doors.protocol, sock=sock)
+        self._server = await loop.create_server(self.doors.protocol, sock=listening(host, port))
 
     def _accept(self, request: WSUpgradeRequest) -> Accepted:
         if request.path.partition(b"?")[0] not in (b"/ws", b"/"):

@@ -14,6 +14,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from fronts.connection import CLOSE_S
+from fronts.straight import EXTENSION, Straight
 
 NOT_AHEAD = (b"x-request-disconnect-disabled", b"?1")
 
@@ -26,9 +27,12 @@ class UnhurriedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.headers[:] = [header for header in self.headers if header[0] != NOT_AHEAD[0]]
-        if not self.parser.should_upgrade():
+        upgrades = self.parser.should_upgrade()
+        if not upgrades:
             self.headers.append(NOT_AHEAD)
         super().on_headers_complete()
+        if not upgrades and self.scheme == "http":  # what TLS sends is not what lies there
+            self.scope["extensions"] = {EXTENSION: Straight(self.cycle)}  # type: ignore[dict-item]
 
     def on_message_complete(self) -> None:
         self._rest = False

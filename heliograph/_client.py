@@ -33,6 +33,7 @@ from heliograph._retry import OnWait, Retry
 from heliograph._state import MemoryState, Saved, State
 from heliograph._sync import Gate, own_message
 from heliograph._transport import Transport
+from heliograph._way import Way
 
 R = TypeVar("R")
 
@@ -116,6 +117,7 @@ class Client(Files):
         self._leaving = False
         self._running: set[asyncio.Timeout] = set()
         self._http: Http | None = None
+        self._way: Way | None = None
         self._closed = False
 
     # --- life -----------------------------------------------------------------------------------
@@ -130,6 +132,7 @@ class Client(Files):
                 f"the state is that of {saved.server}; use another one for {self.server}"
             )
         self._http = self._transport.http(self.server, self._timeouts, self._context)
+        self._way = Way(self._http, self._transport, self._timeouts, self._context)
         if saved is not None and saved.token and self._given_token in (None, saved.token):
             self._begin(saved)
         elif self._given_token:
@@ -155,6 +158,8 @@ class Client(Files):
             self._settled.set()
             if self._http is not None:
                 await self._http.close()
+            if self._way is not None:
+                await self._way.close()
 
     @property
     def logged_in(self) -> bool:
@@ -333,10 +338,10 @@ class Client(Files):
                 raise failed
             await retry.after(failed, params.method.name)
 
-    def _raw(self) -> tuple[Http, str]:
-        if self._closed or self._http is None:
+    def _raw(self) -> tuple[Http, Way, str]:
+        if self._closed or self._http is None or self._way is None:
             raise ClientClosed("the client is closed; or use it as `async with Client(...)`")
-        return self._http, self._saved.token
+        return self._http, self._way, self._saved.token
 
     async def _insist(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
         deadline = asyncio.get_running_loop().time() + self._timeouts.call_s

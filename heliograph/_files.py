@@ -20,6 +20,7 @@ from heliograph._http import Http
 from heliograph._methods import Methods, new_random_id
 from heliograph._saving import draft_of, free_place, saved_name
 from heliograph._source import Part, Parts, Source, opened, whole
+from heliograph._way import Way
 
 R = TypeVar("R")
 
@@ -169,8 +170,8 @@ class Files(Methods):
 
     _timeouts: Timeouts
 
-    def _raw(self) -> tuple[Http, str]:
-        """The HTTP connections, and the token. Raises `ClientClosed`."""
+    def _raw(self) -> tuple[Http, Way, str]:
+        """The HTTP connections, the way of files, and the token. Raises `ClientClosed`."""
         raise NotImplementedError
 
     async def _insist(self, what: str, attempt: Callable[[], Awaitable[R]]) -> R:
@@ -181,8 +182,12 @@ class Files(Methods):
         asked = {"hash": files.text_of(only.hash), "name": name, "kind": kind}
 
         async def attempt() -> t.Finished:
-            http, token = self._raw()
-            return await http.put("POST", "/media/upload", token, asked, [only.data], t.Finished)
+            _, way, token = self._raw()
+            return await way.take(
+                lambda http: http.put(
+                    "POST", "/media/upload", token, asked, [only.data], t.Finished
+                )
+            )
 
         return await self._insist("the upload", attempt)
 
@@ -226,7 +231,7 @@ class Files(Methods):
 
         async def attempt() -> list[Part]:
             nonlocal repeated, run
-            http, token = self._raw()
+            http, way, token = self._raw()
             if repeated:
                 upload = await http.call(GetUpload(upload_id), token, self._timeouts.attempt_s)
                 stored = _stored(upload)
@@ -236,7 +241,8 @@ class Files(Methods):
                 run = parts[:1]
             repeated = True
             asked = {"hash": [files.text_of(part.hash) for part in run]}
-            await http.put("PUT", path, token, asked, [part.data for part in run], t.Ok)
+            data = [part.data for part in run]
+            await way.take(lambda http: http.put("PUT", path, token, asked, data, t.Ok))
             return parts[len(run) :]
 
         return await self._insist(f"part {run[0].number}", attempt)
@@ -246,9 +252,11 @@ class Files(Methods):
         while (have := os.fstat(out).st_size) < size:
 
             async def attempt(start: int = have) -> None:
-                http, token = self._raw()
+                _, way, token = self._raw()
                 at = start
-                try:
+
+                async def fetch(http: Http) -> None:
+                    nonlocal at
                     async with aclosing(http.pieces(address, token, start)) as pieces:
                         async for piece in pieces:
                             if at + len(piece) > size:
@@ -257,6 +265,9 @@ class Files(Methods):
                             at += len(piece)
                             if progress:
                                 progress(at, size)
+
+                try:
+                    await way.take(fetch)
                 except ConnectionLost:
                     if at == start:
                         raise

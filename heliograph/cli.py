@@ -36,6 +36,7 @@ from heliograph.server.options import (
     CommonPasswords,
     ConnectionsPerAddress,
     Exempt,
+    FilesPort,
     Origins,
     Port,
     Proxies,
@@ -94,6 +95,7 @@ def up(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Port = 8000,
     ws_port: WsPort = None,
+    files_port: FilesPort = None,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, max=64, help="Host processes; fixed when the folder is made."),
@@ -155,6 +157,7 @@ def up(
         host=host,
         port=port,
         ws_port=ws_port,
+        files_port=files_port,
         hosts=hosts,
         nodes=nodes,
         edges=edges,

@@ -3,7 +3,7 @@ contract."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from api.errors import ApiError
@@ -27,6 +27,12 @@ class PooledChunks:
     async def get(self, name: bytes) -> bytes:
         with _told():
             return await self._pool.get(name)
+
+    async def lend(self, names: Sequence[bytes], use: Callable[[memoryview], bool]) -> bool:
+        return await self._pool.lend(names, use)
+
+    async def have(self, names: Sequence[bytes]) -> bool:
+        return await self._pool.have(names)
 
     async def hold(self, root: bytes, names: Sequence[bytes]) -> None:
         with _told():

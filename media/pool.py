@@ -39,10 +39,14 @@ class CallActor(Protocol):
     async def __call__(self, actor: str, method: str, /, *args: Any) -> Any: ...
 
 
-class ReadHere(Protocol):
-    """Reads a chunk of this machine, without a call; None if it is not here, or not whole."""
+class Here(Protocol):
+    """The chunks of this machine (`media.here`)."""
 
-    async def __call__(self, name: bytes) -> bytes | None: ...
+    async def get(self, name: bytes) -> bytes | None: ...
+
+    async def lend(self, names: Sequence[bytes], use: Callable[[memoryview], bool]) -> bool: ...
+
+    async def have(self, names: Sequence[bytes]) -> bool: ...
 
 
 class ChunkMissing(Exception):
@@ -60,7 +64,7 @@ class Pool:
     """See the module. `copies` is R."""
 
     def __init__(
-        self, call: CallActor, seats: Seats, copies: int, here: ReadHere | None = None
+        self, call: CallActor, seats: Seats, copies: int, here: Here | None = None
     ) -> None:
         self._transport = call
         self._seats = seats
@@ -117,8 +121,16 @@ class Pool:
         somebody did not answer who might have it)."""
         async with self._gets:
             self.figures["gets_total"] += 1
-            data = None if self._here is None else await self._here(name)
+            data = None if self._here is None else await self._here.get(name)
             return await self._fetch(name) if data is None else data
+
+    async def lend(self, names: Sequence[bytes], use: Callable[[memoryview], bool]) -> bool:
+        """See `media.here`."""
+        return self._here is not None and await self._here.lend(names, use)
+
+    async def have(self, names: Sequence[bytes]) -> bool:
+        """Whether these chunks are on this machine, all of them."""
+        return self._here is not None and await self._here.have(names)
 
     async def _fetch(self, name: bytes) -> bytes:
         order = ranking(name, self._seats())

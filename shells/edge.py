@@ -36,6 +36,7 @@ def make_gateway(settings: Settings) -> Gateway:
         heartbeat_s=limits.HEARTBEAT_S,
         server_id=settings.cluster_id,
         ws_port=settings.ws_port,
+        files_port=0 if settings.proxies else settings.files_port,
     )
     exempt = parse_networks(settings.flood_exempt)
     roster = GcsRoster(Gcs(), settings.cluster_id)

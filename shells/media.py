@@ -12,7 +12,7 @@ import os
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,9 +20,14 @@ from actors import addresses
 from actors.file.messages import Condemned, MayDelete
 from api.ambient import boot_s, now_ms
 from api.files import text_of
+from fronts.files.http import MediaHttp
+from fronts.files.port import FilesPort
+from fronts.files.service import MediaService
+from media.chunks import PooledChunks
 from media.here import CHUNKS, ChunksHere
 from media.keeper import Keeper, figures
 from media.listing import ChunkLine
+from media.look import Looker
 from media.memory import keep_memory
 from media.pool import Pool
 from media.roll import Membership, Roll
@@ -36,6 +41,7 @@ from shells.gcs import GcsRoster
 from shells.host import LOCK_S_MAX, stop_process
 from shells.process import begin
 from shells.settings import Settings, decode_settings
+from shells.site import site_of
 from shells.transport import Gcs, here, own_address
 from storage.chunks import ChunkStore
 from storage.folder import HostFolder
@@ -67,6 +73,13 @@ class MediaFront:
         self.pool.ask_behind(actor, name)
 
 
+class Files(NamedTuple):
+    """What serves files at a port of their own."""
+
+    port: FilesPort
+    pool: Pool
+
+
 class MediaActor:
     """See the module. Ray makes it, restarts it, and knows it by its name."""
 
@@ -93,7 +106,25 @@ class MediaActor:
         await self._gateway.start()
         self._membership.start()
         self._keeper.start()
+        self._files = self._serve_files(config)
         log.info("%s has %d chunks", name, self._shelf.store.stats().chunks)
+
+    def _serve_files(self, config: Settings) -> Files | None:
+        """At the port for files, if there is one. Raises OSError."""
+        if not config.files_port:
+            return None
+        own = {self._folder.path / CHUNKS: self._shelf.store}
+        here = ChunksHere(Path(config.data), self._damaged, own)
+        pool = Pool(self._lines.call, self._membership.seats, config.copies, here)
+        service = MediaService(self._gateway, PooledChunks(pool), Looker())
+        http = MediaHttp(self._gateway, service, config.callers)
+        port = FilesPort(http, config.callers, site_of(config))
+        port.start(config.ws_host, config.files_port)
+        return Files(port, pool)
+
+    def _damaged(self, actor: str, name: bytes) -> None:
+        """Who is asked for a damaged copy finds that, and has it mended."""
+        self._pool.ask_behind(actor, name)
 
     async def condemned(self, root: bytes) -> bool:
         """Whether a file's actor condemns it: then its chunks are not needed any more. Raises
@@ -127,6 +158,9 @@ class MediaActor:
 
     async def drain(self) -> None:
         """Finish what was begun, and close the folder."""
+        if self._files is not None:
+            await self._files.port.drain()
+            await self._files.pool.close()
         await self._keeper.close()
         await self._gateway.close()
         await self._membership.close()

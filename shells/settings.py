@@ -32,10 +32,11 @@ class Settings(Struct, frozen=True):
     partition, and where there are several, into how many `shards` partitions are dealt out (see
     `runtime.placement`); `replace_after_s`: others get those of a host that was silent for so long.
     `resident_max`: actors in memory per host. `ws_host`, `ws_port`: where edges listen; `ws_url`:
-    how clients reach them, if that can be told. `proxies`: reverse proxies of the operator's before
-    this server, which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt`
-    networks without limits by address. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`:
-    see `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits.
+    how clients reach them, if that can be told. `files_port`: where media actors serve files at the
+    same address (0: nowhere). `proxies`: reverse proxies of the operator's before this server,
+    which say in `proxy_header` who calls. `connections_per_address_max`, and `exempt` networks
+    without limits by address. `user_quota_bytes`, `chat_quota_bytes`: of files. `floods`: see
+    `limits.set_floods`; `flood_exempt`: the networks that are under no flood limits.
     `reserved_names`, `common_passwords`: whether somebody may take them. `port`: of HTTP.
     `public_url`: how clients reach this server where a proxy stands before it; `origins`: further
     ones of its own pages; `allow_origins`: of other pages that may use it. `code`: on a cluster,
@@ -54,6 +55,7 @@ class Settings(Struct, frozen=True):
     ws_host: str = "127.0.0.1"
     ws_port: int = 8001
     ws_url: str = ""
+    files_port: int = 0
     proxies: int = 0
     registration: Literal["open", "invitation", "closed"] = "open"
     version: str = "0.1.0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,15 +36,24 @@ class ChunkReader:
 
     def get(self, name: bytes) -> bytes | None:
         """A chunk; None where it is not there. May wait for the disk. Raises CorruptChunk."""
+        with self.lent(name) as data:
+            return None if data is None else bytes(data)
+
+    @contextmanager
+    def lent(self, name: bytes, checked: bool = False) -> Iterator[memoryview | None]:
+        """As `get`, but where it lies in the file, for as long as this lasts; until then no room
+        that others leave is used again. `checked`: it need not be compared with its name, unless it
+        was found to be damaged."""
         with self._env.begin(buffers=True) as txn:
             row = txn.get(name, db=self._facts)
             body = txn.get(name, db=self._chunks)
             if row is None and body is None:
-                return None
+                yield None
+                return
             facts = None if row is None else decode_facts(name, bytes(row))
             if facts is None or body is None:
                 raise CorruptChunk(name)
-            return unpack(name, facts, body)
+            yield unpack(name, facts, body, checked and not facts.damaged)
 
     def has(self, name: bytes) -> bool:
         """Whether a chunk is there and not known to be damaged. Its bytes are not read."""

@@ -42,6 +42,7 @@ from fronts.completed import file_of, linked, photo_of
 from fronts.files.conditions import part_of
 from fronts.files.service import MediaService
 from fronts.gateway import Gateway
+from fronts.straight import straight_of
 from runtime.refs import NOBODY, Caller
 
 PART_BYTES, PARTS_IN_MEMORY = limits.PART_BYTES, limits.PARTS_IN_MEMORY_PER_REQUEST_MAX
@@ -181,9 +182,14 @@ class MediaHttp:
             await send({"type": "http.response.body", "body": b""})
             return None
         begin = {"type": "http.response.start", "status": status, "headers": told}
+        wanted = served.file_id, served.size, start, stop
+        straight = straight_of(scope) if stop - start > limits.HTTP_PIECE_BYTES else None
+        if straight and (at_hand := await self._service.at_hand(*wanted)):
+            async with straight.sending(send, begin) as outlet:
+                await self._service.send(at_hand, outlet)
+            return None
         with self._held(stop - start, caller, address) as ahead:
-            parts = self._service.read(served.file_id, served.size, start, stop, ahead)
-            await _hand_over(begin, parts, send)
+            await _hand_over(begin, self._service.read(*wanted, ahead), send)
         return None
 
     @contextmanager

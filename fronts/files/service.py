@@ -12,10 +12,10 @@ import base64
 import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -56,6 +56,8 @@ from storage.port import NO_ROOM
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
+PARTS_LENT = 16
+"""So many parts of a file are sent by a thread at most before others have their turn."""
 EDGE_PARTS = 32
 """Of a long file, so many parts of both ends are looked at."""
 DISK_RETRY_S = 1.0
@@ -84,6 +86,13 @@ class Chunks(Protocol):
     async def get(self, name: bytes) -> bytes:
         """A chunk, which is what its name says."""
 
+    async def lend(self, names: Sequence[bytes], use: Callable[[memoryview], bool]) -> bool:
+        """Have chunks of this machine used one after another where they lie, in a thread, for as
+        long as `use` returns True. Returns False where there is no whole one here: `get` it."""
+
+    async def have(self, names: Sequence[bytes]) -> bool:
+        """Whether these chunks are on this machine, all of them."""
+
     async def hold(self, root: bytes, names: Sequence[bytes]) -> None:
         """Note that a file consists of these chunks, so that they are kept. Raises
         `upload_incomplete` if one is not there."""
@@ -94,6 +103,16 @@ class Incoming(Protocol):
 
     async def read(self, size: int) -> bytes:
         """So many bytes; fewer where it ends. Raises ApiError."""
+
+
+class Outlet(Protocol):
+    """Where a file goes (`fronts.straight`)."""
+
+    stuck: bool
+
+    def take(self, view: memoryview) -> int: ...
+
+    async def room(self) -> None: ...
 
 
 class Looks(Protocol):
@@ -109,6 +128,15 @@ class Stored(msgspec.Struct, frozen=True):
     size: int
     parts: list[bytes]
     data: bytes = b""
+
+
+class AtHand(NamedTuple):
+    """The bytes [start, stop) of a file of this size, whose chunks are on this machine."""
+
+    names: list[bytes]
+    size: int
+    start: int
+    stop: int
 
 
 class MediaService:
@@ -367,6 +395,39 @@ class MediaService:
             for task in fetching:
                 task.cancel()
             await asyncio.gather(*fetching, return_exceptions=True)
+
+    async def at_hand(self, file: str, size: int, start: int, stop: int) -> AtHand | None:
+        """The bytes [start, stop) of a file, if they are on this machine, and what comes first of
+        them is whole; None: `read` them."""
+        names = await self._names(name_in(file), size)
+        wanted = names[start // limits.PART_BYTES : part_count(stop)]
+        if await self._chunks.have(wanted) and await self._chunks.lend(wanted[:1], lambda _: True):
+            return AtHand(names, size, start, stop)
+        return None
+
+    async def send(self, wanted: AtHand, outlet: Outlet) -> None:
+        """Send something from where it lies."""
+        names, size, at, stop = wanted
+
+        def use(part: memoryview) -> bool:
+            """Whether all that is wanted of it was taken."""
+            nonlocal at
+            number, offset = divmod(at, limits.PART_BYTES)
+            if len(part) != part_bytes(size, number):
+                raise ApiError("storage_corrupt", "a part of the file has another length")
+            rest = part[offset : stop - number * limits.PART_BYTES]
+            sent = outlet.take(rest)
+            at += sent
+            return sent == len(rest)
+
+        while at < stop:
+            first = at // limits.PART_BYTES
+            run = names[first : min(first + PARTS_LENT, part_count(stop))]
+            if not await self._chunks.lend(run, use):  # one of them is not whole
+                data = await self._chunks.get(names[at // limits.PART_BYTES])
+                await asyncio.to_thread(use, memoryview(data))
+            if outlet.stuck:
+                await outlet.room()
 
     async def _names(self, file: bytes, size: int) -> list[bytes]:
         """The chunks of a file."""

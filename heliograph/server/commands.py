@@ -34,6 +34,7 @@ from heliograph.server.options import (
     CommonPasswords,
     ConnectionsPerAddress,
     Exempt,
+    FilesPort,
     Origins,
     Port,
     Proxies,
@@ -120,6 +121,7 @@ def start(
     host: Annotated[str, typer.Option(help="The address to listen on, on each node.")] = "0.0.0.0",
     port: Port = 8000,
     ws_port: WsPort = None,
+    files_port: FilesPort = None,
     registration: Registration = "open",
     resident: Resident = RESIDENT,
     public_url: Annotated[
@@ -151,12 +153,14 @@ def start(
         check_origins,
         check_public_url,
         different_ports,
+        files_port_of,
     )
 
     say = partial(Console(highlight=False).print, markup=False)
     public_url = check_public_url(public_url)
     ws_port = port + 1 if ws_port is None else ws_port
-    different_ports(port, ws_port)
+    files_port = files_port_of(port, ws_port) if files_port is None else files_port
+    different_ports(port, ws_port, files_port)
     host = check_host(host)
     config = ServerConfig(
         data=str(data.absolute()),
@@ -164,6 +168,7 @@ def start(
         host=host,
         port=port,
         ws_port=ws_port,
+        files_port=files_port,
         hosts=0,
         edges=0,
         partitions=0,

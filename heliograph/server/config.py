@@ -25,7 +25,7 @@ class ServerConfig(Struct, frozen=True):
     proxy of the operator's stands before it, else empty; `proxies`: how many do, and say in
     `proxy_header` who calls. `temporary`: a folder for this run. `user_quota_bytes`,
     `chat_quota_bytes`: of files. `exempt`: networks without limits by address. `origins`,
-    `allow_origins`: see `shells.settings`."""
+    `allow_origins`, `files_port`: see `shells.settings`."""
 
     data: str
     cluster_id: str
@@ -57,6 +57,7 @@ class ServerConfig(Struct, frozen=True):
     common_passwords: bool = False
     origins: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
+    files_port: int = 0
 
     @property
     def url(self) -> str:

@@ -1,5 +1,5 @@
-"""Where a server listens, and for whom: what `--host`, `--port`, `--ws-port`, `--public-url`,
-`--exempt`, `--origin` and `--allow-origin` mean, checked before anything starts."""
+"""Where a server listens, and for whom: what `--host`, `--port`, `--ws-port`, `--files-port`,
+`--public-url`, `--exempt`, `--origin` and `--allow-origin` mean, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from api.addresses import parse_networks
 from api.site import origin_of
 from api.urls import bracketed, server_url
 from heliograph.failing import Told
+
+PORT_MAX = 65_535
+FILES_BESIDE = 2
+"""The port for files comes so far after the HTTP port, if it is not said otherwise."""
 
 
 class CannotListen(Told):
@@ -55,17 +59,39 @@ def is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host).is_loopback
 
 
-def different_ports(port: int, ws_port: int) -> None:
-    """Raises CannotListen if they are not."""
-    if ws_port == port:
-        raise CannotListen(f"--ws-port must not be {port}, which is --port")
+def different_ports(port: int, ws_port: int, files_port: int) -> None:
+    """Raises CannotListen if they are not. `files_port`: 0 is none."""
+    named = {"--port": port, "--ws-port": ws_port, "--files-port": files_port}
+    options: dict[int, str] = {}
+    for option, number in named.items():
+        if number and options.setdefault(number, option) != option:
+            raise CannotListen(f"{option} must not be {number}, which is {options[number]}")
 
 
-def check_ports(host: str, port: int, ws_port: int) -> None:
-    """Raises CannotListen if they cannot be had."""
-    different_ports(port, ws_port)
+def check_ports(host: str, port: int, ws_port: int, files_port: int) -> None:
+    """Raises CannotListen if they cannot be had. `files_port`: 0 is none."""
+    different_ports(port, ws_port, files_port)
     _check_port(host, port, "--port")
     _check_port(host, ws_port, "--ws-port")
+    if files_port:
+        _check_port(host, files_port, "--files-port")
+
+
+def files_port_of(port: int, ws_port: int) -> int:
+    """The port for files of who names none. 0, which is none, if there is no such port left."""
+    found = port + FILES_BESIDE
+    return found if found <= PORT_MAX and found != ws_port else 0
+
+
+def free_files_port(host: str, port: int, ws_port: int) -> int:
+    """The same, and 0 where others listen on it."""
+    found = files_port_of(port, ws_port)
+    try:
+        if found:
+            _check_port(host, found, "--files-port")
+    except CannotListen:
+        return 0
+    return found
 
 
 def _check_port(host: str, port: int, option: str) -> None:

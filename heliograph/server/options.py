@@ -14,6 +14,15 @@ WsPort = Annotated[
     int | None,
     typer.Option(min=1, max=65535, help="The port of live connections.", show_default="port + 1"),
 ]
+FilesPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="A port for files beside the HTTP port; 0: none.",
+        show_default="port + 2, where that is free",
+    ),
+]
 Registration = Annotated[
     Literal["open", "invitation", "closed"], typer.Option(help="Who may register.")
 ]

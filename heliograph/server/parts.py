@@ -44,6 +44,7 @@ def settings_of(config: ServerConfig) -> Settings:
         ws_host=config.host,
         ws_port=config.ws_port,
         ws_url=config.ws_url,
+        files_port=config.files_port,
         proxies=config.proxies,
         registration=config.registration,
         version=config.version,

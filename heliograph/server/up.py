@@ -24,6 +24,7 @@ from heliograph.server.listening import (
     check_origins,
     check_ports,
     check_public_url,
+    free_files_port,
     is_loopback,
 )
 from heliograph.server.supervisor import Supervisor
@@ -44,6 +45,7 @@ def up(
     host: str,
     port: int,
     ws_port: int | None,
+    files_port: int | None,
     hosts: int | None,
     nodes: int | None,
     edges: int,
@@ -88,7 +90,9 @@ def up(
             raise UpError(f"{data} was made with {made_of} nodes; start it with --nodes {made_of}")
         hosts = nodes
     ws_port = port + 1 if ws_port is None else ws_port
-    check_ports(host, port, ws_port)
+    check_ports(host, port, ws_port, files_port or 0)
+    if files_port is None:
+        files_port = free_files_port(host, port, ws_port)
     try:
         folder = DataFolder.open(
             data,
@@ -110,6 +114,7 @@ def up(
         host=host,
         port=port,
         ws_port=ws_port,
+        files_port=files_port,
         hosts=made.hosts,
         copies=made.copies,
         shards=made.shard_count,

@@ -172,6 +172,7 @@ class Heliograph:
         port, ws_port = free_ports(2)
         command = [sys.executable, "-m", "heliograph", "up", "--data", str(folder / "data")]
         command += ["--port", str(port), "--ws-port", str(ws_port), "--flood", "off"]
+        command += ["--files-port", "0"]
         run_file = folder / "data" / "run.json"
         run_file.unlink(missing_ok=True)
         with program(command, folder / "log", run_file.exists) as pid:

@@ -2,8 +2,9 @@
 
 A server of its own with one host, everything on this machine, whose load average is told with it.
 In one run: a large file up, against one process that writes and syncs the same bytes; the same file
-down, against nginx that serves it from the disk (Debian's nginx; curl reads both); files of 64 KiB
-up and down (wrk), each durable before it is answered; memory of the media actor meanwhile.
+down, the first time and then, against nginx that serves it from the disk (Debian's nginx; curl
+reads both); each at the port for files, and at the HTTP port; files of 64 KiB up and down there
+(wrk), each durable before it is answered; memory of the media actor meanwhile.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import psutil
 
 import heliograph
 from api import files
+from api import types as t
 from heliograph.server.ports import free_ports
 from tests.integration.running import RunningServer, wait_for
 
@@ -77,13 +79,17 @@ async def large(server: RunningServer, folder: Path, size: int, memory: Memory) 
     async with heliograph.Client(server.url) as client:
         await client.register("carrier", "password of the carrier")
         notes = await client.open_private(client.user_id)
-        begun = time.perf_counter()
-        done = await client.upload(path, progress=lambda *_: memory.look())
-        up = size / MEGABYTE / (time.perf_counter() - begun)
+        done, up = await sent_up(client, path, size, memory)
         sent = await client.send(notes.id, "", ticket=done.ticket)
         link = await client.file_link(notes.id, sent.id)
+        hide_files_port(client)
+        _, up_by_http = await sent_up(client, other(path, size), size, memory)
     memory.look()
-    down = [fetched(server.url + link.path, size) for _ in range(3)]
+    files_url = f"http://127.0.0.1:{server.files_port}"
+    first = fetched(files_url + link.path, size)
+    down = [fetched(files_url + link.path, size) for _ in range(3)]
+    memory.look()
+    by_http = [fetched(server.url + link.path, size) for _ in range(3)]
     memory.look()
     with nginx(folder) as url:
         by_nginx = [fetched(f"{url}/large.bin", size) for _ in range(3)]
@@ -91,14 +97,42 @@ async def large(server: RunningServer, folder: Path, size: int, memory: Memory) 
         "upload_mb_s": round(up, 1),
         "disk_mb_s": round(disk, 1),
         "upload_ratio": round(up / disk, 3),
+        "upload_by_http_mb_s": round(up_by_http, 1),
+        "upload_by_http_ratio": round(up_by_http / disk, 3),
+        "first_download_mb_s": round(first, 1),
         "download_mb_s": round(max(down), 1),
+        "download_by_http_mb_s": round(max(by_http), 1),
         "nginx_mb_s": round(max(by_nginx), 1),
+        "first_download_ratio": round(first / max(by_nginx), 3),
         "download_ratio": round(max(down) / max(by_nginx), 3),
+        "download_by_http_ratio": round(max(by_http) / max(by_nginx), 3),
     }
 
 
-def fill(path: Path, size: int) -> None:
-    rng = random.Random(1)
+async def sent_up(
+    client: heliograph.Client, path: Path, size: int, memory: Memory
+) -> tuple[t.Finished, float]:
+    """An upload, and its MB/s."""
+    begun = time.perf_counter()
+    done = await client.upload(path, progress=lambda *_: memory.look())
+    return done, size / MEGABYTE / (time.perf_counter() - begun)
+
+
+def hide_files_port(client: heliograph.Client) -> None:
+    """Have a client send everything to the HTTP port."""
+    assert client._way is not None
+    client._way._beside, client._way._known_until_s = None, float("inf")
+
+
+def other(path: Path, size: int) -> Path:
+    """A file of the same size that has nothing in common with that one."""
+    found = path.with_name("other.bin")
+    fill(found, size, seed=2)
+    return found
+
+
+def fill(path: Path, size: int, seed: int = 1) -> None:
+    rng = random.Random(seed)
     with open(path, "wb") as out:
         for _ in range(size // MEGABYTE):
             out.write(rng.randbytes(MEGABYTE))

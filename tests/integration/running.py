@@ -47,7 +47,7 @@ class RunningServer:
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
         self.options = options
-        self.port, self.ws_port = free_ports(2)
+        self.port, self.ws_port, self.files_port = free_ports(3)
         host = bracketed(reachable_at(options))
         self.url = f"http://{host}:{self.port}"
         self.ws_url = f"ws://{host}:{self.ws_port}/ws"
@@ -62,6 +62,8 @@ class RunningServer:
             str(self.port),
             "--ws-port",
             str(self.ws_port),
+            "--files-port",
+            str(self.files_port),
             *UNLIMITED,
             *self.options,
         ]

@@ -76,6 +76,7 @@ def server(url: str | None) -> Iterator[str]:
         port, ws_port = free_ports(2)
         command = [sys.executable, "-m", "heliograph", "up", "--data", str(data)]
         command += ["--port", str(port), "--ws-port", str(ws_port), "--flood", "off"]
+        command += ["--files-port", "0"]
         try:
             with program(command, Path(folder) / "log", (data / "run.json").exists):
                 yield f"http://{LOCALHOST}:{port}"

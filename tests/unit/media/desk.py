@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,19 @@ class MemoryChunks:
         if self.broken:
             raise self.broken
         return self.chunks[name]
+
+    async def lend(self, names: Sequence[bytes], use: Callable[[memoryview], bool]) -> bool:
+        if self.broken:
+            raise self.broken
+        for name in names:
+            if name not in self.chunks:
+                return False
+            if not await asyncio.to_thread(use, memoryview(self.chunks[name])):
+                break
+        return True
+
+    async def have(self, names: Sequence[bytes]) -> bool:
+        return all(name in self.chunks for name in names)
 
     async def hold(self, root: bytes, names: Sequence[bytes]) -> None:
         assert all(name in self.chunks for name in names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -155,11 +155,25 @@ def test_what_arrives_wrong_is_not_believed() -> None:
 
 def test_what_is_on_this_machine_is_read_without_a_call() -> None:
     async def story(media: Media) -> None:
-        async def here(name: bytes) -> bytes | None:
-            return DATA if name == NAME else None
+        class Here:
+            async def get(self, name: bytes) -> bytes | None:
+                return DATA if name == NAME else None
 
-        pool = Pool(media.call, lambda: media.seats, 2, here)
+            async def lend(self, names: Sequence[bytes], use: Callable[[memoryview], bool]) -> bool:
+                return all(use(memoryview(DATA)) for name in names if name == NAME)
+
+            async def have(self, names: Sequence[bytes]) -> bool:
+                return set(names) == {NAME}
+
+        used: list[bytes] = []
+        pool = Pool(media.call, lambda: media.seats, 2, Here())
         assert await pool.get(NAME) == DATA
+        assert await pool.have([NAME])
+        assert await pool.lend([NAME], lambda view: bool(used.append(bytes(view)) or True))
+        assert used == [DATA]
+        nobody = Pool(media.call, lambda: media.seats, 2)
+        assert not await nobody.have([NAME])
+        assert not await nobody.lend([NAME], lambda view: True)
         assert media.calls == []
         with pytest.raises(ChunkMissing):
             await pool.get(chunk_hash(b"else"))

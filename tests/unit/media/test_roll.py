@@ -139,11 +139,11 @@ def test_chunks_go_through_sockets_and_are_read_from_this_machine() -> None:
             await shelf.close()
         told: list[tuple[str, bytes]] = []
         here = ChunksHere(folder, lambda actor, name: told.append((actor, name)))
-        assert [await here(name) for name in names] == chunks
-        assert await here(missing) is None
+        assert [await here.get(name) for name in names] == chunks
+        assert await here.get(missing) is None
         assert not told
         damage(folder, chunks[1])
-        assert await here(names[1]) == chunks[1]  # the other copy
+        assert await here.get(names[1]) == chunks[1]  # the other copy
         assert [name for _, name in told] == [names[1]]
         here.close()
 
@@ -163,10 +163,10 @@ def damage(folder: Path, chunk: bytes) -> None:
 def test_where_there_is_no_media_actor_nothing_is_read() -> None:
     async def story(folder: Path) -> None:
         here = ChunksHere(folder, lambda actor, name: None)
-        assert await here(chunk_hash(b"a")) is None
+        assert await here.get(chunk_hash(b"a")) is None
         (folder / "media-0" / CHUNKS).mkdir(parents=True)
         here = ChunksHere(folder, lambda actor, name: None)
-        assert await here(chunk_hash(b"a")) is None
+        assert await here.get(chunk_hash(b"a")) is None
         here.close()
 
     with disks() as folder:
