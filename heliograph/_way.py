@@ -20,62 +20,68 @@ from heliograph._transport import Transport
 
 R = TypeVar("R")
 
-CONNECT_S_MAX = 2.0
-SHUT_S = 60.0
-"""A port that could not be reached is left alone for so long."""
+ANSWER_S_MAX = 2.0
+"""A port that does not answer within this is not waited for: there is another way."""
+AGAIN_S = 60.0
+"""Where there was no port for files, it is looked for again after so long."""
 
 
 class Way:
     """To the server's port for files, where it has one that can be reached; else to where all else
-    goes (`http`). A port that is shut does not keep a file waiting for long: there is another
-    way."""
+    goes (`http`). A port that another program answers at, beside a tunnel or in a network of
+    containers, is not that of the server, and is shown no token."""
 
     def __init__(
         self, http: Http, transport: Transport, timeouts: Timeouts, context: ssl.SSLContext | None
     ) -> None:
         self._http = http
         self._transport = transport
-        self._timeouts = replace(timeouts, connect_s=min(timeouts.connect_s, CONNECT_S_MAX))
+        self._timeouts = replace(timeouts, connect_s=min(timeouts.connect_s, ANSWER_S_MAX))
         self._context = context
+        self._opened: dict[str, Http] = {}
         self._beside: Http | None = None
-        self._known_until_s = float("-inf")
-        self._asking = asyncio.Lock()
+        self._look_at_s = float("-inf")
+        self._looking = asyncio.Lock()
 
     async def take(self, work: Callable[[Http], Awaitable[R]]) -> R:
         """Do something with the connections to where bytes go; on both ways, if nobody answers on
         the first. Raises what `work` raises."""
-        beside = await self._find()
-        if beside is not None:
+        if (beside := await self._found()) is not None:
             try:
                 return await work(beside)
             except ConnectionLost as error:
                 if error.maybe_done:
                     raise
-                await self._shut(beside)
+                self._note(None)
         return await work(self._http)
 
     async def close(self) -> None:
-        if self._beside is not None:
-            await self._beside.close()
+        for http in self._opened.values():
+            await http.close()
 
-    async def _find(self) -> Http | None:
-        async with self._asking:
-            now_s = asyncio.get_running_loop().time()
-            if now_s >= self._known_until_s:
+    async def _found(self) -> Http | None:
+        async with self._looking:
+            if asyncio.get_running_loop().time() >= self._look_at_s:
                 try:
-                    config = await self._http.call(GetConfig(), "", self._timeouts.attempt_s)
+                    self._note(await self._look())
                 except (ApiError, ConnectionLost, ProtocolError):
-                    return None  # which is told to who asks for what they want
-                if found := files_server(self._http.server, config):
-                    self._beside = self._transport.http(found, self._timeouts, self._context)
-                self._known_until_s = float("inf")
+                    self._note(None)  # who wants something is told what is wrong
             return self._beside
 
-    async def _shut(self, beside: Http) -> None:
-        if self._beside is beside:
-            self._beside = None
-            self._known_until_s = asyncio.get_running_loop().time() + SHUT_S
-            await beside.close()
+    async def _look(self) -> Http | None:
+        config = await self._http.call(GetConfig(), "", self._timeouts.attempt_s)
+        server = files_server(self._http.server, config)
+        if not server:
+            return None
+        if server not in self._opened:
+            self._opened[server] = self._transport.http(server, self._timeouts, self._context)
+        there = await self._opened[server].call(GetConfig(), "", ANSWER_S_MAX)
+        return self._opened[server] if there.server_id == config.server_id else None
+
+    def _note(self, beside: Http | None) -> None:
+        self._beside = beside
+        again_s = asyncio.get_running_loop().time() + AGAIN_S
+        self._look_at_s = again_s if beside is None else float("inf")
 
 
 def files_server(server: str, config: t.Config) -> str:

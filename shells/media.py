@@ -118,7 +118,7 @@ class MediaActor:
         pool = Pool(self._lines.call, self._membership.seats, config.copies, here)
         service = MediaService(self._gateway, PooledChunks(pool), Looker())
         http = MediaHttp(self._gateway, service, config.callers)
-        port = FilesPort(http, config.callers, site_of(config))
+        port = FilesPort(http, self._gateway.config, config.callers, site_of(config))
         port.start(config.ws_host, config.files_port)
         return Files(port, pool)
 

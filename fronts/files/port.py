@@ -16,9 +16,11 @@ import uvicorn
 
 from api import limits
 from api import methods as m
+from api import types as t
 from api.addresses import Address, Callers
 from api.counts import Counts
 from api.errors import ApiError
+from api.frames import encode
 from api.http import App, Readiness
 from api.replies import Reply
 from api.requests import Message, Receive, Send
@@ -35,10 +37,11 @@ ELSEWHERE = "files alone are here; everything else is at the server's HTTP port"
 
 
 class FilesAlone:
-    """See `api.http.Backend`: of a server, its files."""
+    """See `api.http.Backend`: of a server, its files, and which server it is."""
 
-    def __init__(self, files: MediaHttp) -> None:
+    def __init__(self, files: MediaHttp, config: t.Config) -> None:
         self._files = files
+        self._config = config
 
     async def media(
         self, scope: Message, receive: Receive, send: Send, address: Address | None, shown: Shown
@@ -48,7 +51,9 @@ class FilesAlone:
     async def ready(self) -> Readiness:
         return Readiness(True)
 
-    async def call(self, params: m.Params, token: str, address: Address | None) -> NoReturn:
+    async def call(self, params: m.Params, token: str, address: Address | None) -> bytes:
+        if isinstance(params, m.GetConfig):
+            return encode(self._config)
         raise ApiError("not_found", ELSEWHERE)
 
     async def metrics(self, token: str) -> NoReturn:
@@ -131,11 +136,11 @@ class FilesHttp(UnhurriedHttp):
 
 
 class FilesPort:
-    """See the module. On a running loop."""
+    """See the module. On a running loop. `told`: what the server tells of itself."""
 
-    def __init__(self, files: MediaHttp, callers: Callers, site: Site) -> None:
+    def __init__(self, files: MediaHttp, told: t.Config, callers: Callers, site: Site) -> None:
         async def start() -> FilesAlone:
-            return FilesAlone(files)
+            return FilesAlone(files, told)
 
         config = uvicorn.Config(
             App(start, callers, lambda: site),

@@ -89,6 +89,7 @@ def test_a_client_that_takes_nothing_holds_no_thread_and_may_go_on() -> None:
 def test_who_takes_too_little_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HTTP_BODY_S_MAX", 0.05)
     refused: list[str] = []
+    cut_off = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         straight = straight_of(scope)
@@ -98,13 +99,13 @@ def test_who_takes_too_little_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
                 await sent_in_threads(outlet, LONG)
         except ApiError as error:
             refused.append(error.code)
+            cut_off.set()
             raise
 
     async def client(front: Front, streams: Streams) -> None:
         streams[1].transport.pause_reading()  # type: ignore[attr-defined]
         streams[1].write(ASKED)
-        while not refused:
-            await asyncio.sleep(0.01)
+        await cut_off.wait()
         streams[1].transport.resume_reading()  # type: ignore[attr-defined]
         await streams[0].readuntil(b"\r\n\r\n")
         assert 0 < len(await streams[0].read()) < len(LONG)
@@ -114,27 +115,29 @@ def test_who_takes_too_little_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_client_that_goes_away_ends_it_also_for_a_thread_that_comes_late() -> None:
-    ended: list[Outlet] = []
+    lent: list[Outlet] = []
+    ended = asyncio.Event()
+
+    async def without_end(outlet: Outlet) -> None:
+        lent.append(outlet)
+        while True:
+            await sent_in_threads(outlet, LONG)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         straight = straight_of(scope)
         assert straight is not None
-        with pytest.raises(ClientGone):
-            async with straight.sending(send, beginning(len(LONG))) as outlet:
-                try:
-                    while True:
-                        await sent_in_threads(outlet, LONG)
-                finally:
-                    ended.append(outlet)
+        async with straight.sending(send, beginning(len(LONG))) as outlet:
+            with pytest.raises(ClientGone):
+                await without_end(outlet)
+        ended.set()
 
     async def client(front: Front, streams: Streams) -> None:
         streams[1].write(ASKED)
         await streams[0].readuntil(b"\r\n\r\n")
         streams[1].transport.abort()
-        while not ended:
-            await asyncio.sleep(0.01)
+        await ended.wait()
         with pytest.raises(ClientGone):
-            await asyncio.to_thread(ended[0].take, memoryview(b"late"))
+            await asyncio.to_thread(lent[0].take, memoryview(b"late"))
 
     run(app, client)
 
