@@ -26,9 +26,10 @@ from shells.site import site_of
 from shells.transport import Gcs, Routes
 
 
-def make_gateway(settings: Settings) -> Gateway:
-    """A gateway that reaches the hosts of this server; on a running loop."""
-    config = t.Config(
+def config_of(settings: Settings) -> t.Config:
+    """What clients are told of this server. Of its port for files only where no proxy is before
+    it, which they would go around."""
+    return t.Config(
         version=settings.version,
         ws_url=settings.ws_url,
         ws_fallback_path="/ws",
@@ -38,16 +39,22 @@ def make_gateway(settings: Settings) -> Gateway:
         ws_port=settings.ws_port,
         files_port=0 if settings.proxies else settings.files_port,
     )
+
+
+def make_gateway(settings: Settings) -> Gateway:
+    """A gateway that reaches the hosts of this server; on a running loop."""
     exempt = parse_networks(settings.flood_exempt)
     roster = GcsRoster(Gcs(), settings.cluster_id)
     if settings.copies > 1:
         routes = Routes(settings.hosts, roster, HostLines(roster))
         routes.start()
         placement: Placement = Replicated(settings.partitions, settings.shards)
-        return Gateway(placement, routes.places.reach, config, cluster_seal(), exempt)
+        return Gateway(placement, routes.places.reach, config_of(settings), cluster_seal(), exempt)
     placement = Placement(settings.partitions, settings.hosts, settings.dedicated)
     lines = HostLines(roster, await_host=_await_host)
-    return Gateway(placement, partial(LineCalls, lines), config, cluster_seal(), exempt)
+    return Gateway(
+        placement, partial(LineCalls, lines), config_of(settings), cluster_seal(), exempt
+    )
 
 
 def _await_host(name: str) -> bool:

@@ -51,22 +51,15 @@ class RunningServer:
         host = bracketed(reachable_at(options))
         self.url = f"http://{host}:{self.port}"
         self.ws_url = f"ws://{host}:{self.ws_port}/ws"
+        self.files_url = f"http://{host}:{self.files_port}"
         self.process: subprocess.Popen[bytes] | None = None
         MADE.add(self)
 
     def start(self) -> RunningServer:
         """Start it and wait until it is ready."""
         command = [str(HELIOGRAPH), "up", "--data", str(self.data)]
-        command += [
-            "--port",
-            str(self.port),
-            "--ws-port",
-            str(self.ws_port),
-            "--files-port",
-            str(self.files_port),
-            *UNLIMITED,
-            *self.options,
-        ]
+        command += ["--port", str(self.port), "--ws-port", str(self.ws_port)]
+        command += ["--files-port", str(self.files_port), *UNLIMITED, *self.options]
         self.output = self.data.parent / f"{self.data.name}.out"
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(

@@ -20,6 +20,7 @@ import pytest
 
 import heliograph
 from api import limits
+from heliograph import _way
 from tests.integration.running import RunningServer, verify, wait_for
 from tests.profile import SOAK
 
@@ -29,6 +30,7 @@ OPTIONS = ("--hosts", "2", "--copies", "2", "--user-quota", "4")
 """Two hosts and media actors, and two copies of everything."""
 
 MEDIA = "ray::MediaActor"
+FRONT = "ray::ServeReplica:heliograph:Front"
 PLACES = (
     "/usr/share/games/planetblupi",
     "/usr/share/planetblupi",
@@ -94,15 +96,20 @@ def test_a_video_plays_while_it_downloads(server: RunningServer) -> None:
     video = max(videos, key=lambda path: path.stat().st_size)
 
     async def link() -> str:
+        """Its path."""
         async with heliograph.Client(server.url) as client:
             await client.register("director", "password of the director")
             notes = await client.open_private(client.user_id)
             sent = await client.send_file(notes.id, video)
-            return server.url + (await client.file_link(notes.id, sent.id)).path
+            return (await client.file_link(notes.id, sent.id)).path
 
-    url = asyncio.run(link())
-    for begin in ([], ["-ss", "1"]):
-        assert frames(begin, url) == frames(begin, str(video))
+    path = asyncio.run(link())
+    for begin, url in (
+        ([], server.url),
+        (["-ss", "1"], server.url),
+        (["-ss", "1"], server.files_url),
+    ):
+        assert frames(begin, url + path) == frames(begin, str(video))
 
 
 def frames(begin: list[str], source: str) -> str:
@@ -127,9 +134,18 @@ def killed(server: RunningServer, title: str) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(
-    "title", [MEDIA, "ray::ServeReplica:heliograph:Front", "ray::ReplicatedHost"]
+    ("title", "port"),
+    [(MEDIA, "files"), (FRONT, "http"), ("ray::ReplicatedHost", "http")],
 )
-def test_a_process_is_killed_meanwhile(server: RunningServer, title: str, tmp_path: Path) -> None:
+def test_a_process_is_killed_meanwhile(
+    server: RunningServer,
+    title: str,
+    port: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if port == "http":
+        monkeypatch.setattr(_way, "files_server", lambda *_: "")
     name = f"owner_of_{title.rpartition(':')[2].lower()}"[:32]
     asyncio.run(up_and_down(server, name, killed(server, title), tmp_path))
     verify(server)

@@ -81,10 +81,11 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def test_by_default_everything_is_on_loopback(server: RunningServer) -> None:
     wait_for(lambda: not [sock for sock in listening(server) if not sock.on_loopback])
     ports = {(sock.address, sock.port) for sock in listening(server)}
-    assert {("127.0.0.1", server.port), ("127.0.0.1", server.ws_port)} <= ports
+    own = {server.port, server.ws_port, server.files_port}
+    assert {("127.0.0.1", port) for port in own} <= ports
 
 
-def test_two_ports_are_open_to_others_and_nothing_else_listens_but_on_loopback(
+def test_three_ports_are_open_to_others_and_nothing_else_listens_but_on_loopback(
     public: RunningServer,
 ) -> None:
     """Serve's replicas listen for calls between deployments until their constructors are done."""
@@ -92,7 +93,7 @@ def test_two_ports_are_open_to_others_and_nothing_else_listens_but_on_loopback(
     def open_ports() -> set[int]:
         return {sock.port for sock in listening(public) if not sock.on_loopback}
 
-    wait_for(lambda: open_ports() == {public.port, public.ws_port})
+    wait_for(lambda: open_ports() == {public.port, public.ws_port, public.files_port})
     named = {sock.title.split()[0].rpartition("/")[2] for sock in listening(public)}
     for name in ("haproxy", "gcs_server", "raylet", "ray::Edge", "ray::ServeReplica"):
         # Of Ray's actors the title also tells what they do at this moment.
@@ -102,7 +103,8 @@ def test_two_ports_are_open_to_others_and_nothing_else_listens_but_on_loopback(
 def test_behind_the_entrance_nobody_is_answered(public: RunningServer) -> None:
     """Whatever a user of this machine says there of who calls."""
     forged = {"x-forwarded-for": "203.0.113.7", "x-heliograph-client": "203.0.113.7"}
-    behind = [sock for sock in listening(public) if sock.port != public.port]
+    entrances = public.port, public.files_port
+    behind = [sock for sock in listening(public) if sock.port not in entrances]
     answers = [reached(sock, "/api/help.config", **forged) for sock in behind]
     spoken = [answer for answer in answers if answer is not None]
     assert 403 in {answer.status_code for answer in spoken}, "the front is among them"
@@ -138,8 +140,9 @@ def test_figures_are_for_who_has_the_token(public: RunningServer) -> None:
 
 
 def test_connections_of_one_address_leave_room_for_all_others(public: RunningServer) -> None:
-    """Half-sent requests on both ports, as many as the machine can open."""
-    for port, path in ((public.port, "/healthz"), (public.ws_port, "/ws")):
+    """Half-sent requests on each port, as many as the machine can open."""
+    ways = (public.port, "/healthz"), (public.ws_port, "/ws"), (public.files_port, "/healthz")
+    for port, path in ways:
         with contextlib.ExitStack() as held:
             for _ in range(CONNECTIONS_PER_ADDRESS_MAX + 50):
                 with contextlib.suppress(OSError):

@@ -239,8 +239,9 @@ def test_every_command_is_checked() -> None:
 @pytest.mark.parametrize("call", [*calls()], ids=lambda call: f"{call.command} {call.name}")
 def test_an_odd_value(call: Call) -> None:
     if call.command == "up":
-        ports = map(str, free_ports(2))
-        call = call._replace(rest=("--port", next(ports), "--ws-port", next(ports)))
+        options = ("--port", "--ws-port", "--files-port")
+        ports = map(str, free_ports(len(options)))
+        call = call._replace(rest=tuple(itertools.chain(*zip(options, ports, strict=True))))
     for line in call.lines():
         told(line)
 

@@ -32,10 +32,14 @@ from heliograph.server.listening import (
     check_origins,
     check_ports,
     check_public_url,
+    different_ports,
+    files_port_of,
+    free_files_port,
     is_loopback,
 )
 from heliograph.server.parts import settings_of
 from heliograph.server.ports import free_ports
+from shells.edge import config_of
 from shells.settings import decode_settings
 from shells.site import site_of
 
@@ -141,21 +145,58 @@ def test_clients_are_told_the_public_address_with_a_scheme_of_sockets() -> None:
     assert msgspec.structs.replace(CONFIG, public_url=url).ws_url == "wss://Chat.Example.org/ws"
 
 
-@pytest.mark.parametrize("option", ["--port", "--ws-port"])
-def test_a_port_in_use_is_told_with_the_option_to_change(option: str) -> None:
+PORTS = ("--port", "--ws-port", "--files-port")
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that another program listens at."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        (free,) = free_ports(1)
-        ports = [other.getsockname()[1], free]
-        with pytest.raises(CannotListen, match=option):
-            check_ports("127.0.0.1", *(ports if option == "--port" else ports[::-1]))
+        yield other.getsockname()[1]
 
 
-def test_two_ports_are_different() -> None:
-    (port,) = free_ports(1)
-    with pytest.raises(CannotListen, match=f"--ws-port must not be {port}"):
-        check_ports("127.0.0.1", port, port)
+@pytest.mark.parametrize("option", PORTS)
+def test_a_port_in_use_is_told_with_the_option_to_change(option: str, taken: int) -> None:
+    ports = dict(zip(PORTS, free_ports(3), strict=True)) | {option: taken}
+    with pytest.raises(CannotListen, match=option):
+        check_ports("127.0.0.1", *ports.values())
+
+
+@pytest.mark.parametrize(
+    ("ports", "told"),
+    [
+        ((8000, 8000, 8002), "--ws-port must not be 8000, which is --port"),
+        ((8000, 8001, 8000), "--files-port must not be 8000, which is --port"),
+        ((8000, 8001, 8001), "--files-port must not be 8001, which is --ws-port"),
+    ],
+)
+def test_ports_are_different(ports: tuple[int, int, int], told: str) -> None:
+    with pytest.raises(CannotListen, match=told):
+        different_ports(*ports)
+
+
+def test_the_port_for_files_comes_after_both_unless_there_is_none_or_it_is_taken(
+    taken: int,
+) -> None:
+    assert files_port_of(8000, 8001) == 8002
+    assert files_port_of(8000, 8002) == 0
+    assert files_port_of(65_534, 65_535) == 0
+    assert free_files_port("127.0.0.1", taken - 2, taken - 1) == 0
+    (free,) = free_ports(1)
+    assert free_files_port("127.0.0.1", free - 2, free - 1) == free
+    different_ports(8000, 8001, 0)
+    check_ports("127.0.0.1", *free_ports(2), 0)
+
+
+def test_clients_are_told_the_port_for_files_where_no_proxy_is_before_it() -> None:
+    """They would go around it."""
+    config = msgspec.structs.replace(CONFIG, files_port=8002)
+    assert config_of(settings_of(config)).files_port == 8002
+    assert config_of(settings_of(CONFIG)).files_port == 0
+    behind = msgspec.structs.replace(config, proxies=1)
+    assert config_of(settings_of(behind)).files_port == 0
 
 
 # --- addresses --------------------------------------------------------------------------------
@@ -206,7 +247,7 @@ def test_every_address_of_this_machine_can_be_listened_on() -> None:
     for one in itertools.chain(*psutil.net_if_addrs().values()):
         if one.family in (socket.AF_INET, socket.AF_INET6):
             assert check_host(one.address) == one.address
-            check_ports(one.address, *free_ports(2))
+            check_ports(one.address, *free_ports(3))
 
 
 @pytest.mark.parametrize("text", ["192.0.2.1/24", "chat.example.org", "127.0.0.0/8,::1/129"])
