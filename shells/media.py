@@ -110,7 +110,7 @@ class MediaActor:
         log.info("%s has %d chunks", name, self._shelf.store.stats().chunks)
 
     def _serve_files(self, config: Settings) -> Files | None:
-        """At the port for files, if there is one. Raises OSError."""
+        """At the port for files, if there is one."""
         if not config.files_port:
             return None
         own = {self._folder.path / CHUNKS: self._shelf.store}

@@ -159,8 +159,13 @@ class FilesPort:
         self._serving: asyncio.Task[None] | None = None
 
     def start(self, host: str, port: int) -> None:
-        """Listen; media actors of one machine share the port. Raises OSError."""
-        sock = listening(host, port)
+        """Listen; media actors of one machine share the port. Where somebody else has it, there is
+        none: files come and go at the HTTP port all the same."""
+        try:
+            sock = listening(host, port)
+        except OSError as error:
+            log.error("files are served at the HTTP port alone: port %d: %s", port, error)
+            return
         self._serving = asyncio.create_task(self._server.serve(sockets=[sock]))
 
     async def drain(self) -> None:

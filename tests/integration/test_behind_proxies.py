@@ -118,7 +118,9 @@ class Place(NamedTuple):
 
     def at_ports(self, example: str) -> str:
         """The example with the ports of this test."""
-        for given, meant in (("8000", self.server.port), ("8001", self.server.ws_port)):
+        server = self.server
+        ports = {"8000": server.port, "8001": server.ws_port, "8002": server.files_port}
+        for given, meant in ports.items():
             example, count = re.subn(rf"127\.0\.0\.1:{given}\b", f"127.0.0.1:{meant}", example)
             assert count == 1, "the example names each port once"
         return example

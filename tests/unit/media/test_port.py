@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -239,6 +240,19 @@ def test_a_connection_that_is_not_used_ends(desk: Desk, monkeypatch: pytest.Monk
         assert (await reader.read()).endswith(b"ok\n")
 
     play(desk, story)
+
+
+def test_a_port_that_is_taken_is_told_and_done_without(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def whole() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = FilesPort(desk.http, desk.town.gateway.config, NO_LIMITS, Site())
+            port.start(*other.getsockname())
+            await port.drain()
+
+    asyncio.run(whole())
+    assert "files are served at the HTTP port alone" in caplog.text
 
 
 def test_it_ends_with_downloads_under_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -386,7 +386,8 @@ export interface GetConfig {
 /**
  * Where live connections go, and what the server is. They go to `ws_url`; where that is empty, to
  * `ws://` and `ws_port` of the host that answers here. `ws_fallback_path` is the same on this
- * port. `server_id` stays as long as the server's data.
+ * port. What is at `/media/` here is at `files_port` of this host too, if that is not 0: large
+ * files come and go faster there. `server_id` stays as long as the server's data.
  */
 export interface Config {
   version: string;
@@ -396,6 +397,7 @@ export interface Config {
   heartbeat_s: number;
   server_id?: string;
   ws_port?: number;
+  files_port?: number;
 }
 
 /**
@@ -1188,6 +1190,7 @@ export const LIMITS = {
   downloads_in_memory_bytes_per_user_max: 16777216,
   edit_s: 172800,
   file_bytes_max: 2097152000,
+  file_connections_max: 4096,
   file_grace_s: 604800,
   file_name_chars_max: 255,
   flood_address_factor: 10,
@@ -1217,9 +1220,11 @@ export const LIMITS = {
   http_answer_s_max: 60,
   http_body_bytes_max: 65536,
   http_body_s_max: 30,
+  http_head_bytes_max: 16384,
   http_head_s_max: 10,
   http_idle_s_max: 60,
   http_piece_bytes: 131072,
+  http_pipelined_max: 8,
   http_stall_s_max: 60,
   json_int_max: 9007199254740991,
   link_s: 3600,
