@@ -24,7 +24,8 @@ from storage.port import DataFolderError
 VERSION = 2
 """Since 2 a shard may have several partitions, which a Heliograph that knows 1 only would look for
 in folders of their own."""
-_FILE = "heliograph.json"
+DESCRIBED = "heliograph.json"
+"""The file that says what a folder is."""
 _LOCK = "LOCK"
 _LOCK_STEP_S = 0.05
 
@@ -100,7 +101,7 @@ class DataFolder:
         hosts; nothing dedicated)."""
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not (path / _FILE).exists() and any(path.iterdir()):
+            if not (path / DESCRIBED).exists() and any(path.iterdir()):
                 known = {_LOCK, "logs", "run.json"}
                 if not {entry.name for entry in path.iterdir()} <= known:
                     raise DataFolderError(
@@ -170,17 +171,17 @@ class HostFolder:
 
 def _read(path: Path) -> Description | None:
     try:
-        raw = (path / _FILE).read_bytes()
+        raw = (path / DESCRIBED).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DataFolderError(f"cannot read {path / _FILE}: {error.strerror}") from error
+        raise DataFolderError(f"cannot read {path / DESCRIBED}: {error.strerror}") from error
     try:
         if why := too_new(raw, "version", VERSION, f"{path}"):
             raise DataFolderError(why)
         return msgspec.json.decode(raw, type=Description)
     except msgspec.MsgspecError as error:
-        raise DataFolderError(f"{path / _FILE} is damaged: {error}") from error
+        raise DataFolderError(f"{path / DESCRIBED} is damaged: {error}") from error
 
 
 def check_unchanged(
@@ -256,10 +257,10 @@ def up_to_date(path: Path, made: Description) -> Description:
 
 def write(path: Path, description: Description) -> None:
     """Have a folder say what it is; it is durable when this comes back. Raises OSError."""
-    draft = path / f"{_FILE}.new"
+    draft = path / f"{DESCRIBED}.new"
     with open(draft, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(description)))
         file.flush()
         os.fsync(file.fileno())
-    draft.rename(path / _FILE)
+    draft.rename(path / DESCRIBED)
     sync_folder(path)

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from storage.folder import DataFolder, Description, up_to_date, write
+from storage.folder import DESCRIBED, DataFolder, Description, up_to_date, write
 from storage.log import sync_folder
 from storage.port import DataFolderError
 
-FILE = "heliograph.json"
 NOT_DATA = {
     "entrance.json",
     "gcs",
@@ -45,7 +44,7 @@ class Content(Struct, frozen=True):
 def look(path: Path) -> Content:
     """What is there; changes nothing."""
     try:
-        if (path / FILE).exists():
+        if (path / DESCRIBED).exists():
             hosts = tuple(sorted(e.name for kind in HOSTS for e in path.glob(kind)))
             return Content(DataFolder.look(path).description, hosts)
         strange = {entry.name for entry in path.iterdir()} - NOT_DATA if path.exists() else set()
