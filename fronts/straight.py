@@ -7,7 +7,8 @@
 On its way through ASGI, uvicorn and asyncio each byte is copied several times, and with the
 interpreter's lock; here once, by the kernel, without it, and from where it lies. It is an extension
 of ASGI (`scope["extensions"]`) that `fronts.unhurried` offers. Ray Serve hands the scope over as it
-is, and sees where an answer begins and where it ends.
+is, and sees where an answer begins and where it ends; where it sends a scope to another process,
+which it does while no front is there, nothing is lent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import asyncio
 import select
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from os import dup
 from typing import Any, Protocol
@@ -47,6 +48,10 @@ def straight_of(scope: Message) -> Straight | None:
     return found
 
 
+def _nothing() -> None:
+    """What comes to another process."""
+
+
 class Straight:
     """See the module."""
 
@@ -54,6 +59,9 @@ class Straight:
 
     def __init__(self, cycle: Cycle) -> None:
         self._cycle = cycle
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _nothing, ()
 
     @asynccontextmanager
     async def sending(self, send: Send, begin: Message) -> AsyncIterator[Outlet]:

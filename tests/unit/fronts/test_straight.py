@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import random
 import threading
 from typing import Any
@@ -173,6 +174,22 @@ def test_it_is_given_back_when_no_thread_has_it_any_more() -> None:
         await done.wait()
 
     run(app, client)
+
+
+def test_another_process_is_lent_nothing() -> None:
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert straight_of(scope) is not None
+        seen.append(straight_of(pickle.loads(pickle.dumps(scope))))
+        await answer(send)
+
+    async def client(front: Front, streams: Streams) -> None:
+        streams[1].write(ASKED)
+        await streams[0].readuntil(b"done")
+
+    run(app, client)
+    assert seen == [None]
 
 
 def test_a_request_for_something_else_is_lent_nothing() -> None:
