@@ -45,6 +45,7 @@ class Listening(Http):
     async def call(self, params: Any, token: str, timeout_s: float) -> Any:
         assert (params, token) == (m.GetConfig(), "")
         self.asked += 1
+        await asyncio.sleep(0)  # others go on meanwhile
         if isinstance(self.told, Exception):
             raise self.told
         return self.told
