@@ -28,7 +28,7 @@ from sim.population.result import Capacity, Lever
 from sim.population.run import pass_stretch
 from sim.population.scenario import Scenario
 from sim.population.slot import DAY_MINUTES
-from sim.population.stretch import Found
+from sim.population.stretch import Found, Left
 from sim.population.summary import Summary
 
 TIMES_MAX = 32
@@ -163,7 +163,7 @@ def minute_of(model: Model, share: float) -> Busy:
         histogram.quantile_s(deliveries, share) * 1e3,
         float(max(busy[station], nodes[node])),
         (layout.stations[station] if alone else layout.nodes[node]).region,
-        found,
+        replace(found, end=Left.idle(model)),  # from where nobody goes on
     )
 
 

@@ -88,9 +88,14 @@ class Returning:
         self._bin += 1
 
     def rings(self) -> list[Ints | None]:
+        """As long and as wide as somebody is in them."""
         unrolled = np.roll(self._coming, -self._bin, axis=0)
-        rings = [unrolled[:, index] for index in range(self.shape[0])]
-        return [ring.copy() if ring[..., 0].any() else None for ring in rings]
+        return [_cut(unrolled[:, index]) for index in range(self.shape[0])]
+
+
+def _cut(ring: Ints) -> Ints | None:
+    bins, refusals = np.nonzero(ring[..., 0])
+    return ring[: bins.max() + 1, : refusals.max() + 1].copy() if len(bins) else None
 
 
 class Queue:
