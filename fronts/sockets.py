@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from contextlib import suppress
+from os import dup
 
 BACKLOG = 1024
 
@@ -16,3 +19,18 @@ def listening(host: str, port: int) -> socket.socket:
     )
     sock.setblocking(False)
     return sock
+
+
+def held(transport: asyncio.BaseTransport) -> socket.socket:
+    """A second hold on the socket of a connection. Raises OSError if it is closed."""
+    try:
+        return socket.socket(fileno=dup(transport.get_extra_info("socket").fileno()))
+    except (AttributeError, RuntimeError) as error:  # as uvloop says it
+        raise OSError(*error.args) from None
+
+
+def cut(transport: asyncio.Transport) -> None:
+    """End a connection at once, for all who hold its socket."""
+    with suppress(OSError), held(transport) as sock:
+        sock.shutdown(socket.SHUT_RDWR)
+    transport.abort()

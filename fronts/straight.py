@@ -14,17 +14,20 @@ which it does while no front is there, nothing is lent.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import select
 import socket
+import termios
 import threading
+from array import array
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from os import dup
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 from api import limits
 from api.errors import ApiError
 from api.requests import ClientGone, Message, Send
+from fronts.sockets import held
 
 EXTENSION = "heliograph.straight"
 UNSENT_BYTES_MAX = limits.PART_BYTES
@@ -68,17 +71,25 @@ class Straight:
         """Begin an answer whose length is told. Its body is what goes to the outlet. Raises
         ClientGone."""
         await send(begin)
-        transport = self._cycle.transport
-        transport.set_write_buffer_limits(high=0)
-        while transport.get_write_buffer_size() and not transport.is_closing():
-            await self._cycle.flow.drain()  # the head is before the body
-        outlet = Outlet(transport)
+        await self._flush()
+        outlet = Outlet(self._cycle.transport)
         try:
             yield outlet
         finally:
             await outlet.close()
         self._cycle.expected_content_length -= outlet.sent
         await send({"type": "http.response.body", "body": b""})
+
+    async def _flush(self) -> None:
+        """The head is before the body."""
+        transport = self._cycle.transport
+        if not transport.is_closing():
+            transport.set_write_buffer_limits(high=0)
+        while not transport.is_closing() and transport.get_write_buffer_size():
+            await self._cycle.flow.drain()
+        if transport.is_closing():
+            raise ClientGone
+        transport.set_write_buffer_limits()
 
 
 class Outlet:
@@ -89,8 +100,8 @@ class Outlet:
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         try:
-            self._sock = socket.socket(fileno=dup(transport.get_extra_info("socket").fileno()))
-        except OSError:  # it is closed
+            self._sock = held(transport)
+        except OSError:
             raise ClientGone from None
         self._sock.setblocking(False)
         if self._sock.family != socket.AF_UNIX:
@@ -99,7 +110,7 @@ class Outlet:
         self._poll.register(self._sock, select.POLLOUT)
         self.sent = 0
         self.stuck = False
-        self._counted = 0
+        self._taken = 0
         self._due_s = self._loop.time() + limits.HTTP_BODY_S_MAX
 
     def take(self, view: memoryview) -> int:
@@ -124,22 +135,39 @@ class Outlet:
     async def room(self) -> None:
         """Wait until the client takes more. Raises `too_slow` where it took less than
         `HTTP_PIECE_BYTES` in `HTTP_BODY_S_MAX`."""
-        if self.sent - self._counted >= limits.HTTP_PIECE_BYTES:
-            self._counted = self.sent
-            self._due_s = self._loop.time() + limits.HTTP_BODY_S_MAX
         ready = asyncio.Event()
         self._loop.add_writer(self._sock, ready.set)
         try:
-            async with asyncio.timeout_at(self._due_s):
-                await ready.wait()
-        except TimeoutError:
-            raise ApiError("too_slow", "the file is taken too slowly; go on later") from None
+            while not ready.is_set():
+                self._look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._due_s):
+                        await ready.wait()
         finally:
             self._loop.remove_writer(self._sock)
 
+    def _look(self) -> None:
+        """How much the client has taken: the kernel says that there is room for more only when a
+        third of what it has is gone."""
+        now_s, taken = self._loop.time(), self.sent - self._unsent()
+        if taken - self._taken >= limits.HTTP_PIECE_BYTES:
+            self._taken, self._due_s = taken, now_s + limits.HTTP_BODY_S_MAX
+        elif now_s >= self._due_s:
+            raise ApiError("too_slow", "the file is taken too slowly; go on later")
+
+    def _unsent(self) -> int:
+        """Bytes that the kernel has and the client has not."""
+        left = array("i", [0])
+        fcntl.ioctl(self._sock, termios.TIOCOUTQ, left)
+        return left[0]
+
     async def close(self) -> None:
         """Give it back, when no thread has it any more."""
-        if not self._lock.acquire(blocking=False):
-            await asyncio.to_thread(self._lock.acquire)
-        self._sock.close()
-        self._lock.release()
+        if self._lock.locked():
+            await asyncio.shield(asyncio.to_thread(self._end))
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._sock.close()

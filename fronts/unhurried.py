@@ -14,6 +14,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from fronts.connection import CLOSE_S
+from fronts.sockets import cut
 from fronts.straight import EXTENSION, Straight
 
 NOT_AHEAD = (b"x-request-disconnect-disabled", b"?1")
@@ -24,6 +25,26 @@ class UnhurriedHttp(HttpToolsProtocol):
 
     _rest = False
     """Whether a request was answered before all of it had come, and the rest still comes."""
+    _running: RequestResponseCycle | None = None
+    """What is answered now, or was last: of requests that came at once, uvicorn knows the last."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    def break_off(self) -> None:
+        """At once, also for a thread that has the socket."""
+        cut(self.transport)
+
+    def send_400_response(self, msg: str) -> None:
+        """Not into an answer, nor in place of one that others wait for before it."""
+        running = self._running
+        if running is not None and not running.response_complete and not self._is_its_own(running):
+            self.break_off()
+        else:
+            super().send_400_response(msg)
 
     def on_headers_complete(self) -> None:
         self.headers[:] = [header for header in self.headers if header[0] != NOT_AHEAD[0]]
@@ -33,6 +54,10 @@ class UnhurriedHttp(HttpToolsProtocol):
         super().on_headers_complete()
         if not upgrades and self.scheme == "http":  # what TLS sends is not what lies there
             self.scope["extensions"] = {EXTENSION: Straight(self.cycle)}  # type: ignore[dict-item]
+
+    def _is_its_own(self, running: RequestResponseCycle) -> bool:
+        """Whether what is wrong is in this request, which nothing was said to yet."""
+        return running is self.cycle and running.more_body and not running.response_started
 
     def on_message_complete(self) -> None:
         self._rest = False
@@ -56,6 +81,7 @@ class UnhurriedHttp(HttpToolsProtocol):
             finally:
                 self.loop.call_soon(self._hang_up)
 
+        self._running = cycle
         super()._start_asgi_task(cycle, watched)
 
     def _hang_up(self) -> None:

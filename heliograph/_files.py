@@ -257,6 +257,7 @@ class Files(Methods):
 
                 async def fetch(http: Http) -> None:
                     nonlocal at
+                    at = start
                     async with aclosing(http.pieces(address, token, start)) as pieces:
                         async for piece in pieces:
                             if at + len(piece) > size:

@@ -28,8 +28,9 @@ AGAIN_S = 60.0
 
 class Way:
     """To the server's port for files, where it has one that can be reached; else to where all else
-    goes (`http`). A port that another program answers at, beside a tunnel or in a network of
-    containers, is not that of the server, and is shown no token."""
+    goes (`http`), for a while also after anything went wrong there. A port that another program
+    answers at, beside a tunnel or in a network of containers, is not taken for that of the server;
+    who pretends to be it by relaying is, as at every port without TLS."""
 
     def __init__(
         self, http: Http, transport: Transport, timeouts: Timeouts, context: ssl.SSLContext | None
@@ -50,9 +51,11 @@ class Way:
             try:
                 return await work(beside)
             except ConnectionLost as error:
+                self._note(None)
                 if error.maybe_done:
                     raise
-                self._note(None)
+            except ProtocolError:
+                self._note(None)  # it is somebody else's by now
         return await work(self._http)
 
     async def close(self) -> None:

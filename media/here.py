@@ -18,7 +18,7 @@ CHUNKS = "chunks"
 LOOK_S = 30.0
 THREADS = 4
 CHECKED_S = 600.0
-"""A chunk that was lent is not compared with its name again for so long: that takes as long as to
+"""A copy that was lent is not compared with its name again for so long: that takes as long as to
 send it. What was read from the disk since is guarded by who looks through it (`media.scrub`)."""
 CHECKED_MAX = 65_536
 
@@ -42,7 +42,7 @@ class ChunksHere:
         self._own = dict(own or {})
         self._readers = dict(self._own)
         self._looked_s = float("-inf")
-        self._checked: dict[bytes, float] = {}
+        self._checked: dict[tuple[Path, bytes], float] = {}
         self._threads = ThreadPoolExecutor(THREADS, "chunks")
 
     async def get(self, name: bytes) -> bytes | None:
@@ -116,24 +116,27 @@ class ChunksHere:
     ) -> bool | None:
         """What `use` says of a chunk; None: there is no whole one here. `damaged`: the media actors
         whose copies are damaged come to it."""
-        checked = not check and monotonic_s() - self._checked.get(name, float("-inf")) < CHECKED_S
         for folder, reader in list(self._readers.items()):
+            copy = folder, name
+            since_s = monotonic_s() - self._checked.get(copy, float("-inf"))
+            checked = not check and since_s < CHECKED_S
             try:
                 with reader.lent(name, checked) as view:
                     if view is None:
                         continue
                     if not checked:
-                        self._note(name)
+                        self._note(copy)
                     return use(view)
             except CorruptChunk:
+                self._checked.pop(copy, None)
                 damaged.append((folder.parent.name, name))
         return None
 
-    def _note(self, name: bytes) -> None:
+    def _note(self, copy: tuple[Path, bytes]) -> None:
         """That it was compared with its name just now."""
         if len(self._checked) >= CHECKED_MAX:
             self._checked.clear()
-        self._checked[name] = monotonic_s()
+        self._checked[copy] = monotonic_s()
 
     def close(self) -> None:
         self._threads.shutdown()

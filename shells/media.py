@@ -7,6 +7,7 @@ others stand in for it. It promises no order between calls.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import resource
@@ -78,6 +79,7 @@ class Files(NamedTuple):
 
     port: FilesPort
     pool: Pool
+    here: ChunksHere
 
 
 class MediaActor:
@@ -120,7 +122,7 @@ class MediaActor:
         http = MediaHttp(self._gateway, service, config.callers)
         port = FilesPort(http, self._gateway.config, config.callers, site_of(config))
         port.start(config.ws_host, config.files_port)
-        return Files(port, pool)
+        return Files(port, pool, here)
 
     def _damaged(self, actor: str, name: bytes) -> None:
         """Who is asked for a damaged copy finds that, and has it mended."""
@@ -161,6 +163,8 @@ class MediaActor:
         if self._files is not None:
             await self._files.port.drain()
             await self._files.pool.close()
+            # No thread reads what is closed below.
+            await asyncio.to_thread(self._files.here.close)
         await self._keeper.close()
         await self._gateway.close()
         await self._membership.close()

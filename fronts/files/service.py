@@ -131,7 +131,8 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class AtHand(NamedTuple):
-    """The bytes [start, stop) of a file of this size, whose chunks are on this machine."""
+    """The bytes [start, stop) of a file of this size, whose chunks are on this machine, as far as
+    it was looked."""
 
     names: list[bytes]
     size: int
@@ -397,10 +398,11 @@ class MediaService:
             await asyncio.gather(*fetching, return_exceptions=True)
 
     async def at_hand(self, file: str, size: int, start: int, stop: int) -> AtHand | None:
-        """The bytes [start, stop) of a file, if they are on this machine, and what comes first of
-        them is whole; None: `read` them."""
+        """The bytes [start, stop) of a file, if the first parts of them are on this machine, and
+        the very first is whole; None: `read` them."""
         names = await self._names(name_in(file), size)
-        wanted = names[start // limits.PART_BYTES : part_count(stop)]
+        first = start // limits.PART_BYTES
+        wanted = names[first : min(first + PARTS_LENT, part_count(stop))]
         if await self._chunks.have(wanted) and await self._chunks.lend(wanted[:1], lambda _: True):
             return AtHand(names, size, start, stop)
         return None

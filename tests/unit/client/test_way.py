@@ -14,7 +14,7 @@ from api import types as t
 from api.errors import ApiError
 from heliograph import _way
 from heliograph._config import Timeouts
-from heliograph._errors import ConnectionLost
+from heliograph._errors import ConnectionLost, ProtocolError
 from heliograph._http import Http
 from heliograph._transport import Transport
 from heliograph._way import ANSWER_S_MAX, Way, files_server
@@ -160,12 +160,24 @@ def test_a_port_that_is_shut_later_is_gone_around_for_a_while(
 def test_what_may_have_been_done_is_not_done_on_the_other_way_and_no_refusal_is() -> None:
     async def story(net: Net) -> None:
         assert await net.went() == FILES
-        for error in (BROKEN, ApiError("hash_mismatch")):
+        for error in (ApiError("hash_mismatch"), BROKEN):
+            assert await net.went() == FILES
             net.files.fails = error
             with pytest.raises(type(error)):
                 await net.went()
-        net.files.fails = None
+            net.files.fails = None
+        assert await net.went() == MAIN  # what is tried again comes this way
+
+    play(story)
+
+
+def test_who_answers_something_else_is_not_the_server_any_more() -> None:
+    async def story(net: Net) -> None:
         assert await net.went() == FILES
+        net.files.fails = ProtocolError("what is this")
+        assert await net.went() == MAIN
+        net.files.fails = None
+        assert await net.went() == MAIN
 
     play(story)
 

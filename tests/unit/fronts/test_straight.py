@@ -115,12 +115,46 @@ def test_who_takes_too_little_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
     assert refused == ["too_slow"]
 
 
+def test_what_leaves_the_kernel_is_taken_though_there_is_no_room_for_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "HTTP_BODY_S_MAX", 0)
+    stuck, read, looked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    sent: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        straight = straight_of(scope)
+        assert straight is not None
+        async with straight.sending(send, beginning(len(LONG))) as outlet:
+            sent.append(await asyncio.to_thread(outlet.take, memoryview(LONG)))
+            outlet._look()  # the client's kernel has taken some
+            with pytest.raises(ApiError, match="too slowly"):
+                outlet._look()
+            stuck.set()
+            await read.wait()
+            outlet._look()
+        looked.set()
+
+    async def client(front: Front, streams: Streams) -> None:
+        streams[1].transport.pause_reading()  # type: ignore[attr-defined]
+        streams[1].write(ASKED)
+        await stuck.wait()
+        streams[1].transport.resume_reading()  # type: ignore[attr-defined]
+        await streams[0].readuntil(b"\r\n\r\n")
+        await streams[0].readexactly(sent[0])
+        read.set()
+        await looked.wait()
+
+    run(app, client)
+
+
 def test_a_client_that_goes_away_ends_it_also_for_a_thread_that_comes_late() -> None:
     lent: list[Outlet] = []
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def without_end(outlet: Outlet) -> None:
         lent.append(outlet)
+        begun.set()
         while True:
             await sent_in_threads(outlet, LONG)
 
@@ -134,7 +168,7 @@ def test_a_client_that_goes_away_ends_it_also_for_a_thread_that_comes_late() -> 
 
     async def client(front: Front, streams: Streams) -> None:
         streams[1].write(ASKED)
-        await streams[0].readuntil(b"\r\n\r\n")
+        await begun.wait()
         streams[1].transport.abort()
         await ended.wait()
         with pytest.raises(ClientGone):

@@ -187,3 +187,21 @@ def test_an_answer_that_is_given_up_keeps_no_memory(monkeypatch: Any) -> None:
 
     monkeypatch.setattr(Front, "accept", lambda self: Told(self._config, self._state, {}))
     run(app, client)
+
+
+def test_the_first_of_two_requests_notices_that_its_client_is_gone() -> None:
+    begun, gone = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        begun.set()
+        assert (await receive())["type"] == "http.disconnect"
+        gone.set()
+
+    async def client(front: Front, streams: Streams) -> None:
+        streams[1].write(head(0) * 2)
+        await begun.wait()
+        streams[1].transport.abort()
+        await gone.wait()
+
+    run(app, client)

@@ -126,6 +126,19 @@ def test_what_was_compared_with_its_name_is_not_for_a_while(
     play(story)
 
 
+def test_one_good_copy_says_nothing_of_another() -> None:
+    async def story(machine: Machine) -> None:
+        other = ChunkStore(machine.folder / "media-1" / CHUNKS)
+        other.put(NAMES[0], RANDOM[0], 1)
+        other.close()
+        damage(machine.folder, RANDOM[0])
+        for times in range(1, 4):
+            assert await machine.lent(NAMES[:1]) == (True, RANDOM[:1])
+            assert machine.damaged == [("media-0", NAMES[0])] * times
+
+    play(story)
+
+
 def test_what_was_found_to_be_damaged_since_is_compared_again() -> None:
     async def story(machine: Machine) -> None:
         await machine.lent(NAMES)

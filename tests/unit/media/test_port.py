@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,9 +18,10 @@ from api import types as t
 from api.addresses import Callers
 from api.files import chunk_hash
 from api.site import Site
-from fronts import unhurried
+from fronts import guarded, unhurried
 from fronts.files import port as ports
 from fronts.files.port import FilesPort
+from fronts.guarded import GuardedHttp
 from heliograph.server.ports import free_ports
 from tests.unit.fronts.raw_client import TEST_S_MAX
 from tests.unit.media.desk import LONG, Desk, hash_of, parts_of
@@ -53,6 +55,13 @@ class Served:
         """Of a file that was sent."""
         sent = self.desk.alice.send(self.desk.chat, self.desk.alice.upload(content).ticket)
         return f"/media/file/{self.desk.chat}/{sent.id}"
+
+
+def all_from(sock: socket.socket) -> None:
+    sock.settimeout(TEST_S_MAX)
+    with contextlib.suppress(ConnectionError):
+        while sock.recv(AT_ONCE_BYTES):
+            pass
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:
@@ -219,7 +228,7 @@ def test_who_asks_without_end_gets_no_more(desk: Desk) -> None:
     async def story(served: Served) -> None:
         reader, writer = await served.raw()
         writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" * 1000)
-        said = await reader.read()
+        said = await all_of(reader)
         assert said.count(b"200 OK") <= limits.HTTP_PIPELINED_MAX + 1
         reader, writer = await served.raw()
         writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" * 4)
@@ -231,7 +240,7 @@ def test_who_asks_without_end_gets_no_more(desk: Desk) -> None:
 
 def test_a_connection_that_is_not_used_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HTTP_IDLE_S_MAX", 0.05)
-    monkeypatch.setattr(ports, "CLOSE_S", 0.05)
+    monkeypatch.setattr(guarded, "CLOSE_S", 0.05)
     monkeypatch.setattr(unhurried, "CLOSE_S", 0.05)
 
     async def story(served: Served) -> None:
@@ -253,6 +262,125 @@ def test_a_port_that_is_taken_is_told_and_done_without(
 
     asyncio.run(whole())
     assert "files are served at the HTTP port alone" in caplog.text
+
+
+def asking(served: Served, path: str, *lines: str) -> bytes:
+    said = [f"GET {path} HTTP/1.1", "host: x", f"authorization: Bearer {served.desk.alice.token}"]
+    return "\r\n".join([*said, *lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    "endless", [b"a:b\r\n" * 20_000, b"a" * 100_000], ids=["trailers", "one trailer"]
+)
+def test_what_follows_a_body_does_not_go_on_for_ever(desk: Desk, endless: bytes) -> None:
+    async def story(served: Served) -> None:
+        reader, writer = await served.raw()
+        writer.write(b"POST /api/help.config HTTP/1.1\r\nhost: x\r\n")
+        writer.write(b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                writer.write(endless)
+                await writer.drain()
+            pytest.fail("it takes all of it")
+        await all_of(reader)
+
+    play(desk, story)
+
+
+def test_a_body_in_many_small_pieces_is_one(desk: Desk) -> None:
+    """However much is around them."""
+    content = bytes(5_000)
+    pieces = b"1\r\n\0\r\n" * len(content)
+
+    async def story(served: Served) -> None:
+        reader, writer = await served.raw()
+        asked = f"/media/upload?hash={hash_of(content)}&name=x&kind=file"
+        head = asking(served, asked, "transfer-encoding: chunked").replace(b"GET", b"POST", 1)
+        for at in range(0, len(pieces), 1000):
+            writer.write(head * (at == 0) + pieces[at : at + 1000])
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+
+    play(desk, story)
+
+
+def test_who_sends_what_begins_no_request_is_not_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HTTP_HEAD_S_MAX", 0.05)
+
+    async def story(served: Served) -> None:
+        reader, writer = await served.raw()
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        await reader.readuntil(b"ok\n")
+        writer.write(b"\r\n")
+        assert await all_of(reader) == b""
+
+    play(desk, story)
+
+
+def test_who_takes_no_answers_is_not_waited_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HTTP_IDLE_S_MAX", 0.05)
+    asked = b"GET /api/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n"
+    paused, went_on = asyncio.Event(), asyncio.Event()
+
+    class Noting(GuardedHttp):
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            paused.set()
+            went_on.set()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            went_on.set()
+
+    monkeypatch.setattr(ports, "GuardedHttp", Noting)
+
+    async def story(served: Served) -> None:
+        with socket.create_connection(("127.0.0.1", served.port)) as sock:
+            while not paused.is_set():
+                went_on.clear()
+                sock.sendall(asked)
+                await went_on.wait()
+            # What was on its way; then it ends.
+            await asyncio.get_running_loop().run_in_executor(None, all_from, sock)
+
+    play(desk, story)
+
+
+def test_behind_proxies_addresses_are_not_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All come from the same."""
+    monkeypatch.setattr(limits, "CONNECTIONS_PER_ADDRESS_MAX", 1)
+
+    async def story(served: Served) -> None:
+        for _ in range(3):
+            reader, writer = await served.raw()
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+
+    play(desk, story, callers=Callers(proxies=1))
+
+
+@pytest.mark.parametrize("wrong", [b"\x01 \r\n\r\n", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 20])
+def test_a_body_under_way_is_cut_off_by_what_is_wrong_and_not_filled_with_words(
+    desk: Desk, wrong: bytes
+) -> None:
+    paths: list[str] = []
+
+    async def story(served: Served) -> None:
+        reader, writer = await served.raw()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(asking(served, paths[0]) + wrong)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        _, _, body = (await all_of(reader)).partition(b"\r\n\r\n")
+        assert LONG.startswith(body)
+
+    play(desk, story, lambda served: paths.append(served.path(LONG)))
 
 
 def test_it_ends_with_downloads_under_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
