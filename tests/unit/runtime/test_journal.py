@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api import ambient
-from runtime.journal import AT_ONCE_S, LocalJournal
+from runtime.journal import AT_ONCE_S, LocalJournal, Pace
 from runtime.syncs import Syncs
 from storage.engine import LmdbStore
 from storage.kernel_sync import KernelSync
@@ -122,6 +122,13 @@ def test_a_full_disk_is_told(disk: Disk, idle: bool) -> None:
 # --- a real log ----------------------------------------------------------------------------------
 
 
+class Quick(Pace):
+    """However slow the disk is at this moment, that is not what is tested here."""
+
+    def is_quick(self) -> bool:
+        return True
+
+
 async def committed(journal: LocalJournal, store: LmdbStore, numbers: range) -> None:
     """By a busy loop, one row after the other."""
     for number in numbers:
@@ -136,6 +143,7 @@ def rows_after(folder: Path, test: Callable[[LocalJournal, LmdbStore], Awaitable
     async def within() -> None:
         store = LmdbStore(folder, [0])
         journal = LocalJournal(store)
+        journal._writes = Quick(0.0)
         try:
             await test(journal, store)
         finally:
