@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from media.keeper import Keeper, figures
 from media.listing import ChunkLine
 from media.look import Looker
 from media.memory import keep_memory
-from media.pool import Pool
+from media.pool import CallActor, Pool, Seats
 from media.roll import Membership, Roll
 from media.shelf import Shelf
 from runtime.lines.door import Door
@@ -44,6 +45,7 @@ from shells.process import begin
 from shells.settings import Settings, decode_settings
 from shells.site import site_of
 from shells.transport import Gcs, here, own_address
+from storage.chunk_reader import ChunkReader
 from storage.chunks import ChunkStore
 from storage.folder import HostFolder
 
@@ -55,31 +57,49 @@ def media_roster(settings: Settings) -> GcsRoster:
     return GcsRoster(Gcs(), f"{settings.cluster_id}:media")
 
 
-class MediaFront:
-    """How a front reaches the media actors, by its `pool`; those of its machine it reads itself, in
-    the data folder `data`. On a running loop."""
+class Reach:
+    """How chunks are reached, by its `pool`; those of this machine are read from its data folder,
+    `data`. `own`: see `ChunksHere`. On a running loop."""
 
-    def __init__(self, settings: Settings, data: Path) -> None:
-        roster = media_roster(settings)
-        self.roll = Roll(roster)
-        lines = HostLines(roster)
-        here = ChunksHere(data, self._damaged)
-        self.pool = Pool(lines.call, self.roll.seats, settings.copies, here)
-
-    def start(self) -> None:
-        self.roll.start()
+    def __init__(
+        self,
+        call: CallActor,
+        seats: Seats,
+        copies: int,
+        data: Path,
+        own: Mapping[Path, ChunkReader] | None = None,
+    ) -> None:
+        self._here = ChunksHere(data, self._damaged, own)
+        self.pool = Pool(call, seats, copies, self._here)
 
     def _damaged(self, actor: str, name: bytes) -> None:
         """A media actor that is asked for a damaged copy finds that, and has it mended."""
         self.pool.ask_behind(actor, name)
+
+    async def close(self) -> None:
+        """No thread reads what is closed after this."""
+        await self.pool.close()
+        await asyncio.to_thread(self._here.close)
+
+
+class MediaFront:
+    """How a front reaches the media actors, by its `pool`. On a running loop."""
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        roster = media_roster(settings)
+        self.roll = Roll(roster)
+        reach = Reach(HostLines(roster).call, self.roll.seats, settings.copies, data)
+        self.pool = reach.pool
+
+    def start(self) -> None:
+        self.roll.start()
 
 
 class Files(NamedTuple):
     """What serves files at a port of their own."""
 
     port: FilesPort
-    pool: Pool
-    here: ChunksHere
+    reach: Reach
 
 
 class MediaActor:
@@ -116,17 +136,13 @@ class MediaActor:
         if not config.files_port:
             return None
         own = {self._folder.path / CHUNKS: self._shelf.store}
-        here = ChunksHere(Path(config.data), self._damaged, own)
-        pool = Pool(self._lines.call, self._membership.seats, config.copies, here)
-        service = MediaService(self._gateway, PooledChunks(pool), Looker())
+        seats = self._membership.seats
+        reach = Reach(self._lines.call, seats, config.copies, Path(config.data), own)
+        service = MediaService(self._gateway, PooledChunks(reach.pool), Looker())
         http = MediaHttp(self._gateway, service, config.callers)
         port = FilesPort(http, self._gateway.config, config.callers, site_of(config))
         port.start(config.ws_host, config.files_port)
-        return Files(port, pool, here)
-
-    def _damaged(self, actor: str, name: bytes) -> None:
-        """Who is asked for a damaged copy finds that, and has it mended."""
-        self._pool.ask_behind(actor, name)
+        return Files(port, reach)
 
     async def condemned(self, root: bytes) -> bool:
         """Whether a file's actor condemns it: then its chunks are not needed any more. Raises
@@ -162,9 +178,7 @@ class MediaActor:
         """Finish what was begun, and close the folder."""
         if self._files is not None:
             await self._files.port.drain()
-            await self._files.pool.close()
-            # No thread reads what is closed below.
-            await asyncio.to_thread(self._files.here.close)
+            await self._files.reach.close()
         await self._keeper.close()
         await self._gateway.close()
         await self._membership.close()

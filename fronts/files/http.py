@@ -182,14 +182,14 @@ class MediaHttp:
             await send({"type": "http.response.body", "body": b""})
             return None
         begin = {"type": "http.response.start", "status": status, "headers": told}
-        wanted = served.file_id, served.size, start, stop
+        span = await self._service.span(served.file_id, served.size, start, stop)
         straight = straight_of(scope) if stop - start > limits.HTTP_PIECE_BYTES else None
-        if straight and (at_hand := await self._service.at_hand(*wanted)):
+        if straight and await self._service.begins_here(span):
             async with straight.sending(send, begin) as outlet:
-                await self._service.send(at_hand, outlet)
+                await self._service.send(span, outlet)
             return None
         with self._held(stop - start, caller, address) as ahead:
-            await _hand_over(begin, self._service.read(*wanted, ahead), send)
+            await _hand_over(begin, self._service.read(span, ahead), send)
         return None
 
     @contextmanager

@@ -48,6 +48,7 @@ from api.files import (
     text_of,
 )
 from fronts.gateway import Gateway
+from fronts.straight import Outlet
 from media.look import Look
 from media.look.mime import HEAD, TAIL, mime_of
 from runtime.refs import Caller
@@ -105,16 +106,6 @@ class Incoming(Protocol):
         """So many bytes; fewer where it ends. Raises ApiError."""
 
 
-class Outlet(Protocol):
-    """Where a file goes (`fronts.straight`)."""
-
-    stuck: bool
-
-    def take(self, view: memoryview) -> int: ...
-
-    async def room(self) -> None: ...
-
-
 class Looks(Protocol):
     """See `media.look`."""
 
@@ -130,9 +121,8 @@ class Stored(msgspec.Struct, frozen=True):
     data: bytes = b""
 
 
-class AtHand(NamedTuple):
-    """The bytes [start, stop) of a file of this size, whose chunks are on this machine, as far as
-    it was looked."""
+class Span(NamedTuple):
+    """The bytes [start, stop) of a file of this size, which consists of these chunks."""
 
     names: list[bytes]
     size: int
@@ -372,12 +362,13 @@ class MediaService:
 
     # --- downloads ----------------------------------------------------------------------------
 
-    async def read(
-        self, file: str, size: int, start: int, stop: int, ahead: int
-    ) -> AsyncIterator[bytes]:
-        """The bytes [start, stop) of a file, a piece of each chunk at a time; so many are fetched
-        ahead."""
-        names = await self._names(name_in(file), size)
+    async def span(self, file: str, size: int, start: int, stop: int) -> Span:
+        """Where the bytes [start, stop) of a file are."""
+        return Span(await self._names(name_in(file), size), size, start, stop)
+
+    async def read(self, span: Span, ahead: int) -> AsyncIterator[bytes]:
+        """A piece of each chunk at a time; so many are fetched ahead."""
+        names, size, start, stop = span
         first, last = start // limits.PART_BYTES, (stop - 1) // limits.PART_BYTES
         fetching: list[asyncio.Task[bytes]] = []
         try:
@@ -385,8 +376,7 @@ class MediaService:
                 for later in range(number + len(fetching), min(number + ahead, last) + 1):
                     fetching.append(asyncio.create_task(self._chunks.get(names[later])))
                 data = await fetching.pop(0)
-                if len(data) != part_bytes(size, number):
-                    raise ApiError("storage_corrupt", "a part of the file has another length")
+                _check_part(data, size, number)
                 offset = number * limits.PART_BYTES
                 if offset < start or stop < offset + len(data):
                     data = data[max(0, start - offset) : stop - offset]
@@ -397,35 +387,28 @@ class MediaService:
                 task.cancel()
             await asyncio.gather(*fetching, return_exceptions=True)
 
-    async def at_hand(self, file: str, size: int, start: int, stop: int) -> AtHand | None:
-        """The bytes [start, stop) of a file, if the first parts of them are on this machine, and
-        the very first is whole; None: `read` them."""
-        names = await self._names(name_in(file), size)
-        first = start // limits.PART_BYTES
-        wanted = names[first : min(first + PARTS_LENT, part_count(stop))]
-        if await self._chunks.have(wanted) and await self._chunks.lend(wanted[:1], lambda _: True):
-            return AtHand(names, size, start, stop)
-        return None
+    async def begins_here(self, span: Span) -> bool:
+        """Whether its first parts are on this machine, and the very first is whole; else `read`
+        it."""
+        run = _run(span, span.start)
+        return await self._chunks.have(run) and await self._chunks.lend(run[:1], lambda _: True)
 
-    async def send(self, wanted: AtHand, outlet: Outlet) -> None:
-        """Send something from where it lies."""
-        names, size, at, stop = wanted
+    async def send(self, span: Span, outlet: Outlet) -> None:
+        """Send it from where it lies."""
+        names, size, at, stop = span
 
         def use(part: memoryview) -> bool:
             """Whether all that is wanted of it was taken."""
             nonlocal at
             number, offset = divmod(at, limits.PART_BYTES)
-            if len(part) != part_bytes(size, number):
-                raise ApiError("storage_corrupt", "a part of the file has another length")
+            _check_part(part, size, number)
             rest = part[offset : stop - number * limits.PART_BYTES]
             sent = outlet.take(rest)
             at += sent
             return sent == len(rest)
 
         while at < stop:
-            first = at // limits.PART_BYTES
-            run = names[first : min(first + PARTS_LENT, part_count(stop))]
-            if not await self._chunks.lend(run, use):  # one of them is not whole
+            if not await self._chunks.lend(_run(span, at), use):  # one of them is not whole
                 data = await self._chunks.get(names[at // limits.PART_BYTES])
                 await asyncio.to_thread(use, memoryview(data))
             if outlet.stuck:
@@ -439,6 +422,18 @@ class MediaService:
         if len(names) != part_count(size):
             raise ApiError("storage_corrupt", "the list of the file's parts has another length")
         return names
+
+
+def _run(span: Span, at: int) -> list[bytes]:
+    """The chunks from this byte on that are lent at once."""
+    first = at // limits.PART_BYTES
+    return span.names[first : min(first + PARTS_LENT, part_count(span.stop))]
+
+
+def _check_part(part: bytes | memoryview, size: int, number: int) -> None:
+    """Raises `storage_corrupt`."""
+    if len(part) != part_bytes(size, number):
+        raise ApiError("storage_corrupt", "a part of the file has another length")
 
 
 def shown_name(name: str) -> str:

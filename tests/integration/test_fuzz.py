@@ -325,7 +325,7 @@ def test_files(server: RunningServer, http: requests.Session, someone: Login, po
         ["bytes=0-", "bytes=1-2", "bytes=-1", "bytes=9-", "bytes=2-1", "bytes=0-0,2-3", "x=1-2", ""]
     )
 
-    @fuzz(40)
+    @fuzz(80)
     @given(
         st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE"]),
         paths | right,

@@ -135,7 +135,7 @@ def killed(server: RunningServer, title: str) -> Callable[[], None]:
 
 @pytest.mark.parametrize(
     ("title", "port"),
-    [(MEDIA, "files"), (FRONT, "http"), ("ray::ReplicatedHost", "http")],
+    [(MEDIA, "files"), (MEDIA, "http"), (FRONT, "http"), ("ray::ReplicatedHost", "http")],
 )
 def test_a_process_is_killed_meanwhile(
     server: RunningServer,
@@ -146,7 +146,7 @@ def test_a_process_is_killed_meanwhile(
 ) -> None:
     if port == "http":
         monkeypatch.setattr(_way, "files_server", lambda *_: "")
-    name = f"owner_of_{title.rpartition(':')[2].lower()}"[:32]
+    name = f"{port}_of_{title.rpartition(':')[2].lower()}"[:32]
     asyncio.run(up_and_down(server, name, killed(server, title), tmp_path))
     verify(server)
 
